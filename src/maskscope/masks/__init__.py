@@ -1,0 +1,45 @@
+"""What a mask is and what it does to a network: no data, no optimizer, no experiments."""
+
+from maskscope.masks.binary import BinaryMask, MaskedWeight
+from maskscope.masks.call import bake, call_masked, call_with, check_mask, evaluation_mode
+from maskscope.masks.estimators import ESTIMATORS, Estimator, make_estimator
+from maskscope.masks.gradient import Loss, backpropagate, loss_and_gradient
+from maskscope.masks.logits import MaskLogits
+from maskscope.masks.overlap import OverlapCounts, SharedNoiseWarning, dice, iomin, iou, iou_from_dice, overlap_by_tensor
+from maskscope.masks.penalty import PENALTIES, Penalty, make_penalty
+from maskscope.masks.sample import GateBuffers, Noise, masked_weights, sample
+from maskscope.masks.selection import Selection, WeightTensor, select
+
+__all__ = [
+    "ESTIMATORS",
+    "PENALTIES",
+    "BinaryMask",
+    "Estimator",
+    "GateBuffers",
+    "Loss",
+    "MaskLogits",
+    "MaskedWeight",
+    "Noise",
+    "OverlapCounts",
+    "Penalty",
+    "Selection",
+    "SharedNoiseWarning",
+    "WeightTensor",
+    "backpropagate",
+    "bake",
+    "call_masked",
+    "call_with",
+    "check_mask",
+    "dice",
+    "evaluation_mode",
+    "iomin",
+    "iou",
+    "iou_from_dice",
+    "loss_and_gradient",
+    "make_estimator",
+    "make_penalty",
+    "masked_weights",
+    "overlap_by_tensor",
+    "sample",
+    "select",
+]

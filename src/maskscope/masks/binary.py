@@ -1,0 +1,162 @@
+"""What was found: one bit for each weight, with set algebra and overlap."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, final
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from maskscope.errors import MaskMismatchError
+from maskscope.storage import Json, tensor_digest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from maskscope.masks.logits import MaskLogits
+
+
+@dataclass(frozen=True)
+class MaskedWeight:
+    """The weight tensor that a mask was found on: its dtype, and the digest of its values where they are known."""
+
+    dtype: str
+    digest: str | None = None
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class BinaryMask(Mapping[str, Tensor]):
+    """A mapping from dotted parameter name to a bool tensor in the weight's shape: True keeps the weight.
+
+    ``a & b``, ``a | b``, ``a - b`` and ``~a`` are sets of weights; ``~a`` is everything that could be masked and is not in
+    ``a``. Parameters that a mask does not name are left alone wherever it is applied.
+
+    Args:
+        tensors: the bits.
+        weights: what is known of the weights, by name.
+        made_by: how the mask came about: estimator, seed, selection.
+    """
+
+    tensors: Mapping[str, Bool[Tensor, "*shape"]]
+    weights: Mapping[str, MaskedWeight] = field(default_factory=dict)
+    made_by: Json = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        faults = [
+            f"{name}: expected a bool tensor, found {tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__}"
+            for name, tensor in self.tensors.items()
+            if not isinstance(tensor, Tensor) or tensor.dtype != torch.bool
+        ]
+        if faults:
+            raise MaskMismatchError("A mask is made of bool tensors (for logits: logits > 0):\n  " + "\n  ".join(faults))
+
+    @classmethod
+    def from_logits(cls, logits: "MaskLogits", weights: Mapping[str, Tensor] | None = None, made_by: Json | None = None) -> Self:
+        """Thresholds: a weight is kept when its logit is above 0, that is, kept more often than not.
+
+        Source: Csordás et al. 2021, section 2. Their code has >= 0 in one place and > 0 in another; here it is > 0
+        everywhere.
+        """
+        known = {
+            name: MaskedWeight(str(weight.dtype).removeprefix("torch."), tensor_digest(weight))
+            for name, weight in (weights or {}).items()
+        }
+        tensors = {name: tensor.cpu() > 0 for name, tensor in logits.by_tensor().items()}
+        return cls(tensors, known, made_by or {})
+
+    def __getitem__(self, name: str) -> Bool[Tensor, "*shape"]:
+        return self.tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BinaryMask):
+            return NotImplemented
+        return set(self) == set(other) and all(torch.equal(self[name], other[name]) for name in self)
+
+    __hash__ = None  # type: ignore[assignment]  # equality is by value and tensors are mutable
+
+    def __invert__(self) -> "BinaryMask":
+        return BinaryMask({name: ~bits for name, bits in self.items()}, self.weights, {"not": self.made_by})
+
+    def __and__(self, other: "BinaryMask") -> "BinaryMask":
+        return self._combine(other, "and", torch.logical_and)
+
+    def __or__(self, other: "BinaryMask") -> "BinaryMask":
+        return self._combine(other, "or", torch.logical_or)
+
+    def __sub__(self, other: "BinaryMask") -> "BinaryMask":
+        return self._combine(other, "minus", lambda mine, theirs: mine & ~theirs)
+
+    def __repr__(self) -> str:
+        return f"BinaryMask({self.kept:,} of {self.count:,} weights in {len(self)} tensors, density {self.density:.3%})"
+
+    @property
+    def count(self) -> int:
+        """The number of weights that could be kept."""
+        return sum(bits.numel() for bits in self.values())
+
+    @property
+    def kept(self) -> int:
+        """The number of weights kept."""
+        return sum(int(bits.sum()) for bits in self.values())
+
+    @property
+    def density(self) -> float:
+        """The share of weights kept, over all tensors; NaN if there are none."""
+        return self.kept / self.count if self.count else float("nan")
+
+    @property
+    def density_by_tensor(self) -> dict[str, float]:
+        """The share of weights kept in each tensor."""
+        return {name: float(bits.float().mean()) for name, bits in self.items()}
+
+    def only(self, *names: str) -> "BinaryMask":
+        """The part of the mask on some tensors; the others are then left unmasked."""
+        missing = [name for name in names if name not in self]
+        if missing:
+            raise MaskMismatchError(f"The mask has no tensor {', '.join(missing)}; it has {', '.join(self)}.")
+        return BinaryMask({name: self[name] for name in names}, self.weights, self.made_by)
+
+    def to(self, device: torch.device | str) -> "BinaryMask":
+        """The mask on another device."""
+        return BinaryMask({name: bits.to(device) for name, bits in self.items()}, self.weights, self.made_by)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the mask to a file; see `maskscope.masks.file`."""
+        from maskscope.masks.file import save_mask
+
+        save_mask(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path, network: "nn.Module | None" = None) -> "BinaryMask":
+        """Reads a mask, and checks it against a network if one is given; see `maskscope.masks.file`."""
+        from maskscope.masks.file import load_mask
+
+        return load_mask(Path(path), network)
+
+    def _combine(self, other: "BinaryMask", word: str, rule: Callable[[Tensor, Tensor], Tensor]) -> "BinaryMask":
+        require_same_weights(self, other)
+        weights = {name: known for name, known in self.weights.items() if other.weights.get(name) == known}
+        made_by = {word: [self.made_by, other.made_by]}
+        return BinaryMask({name: rule(self[name], other[name]) for name in self}, weights, made_by)
+
+
+def require_same_weights(first: BinaryMask, second: BinaryMask) -> None:
+    """Raises `MaskMismatchError`, naming every difference, unless both masks cover the same tensors."""
+    faults = [f"{name}: only in the first mask" for name in first if name not in second]
+    faults += [f"{name}: only in the second mask" for name in second if name not in first]
+    faults += [
+        f"{name}: shape {list(first[name].shape)} in the first, {list(second[name].shape)} in the second"
+        for name in first
+        if name in second and first[name].shape != second[name].shape
+    ]
+    if faults:
+        raise MaskMismatchError("The two masks do not cover the same weights:\n  " + "\n  ".join(faults))

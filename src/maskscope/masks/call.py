@@ -1,0 +1,137 @@
+"""Running a network with other tensors in place of its weights, and leaving nothing behind: the network is a guest.
+
+`torch.func.functional_call` swaps the tensors in for the length of one call. What would leak all the same is dealt with here:
+
+* parameters that are not replaced would collect gradients: all of them are passed, detached;
+* a module that writes its buffers (BatchNorm in training mode) would write the guest's: clones are passed;
+* an RNN keeps the swapped tensors in its private list ``_flat_weights`` until its next call: it is put back.
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from maskscope.errors import MaskMismatchError, suggestion
+from maskscope.masks.binary import BinaryMask
+from maskscope.masks.sample import masked_weights
+from maskscope.masks.selection import aliases, dtype_name
+from maskscope.storage import tensor_digest
+
+Result = TypeVar("Result")
+
+
+class _Use(nn.Module):
+    """Holds the network and what is done with it, so that one functional call covers everything that the function does."""
+
+    def __init__(self, network: nn.Module, use: Callable[[nn.Module], Any]) -> None:
+        super().__init__()
+        self.network = network
+        self._use = (use,)  # in a tuple, lest a loss that is a module becomes a submodule
+
+    def forward(self) -> Any:
+        return self._use[0](self.network)
+
+
+def call_with(network: nn.Module, tensors: Mapping[str, Tensor], use: Callable[[nn.Module], Result]) -> Result:
+    """``use(network)`` while the named parameters are replaced; afterwards the network is as it was, also on an error.
+
+    Args:
+        network: any module, in whatever mode it is in.
+        tensors: replacements by canonical dotted name; the other parameters take part detached.
+        use: does what it likes with the network, but must not keep it.
+    """
+    everything = {f"network.{name}": parameter.detach() for name, parameter in network.named_parameters()}
+    everything |= {f"network.{name}": buffer.clone() for name, buffer in network.named_buffers()}
+    everything |= {f"network.{name}": tensor for name, tensor in tensors.items()}
+    with flat_weights_kept(network):
+        result: Result = functional_call(_Use(network, use), everything, ())
+    return result
+
+
+@contextmanager
+def flat_weights_kept(network: nn.Module) -> Iterator[None]:
+    """Puts every RNN's private weight list back: the same list, holding the same tensors."""
+    kept = [(module, module._flat_weights) for module in network.modules() if isinstance(module, nn.RNNBase)]
+    contents = [list(weights) for _, weights in kept]
+    try:
+        yield
+    finally:
+        for (module, weights), content in zip(kept, contents, strict=True):
+            weights[:] = content
+            module._flat_weights = weights
+
+
+@contextmanager
+def evaluation_mode(network: nn.Module) -> Iterator[None]:
+    """Eval mode for the length of the block; afterwards each module is in the mode it was in, also on an error."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def call_masked(network: nn.Module, mask: BinaryMask, *args: Any, **kwargs: Any) -> Any:
+    """``network(*args, **kwargs)`` with every weight outside the mask set to exactly 0; nothing is left on the network.
+
+    The network runs in whatever mode it is in. No gradient reaches its weights; gradients of the inputs work.
+
+    Raises:
+        MaskMismatchError: the mask names weights that the network does not have, or has in another shape.
+    """
+    check_mask(network, mask, values=False)
+    parameters = dict(network.named_parameters())
+    weights = {name: parameters[name].detach() for name in mask}
+    is_open = {name: bits.to(weights[name].device) for name, bits in mask.items()}
+    return call_with(network, masked_weights(weights, is_open), lambda guest: guest(*args, **kwargs))
+
+
+def bake(network: nn.Module, mask: BinaryMask) -> nn.Module:
+    """A new module, a deep copy of the network, with the zeros written into its weights.
+
+    Raises:
+        MaskMismatchError: the mask names weights that the network does not have, or has in another shape.
+    """
+    check_mask(network, mask, values=False)
+    baked = copy.deepcopy(network)
+    with torch.no_grad():
+        for name, parameter in baked.named_parameters():
+            if name in mask:
+                parameter.masked_fill_(~mask[name].to(parameter.device), 0)
+    return baked
+
+
+def check_mask(network: nn.Module, mask: BinaryMask, *, values: bool = True) -> None:
+    """Compares a mask with a network.
+
+    Args:
+        network: the network that it is to be used on.
+        mask: the mask.
+        values: whether the weights' values must be those that the mask was found on, where their digest is known.
+
+    Raises:
+        MaskMismatchError: names every difference.
+    """
+    parameters = dict(network.named_parameters())
+    tied = {alias: name for name, group in aliases(network).items() for alias in group if alias != name}
+    faults = []
+    for name, bits in mask.items():
+        found, known = parameters.get(name), mask.weights.get(name)
+        if found is None:
+            hint = f" It is tied to {tied[name]}." if name in tied else suggestion(name, parameters)
+            faults.append(f"{name}: the network has no such parameter.{hint}")
+        elif found.shape != bits.shape:
+            faults.append(f"{name}: the mask has shape {list(bits.shape)}, the network {list(found.shape)}")
+        elif values and known is not None and known.dtype != dtype_name(found):
+            faults.append(f"{name}: the mask was found on {known.dtype}, the network has {dtype_name(found)}")
+        elif values and known is not None and known.digest is not None and known.digest != tensor_digest(found):
+            faults.append(f"{name}: same shape, but the weights have other values than those the mask was found on")
+    if faults:
+        raise MaskMismatchError("The mask does not fit this network:\n  " + "\n  ".join(faults))

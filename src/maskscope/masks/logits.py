@@ -1,0 +1,59 @@
+"""What is learned: one real logit for each selected weight."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from maskscope.errors import MaskMismatchError
+from maskscope.masks.selection import Selection
+
+
+@dataclass(frozen=True)
+class MaskLogits:
+    """One float32 logit for each selected weight; the keep probability is its sigmoid, and the mask is logit > 0.
+
+    Args:
+        selection: the weights, in order.
+        flat: all logits in one vector, tensor after tensor, row-major.
+    """
+
+    selection: Selection
+    flat: Float32[Tensor, " n"]
+
+    def __post_init__(self) -> None:
+        if self.flat.dtype != torch.float32 or self.flat.shape != (self.selection.count,):
+            raise MaskMismatchError(
+                f"Expected {self.selection.count} float32 logits, found {self.flat.dtype} {list(self.flat.shape)}."
+            )
+
+    @classmethod
+    def full(cls, selection: Selection, value: float, device: torch.device | None = None) -> Self:
+        """All logits at one value (the paper starts at 2, a keep probability of 0.88)."""
+        return cls(selection, torch.full((selection.count,), value, dtype=torch.float32, device=device))
+
+    @classmethod
+    def from_tensors(cls, selection: Selection, tensors: Mapping[str, Tensor]) -> Self:
+        """Logits from one tensor for each selected name."""
+        if set(tensors) != set(selection.names):
+            raise MaskMismatchError(
+                f"Expected logits for {', '.join(selection.names)}; found them for {', '.join(tensors) or 'nothing'}."
+            )
+        return cls(selection, torch.cat([tensors[name].reshape(-1) for name in selection.names]))
+
+    def by_tensor(self, flat: Tensor | None = None) -> dict[str, Tensor]:
+        """Views by dotted name, in the weights' shapes, of the logits or of another vector of the same length."""
+        pieces = (self.flat if flat is None else flat).split([weight.count for weight in self.selection.weights])
+        return {weight.name: piece.view(weight.shape) for weight, piece in zip(self.selection.weights, pieces, strict=True)}
+
+    def density(self) -> float:
+        """The share of logits above 0: the density of the mask as it stands."""
+        return float((self.flat > 0).sum()) / self.selection.count
+
+    def undecided(self) -> float:
+        """The share of logits whose keep probability lies between .05 and .95."""
+        edge = 2.9444389791664403  # logit(.95)
+        return float((self.flat.abs() < edge).sum()) / self.selection.count

@@ -1,0 +1,107 @@
+"""How much two masks have in common: one definition of each measure, over counts.
+
+Totals are ratios of sums over tensors, never means of ratios. What has no value (two empty masks) is NaN, and a report says
+"undefined".
+"""
+
+import math
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from maskscope.errors import MaskscopeError
+from maskscope.masks.binary import BinaryMask, require_same_weights
+
+
+class SharedNoiseWarning(UserWarning):
+    """Two masks were found with the same random stream, and overlap for that reason alone."""
+
+
+@dataclass(frozen=True)
+class OverlapCounts:
+    """Counts of weights for a pair of masks A and B, in one tensor or summed over several.
+
+    Args:
+        first: kept by A.
+        second: kept by B.
+        both: kept by both.
+        weights: that could be kept.
+    """
+
+    first: int
+    second: int
+    both: int
+    weights: int
+
+    @property
+    def iou(self) -> float:
+        """|A and B| / |A or B| (Jaccard index)."""
+        return _ratio(self.both, self.first + self.second - self.both)
+
+    @property
+    def iomin(self) -> float:
+        """|A and B| / min(|A|, |B|): 1 when one mask lies inside the other ("subsetness" in the authors' code)."""
+        return _ratio(self.both, min(self.first, self.second))
+
+    @property
+    def dice(self) -> float:
+        """2 |A and B| / (|A| + |B|): the measure to normalise (docs/statistics.md)."""
+        return _ratio(2 * self.both, self.first + self.second)
+
+    @staticmethod
+    def total(parts: "Iterable[OverlapCounts]") -> "OverlapCounts":
+        """The sum over tensors."""
+        parts = list(parts)
+        return OverlapCounts(
+            sum(part.first for part in parts),
+            sum(part.second for part in parts),
+            sum(part.both for part in parts),
+            sum(part.weights for part in parts),
+        )
+
+
+def overlap_by_tensor(first: BinaryMask, second: BinaryMask) -> dict[str, OverlapCounts]:
+    """The counts for each tensor.
+
+    Raises:
+        MaskMismatchError: the masks cover different weights.
+    """
+    require_same_weights(first, second)
+    noise = first.made_by.get("noise")
+    if first is not second and noise is not None and noise == second.made_by.get("noise") and first != second:
+        warnings.warn(
+            f"Both masks were found with the same mask noise {noise}, which makes them overlap by itself: give `discover` another "
+            "name= (or repeat=, or seed=) for each mask.",
+            SharedNoiseWarning,
+            stacklevel=3,
+        )
+    return {
+        name: OverlapCounts(int(a.sum()), int(b.sum()), int((a & b).sum()), a.numel())
+        for name, a, b in ((name, first[name], second[name]) for name in first)
+    }
+
+
+def iou(first: BinaryMask, second: BinaryMask) -> float:
+    """Intersection over union over all weights; NaN if both masks are empty."""
+    return OverlapCounts.total(overlap_by_tensor(first, second).values()).iou
+
+
+def iomin(first: BinaryMask, second: BinaryMask) -> float:
+    """Intersection over the smaller mask; NaN if one is empty."""
+    return OverlapCounts.total(overlap_by_tensor(first, second).values()).iomin
+
+
+def dice(first: BinaryMask, second: BinaryMask) -> float:
+    """Twice the intersection over the sum of both sizes; NaN if both masks are empty."""
+    return OverlapCounts.total(overlap_by_tensor(first, second).values()).dice
+
+
+def iou_from_dice(value: float) -> float:
+    """The IoU that belongs to a Dice coefficient: J = D / (2 - D)."""
+    if not (math.isnan(value) or 0 <= value <= 1):
+        raise MaskscopeError(f"A Dice coefficient lies in [0, 1]; found {value}.")
+    return value / (2 - value)
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else math.nan

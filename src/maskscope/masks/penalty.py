@@ -1,0 +1,64 @@
+"""What a mask pays for the weights it keeps. A new penalty is one class and one row in the table."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from jaxtyping import Float32
+from torch import Tensor
+
+from maskscope.errors import ConfigError, UnknownNameError
+
+
+@dataclass(frozen=True)
+class Penalty(ABC):
+    """A term added to the loss that prefers small masks.
+
+    Args:
+        weight: the factor alpha, at least 0.
+    """
+
+    weight: float
+
+    def __post_init__(self) -> None:
+        if not self.weight >= 0:
+            raise ConfigError(f"penalty_weight is {self.weight}; a number of at least 0 was expected.")
+
+    @abstractmethod
+    def value(self, logits: Float32[Tensor, " n"]) -> Float32[Tensor, ""]:
+        """The term itself, for reports."""
+
+    @abstractmethod
+    def add_gradient(self, logits: Float32[Tensor, " n"], gradient: Float32[Tensor, " n"]) -> None:
+        """Adds the term's derivative with respect to each logit to ``gradient``, in place."""
+
+
+@dataclass(frozen=True)
+class LogitSum(Penalty):
+    """alpha * sum of all logits: each logit is pulled down by the same constant, for ever.
+
+    Source: Csordás et al. 2021, section 2; their alpha is beta / batch size of the *network's* training (their option
+    ``mask_loss_weight`` is beta). The plain sum: no absolute values, no probabilities, no clamp.
+    """
+
+    def value(self, logits: Float32[Tensor, " n"]) -> Float32[Tensor, ""]:
+        """See `Penalty.value`."""
+        return self.weight * logits.sum()
+
+    def add_gradient(self, logits: Float32[Tensor, " n"], gradient: Float32[Tensor, " n"]) -> None:
+        """See `Penalty.add_gradient`."""
+        gradient.add_(self.weight)
+
+
+PENALTIES: dict[str, type[Penalty]] = {"logit-sum": LogitSum}
+
+
+def make_penalty(name: str, weight: float) -> Penalty:
+    """The penalty of that name.
+
+    Raises:
+        UnknownNameError: no such penalty.
+        ConfigError: a negative weight.
+    """
+    if name not in PENALTIES:
+        raise UnknownNameError("penalty", name, PENALTIES)
+    return PENALTIES[name](weight=weight)

@@ -1,0 +1,61 @@
+"""JSON with one spelling for one value, so that a digest of it is an identity; and JSON files that check themselves."""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from maskscope.errors import FileFormatError
+from maskscope.storage.atomic import write_bytes
+
+Json = dict[str, Any]
+
+
+def canonical_json(value: object) -> str:
+    """Sorted keys, no spaces, ASCII, no NaN: equal values have equal text.
+
+    Raises:
+        ValueError: the value holds NaN or infinity.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def digest(value: object) -> str:
+    """SHA-256 of the canonical JSON, in hexadecimal."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def write_json(path: Path, body: object) -> None:
+    """Writes ``body`` as readable JSON together with its digest; what is undefined (NaN) becomes ``null``."""
+    body = _without_nan(body)
+    text = json.dumps({"sha256": digest(body), "body": body}, indent=1, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, (text + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Reads what `write_json` wrote.
+
+    Raises:
+        FileFormatError: the file is missing, cut short, altered or foreign.
+    """
+    try:
+        envelope = json.loads(path.read_text(encoding="utf-8"))
+        body, stated = envelope["body"], envelope["sha256"]
+    except FileNotFoundError as error:
+        raise FileFormatError(f"There is no file {path}.") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FileFormatError(f"{path} is not a maskscope JSON file, or it is cut short: {error}.") from error
+    if digest(body) != stated:
+        raise FileFormatError(
+            f"{path} was altered: its content does not match its own checksum. Delete it and run again to have it remade."
+        )
+    return body
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
