@@ -1,0 +1,53 @@
+"""maskscope finds the subnetwork that carries each function of a trained network, and measures specialisation and reuse."""
+
+from maskscope.errors import MaskscopeError
+from maskscope.masks import (
+    BinaryMask,
+    MaskLogits,
+    Selection,
+    bake,
+    call_masked,
+    dice,
+    iomin,
+    iou,
+    sample,
+    select,
+)
+from maskscope.training import (
+    Checkpoint,
+    Discovery,
+    FitConfig,
+    History,
+    MaskConfig,
+    Observer,
+    ProgressBar,
+    Watchdog,
+    discover,
+    fit,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BinaryMask",
+    "Checkpoint",
+    "Discovery",
+    "FitConfig",
+    "History",
+    "MaskConfig",
+    "MaskLogits",
+    "MaskscopeError",
+    "Observer",
+    "ProgressBar",
+    "Selection",
+    "Watchdog",
+    "bake",
+    "call_masked",
+    "dice",
+    "discover",
+    "fit",
+    "iomin",
+    "iou",
+    "sample",
+    "select",
+]

@@ -46,9 +46,9 @@ class BinaryMask(Mapping[str, Tensor]):
 
     def __post_init__(self) -> None:
         faults = [
-            f"{name}: expected a bool tensor, found {tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__}"
-            for name, tensor in self.tensors.items()
-            if not isinstance(tensor, Tensor) or tensor.dtype != torch.bool
+            f"{name}: expected a bool tensor, found {getattr(bits, 'dtype', type(bits).__name__)}"
+            for name, bits in self.tensors.items()
+            if getattr(bits, "dtype", None) != torch.bool
         ]
         if faults:
             raise MaskMismatchError("A mask is made of bool tensors (for logits: logits > 0):\n  " + "\n  ".join(faults))

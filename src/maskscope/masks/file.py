@@ -1,8 +1,8 @@
 """Mask files: one bit for each weight in a safetensors file that checks itself.
 
-Each tensor is stored under its dotted name as ``uint8`` of length ceil(n / 8): the weights in row-major order, weight ``i`` in bit
-``i mod 8`` (least significant first) of byte ``i div 8``, padding bits zero. The metadata hold, as JSON, the format version, and
-for each tensor its shape, the dtype of the weights and the SHA-256 of their values; how the mask was made; and a SHA-256 over
+Each tensor is stored under its dotted name as ``uint8`` of length ceil(n / 8): the weights in row-major order, weight ``i`` in
+bit ``i mod 8`` (least significant first) of byte ``i div 8``, padding bits zero. The metadata hold, as JSON, the format version,
+and for each tensor its shape, the dtype of the weights and the SHA-256 of their values; how the mask was made; and a SHA-256 over
 all of it. docs/mask-files.md is the full description.
 """
 

@@ -51,7 +51,7 @@ def backpropagate(value: Tensor, leaves: Iterable[Tensor]) -> None:
     leaves = list(leaves)
     if value.grad_fn is None and not any(value is leaf for leaf in leaves):
         raise LossError(_NO_PATH)
-    value.reshape(()).backward(inputs=leaves)
+    torch.autograd.backward(value.reshape(()), inputs=leaves)
     if all(leaf.grad is None for leaf in leaves):
         raise LossError(_NO_PATH)
 

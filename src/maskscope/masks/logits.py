@@ -46,7 +46,7 @@ class MaskLogits:
 
     def by_tensor(self, flat: Tensor | None = None) -> dict[str, Tensor]:
         """Views by dotted name, in the weights' shapes, of the logits or of another vector of the same length."""
-        pieces = (self.flat if flat is None else flat).split([weight.count for weight in self.selection.weights])
+        pieces = torch.split(self.flat if flat is None else flat, [weight.count for weight in self.selection.weights])
         return {weight.name: piece.view(weight.shape) for weight, piece in zip(self.selection.weights, pieces, strict=True)}
 
     def density(self) -> float:

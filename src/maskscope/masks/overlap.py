@@ -70,8 +70,8 @@ def overlap_by_tensor(first: BinaryMask, second: BinaryMask) -> dict[str, Overla
     noise = first.made_by.get("noise")
     if first is not second and noise is not None and noise == second.made_by.get("noise") and first != second:
         warnings.warn(
-            f"Both masks were found with the same mask noise {noise}, which makes them overlap by itself: give `discover` another "
-            "name= (or repeat=, or seed=) for each mask.",
+            f"Both masks were found with the same mask noise {noise}, which makes them overlap by itself: give `discover` "
+            "another name= (or repeat=, or seed=) for each mask.",
             SharedNoiseWarning,
             stacklevel=3,
         )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -170,7 +171,7 @@ def _overlaps(parameters: Mapping[str, nn.Parameter], chosen: list[str]) -> list
     spans.sort()
     return [
         f"{first} and {second} are different parameters over the same memory: clone one of them, or exclude both"
-        for (storage, _, end, first), (other, start, _, second) in zip(spans, spans[1:], strict=False)
+        for (storage, _, end, first), (other, start, _, second) in pairwise(spans)
         if storage == other and start < end and (first in chosen or second in chosen)
     ]
 

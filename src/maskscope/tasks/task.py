@@ -1,0 +1,89 @@
+"""What a task is: data, a loss and a score for some functions that one network performs. Tasks know nothing of masks."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from maskscope.errors import ConfigError, UnknownNameError
+from maskscope.storage import digest
+
+# Parts of batches are drawn this many at a time, so that making one is a slice and two look-ups.
+_PARTS_AT_ONCE = 1024
+
+
+class Part(NamedTuple):
+    """Items of one call of the network."""
+
+    inputs: Float[Tensor, "items inputs"]
+    targets: Int64[Tensor, "items digits"]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How well a network performs each function.
+
+    Args:
+        accuracy: share of right answers, by function.
+        confusion: percent, by true function: which function's answer was given, or ``none``.
+    """
+
+    accuracy: Mapping[str, float]
+    confusion: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+class Task(ABC):
+    """A problem that is made of functions (the paper's sub-tasks)."""
+
+    whole = "all"
+
+    @property
+    @abstractmethod
+    def functions(self) -> tuple[str, ...]:
+        """The names of the functions."""
+
+    @property
+    @abstractmethod
+    def sizes(self) -> tuple[int, int]:
+        """Numbers of network inputs and outputs."""
+
+    @abstractmethod
+    def batches(self, function: str, items: int, seed: int) -> Callable[[int], Part]:
+        """Training data of one function, or of all: a function from an index to a part of ``items`` items.
+
+        Items are drawn uniformly with replacement; the same index gives the same part, in any order of asking.
+        """
+
+    @abstractmethod
+    def loss(self, network: nn.Module, part: Any) -> Float[Tensor, ""]:
+        """The training loss of a network on a part."""
+
+    @abstractmethod
+    def score(self, run: Callable[[Tensor], Tensor]) -> Scores:
+        """Scores ``run``, a function from inputs to outputs, on the evaluation data."""
+
+    def require(self, function: str) -> None:
+        """Raises `UnknownNameError` unless the task has this function."""
+        if function not in (*self.functions, self.whole):
+            raise UnknownNameError("function", function, (*self.functions, self.whole))
+
+
+def uniform_choice(items: int, among: int, seed: int) -> Callable[[int], Int64[Tensor, " items"]]:
+    """For each index, ``items`` numbers drawn uniformly from 0 to ``among - 1``; the same for the same index and seed."""
+    if items < 1:
+        raise ConfigError(f"A part of {items} items was asked for; at least 1 is needed.")
+    current: tuple[int, Tensor] = (-1, torch.empty(0))
+
+    def choose(index: int) -> Tensor:
+        nonlocal current
+        block, place = divmod(index, _PARTS_AT_ONCE)
+        if current[0] != block:
+            generator = torch.Generator().manual_seed(int(digest(["maskscope/data", seed, block])[:15], 16))
+            current = block, torch.randint(among, (_PARTS_AT_ONCE, items), generator=generator)
+        return current[1][place]
+
+    return choose

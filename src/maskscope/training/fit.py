@@ -1,0 +1,81 @@
+"""Fitting the weights of a network: an ordinary training run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from maskscope.masks import Loss, backpropagate
+from maskscope.training.batches import Batches, PartSource
+from maskscope.training.checkpoint import Checkpoint
+from maskscope.training.loop import LoopConfig, LoopResult, Objective, run_loop
+from maskscope.training.observers import Observer
+
+
+class FitConfig(LoopConfig):
+    """How a network is trained; the paper has Adam 1e-3 and clipping at 1 (spec: experiments, 1.8)."""
+
+
+class WeightObjective(Objective):
+    """All parameters of a network, and its loss on one part a step."""
+
+    def __init__(self, network: nn.Module, loss: Loss, batches: Batches) -> None:
+        self._network, self._loss, self._source = network, loss, PartSource(batches)
+        self.device = next(network.parameters()).device
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """See `Objective.parameters`."""
+        return [parameter for parameter in self._network.parameters() if parameter.requires_grad]
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Objective.state`: parameters and buffers."""
+        return dict(self._network.named_parameters()) | dict(self._network.named_buffers())
+
+    def accumulate(self, step: int) -> Tensor:
+        """See `Objective.accumulate`."""
+        value = self._loss(self._network, self._source.part(step))
+        backpropagate(value, self.parameters)
+        return value.detach()
+
+
+def fit(
+    network: nn.Module,
+    loss: Loss,
+    batches: Batches,
+    *,
+    config: LoopConfig,
+    seed: int,
+    observers: Sequence[Observer] = (),
+    checkpoint: Checkpoint | Path | None = None,
+) -> LoopResult:
+    """Trains all parameters of a network in place, in training mode; its modes and ``.grad`` are then as they were.
+
+    Args:
+        network: any module.
+        loss: ``loss(network, part)``, a scalar.
+        batches: a function of the step, or an iterable; one part a step.
+        config: steps, learning rate, clipping.
+        seed: for whatever the network draws (dropout).
+        observers: who watches.
+        checkpoint: where to keep the state of the run.
+    """
+    modes = [(module, module.training) for module in network.modules()]
+    gradients = [(parameter, parameter.grad) for parameter in network.parameters()]
+    network.train()
+    try:
+        for parameter, _ in gradients:
+            parameter.grad = None
+        return run_loop(
+            WeightObjective(network, loss, batches),
+            config,
+            seed=seed,
+            identity={"what": "fit", "seed": seed, "config": repr(config)},
+            observers=observers,
+            checkpoint=Checkpoint(checkpoint) if isinstance(checkpoint, Path) else checkpoint,
+        )
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for parameter, gradient in gradients:
+            parameter.grad = gradient

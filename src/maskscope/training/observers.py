@@ -1,0 +1,152 @@
+"""Who watches a run. Observers read; they change nothing, and a run with them gives the same bits as one without."""
+
+import math
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A run as it stands after a step.
+
+    Args:
+        step: steps done.
+        steps: steps in all.
+        loss: mean loss of the step's data.
+        reference_loss: the same data's loss at the first step without masks; NaN when weights are fitted.
+        first_loss: the first step's loss.
+        measure: works out slower things when asked: for masks ``density`` and ``undecided``.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    reference_loss: float
+    first_loss: float
+    measure: Callable[[], Mapping[str, float]]
+
+
+class Observer:
+    """Watches a run; override what is of interest."""
+
+    def begin(self, moment: Moment) -> None:
+        """Called once before the first step of this process, at the step where it takes up the run."""
+
+    def after_step(self, moment: Moment) -> None:
+        """Called after each step."""
+
+    def end(self) -> None:
+        """Called once at the end, also after an error."""
+
+
+@dataclass
+class History(Observer):
+    """What is remembered of a run: the loss of every step, and the measures at some 200 of them."""
+
+    loss: list[float] = field(default_factory=list)
+    measured_at: list[int] = field(default_factory=list)
+    measures: dict[str, list[float]] = field(default_factory=dict)
+
+    def after_step(self, moment: Moment) -> None:
+        """Appends."""
+        self.loss.append(moment.loss)
+        if moment.step % max(1, moment.steps // 200) == 0 or moment.step == moment.steps:
+            self.measured_at.append(moment.step)
+            for name, value in moment.measure().items():
+                self.measures.setdefault(name, []).append(value)
+
+
+class ProgressBar(Observer):
+    """A bar on a terminal; plain lines, one in ``seconds``, anywhere else.
+
+    Args:
+        label: what is running.
+        stream: where to; standard error unless told.
+        seconds: the time between two plain lines.
+    """
+
+    def __init__(self, label: str = "", stream: TextIO | None = None, seconds: float = 15.0) -> None:
+        self._label, self._stream, self._seconds = label, stream or sys.stderr, seconds
+        self._bar: Progress | None = None
+        self._shown = self._began = 0.0
+        self._first = 0
+
+    def begin(self, moment: Moment) -> None:
+        """Shows the bar."""
+        self._began = self._shown = time.monotonic()
+        self._first = moment.step
+        if self._stream.isatty():
+            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[state]}"))
+            self._bar = Progress(TextColumn("{task.description}"), *columns, console=Console(file=self._stream))
+            self._bar.start()
+            self._bar.add_task(self._label, total=moment.steps, completed=moment.step, state="")
+
+    def after_step(self, moment: Moment) -> None:
+        """Moves the bar, or writes a line when it is time."""
+        now = time.monotonic()
+        last = moment.step == moment.steps
+        if now - self._shown < (0.2 if self._bar else self._seconds) and not last:
+            return
+        self._shown = now
+        rate = (moment.step - self._first) / max(now - self._began, 1e-9)
+        state = "  ".join([f"loss {moment.loss:.4g}", *(f"{name} {value:.2%}" for name, value in moment.measure().items())])
+        state += f"  {rate:.1f} steps/s"
+        if self._bar:
+            self._bar.update(self._bar.task_ids[0], completed=moment.step, state=state)
+        else:
+            left = (moment.steps - moment.step) / max(rate, 1e-9)
+            self._stream.write(f"{self._label}: {moment.step}/{moment.steps}  {state}  {left:.0f} s left\n")
+            self._stream.flush()
+
+    def end(self) -> None:
+        """Takes the bar away."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+
+class LossWarning(UserWarning):
+    """The loss under the mask is not what it should be."""
+
+
+class Watchdog(Observer):
+    """Warns, once each, when the loss is not finite, or when the masked network has left the unmasked one behind.
+
+    The second is judged in the second half of a run, on the mean loss m of the last 100 steps: with the first step's loss f and
+    the unmasked loss u, warns when m > u + max(f - u, u, 0) / 2. Then the mask does not carry the function: the penalty is too
+    strong, or the steps are too few.
+    """
+
+    _WINDOW = 100
+
+    def __init__(self) -> None:
+        self._recent: list[float] = []
+        self._warned: set[str] = set()
+
+    def after_step(self, moment: Moment) -> None:
+        """Looks."""
+        if not math.isfinite(moment.loss):
+            self._warn("finite", f"step {moment.step}: the loss is {moment.loss}")
+            return
+        self._recent = [*self._recent[-self._WINDOW + 1 :], moment.loss]
+        if moment.step * 2 < moment.steps or len(self._recent) < self._WINDOW:
+            return
+        mean, reference = sum(self._recent) / self._WINDOW, moment.reference_loss
+        if mean > reference + max(moment.first_loss - reference, reference, 0) / 2:
+            self._warn(
+                "behind",
+                f"step {moment.step}: the loss under the mask is {mean:.3g}, that of the unmasked network "
+                f"{reference:.3g}; the mask does not carry the function. Lower penalty_weight, or take more steps.",
+            )
+
+    def _warn(self, kind: str, message: str) -> None:
+        if kind not in self._warned:
+            self._warned.add(kind)
+            warnings.warn(message, LossWarning, stacklevel=4)

@@ -1,0 +1,35 @@
+"""Randomness as an argument: named children of one root seed, and a place where torch's own generator is borrowed."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from maskscope.storage import canonical_json
+
+
+def child_seed(root: int, *names: str | int) -> int:
+    """The seed of a named purpose under a root seed: 63 bits of SHA-256, so that no two purposes share a stream."""
+    text = canonical_json(["maskscope/seed", root, *names])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+
+
+@contextmanager
+def isolated_random(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """A block in which torch's global generators are seeded; afterwards they are as they were, also on an error.
+
+    Layers that draw from the global generator (initialisation, dropout) become reproducible, and nobody else's stream moves.
+    """
+    devices = [device] if device is not None and device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        reseed(seed, device)
+        yield
+
+
+def reseed(seed: int, device: torch.device | None = None) -> None:
+    """Seeds torch's generators for this device; call it inside `isolated_random` only."""
+    torch.default_generator.manual_seed(seed)
+    if device is not None and device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
