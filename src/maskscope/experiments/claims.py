@@ -1,0 +1,137 @@
+"""Claims as values: a question, a rule with its constants, and the verdict that the numbers give."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from maskscope.analysis import Summary
+
+VerdictWord = Literal["supported", "not supported", "inconclusive"]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number over networks, with its address.
+
+    Args:
+        measure: what is measured: ``sufficiency``, ``necessity``, ``density``, ``dice`` ...
+        mask: the mask it is measured under, or the pair of functions.
+        function: the function whose score it is.
+        trained: False for the untrained control.
+        summary: n, mean, spread, interval and every value.
+    """
+
+    measure: str
+    mask: str
+    function: str
+    trained: bool
+    summary: Summary
+
+    @property
+    def label(self) -> str:
+        """The address in words."""
+        words = self.measure
+        words += f" of {self.function}" if self.function else ""
+        words += f", mask {self.mask}" if self.mask else ""
+        return words + ("" if self.trained else " (untrained network)")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """That a quantity lies on one side of a bound."""
+
+    measure: str
+    mask: str
+    function: str
+    relation: Literal[">=", "<="]
+    bound: float
+    trained: bool = True
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement about networks that a record can support or not.
+
+    Args:
+        name: short.
+        question: what is asked.
+        conditions: all must hold.
+    """
+
+    name: str
+    question: str
+    conditions: tuple[Condition, ...]
+
+    @property
+    def rule(self) -> str:
+        """The rule in words; it is the same for every claim, only the conditions differ."""
+        texts = []
+        for condition in self.conditions:
+            where = f" under mask {condition.mask}" if condition.mask else ""
+            whose = f" of {condition.function}" if condition.function else ""
+            texts.append(f"{condition.measure}{whose}{where} {condition.relation} {condition.bound:g}")
+        return (
+            "Supported if the whole 95 % interval over networks satisfies every condition; not supported if the whole interval "
+            "violates one of them; inconclusive otherwise, and always with one network. Conditions: " + "; ".join(texts) + "."
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a record says about a claim.
+
+    Args:
+        name: of the claim.
+        question: of the claim.
+        rule: the rule with its constants.
+        verdict: supported, not supported, or inconclusive.
+        reasons: for each condition, what was found.
+    """
+
+    name: str
+    question: str
+    rule: str
+    verdict: VerdictWord
+    reasons: tuple[str, ...]
+
+
+def judge(claim: Claim, quantities: Sequence[Quantity]) -> Verdict:
+    """The verdict of the printed rule: see `Claim.rule`."""
+    outcomes, reasons = [], []
+    for condition in claim.conditions:
+        found = _find(condition, quantities)
+        outcome, reason = _outcome(condition, found)
+        outcomes.append(outcome)
+        reasons.append(reason)
+    word: VerdictWord = "inconclusive"
+    if "violated" in outcomes:
+        word = "not supported"
+    elif all(outcome == "satisfied" for outcome in outcomes):
+        word = "supported"
+    return Verdict(claim.name, claim.question, claim.rule, word, tuple(reasons))
+
+
+def _find(condition: Condition, quantities: Sequence[Quantity]) -> Quantity | None:
+    address = (condition.measure, condition.mask, condition.function, condition.trained)
+    return next((q for q in quantities if (q.measure, q.mask, q.function, q.trained) == address), None)
+
+
+def _outcome(condition: Condition, found: Quantity | None) -> tuple[str, str]:
+    if found is None or found.summary.n == 0:
+        return "open", f"{condition.measure} {condition.function} {condition.mask}: not measured, or undefined on every network"
+    summary = found.summary
+    undefined = len(summary.values) - summary.n
+    note = f"; undefined on {undefined} of {len(summary.values)} networks" if undefined else ""
+    if summary.n == 1:
+        return "open", f"{found.label}: {summary.mean:.3f} on one network, no interval{note}"
+    text = f"{found.label}: {summary.mean:.3f}, 95 % interval {summary.low:.3f} to {summary.high:.3f}, n = {summary.n}{note}"
+    text += f"; asked: {condition.relation} {condition.bound:g}"
+    if undefined:
+        return "open", text
+    low_side, high_side = summary.low, summary.high
+    if condition.relation == "<=":
+        low_side, high_side = -high_side, -low_side
+    bound = condition.bound if condition.relation == ">=" else -condition.bound
+    if low_side >= bound:
+        return "satisfied", text
+    return ("violated" if high_side < bound else "open"), text

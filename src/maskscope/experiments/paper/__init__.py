@@ -1,0 +1,1 @@
+"""One file a study of the paper: presets, claims and differences, as values."""

@@ -1,0 +1,186 @@
+"""What an experiment found: typed results, one for each network, and quantities over networks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from maskscope.analysis import Floor, Sharing, Summary
+from maskscope.experiments.claims import Claim, Quantity, Verdict
+from maskscope.masks import OverlapCounts
+from maskscope.storage import Json
+from maskscope.tasks import Scores
+
+__all__ = ["Claim", "MaskResult", "NetworkResult", "PairResult", "Quantity", "Record", "Summary", "Verdict"]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Weights kept in one tensor, of how many."""
+
+    kept: int
+    weights: int
+
+
+@dataclass(frozen=True)
+class MaskResult:
+    """One mask on one network.
+
+    Args:
+        function: what it was found for: a function's name, or ``all`` for the full mask.
+        repeat: 0, or the number of the repeat.
+        by_tensor: weights kept, by dotted name.
+        undecided: share of logits with a keep probability between .05 and .95.
+        final_loss: mean loss of the last 100 steps, under sampled masks.
+        unmasked_loss: loss without masks, at the first step's data.
+        sufficiency: scores under the mask.
+        necessity: scores under its inverse.
+        top_weights: scores under the weights of largest |weight x gradient|, as many in each tensor as the mask keeps.
+        random_removed: scores without random weights, as many in each tensor as the mask keeps; one for each draw.
+        histogram: counts of keep probabilities in equal bins of [0, 1].
+    """
+
+    function: str
+    repeat: int
+    by_tensor: Mapping[str, Kept]
+    undecided: float
+    final_loss: float
+    unmasked_loss: float
+    sufficiency: Scores
+    necessity: Scores
+    top_weights: Scores
+    random_removed: tuple[Scores, ...]
+    histogram: tuple[int, ...]
+
+    @property
+    def label(self) -> str:
+        """The function, with the number of the repeat if it is one."""
+        return self.function if self.repeat == 0 else f"{self.function}, repeat {self.repeat}"
+
+    @property
+    def density(self) -> float:
+        """Share of weights kept."""
+        return sum(part.kept for part in self.by_tensor.values()) / sum(part.weights for part in self.by_tensor.values())
+
+
+@dataclass(frozen=True)
+class PairResult:
+    """The overlap of two masks on one network.
+
+    Args:
+        first: function and repeat of A.
+        second: function and repeat of B.
+        by_tensor: counts, by dotted name.
+        floor: what the sizes alone give, over all maskable weights.
+        floor_used: the same inside the union of all masks of the network.
+    """
+
+    first: tuple[str, int]
+    second: tuple[str, int]
+    by_tensor: Mapping[str, OverlapCounts]
+    floor: Floor
+    floor_used: Floor
+
+    @property
+    def total(self) -> OverlapCounts:
+        """The sum over tensors."""
+        return OverlapCounts.total(self.by_tensor.values())
+
+
+@dataclass(frozen=True)
+class HalfMask:
+    """The half-mask test of the full mask: accuracies over all functions, with the mask on some tensors only.
+
+    Args:
+        early: the early tensors.
+        full: accuracy with the mask everywhere.
+        early_masked: with the mask on the early tensors.
+        late_masked: with the mask on the others.
+    """
+
+    early: tuple[str, ...]
+    full: float
+    early_masked: float
+    late_masked: float
+
+
+@dataclass(frozen=True)
+class NetworkResult:
+    """Everything measured on one network.
+
+    Args:
+        seed: the network's root seed.
+        trained: False for the untrained control.
+        unmasked: scores without a mask.
+        masks: every mask.
+        pairs: every pair of masks of functions.
+        sharing: normalised sharing of the two functions, with the floor over all maskable weights.
+        sharing_used: the same with the floor inside the union of all masks.
+        half_mask: of the full mask; None where there is none.
+    """
+
+    seed: int
+    trained: bool
+    unmasked: Scores
+    masks: tuple[MaskResult, ...]
+    pairs: tuple[PairResult, ...]
+    sharing: Sharing | None
+    sharing_used: Sharing | None
+    half_mask: HalfMask | None
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where and with what a record was made.
+
+    Args:
+        maskscope: version.
+        code: digest of the package's source files.
+        versions: of Python and the packages that matter.
+        machine: processor, cores, memory.
+        threads: torch threads of each process.
+        device: where the networks were.
+        seconds: time by kind of stage, summed over networks.
+    """
+
+    maskscope: str
+    code: str
+    versions: Mapping[str, str]
+    machine: Mapping[str, str]
+    threads: int
+    device: str
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Record:
+    """An experiment over several networks.
+
+    Args:
+        experiment: its name.
+        preset: the preset it began from.
+        spec: all settings.
+        functions: names of the functions.
+        seeds: of the networks.
+        networks: results, trained networks first, then the untrained control.
+        quantities: over networks, with spread.
+        verdicts: the claims and what became of them.
+        differences: where this differs from the paper on purpose.
+        provenance: where and with what it was made.
+    """
+
+    experiment: str
+    preset: str
+    spec: Json
+    functions: tuple[str, ...]
+    seeds: tuple[int, ...]
+    networks: tuple[NetworkResult, ...]
+    quantities: tuple[Quantity, ...]
+    verdicts: tuple[Verdict, ...]
+    differences: tuple[str, ...]
+    provenance: Provenance
+
+    def quantity(self, measure: str, mask: str = "", function: str = "", *, trained: bool = True) -> Quantity | None:
+        """The quantity of that address, or None."""
+        for quantity in self.quantities:
+            if (quantity.measure, quantity.mask, quantity.function, quantity.trained) == (measure, mask, function, trained):
+                return quantity
+        return None
