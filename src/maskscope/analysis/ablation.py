@@ -1,4 +1,4 @@
-"""Masks that nobody learned: by score and by chance, at equal density. The baselines of sufficiency and necessity."""
+"""Masks that were not learned, to compare learned ones with: top weights by magnitude or by gradient, and random masks."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,49 +6,103 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from maskscope.errors import BatchesError, MaskMismatchError
 from maskscope.masks import BinaryMask, Loss, Selection, evaluation_mode, loss_and_gradient
 
 
+def magnitude(network: nn.Module, selection: Selection) -> dict[str, Tensor]:
+    """|weight| of each selected weight."""
+    return {name: weight.abs() for name, weight in selection.of(network).items()}
+
+
 def weight_times_gradient(network: nn.Module, loss: Loss, parts: Iterable[Any], selection: Selection) -> dict[str, Tensor]:
-    """|weight x gradient of the mean loss|, by dotted name: a first-order estimate of what removing each weight would cost.
+    """|weight x gradient of the mean loss|: to first order, how much the loss changes when the weight is set to 0.
+
+    The network runs in eval mode and is untouched. Parts count equally, so they should be of equal size.
 
     Args:
-        network: the network, run in eval mode and left untouched.
+        network: any module.
         loss: ``loss(network, part)``, a scalar.
-        parts: data, of equal sizes.
-        selection: the weights that are scored.
+        parts: the data, read once.
+        selection: the weights to score.
+
+    Raises:
+        BatchesError: there is no part.
+
+    Source: the "Taylor" score of Molchanov et al., "Importance Estimation for Neural Network Pruning", CVPR 2019, without
+    its square.
     """
     weights = selection.of(network)
     total = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+    count = 0
     with evaluation_mode(network):
         for part in parts:
             _, gradient = loss_and_gradient(network, loss, part, weights)
-            for name in total:
-                total[name] += gradient[name]
-    return {name: (weights[name] * total[name]).abs() for name in weights}
+            for name, here in gradient.items():
+                total[name] += here
+            count += 1
+    if not count:
+        raise BatchesError("weight_times_gradient needs at least one part of data, and was given none.")
+    return {name: (weight * total[name] / count).abs() for name, weight in weights.items()}
 
 
 def top_weights(scores: Mapping[str, Tensor], kept_by_tensor: Mapping[str, int]) -> BinaryMask:
-    """The weights of highest score, as many in each tensor as asked for."""
-    return BinaryMask({name: _top(score, kept_by_tensor[name]) for name, score in scores.items()})
+    """The mask of the highest scores, with a given number of weights in every tensor: equal density tensor by tensor.
+
+    Args:
+        scores: by dotted name, in the weights' shapes.
+        kept_by_tensor: how many to keep of each, for example ``kept_counts(mask)``.
+
+    Raises:
+        MaskMismatchError: the names differ, or more is to be kept than there is.
+    """
+    faults = [f"{name}: only in the scores" for name in scores if name not in kept_by_tensor]
+    for name, kept in kept_by_tensor.items():
+        if name not in scores:
+            faults.append(f"{name}: no scores")
+        elif not 0 <= kept <= scores[name].numel():
+            faults.append(f"{name}: {kept} of {scores[name].numel()} weights were to be kept")
+    if faults:
+        raise MaskMismatchError("Top weights cannot be chosen:\n  " + "\n  ".join(faults))
+    return BinaryMask({name: _top(score.flatten(), kept_by_tensor[name]).view(score.shape) for name, score in scores.items()})
 
 
-def top_weights_overall(scores: Mapping[str, Tensor], kept: int) -> BinaryMask:
-    """The ``kept`` weights of highest score over all tensors together."""
-    flat = _top(torch.cat([score.reshape(-1) for score in scores.values()]), kept)
-    pieces = torch.split(flat, [score.numel() for score in scores.values()])
+def top_weights_overall(scores: Mapping[str, Tensor], k: int) -> BinaryMask:
+    """The mask of the ``k`` highest scores over all tensors together.
+
+    Raises:
+        MaskMismatchError: ``k`` is negative or more than there are weights.
+    """
+    count = sum(score.numel() for score in scores.values())
+    if not 0 <= k <= count:
+        raise MaskMismatchError(f"{k} of {count} weights were to be kept.")
+    bits = _top(torch.cat([score.flatten() for score in scores.values()]), k)
+    pieces = bits.split([score.numel() for score in scores.values()])
     return BinaryMask({name: piece.view(score.shape) for (name, score), piece in zip(scores.items(), pieces, strict=True)})
 
 
 def random_mask_like(mask: BinaryMask, generator: torch.Generator) -> BinaryMask:
-    """Weights drawn at random without replacement, as many in each tensor as the mask keeps."""
-    drawn = {}
+    """A mask that keeps as many weights of every tensor as another one, chosen uniformly at random.
+
+    Args:
+        mask: gives the shapes and the counts.
+        generator: on the CPU; the result is on the mask's device.
+    """
+    tensors = {}
     for name, bits in mask.items():
-        order = torch.randperm(bits.numel(), generator=generator)[: int(bits.sum())]
-        drawn[name] = torch.zeros(bits.numel(), dtype=torch.bool).index_fill_(0, order, True).view(bits.shape)
-    return BinaryMask(drawn)
+        chosen = torch.zeros(bits.numel(), dtype=torch.bool)
+        chosen[torch.randperm(bits.numel(), generator=generator)[: int(bits.sum())]] = True
+        tensors[name] = chosen.view(bits.shape).to(bits.device)
+    return BinaryMask(tensors)
 
 
-def _top(score: Tensor, kept: int) -> Tensor:
-    chosen = torch.zeros(score.numel(), dtype=torch.bool, device=score.device)
-    return chosen.index_fill_(0, score.reshape(-1).topk(kept).indices, True).view(score.shape)
+def kept_counts(mask: BinaryMask) -> dict[str, int]:
+    """The number of weights that a mask keeps in each tensor."""
+    return {name: int(bits.sum()) for name, bits in mask.items()}
+
+
+def _top(scores: Tensor, k: int) -> Tensor:
+    # a stable sort, so that equal scores (dead units score 0) are taken in order and the count is exact
+    bits = torch.zeros(scores.shape, dtype=torch.bool, device=scores.device)
+    bits[torch.argsort(scores, descending=True, stable=True)[:k]] = True
+    return bits

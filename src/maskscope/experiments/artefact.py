@@ -70,6 +70,12 @@ def make(
     return Artefact(path, _content_digest(path))
 
 
+def existing(stage: Stage, run: Path, inputs: Mapping[str, Artefact]) -> Artefact | None:
+    """The stage's artefact if it is done, else None."""
+    path = stage.folder(run, inputs)
+    return Artefact(path, _content_digest(path)) if path.exists() else None
+
+
 def _content_digest(path: Path) -> str:
     if not path.is_dir():
         raise FileFormatError(f"{path} is not an artefact folder. Delete it and run again.")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, final
+from typing import TYPE_CHECKING, final
 
 import torch
 from jaxtyping import Bool
@@ -54,7 +54,9 @@ class BinaryMask(Mapping[str, Tensor]):
             raise MaskMismatchError("A mask is made of bool tensors (for logits: logits > 0):\n  " + "\n  ".join(faults))
 
     @classmethod
-    def from_logits(cls, logits: "MaskLogits", weights: Mapping[str, Tensor] | None = None, made_by: Json | None = None) -> Self:
+    def from_logits(
+        cls, logits: "MaskLogits", weights: Mapping[str, Tensor] | None = None, made_by: Json | None = None
+    ) -> "BinaryMask":
         """Thresholds: a weight is kept when its logit is above 0, that is, kept more often than not.
 
         Source: Csordás et al. 2021, section 2. Their code has >= 0 in one place and > 0 in another; here it is > 0

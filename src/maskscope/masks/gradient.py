@@ -36,7 +36,7 @@ def loss_and_gradient(
     return value.detach(), {name: _gradient(leaf) for name, leaf in leaves.items()}
 
 
-def backpropagate(value: Tensor, leaves: Iterable[Tensor]) -> None:
+def backpropagate(value: object, leaves: Iterable[Tensor]) -> None:
     """Adds the gradient of a scalar to ``.grad`` of each leaf, and of nothing else.
 
     Raises:

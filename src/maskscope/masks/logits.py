@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from jaxtyping import Float32
@@ -31,12 +30,12 @@ class MaskLogits:
             )
 
     @classmethod
-    def full(cls, selection: Selection, value: float, device: torch.device | None = None) -> Self:
+    def full(cls, selection: Selection, value: float, device: torch.device | None = None) -> "MaskLogits":
         """All logits at one value (the paper starts at 2, a keep probability of 0.88)."""
         return cls(selection, torch.full((selection.count,), value, dtype=torch.float32, device=device))
 
     @classmethod
-    def from_tensors(cls, selection: Selection, tensors: Mapping[str, Tensor]) -> Self:
+    def from_tensors(cls, selection: Selection, tensors: Mapping[str, Tensor]) -> "MaskLogits":
         """Logits from one tensor for each selected name."""
         if set(tensors) != set(selection.names):
             raise MaskMismatchError(

@@ -35,7 +35,7 @@ class Noise:
 
 
 class GateBuffers:
-    """The gates of four samples of every selected weight, in memory that is used again at every block."""
+    """The gates of four samples of every selected weight, in memory that is used again at every step."""
 
     def __init__(self, logits: MaskLogits) -> None:
         shape = (SAMPLES_PER_BLOCK, logits.selection.count)
@@ -46,15 +46,13 @@ class GateBuffers:
 
     def draw(self, estimator: Estimator, noise: Noise, step: int, block: int) -> None:
         """Fills the buffers with the samples ``4 * block`` to ``4 * block + 3`` of a step."""
-        offset = 0
+        offset, device = 0, self._logits.flat.device
         for weight in self._logits.selection.weights:
             key = noise.key(weight.name)
             for first, count in chunks(weight.count):
                 here = slice(offset + first, offset + first + count)
-                draws = draw_words(key, step=step, block=block, first=first, count=count, device=self._logits.flat.device)
-                gates: Gates = estimator.sample(self._logits.flat[here], draws)
-                self.is_open[:, here] = gates.is_open
-                self.slope[:, here] = gates.slope
+                draws = draw_words(key, step=step, block=block, first=first, count=count, device=device)
+                estimator.sample(self._logits.flat[here], draws, Gates(self.is_open[:, here], self.slope[:, here]))
             offset += weight.count
 
 
@@ -66,6 +64,17 @@ def sample(logits: MaskLogits, noise: Noise, *, step: int, index: int = 0) -> Bi
     return BinaryMask({name: gate.clone() for name, gate in logits.by_tensor(buffers.is_open[place]).items()})
 
 
-def masked_weights(weights: Mapping[str, Tensor], is_open: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Each weight where its gate is open, exact zero elsewhere (not a product: that keeps -0.0 and turns inf into NaN)."""
-    return {name: weight.where(is_open[name], 0) for name, weight in weights.items()}
+def masked_weights(
+    weights: Mapping[str, Tensor], is_open: Mapping[str, Tensor], into: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    """Each weight where its gate is open, exact zero elsewhere (not a product: that keeps -0.0 and turns inf into NaN).
+
+    Args:
+        weights: by dotted name.
+        is_open: gates, by the same names.
+        into: memory to use again, by the same names; fresh memory unless given.
+    """
+    if into is None:
+        return {name: weight.where(is_open[name], 0) for name, weight in weights.items()}
+    zero = next(iter(weights.values())).new_zeros(())
+    return {name: torch.where(is_open[name], weight, zero, out=into[name]) for name, weight in weights.items()}

@@ -91,6 +91,7 @@ class MaskObjective(Objective):
         self.logits = MaskLogits.full(selection, config.initial_logit, self.device)
         self.logits.flat.grad = torch.zeros_like(self.logits.flat)
         self._buffers = GateBuffers(self.logits)
+        self._masked = {weight: torch.empty_like(tensor) for weight, tensor in self._weights.items()}
         self._gates = [self.logits.by_tensor(sample) for sample in self._buffers.is_open]
         self._slopes = [self.logits.by_tensor(sample) for sample in self._buffers.slope]
 
@@ -119,7 +120,7 @@ class MaskObjective(Objective):
             if place == 0:
                 self._buffers.draw(self._estimator, self._noise, step, block)
             part = self._source.part(step * self._samples + index)
-            masked = masked_weights(self._weights, self._gates[place])
+            masked = masked_weights(self._weights, self._gates[place], into=self._masked)
             value, of_masked = loss_and_gradient(self._network, self._loss, part, masked)
             for name, weight in self._weights.items():
                 contribution = of_masked[name].to(torch.float32).mul_(self._slopes[place][name])

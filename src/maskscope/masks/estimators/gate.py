@@ -10,6 +10,7 @@ with w the weight and g_k the gradient of sample k's loss with respect to its ma
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
@@ -42,5 +43,14 @@ class Estimator(ABC):
             raise ConfigError(f"temperature is {self.temperature}; a number above 0 was expected (the paper has 1).")
 
     @abstractmethod
-    def sample(self, logits: Float32[Tensor, " n"], draws: Int64[Tensor, "4 n"]) -> Gates:
-        """Opens the gates of four samples from their draws, each in [0, 2^32)."""
+    def sample(self, logits: Float32[Tensor, " n"], draws: Int64[Tensor, "4 n"], gates: Gates) -> None:
+        """Sets the gates of four samples from their draws, each in [0, 2^32).
+
+        The gates are filled in place: fresh memory at every step costs as much as the arithmetic.
+        """
+
+    def gates(self, logits: Float32[Tensor, " n"], draws: Int64[Tensor, "4 n"]) -> Gates:
+        """The same, in new memory."""
+        gates = Gates(torch.empty_like(draws, dtype=torch.bool), torch.empty_like(draws, dtype=torch.float32))
+        self.sample(logits, draws, gates)
+        return gates

@@ -36,12 +36,12 @@ class RaoBlackwell(Estimator):
                 "Leave the temperature at 1, or choose estimator 'straight-through'."
             )
 
-    def sample(self, logits: Float32[Tensor, " n"], draws: Int64[Tensor, "4 n"]) -> Gates:
+    def sample(self, logits: Float32[Tensor, " n"], draws: Int64[Tensor, "4 n"], gates: Gates) -> None:
         """See `Estimator.sample`."""
         where = position(logits)
-        is_open = draws < keep_threshold(where)
+        torch.lt(draws, keep_threshold(where), out=gates.is_open)
         slope_if_open, slope_if_closed = (where.interpolate(table) for table in _slope_tables(logits.device))
-        return Gates(is_open=is_open, slope=torch.where(is_open, slope_if_open, slope_if_closed))
+        torch.where(gates.is_open, slope_if_open, slope_if_closed, out=gates.slope)
 
 
 @cache

@@ -18,10 +18,10 @@ class StraightThrough(Estimator):
     logit of *one* uniform has the same law (docs/method.md).
     """
 
-    def sample(self, logits: Float32[Tensor, " n"], draws: Int64[Tensor, "4 n"]) -> Gates:
+    def sample(self, logits: Float32[Tensor, " n"], draws: Int64[Tensor, "4 n"], gates: Gates) -> None:
         """See `Estimator.sample`; the noise is read from the same draw that opens the gate."""
         # v uniform in (0, 1): z = l - logit(v) > 0 exactly when v < sigmoid(l)
         uniform = draws.to(torch.float64).add_(0.5).mul_(2.0**-32)
         soft = torch.sigmoid((logits - torch.logit(uniform)) / self.temperature)
-        slope = (soft * (1 - soft) / self.temperature).to(torch.float32)
-        return Gates(is_open=draws < keep_threshold(position(logits)), slope=slope)
+        gates.slope.copy_(soft.mul_(1 - soft).div_(self.temperature))
+        torch.lt(draws, keep_threshold(position(logits)), out=gates.is_open)

@@ -1,0 +1,97 @@
+"""The short commands: list, show, compare, report."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from tyro.conf import Positional
+
+from maskscope.cli.output import defined, write_everything
+from maskscope.experiments.catalogue import EXPERIMENTS
+from maskscope.experiments.run import load_record
+from maskscope.experiments.spec import to_json
+from maskscope.masks import ESTIMATORS
+from maskscope.report import compare_records, show_comparison, show_record
+
+Json = Annotated[bool, tyro.conf.arg(name="json", help="Print JSON on standard output instead of tables.")]
+Folder = Annotated[Path, tyro.conf.arg(help="Folder of a finished run: what `maskscope run` was given as --out.")]
+
+
+@dataclass(frozen=True)
+class ListOptions:
+    """Show which experiments, presets and estimators there are."""
+
+    as_json: Json = False
+
+
+@dataclass(frozen=True)
+class ShowOptions:
+    """Print the record of a run: accuracy under each mask and inverse, overlap, claims with their verdicts."""
+
+    folder: Positional[Folder]
+    as_json: Json = False
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """Print every quantity of two runs side by side, with the settings in which they differ."""
+
+    first: Positional[Folder]
+    second: Positional[Folder]
+    as_json: Json = False
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Write report.html, figures (PDF, PNG) and tables (CSV, LaTeX) into the folder of a run, from its record alone."""
+
+    folder: Positional[Folder]
+
+
+def list_command(words: list[str]) -> None:
+    """Shows what there is."""
+    options = tyro.cli(ListOptions, args=words, prog="maskscope list")
+    found = {
+        "experiments": {
+            name: {"summary": one.summary, "presets": {preset: text for preset, (text, _) in one.presets.items()}}
+            for name, one in EXPERIMENTS.items()
+        },
+        "estimators": sorted(ESTIMATORS),
+    }
+    if options.as_json:
+        print(json.dumps(found, indent=1))
+        return
+    for name, one in EXPERIMENTS.items():
+        print(f"{name}\n  {one.summary}")
+        for preset, (text, _) in one.presets.items():
+            print(f"    --preset {preset:<7}{text}")
+    print(f"estimators: {', '.join(sorted(ESTIMATORS))}")
+
+
+def show_command(words: list[str]) -> None:
+    """Prints a record."""
+    options = tyro.cli(ShowOptions, args=words, prog="maskscope show")
+    record = load_record(options.folder)
+    if options.as_json:
+        print(json.dumps(defined(to_json(record)), indent=1))
+    else:
+        show_record(record, Console())
+
+
+def compare_command(words: list[str]) -> None:
+    """Prints two records side by side."""
+    options = tyro.cli(CompareOptions, args=words, prog="maskscope compare")
+    comparison = compare_records(load_record(options.first), load_record(options.second))
+    if options.as_json:
+        print(json.dumps(defined(to_json(comparison)), indent=1))
+    else:
+        show_comparison(comparison, Console())
+
+
+def report_command(words: list[str]) -> None:
+    """Writes the report."""
+    options = tyro.cli(ReportOptions, args=words, prog="maskscope report")
+    print(f"wrote {write_everything(load_record(options.folder), options.folder)}")

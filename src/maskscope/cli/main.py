@@ -1,0 +1,70 @@
+"""The ``maskscope`` command."""
+
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+
+from maskscope.cli import commands, run_command, verify_command
+from maskscope.errors import MaskscopeError, UnknownNameError
+
+COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
+    "list": ("experiments, presets and estimators that there are", commands.list_command),
+    "run": ("run an experiment, or go on with one that was stopped", run_command.run_command),
+    "show": ("print the record of a run", commands.show_command),
+    "compare": ("print the records of two runs side by side", commands.compare_command),
+    "report": ("write the page, figures and tables of a run", commands.report_command),
+    "verify": ("check the estimators on networks whose modules are known", verify_command.verify_command),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command; exits with 0, with 2 after a fault that the user can mend, with 130 after Ctrl-C."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    warnings.showwarning = _show_warning
+    warnings.simplefilter("default")
+    try:
+        if not words or words[0] in ("-h", "--help", "help"):
+            _print_help()
+        elif words[0] == "--version":
+            _print_version()
+        elif words[0] not in COMMANDS:
+            raise UnknownNameError("command", words[0], COMMANDS)
+        else:
+            COMMANDS[words[0]][1](words[1:])
+    except MaskscopeError as error:
+        sys.stderr.write(f"maskscope: {error}\n")
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            f"\nStopped. What is finished is kept, and so is the state of what was under way. To go on:\n  maskscope {' '.join(words)}\n"
+        )
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        raise SystemExit(0) from None
+
+
+def _print_help() -> None:
+    lines = [
+        "maskscope finds the subnetwork that carries each function of a trained network, and measures specialisation and reuse.",
+        "",
+        "usage: maskscope COMMAND [options]        each command explains itself: maskscope COMMAND --help",
+        "",
+        *(f"  {name:<9}{summary}" for name, (summary, _) in COMMANDS.items()),
+        "",
+        "Begin with:  maskscope run addition-multiplication --preset quick --out runs/quick",
+    ]
+    print("\n".join(lines))
+
+
+def _print_version() -> None:
+    from importlib.metadata import version
+
+    print(f"maskscope {version('maskscope')}")
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_rest: object) -> None:
+    sys.stderr.write(f"maskscope: warning: {message}\n")
+
+
+if __name__ == "__main__":
+    main()

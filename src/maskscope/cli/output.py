@@ -1,0 +1,47 @@
+"""What the commands print and write alike."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from maskscope.experiments.record import Record
+from maskscope.report import write_figures, write_report, write_tables
+from maskscope.training import Observer, ProgressBar
+
+
+def write_everything(record: Record, folder: Path) -> Path:
+    """Writes tables, figures and the page of a record; returns the page's path."""
+    write_tables(record, folder / "tables")
+    write_figures(record, folder / "figures")
+    write_report(record, folder / "report.html")
+    return folder / "report.html"
+
+
+def watch(name: str) -> Sequence[Observer]:
+    """A progress bar for a stage, on standard error."""
+    return (ProgressBar(name),)
+
+
+def announce(text: str) -> None:
+    """A line on standard error, so that standard output stays clean."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def duration(seconds: float) -> str:
+    """``2 h 05 min``, ``3 min 20 s`` or ``12 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def defined(value: Any) -> Any:
+    """JSON values with null for what is undefined."""
+    if isinstance(value, dict):
+        return {key: defined(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [defined(item) for item in value]
+    return None if isinstance(value, float) and value != value else value

@@ -1,0 +1,116 @@
+"""``maskscope run``: every field of the experiment's spec is an option, with the preset's value as its default."""
+
+import json
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from tyro.conf import Positional
+
+from maskscope.cli.output import announce, defined, duration, watch, write_everything
+from maskscope.errors import ConfigError, MissingExtraError
+from maskscope.experiments.catalogue import EXPERIMENTS, Experiment, experiment
+from maskscope.experiments.plan import Plan, make_plan
+from maskscope.experiments.run import Job, require_device, run_experiment
+from maskscope.experiments.spec import AdditionMultiplicationSpec, from_json, to_json
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Run an experiment. What is finished in the folder is not done again; what was stopped goes on to the same bits.
+
+    Further seeds extend a run: `--seeds 3` after `--seeds 1` does two more.
+    """
+
+    name: Positional[Annotated[str, tyro.conf.arg(metavar="EXPERIMENT", help="See `maskscope list`.")]]
+    preset: Literal["smoke", "quick", "paper"] = "quick"
+    """Settings to begin from: smoke (seconds), quick (minutes), paper (the published settings)."""
+    out: Path = Path("runs")
+    """Run folder: artefacts, record, tables, figures, report."""
+    seeds: int = 1
+    """How many networks, each with its own masks. The spread of every number is over these."""
+    first_seed: int = 0
+    """Seed of the first network; the others follow."""
+    workers: int = 1
+    """Processes; each takes whole seeds. workers x threads should not exceed the cores."""
+    device: str = "cpu"
+    """Torch device: cpu, cuda, cuda:1."""
+    threads: int = 0
+    """Torch threads of each process; 0: torch's choice. Sums depend on it in their last bits."""
+    dry_run: bool = False
+    """Print the stages with estimates of time, memory and disk, and do nothing."""
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
+    """Print the record (or the plan) as JSON on standard output."""
+    spec_file: Path | None = None
+    """A JSON file with the settings to begin from instead of a preset's; `--print-spec` shows the form."""
+    print_spec: bool = False
+    """Print the settings as JSON and do nothing."""
+    spec: Annotated[AdditionMultiplicationSpec, tyro.conf.arg(name="")] = AdditionMultiplicationSpec()
+
+
+def run_command(words: list[str]) -> None:
+    """Runs an experiment and writes its report."""
+    chosen = experiment(words[0]) if words and not words[0].startswith("-") else next(iter(EXPERIMENTS.values()))
+    options = _parse(chosen, words)
+    if options.seeds < 1 or options.workers < 1 or options.threads < 0:
+        raise ConfigError("--seeds and --workers are at least 1, --threads at least 0.")
+    if options.print_spec:
+        print(json.dumps(to_json(options.spec), indent=1))
+        return
+    seeds = tuple(range(options.first_seed, options.first_seed + options.seeds))
+    job = Job(options.spec, seeds, str(options.out), options.device, options.threads)
+    require_device(options.device)
+    if options.dry_run:
+        _print_plan(make_plan(job), options)
+        return
+    record = run_experiment(chosen, options.preset, job, workers=options.workers, watch=watch, announce=announce)
+    if options.as_json:
+        print(json.dumps(defined(to_json(record)), indent=1))
+    try:
+        announce(f"report: {write_everything(record, options.out)}")
+    except MissingExtraError as error:
+        announce(f"no report: {error} Then: maskscope report {options.out}")
+    announce(f"numbers: maskscope show {options.out}")
+
+
+def _parse(chosen: Experiment, words: list[str]) -> RunOptions:
+    """Twice: first to learn the preset or the file, whose settings are then the defaults of everything else."""
+    named = _value_of(words, "--preset") or "quick"
+    file = _value_of(words, "--spec-file")
+    begin = _read_spec(Path(file)) if file else chosen.preset(named)
+    default = replace(RunOptions(name=chosen.name), spec=begin, out=Path("runs") / f"{chosen.name}-{named}")
+    return tyro.cli(RunOptions, args=words, default=default, prog="maskscope run")
+
+
+def _value_of(words: list[str], option: str) -> str | None:
+    for place, word in enumerate(words):
+        if word == option and place + 1 < len(words):
+            return words[place + 1]
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+    return None
+
+
+def _read_spec(path: Path) -> AdditionMultiplicationSpec:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"Cannot read the spec {path}: {error.strerror}.") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is not JSON: {error}. `maskscope run ... --print-spec` prints a valid one.") from error
+    return from_json(AdditionMultiplicationSpec, value)
+
+
+def _print_plan(plan: Plan, options: RunOptions) -> None:
+    if options.as_json:
+        print(json.dumps(to_json(plan), indent=1))
+        return
+    for stage in plan.stages:
+        print(f"  {'done   ' if stage.done else 'to do  '}{stage.name:<40}{'' if stage.done else duration(stage.seconds):>12}")
+    each = plan.seconds / min(options.workers, options.seeds)
+    print(f"time    {duration(each)} with {options.workers} worker(s), by timing a few steps here and now")
+    print(f"memory  {plan.memory / 2**30:.1f} GiB in each process")
+    print(f"disk    {plan.disk / 2**30:.2f} GiB in {options.out}")
+    sys.stdout.flush()

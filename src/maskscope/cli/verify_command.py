@@ -1,0 +1,54 @@
+"""``maskscope verify``: estimators on networks whose modules are known because they were planted."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from maskscope.cli.output import announce, defined
+from maskscope.errors import ConfigError
+from maskscope.experiments.planted import verify_planted, verify_table
+from maskscope.experiments.spec import to_json
+from maskscope.storage import write_json
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """Check the estimators against planted truth: precision, recall, F1 and size of what they find, error of the overlap."""
+
+    nets: int = 6
+    """How many planted networks of each kind."""
+    seed: int = 0
+    """Root seed of networks and masks."""
+    cache: Path = Path("runs/planted")
+    """Where planted networks are kept."""
+    out: Path | None = None
+    """A JSON file for the record."""
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
+    """Print the record as JSON on standard output."""
+
+
+def verify_command(words: list[str]) -> None:
+    """Runs the check and prints a row for each estimator."""
+    options = tyro.cli(VerifyOptions, args=words, prog="maskscope verify")
+    if options.nets < 1:
+        raise ConfigError(f"--nets is {options.nets}; at least 1 was expected.")
+    record = verify_planted(options.nets, options.cache, seed=options.seed, progress=_progress)
+    if options.out:
+        write_json(options.out, to_json(record))
+    if options.as_json:
+        print(json.dumps(defined(to_json(record)), indent=1))
+        return
+    header, rows = verify_table(record)
+    table = Table(*header)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _progress(what: str, done: int, total: int) -> None:
+    announce(f"{done}/{total} {what}")

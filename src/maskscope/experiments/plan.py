@@ -1,0 +1,118 @@
+"""What a run would do and cost, found out without doing it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from maskscope.experiments.artefact import Artefact, Stage, existing
+from maskscope.experiments.run import Job, threads
+from maskscope.experiments.spec import AdditionMultiplicationSpec
+from maskscope.experiments.stages import analysis_stage, mask_stage, network_stage, plan_masks
+from maskscope.experiments.study import UNMASKED, make_network, make_task
+from maskscope.masks import select
+from maskscope.tasks import AdditionMultiplication
+from maskscope.training import FitConfig, MaskConfig, discover, fit
+
+# Bytes for each maskable weight while a mask is found: logit, gradient and two moments of Adam; then, for the four samples of a
+# block, an open/closed byte and a float32 slope each; one masked copy and its gradient.
+_MASK_BYTES = 4 * 4 + 4 * (1 + 4) + 2 * 4
+# The same for each weight while the network is fitted: weight, gradient, two moments.
+_FIT_BYTES = 4 * 4
+_BASE_BYTES = 350 * 2**20
+_STEPS_TIMED = 4
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage of a run: is it done, and if not, how long may it take?"""
+
+    name: str
+    done: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All stages, and what they need.
+
+    Args:
+        stages: in order.
+        seconds: for what is not done, in one process.
+        memory: bytes at the peak, in each process, estimated from the numbers of weights.
+        disk: bytes of artefacts and one checkpoint for each process, estimated likewise.
+    """
+
+    stages: tuple[PlannedStage, ...]
+    seconds: float
+    memory: int
+    disk: int
+
+
+def make_plan(job: Job) -> Plan:
+    """The stages of a job with estimates. Time is measured on a few steps of the very network; the rest is arithmetic."""
+    spec, run = job.spec, Path(job.run)
+    task = make_task(spec, torch.device(job.device))
+    with threads(job.threads):
+        fit_step, mask_step = _step_seconds(spec, task)
+    stages = []
+    for seed in job.seeds:
+        stages += _stages_of(spec, seed, task, run, fit_step, mask_step)
+    network = make_network(spec, 0, task)
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    maskable = select(network, exclude=UNMASKED).count
+    masks = len(plan_masks(spec, task.functions, task.whole))
+    disk = len(job.seeds) * (4 * weights * 2 + masks * (4 * maskable + maskable // 8)) + 12 * maskable
+    memory = _BASE_BYTES + max(_FIT_BYTES * weights, 4 * weights + _MASK_BYTES * maskable)
+    return Plan(tuple(stages), sum(stage.seconds for stage in stages if not stage.done), memory, disk)
+
+
+def _stages_of(
+    spec: AdditionMultiplicationSpec,
+    seed: int,
+    task: AdditionMultiplication,
+    run: Path,
+    fit_step: float,
+    mask_step: float,
+) -> list[PlannedStage]:
+    planned = []
+    for trained in (True, False) if spec.untrained else (True,):
+        network = network_stage(spec, seed, trained=trained)
+        made = existing(network, run, {})
+        planned.append(PlannedStage(network.name, made is not None, spec.fit.steps * fit_step if trained else 0.0))
+        masks: dict[str, Artefact | None] = {}
+        for plan in plan_masks(spec, task.functions, task.whole):
+            if plan.trained == trained:
+                stage = mask_stage(spec, seed, plan)
+                found = _existing(stage, run, {"network": made})
+                masks[f"{plan.function}/{plan.repeat}"] = found
+                planned.append(PlannedStage(stage.name, found is not None, spec.mask.steps * mask_step))
+        stage = analysis_stage(spec, seed, trained=trained)
+        done = _existing(stage, run, {"network": made, **masks}) is not None
+        # each mask is scored alone, inverted, against top weights, and against the random draws: a forward pass over all inputs
+        forward = (3 + spec.random_draws) * len(masks) * 20_000 / spec.mask.batch_size * fit_step / 3
+        planned.append(PlannedStage(stage.name, done, forward))
+    return planned
+
+
+def _existing(stage: Stage, run: Path, inputs: dict[str, Artefact | None]) -> Artefact | None:
+    there = {role: artefact for role, artefact in inputs.items() if artefact is not None}
+    return existing(stage, run, there) if len(there) == len(inputs) else None
+
+
+def _step_seconds(spec: AdditionMultiplicationSpec, task: AdditionMultiplication) -> tuple[float, float]:
+    network = make_network(spec, 0, task)
+    selection = select(network, exclude=UNMASKED)
+    config = spec.mask.config()
+
+    def fitting(steps: int) -> float:
+        batches = task.batches(task.whole, spec.fit.batch_size, 0)
+        return fit(network, task.loss, batches, config=FitConfig(steps, spec.fit.learning_rate), seed=0).seconds
+
+    def masking(steps: int) -> float:
+        batches = task.batches(task.whole, spec.mask.part_size, 0)
+        few = MaskConfig(steps=steps, samples_per_step=config.samples_per_step, estimator=config.estimator)
+        return discover(network, task.loss, batches, selection=selection, config=few).seconds
+
+    fitting(2), masking(1)  # the first steps pay for buffers and data
+    return fitting(_STEPS_TIMED) / _STEPS_TIMED, masking(_STEPS_TIMED) / _STEPS_TIMED

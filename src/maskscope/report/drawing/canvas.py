@@ -1,0 +1,134 @@
+"""A panel, and the ways to write it: SVG that takes its colours and fonts from the page, PDF and PNG for a paper.
+
+The same record gives the same bytes: no dates, no random ids. No global state of matplotlib is touched but its settings, and
+these are restored.
+"""
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, told apart by every common kind of colour vision; the page has a variable for each.
+FUNCTION_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+INK, MUTED, GRID, BAND, WHOLE_COLOUR = "#1c2733", "#5d6b7a", "#dbe1e8", "#e9edf2", "#77818c"
+HEAT = "#1b5f94"
+_VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--grid",
+    BAND: "--band",
+    WHOLE_COLOUR: "--whole",
+    **{colour: f"--f{place}" for place, colour in enumerate(FUNCTION_COLOURS)},
+}
+_SETTINGS: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": INK,
+    "ytick.left": False,
+    "ytick.major.pad": 6,
+    "grid.color": GRID,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "hatch.linewidth": 0.6,
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+}
+_COLUMNS = 3
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A drawing with one pair of axes.
+
+    Args:
+        name: unique in the report.
+        title: what it shows, also for those who cannot see it.
+        size: width and height in inches.
+        draw: draws it.
+        wide: whether it wants the page's full width.
+    """
+
+    name: str
+    title: str
+    size: tuple[float, float]
+    draw: Callable[[Axes], None]
+    wide: bool = False
+
+
+def svg(panel: Panel) -> str:
+    """The panel as an SVG element that scales with the page and takes colours and font from it."""
+    content = io.StringIO()
+    with matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": panel.name}):
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        _figure([panel]).savefig(content, format="svg", metadata=nothing)
+    return _for_a_page(content.getvalue(), panel)
+
+
+def files(panels: Sequence[Panel]) -> dict[str, bytes]:
+    """All panels side by side, as the bytes of a PDF and of a PNG, by suffix."""
+    pdf, png = io.BytesIO(), io.BytesIO()
+    with matplotlib.rc_context({**_SETTINGS, "figure.facecolor": "white"}):
+        _figure(panels).savefig(pdf, format="pdf", metadata={"CreationDate": None, "Producer": None, "Creator": None})
+        _figure(panels).savefig(png, format="png", dpi=200, metadata={"Software": None})
+    return {".pdf": pdf.getvalue(), ".png": png.getvalue()}
+
+
+def _figure(panels: Sequence[Panel]) -> Figure:
+    columns = 1 if any(panel.wide for panel in panels) else min(_COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    width, height = max(panel.size[0] for panel in panels), max(panel.size[1] for panel in panels)
+    figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
+    FigureCanvasAgg(figure)
+    cells = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, panel in zip(cells, panels, strict=False):
+        axes.set_title(panel.title, pad=8)
+        panel.draw(axes)
+    for axes in list(cells)[len(panels) :]:
+        axes.set_axis_off()
+    return figure
+
+
+def _for_a_page(text: str, panel: Panel) -> str:
+    """Leaves what draws: no prolog, no metadata, no ids but those referred to, no size but the view box."""
+    text = text[text.index("<svg") :]
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
+    used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', text))
+    names = {first or second for first, second in used}
+    text = re.sub(r' id="([^"]+)"', lambda found: f' id="{panel.name}-{found[1]}"' if found[1] in names else "", text)
+    text = re.sub(r'xlink:href="#', f'href="#{panel.name}-', text)
+    text = text.replace("url(#", f"url(#{panel.name}-")
+    box = re.search(r'viewBox="[^"]+"', text)
+    assert box is not None, "matplotlib writes a view box"
+    start = f'<svg {box[0]} role="img" aria-label="{_attribute(panel.title)}">'
+    text = start + text[text.index(">") + 1 :]
+    text = re.sub(r"font: (\w+ )?([\d.]+)px [^;\"]*", r"font: \1\2px var(--font)", text)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(f": {colour}", f": var({variable})")
+    return text
+
+
+def _attribute(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")

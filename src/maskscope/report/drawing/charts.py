@@ -1,0 +1,132 @@
+"""The few shapes that all figures are made of: horizontal bars with points and intervals, and heat maps."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch, Rectangle
+
+from maskscope.analysis import Summary
+from maskscope.report.drawing.canvas import FUNCTION_COLOURS, GRID, HEAT, INK, MUTED, WHOLE_COLOUR
+from maskscope.report.numbers import NOT_MEASURED, POINTS_BELOW, UNDEFINED, Unit, mean_text, plain
+
+# inches
+WIDTH = 4.7
+_LANE, _GAP, _FRAME = 0.185, 0.13, 0.95
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One number over networks and its colour; None was not measured."""
+
+    summary: Summary | None
+    colour: str
+
+
+def colour_of(function: str, functions: Sequence[str]) -> str:
+    """The colour of a function, the same in every figure; grey for what belongs to none, or if there are too many."""
+    if function not in functions or not few(functions):
+        return WHOLE_COLOUR
+    return FUNCTION_COLOURS[functions.index(function)]
+
+
+def few(functions: Sequence[str]) -> bool:
+    """Whether each function can have a colour of its own."""
+    return len(functions) <= len(FUNCTION_COLOURS)
+
+
+def bars_height(rows: int, lanes: int) -> float:
+    """The height in inches that `draw_bars` needs."""
+    return _FRAME + rows * (lanes * _LANE + _GAP)
+
+
+def draw_bars(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], *, unit: Unit, label: str, whole: bool) -> None:
+    """A group of horizontal bars for each row: bar to the mean, a line for its interval, a point for each network.
+
+    Args:
+        axes: to draw on.
+        rows: label and bars, from the top.
+        unit: percent numbers are drawn times 100.
+        label: of the value axis.
+        whole: whether the axis is 0 to 1 (100 %); else it ends a little after the largest number.
+    """
+    factor = 100.0 if unit == "percent" else 1.0
+    limit = factor if whole else factor * _largest(rows) * 1.12
+    places, heights = [], 0.0
+    for _, lanes in rows:
+        top = heights + _GAP / 2
+        for lane, bar in enumerate(lanes):
+            _draw_bar(axes, top + (lane + 0.5) * _LANE, bar, factor, unit)
+        heights += len(lanes) * _LANE + _GAP
+        places.append((top + heights - _GAP / 2) / 2)
+    axes.set_yticks(places, [name for name, _ in rows])
+    axes.set_ylim(heights, 0)
+    axes.set_xlim(0, limit)
+    axes.set_xlabel(label)
+    axes.grid(axis="x")
+    axes.axvline(0, color=MUTED, linewidth=0.8)
+
+
+def draw_legend(axes: Axes, entries: Sequence[tuple[str, str]]) -> None:
+    """Names beside patches of colour, above the axes."""
+    if entries:
+        patches = [Patch(facecolor=colour, label=name) for name, colour in entries]
+        legend = axes.legend(
+            handles=patches,
+            loc="upper left",
+            bbox_to_anchor=(-0.01, -0.02 - 0.46 / (axes.get_figure(root=True).get_figheight() - 0.9)),  # type: ignore[union-attr]
+            ncols=len(patches),
+            handlelength=0.9,
+            handleheight=0.9,
+            columnspacing=1.2,
+            borderaxespad=0,
+        )
+        legend.set_in_layout(True)
+
+
+def draw_heat(axes: Axes, rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float]], unit: Unit) -> None:
+    """A number in each cell, the darker the closer to 1."""
+    for y, line in enumerate(values):
+        for x, value in enumerate(line):
+            depth = 0.0 if math.isnan(value) else min(max(value, 0.0), 1.0)
+            axes.add_patch(Rectangle((x, y), 1, 1, facecolor=HEAT, alpha=depth, linewidth=0))
+            axes.add_patch(Rectangle((x, y), 1, 1, facecolor="none", edgecolor=GRID, linewidth=0.8))
+            text = "undef." if math.isnan(value) else plain(value, unit)
+            axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=9, color="#ffffff" if depth > 0.55 else INK)
+    axes.set_xlim(0, len(columns))
+    axes.set_ylim(len(rows), 0)
+    axes.set_xticks([x + 0.5 for x in range(len(columns))], columns)
+    axes.set_yticks([y + 0.5 for y in range(len(rows))], rows)
+    axes.tick_params(length=0, labelcolor=INK)
+    axes.spines[:].set_visible(False)
+
+
+def draw_points(axes: Axes, y: float, summary: Summary, colour: str, factor: float, size: float = 16) -> None:
+    """The interval as a line, if there is one, and each network's value as a point below n = 10."""
+    if summary.n > 1:
+        ends = [factor * summary.low, factor * summary.high]
+        axes.plot(ends, [y, y], color=colour, linewidth=1.6, solid_capstyle="butt", zorder=3)
+    points = [factor * value for value in summary.values if not math.isnan(value)]
+    if len(points) < POINTS_BELOW:
+        axes.scatter(points, [y] * len(points), s=size, facecolor="none", edgecolor=colour, linewidth=1, zorder=4, clip_on=False)
+
+
+def _draw_bar(axes: Axes, y: float, bar: Bar, factor: float, unit: Unit) -> None:
+    summary = bar.summary
+    if summary is None or summary.n == 0:
+        text = NOT_MEASURED if summary is None else UNDEFINED
+        axes.text(0.01, y, text, transform=axes.get_yaxis_transform(), va="center", color=MUTED, fontsize=8, style="italic")
+        return
+    axes.barh(y, factor * summary.mean, height=_LANE * 0.82, color=bar.colour, alpha=0.28, linewidth=0)
+    mean = factor * summary.mean
+    axes.plot([mean, mean], [y - _LANE * 0.41, y + _LANE * 0.41], color=bar.colour, linewidth=2, zorder=3, solid_capstyle="butt")
+    draw_points(axes, y, summary, bar.colour, factor)
+    label = mean_text(summary, unit)
+    axes.text(1.025, y, label, transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=INK)
+
+
+def _largest(rows: Sequence[tuple[str, Sequence[Bar]]]) -> float:
+    summaries = [bar.summary for _, lanes in rows for bar in lanes if bar.summary and bar.summary.n]
+    ends = [summary.high if summary.n > 1 else summary.mean for summary in summaries]
+    return max([end for end in ends if math.isfinite(end)], default=1.0) or 1.0

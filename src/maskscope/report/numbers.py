@@ -1,0 +1,117 @@
+"""Numbers as text: one way to write a share, a ratio, a spread, an interval and what is undefined."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from maskscope.analysis import Summary
+
+UNDEFINED = "undefined"
+NOT_MEASURED = "not measured"
+# below this many networks every point is shown (docs/statistics.md, section 5)
+POINTS_BELOW = 10
+
+Unit = Literal["percent", "ratio"]
+_PERCENT = ("accuracy", "sufficiency", "necessity", "density", "undecided", "top weights", "random removal", "half-mask", "loss")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number over networks, and how to write it."""
+
+    summary: Summary
+    unit: Unit
+
+
+@dataclass(frozen=True)
+class Points:
+    """One number a network, and how to write them."""
+
+    values: tuple[float, ...]
+    unit: Unit
+
+
+def unit_of(measure: str) -> Unit:
+    """How a measure is written: accuracies and shares of weights in percent, overlap as a ratio."""
+    return "percent" if measure.startswith(_PERCENT) else "ratio"
+
+
+def plain(value: float, unit: Unit) -> str:
+    """A number without its unit; ``undefined`` for NaN, never 0."""
+    return UNDEFINED if math.isnan(value) else _digits(value, unit).replace("-", "−")
+
+
+def mean_text(summary: Summary, unit: Unit) -> str:
+    """The mean with its unit."""
+    return UNDEFINED if summary.n == 0 else plain(summary.mean, unit) + _sign(unit)
+
+
+def spread_text(summary: Summary, unit: Unit) -> str:
+    """Mean and sample standard deviation; the mean alone for one network; says on how many networks if not on all."""
+    if summary.n == 0:
+        return UNDEFINED
+    text = plain(summary.mean, unit)
+    text += f" ± {plain(summary.std, unit)}" if summary.n > 1 else ""
+    return text + _sign(unit) + (f" (n = {summary.n} of {len(summary.values)})" if summary.n < len(summary.values) else "")
+
+
+def interval_text(summary: Summary, unit: Unit) -> str:
+    """The 95 % interval; with one network there is none, and it says so."""
+    if summary.n == 0:
+        return UNDEFINED
+    if summary.n == 1:
+        return "no interval (n = 1)"
+    return f"{plain(summary.low, unit)} to {plain(summary.high, unit)}{_sign(unit)}"
+
+
+def points_text(values: Sequence[float], unit: Unit) -> str:
+    """Every value, in the order of the networks."""
+    return ", ".join(plain(value, unit) for value in values)
+
+
+def exact(value: float) -> str:
+    """Every digit, for a machine to read back; ``undefined`` for NaN."""
+    return UNDEFINED if math.isnan(value) else repr(float(value))
+
+
+def latex_number(summary: Summary, unit: Unit) -> str:
+    r"""Mean and spread in LaTeX's mathematics: ``$99.4 \pm 0.3$``; the unit belongs into the caption."""
+    if summary.n == 0:
+        return UNDEFINED
+    spread = rf" \pm {_digits(summary.std, unit)}" if summary.n > 1 else ""
+    note = f" ($n = {summary.n}$ of {len(summary.values)})" if summary.n < len(summary.values) else ""
+    return f"${_digits(summary.mean, unit)}{spread}${note}"
+
+
+def count_text(number: int, noun: str) -> str:
+    """``1 network``, ``3 networks``, ``160,000 weights``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def duration_text(seconds: float) -> str:
+    """``41 s``, ``12 min 5 s``, ``3 h 20 min``."""
+    if math.isnan(seconds):
+        return UNDEFINED
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def in_words(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+
+
+def _digits(value: float, unit: Unit) -> str:
+    if unit == "ratio":
+        text = f"{value:.3f}"
+    else:
+        small = 0 < abs(value) < 0.01
+        text = f"{100 * value:.{2 if small else 1}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def _sign(unit: Unit) -> str:
+    return " %" if unit == "percent" else ""

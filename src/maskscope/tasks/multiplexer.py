@@ -1,0 +1,140 @@
+"""Multiplexers: small Boolean functions whose wiring can be written down, so that a network's modules can be planted."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from maskscope.errors import ConfigError
+from maskscope.tasks.task import Part, Scores, Task, uniform_choice
+
+# The target of a function that an item does not ask for; cross-entropy passes over it.
+NOT_ASKED = -100
+_MOST_INPUTS = 16
+
+
+@dataclass(frozen=True)
+class Switch:
+    """One function of bits: (x[p] xor x[q]) ? x[if_different] : x[if_equal].
+
+    Args:
+        selectors: the places p and q.
+        if_different: the place of the bit that is passed on when the selectors differ.
+        if_equal: the place of the bit that is passed on when they are equal.
+    """
+
+    selectors: tuple[int, int]
+    if_different: int
+    if_equal: int
+
+    @property
+    def places(self) -> tuple[int, int, int, int]:
+        """All places that the function looks at."""
+        return (*self.selectors, self.if_different, self.if_equal)
+
+
+# A and B have their selectors in common, C has nothing in common with them; six inputs mean nothing.
+SHARED_TRUNK = {"A": Switch((0, 1), 2, 3), "B": Switch((0, 1), 4, 5), "C": Switch((6, 7), 8, 9)}
+# Each function looks at its own half of the inputs.
+HALVES = {"left": Switch((0, 1), 2, 3), "right": Switch((8, 9), 10, 11)}
+
+
+class Multiplexers(Task):
+    """Several multiplexers of the same 16 bits, each with two output units of its own.
+
+    Input: one unit a bit, -1 or +1. Output: for each function, in order, the scores of 0 and of 1. Evaluation is on all inputs
+    there are (65,536 for 16 bits), so an accuracy is exact.
+
+    Args:
+        switches: the functions by name.
+        inputs: the number of bits, at most 16.
+
+    Raises:
+        ConfigError: no function, a place outside the inputs or twice in one function, or too many inputs.
+    """
+
+    whole = "all"
+
+    def __init__(self, switches: Mapping[str, Switch], inputs: int = 16) -> None:
+        faults = [] if switches else ["no function was given"]
+        if not 1 <= inputs <= _MOST_INPUTS:
+            faults.append(f"inputs is {inputs}; a number from 1 to {_MOST_INPUTS} was expected, for every input is tried")
+        for name, switch in switches.items():
+            if len(set(switch.places)) < 4 or not all(0 <= place < inputs for place in switch.places):
+                faults.append(f"{name} looks at {switch.places}; four different places below {inputs} were expected")
+        if faults:
+            raise ConfigError("These multiplexers cannot be made:\n  " + "\n  ".join(faults))
+        self.switches, self.inputs = dict(switches), inputs
+        bits = torch.arange(1 << inputs).unsqueeze(1) >> torch.arange(inputs) & 1
+        self._inputs = (2 * bits - 1).to(torch.float32)
+        self._targets = torch.stack([_targets(switch, bits) for switch in self.switches.values()], dim=1)
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The names of the multiplexers."""
+        return tuple(self.switches)
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """One unit a bit; two outputs a function."""
+        return self.inputs, 2 * len(self.switches)
+
+    def batches(self, function: str, items: int, seed: int) -> Callable[[int], Part]:
+        """See `Task.batches`: uniform bits."""
+        self.require(function)
+        choose = uniform_choice(items, len(self._inputs), seed)
+
+        def batch(index: int) -> Part:
+            chosen = choose(index)
+            return self.only(function, Part(self._inputs[chosen], self._targets[chosen]))
+
+        return batch
+
+    def every_input(self, function: str) -> Part:
+        """All inputs there are, once each, with the targets of one function or of all."""
+        return self.only(function, Part(self._inputs, self._targets))
+
+    def relevant_inputs(self, function: str) -> Part:
+        """The 16 inputs that differ in what the function looks at; all other bits are -1.
+
+        They decide whether a network computes the function only if the network looks at nothing else.
+        """
+        self.require(function)
+        places = [
+            1 << place for name, switch in self.switches.items() if function in (name, self.whole) for place in switch.places
+        ]
+        rows = torch.arange(len(self._inputs))
+        rows = rows[rows & ~sum(set(places)) == 0]
+        return self.only(function, Part(self._inputs[rows], self._targets[rows]))
+
+    def only(self, function: str, part: Part) -> Part:
+        """The part with the targets of one function alone."""
+        self.require(function)
+        if function == self.whole:
+            return part
+        column = self.functions.index(function)
+        targets = torch.full_like(part.targets, NOT_ASKED)
+        targets[:, column] = part.targets[:, column]
+        return Part(part.inputs, targets)
+
+    def loss(self, network: nn.Module, part: Part) -> Float[Tensor, ""]:
+        """Cross-entropy over the two scores of each function that the part asks for."""
+        scores = network(part.inputs).reshape(-1, 2)
+        return nn.functional.cross_entropy(scores, part.targets.reshape(-1), ignore_index=NOT_ASKED)
+
+    def score(self, run: Callable[[Tensor], Tensor]) -> Scores:
+        """Accuracy by function, exact, over all inputs."""
+        right = self.right(run(self._inputs), self._targets)
+        return Scores(dict(zip(self.functions, right.double().mean(0).tolist(), strict=True)))
+
+    def right(self, scores: Float[Tensor, "items outputs"], targets: Int64[Tensor, "items functions"]) -> Tensor:
+        """For each item and function, whether the target's score is above the other one; a tie is wrong."""
+        zero, one = scores.unflatten(1, (-1, 2)).unbind(2)
+        return torch.where(targets == 1, one > zero, zero > one)
+
+
+def _targets(switch: Switch, bits: Int64[Tensor, "items inputs"]) -> Int64[Tensor, " items"]:
+    p, q = switch.selectors
+    return torch.where(bits[:, p] != bits[:, q], bits[:, switch.if_different], bits[:, switch.if_equal])

@@ -1,0 +1,141 @@
+"""Networks of every kind that a user may bring, each with a loss and parts of batches. A row here is tested everywhere."""
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+
+@dataclass(frozen=True)
+class Guest:
+    make: Callable[[], nn.Module]
+    loss: Callable[[nn.Module, Any], Tensor]
+    part: Callable[[int], Any]
+    output: Callable[[nn.Module, Any], Tensor]
+
+
+def _random(index, *shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(index))
+
+
+def _labels(index, n, classes=3):
+    return torch.randint(classes, (n,), generator=torch.Generator().manual_seed(index))
+
+
+class BatchNormCNN(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, images):
+        return self.head(self.norm(self.conv(images)).relu().mean((2, 3)))
+
+
+class Recurrent(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.core = kind(5, 6, num_layers=2, batch_first=True)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, sequence):
+        return self.head(self.core(sequence)[0][:, -1])
+
+
+class Stepper(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.LSTMCell(5, 6)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, sequence):
+        state = None
+        for step in sequence.unbind(1):
+            state = self.cell(step, state)
+        return self.head(state[0])
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, x, *, scale):
+        return self.head(self.attention(x, x, x, need_weights=False)[0].mean(1)) * scale
+
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(6, 2, 8, dropout=0.1, batch_first=True)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.head(self.layer(x).mean(1))
+
+
+class TiedEmbedding(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(7, 6)
+        self.mix = nn.Linear(6, 6)
+        self.output = nn.Linear(6, 7, bias=False)
+        self.output.weight = self.embedding.weight
+
+    def forward(self, tokens):
+        return self.output(self.mix(self.embedding(tokens)).relu())
+
+
+class BareParameter(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(5))
+        self.register_buffer("shift", torch.full((5,), 0.5))
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+        self.head = nn.Linear(5, 3)
+
+    def forward(self, x):
+        self.calls += 1  # a module that writes its buffer, in eval mode too
+        return self.head(x * self.scale + self.shift)
+
+
+def _plain(shape):
+    return (
+        lambda network, part: cross_entropy(network(part[0]), part[1]),
+        lambda index: (_random(index, 8, *shape), _labels(index, 8)),
+        lambda network, part: network(part[0]),
+    )
+
+
+GUESTS = {
+    "mlp": Guest(lambda: nn.Sequential(nn.Linear(5, 9), nn.ReLU(), nn.Linear(9, 3)), *_plain((5,))),
+    "cnn with batch norm": Guest(BatchNormCNN, *_plain((1, 6, 6))),
+    "lstm": Guest(lambda: Recurrent(nn.LSTM), *_plain((4, 5))),
+    "gru": Guest(lambda: Recurrent(nn.GRU), *_plain((4, 5))),
+    "lstm cell": Guest(Stepper, *_plain((4, 5))),
+    "attention, keyword argument": Guest(
+        Attention,
+        lambda network, part: cross_entropy(network(part["x"], scale=part["scale"]), part["y"]),
+        lambda index: {"x": _random(index, 8, 4, 6), "scale": 2.0, "y": _labels(index, 8)},
+        lambda network, part: network(part["x"], scale=part["scale"]),
+    ),
+    "transformer encoder layer": Guest(Encoder, *_plain((4, 6))),
+    "tied embedding, dict batch": Guest(
+        TiedEmbedding,
+        lambda network, part: cross_entropy(network(part["tokens"]).flatten(0, 1), part["next"].flatten()),
+        lambda index: {"tokens": _labels(index, 8, 7).view(2, 4), "next": _labels(index + 99, 8, 7).view(2, 4)},
+        lambda network, part: network(part["tokens"]),
+    ),
+    "bare parameter, written buffers": Guest(BareParameter, *_plain((5,))),
+}
+
+
+def make(name: str, seed: int = 3) -> tuple[nn.Module, Guest]:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        guest = GUESTS[name]
+        return guest.make(), guest
