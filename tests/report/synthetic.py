@@ -81,7 +81,9 @@ def with_one(record: Record, measure: str, mask: str, function: str, value: floa
     changed = []
     for one in record.quantities:
         if (one.measure, one.mask, one.function, one.trained) == (measure, mask, function, True):
-            summary = dataclasses.replace(one.summary, n=0, mean=value, std=math.nan, low=math.nan, high=math.nan, values=(value,) * len(record.seeds))
+            summary = dataclasses.replace(
+                one.summary, n=0, mean=value, std=math.nan, low=math.nan, high=math.nan, values=(value,) * len(record.seeds)
+            )
             one = dataclasses.replace(one, summary=summary)
         changed.append(one)
     return dataclasses.replace(record, quantities=tuple(changed))
@@ -102,7 +104,10 @@ def _network(random, seed, functions, repeats, trained, hide) -> NetworkResult:
 def _mask(random, name, repeat, functions, trained, hide) -> MaskResult:
     empty = name == hide
     kept = {
-        tensor: Kept(0 if empty else round(weights * _DENSITY[tensor] * (1.6 if name == "all" else 1) * random.uniform(0.93, 1.07)), weights)
+        tensor: Kept(
+            0 if empty else round(weights * _DENSITY[tensor] * (1.6 if name == "all" else 1) * random.uniform(0.93, 1.07)),
+            weights,
+        )
         for tensor, weights in TENSORS.items()
     }
     own = {f: _near(random, 0.985 if name in (f, "all") and trained else 0.06 if name == f else 0.008, 0.006) for f in functions}

@@ -40,7 +40,7 @@ class BinaryMask(Mapping[str, Tensor]):
         made_by: how the mask came about: estimator, seed, selection.
     """
 
-    tensors: Mapping[str, Bool[Tensor, "*shape"]]
+    tensors: Mapping[str, Tensor]
     weights: Mapping[str, MaskedWeight] = field(default_factory=dict)
     made_by: Json = field(default_factory=dict)
 

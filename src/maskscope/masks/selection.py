@@ -108,7 +108,7 @@ def select(network: nn.Module, include: Iterable[str] = ("*",), exclude: Iterabl
     chosen = [
         name
         for name, group in names.items()
-        if not _matches(group, exclude) and _matches(group, include) and parameters[name].numel() > 0
+        if not _matches(group, exclude) and _matches(group, include) and (isinstance(parameters[name], UninitializedParameter) or parameters[name].numel() > 0)
     ]
     if not chosen:
         raise SelectionError(

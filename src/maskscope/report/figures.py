@@ -1,5 +1,6 @@
 """The figures of a record: as PDF and PNG for a paper, as SVG for the page. Where matplotlib is asked for, and nowhere else."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -24,14 +25,30 @@ def write_figures(record: Record, folder: Path) -> list[Path]:
     return written
 
 
-def inline_figures(record: Record) -> dict[str, list[tuple[str, bool]]]:
-    """For each figure its panels, as SVG elements for an HTML page, and whether a panel wants the full width.
+@dataclass(frozen=True)
+class InlineFigure:
+    """A figure for an HTML page.
+
+    Args:
+        panels: SVG elements.
+        width: of a panel at its natural size, in CSS pixels.
+    """
+
+    panels: tuple[str, ...]
+    width: int
+
+
+def inline_figures(record: Record) -> dict[str, InlineFigure]:
+    """Every figure by name, its panels as SVG elements for an HTML page.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
     drawing = _drawing()
-    return {name: [(drawing.svg(panel), panel.wide) for panel in panels] for name, panels in drawing.all_panels(record).items()}
+    return {
+        name: InlineFigure(tuple(drawing.svg(panel) for panel in panels), round(96 * max(panel.size[0] for panel in panels)))
+        for name, panels in drawing.all_panels(record).items()
+    }
 
 
 def _drawing() -> ModuleType:

@@ -37,22 +37,23 @@ def unit_of(measure: str) -> Unit:
     return "percent" if measure.startswith(_PERCENT) else "ratio"
 
 
-def plain(value: float, unit: Unit) -> str:
+def plain(value: float, unit: Unit, decimals: int | None = None) -> str:
     """A number without its unit; ``undefined`` for NaN, never 0."""
-    return UNDEFINED if math.isnan(value) else _digits(value, unit).replace("-", "−")
+    return UNDEFINED if math.isnan(value) else _digits(value, unit, decimals).replace("-", "−")
 
 
 def mean_text(summary: Summary, unit: Unit) -> str:
     """The mean with its unit."""
-    return UNDEFINED if summary.n == 0 else plain(summary.mean, unit) + _sign(unit)
+    return UNDEFINED if summary.n == 0 else plain(summary.mean, unit, _decimals(summary, unit)) + _sign(unit)
 
 
 def spread_text(summary: Summary, unit: Unit) -> str:
     """Mean and sample standard deviation; the mean alone for one network; says on how many networks if not on all."""
     if summary.n == 0:
         return UNDEFINED
-    text = plain(summary.mean, unit)
-    text += f" ± {plain(summary.std, unit)}" if summary.n > 1 else ""
+    decimals = _decimals(summary, unit)
+    text = plain(summary.mean, unit, decimals)
+    text += f" ± {plain(summary.std, unit, decimals)}" if summary.n > 1 else ""
     return text + _sign(unit) + (f" (n = {summary.n} of {len(summary.values)})" if summary.n < len(summary.values) else "")
 
 
@@ -62,7 +63,8 @@ def interval_text(summary: Summary, unit: Unit) -> str:
         return UNDEFINED
     if summary.n == 1:
         return "no interval (n = 1)"
-    return f"{plain(summary.low, unit)} to {plain(summary.high, unit)}{_sign(unit)}"
+    decimals = _decimals(summary, unit)
+    return f"{plain(summary.low, unit, decimals)} to {plain(summary.high, unit, decimals)}{_sign(unit)}"
 
 
 def points_text(values: Sequence[float], unit: Unit) -> str:
@@ -79,9 +81,10 @@ def latex_number(summary: Summary, unit: Unit) -> str:
     r"""Mean and spread in LaTeX's mathematics: ``$99.4 \pm 0.3$``; the unit belongs into the caption."""
     if summary.n == 0:
         return UNDEFINED
-    spread = rf" \pm {_digits(summary.std, unit)}" if summary.n > 1 else ""
+    decimals = _decimals(summary, unit)
+    spread = rf" \pm {_digits(summary.std, unit, decimals)}" if summary.n > 1 else ""
     note = f" ($n = {summary.n}$ of {len(summary.values)})" if summary.n < len(summary.values) else ""
-    return f"${_digits(summary.mean, unit)}{spread}${note}"
+    return f"${_digits(summary.mean, unit, decimals)}{spread}${note}"
 
 
 def count_text(number: int, noun: str) -> str:
@@ -104,13 +107,20 @@ def in_words(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
-def _digits(value: float, unit: Unit) -> str:
-    if unit == "ratio":
-        text = f"{value:.3f}"
-    else:
-        small = 0 < abs(value) < 0.01
-        text = f"{100 * value:.{2 if small else 1}f}"
+def _digits(value: float, unit: Unit, decimals: int | None = None) -> str:
+    if unit == "percent":
+        value, decimals = 100 * value, _fine(value) if decimals is None else decimals
+    text = f"{value:.{3 if decimals is None else decimals}f}"
     return text.removeprefix("-") if float(text) == 0 else text
+
+
+def _decimals(summary: Summary, unit: Unit) -> int:
+    """As many for the mean as for the spread, so that they can be read together."""
+    return 3 if unit == "ratio" else max(_fine(summary.mean), 2 if 0 < summary.std < 0.001 else 1)
+
+
+def _fine(share: float) -> int:
+    return 2 if 0 < abs(share) < 0.01 else 1
 
 
 def _sign(unit: Unit) -> str:

@@ -143,7 +143,7 @@ def sharing_table(record: Record) -> Table:
         which = "trained" if quantity.trained else "untrained"
         rows.append(Row(group, (quantity.measure, quantity.mask, which, Number(quantity.summary, "ratio"))))
     order = ("Floor", "Found", "Ceiling: two masks for one function", "On the scale 0 = floor, 1 = ceiling")
-    rows.sort(key=lambda row: (order.index(row.group), row.cells[2]))
+    rows.sort(key=lambda row: (order.index(row.group), row.cells[2], row.cells[0]))
     columns = (Column("measure"), Column("masks"), Column("network"), Column("value"))
     return Table("sharing", "Overlap of whole masks on its scale, from floor to ceiling", columns, tuple(rows))
 

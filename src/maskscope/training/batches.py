@@ -15,13 +15,15 @@ class PartSource:
     again when it ends, and a resumed run has to skip over what was used already.
     """
 
-    def __init__(self, batches: Batches) -> None:
+    def __init__(self, batches: Batches | object) -> None:
         self._function: Callable[[int], Any] | None = batches if callable(batches) else None
-        if self._function is None and not isinstance(batches, Iterable):
-            raise BatchesError(
-                f"batches is a {type(batches).__name__}; a function of an index, or an iterable of parts, was expected."
-            )
-        self._iterable: Iterable[Any] = () if callable(batches) else batches
+        self._iterable: Iterable[Any] = ()
+        if self._function is None:
+            if not isinstance(batches, Iterable):
+                raise BatchesError(
+                    f"batches is of type {type(batches).__name__}; a function of an index, or an iterable of parts, was expected."
+                )
+            self._iterable = batches
         self._iterator: Iterator[Any] | None = None
         self._next = 0
 

@@ -9,7 +9,7 @@ layer      unit                                         is 1 when, else 0
 1          c = relu(x_different), d = relu(x_equal)     the bit is set
 2          s = relu(u + v + c - 1)                      the selectors differ and c
 2          t = relu(d - u - v)                          they are equal and d
-3          score of 1: 4 s + 4 t - 2; score of 0: 0     the answer is 1
+3          score of 1: s + t - 1/2; score of 0: 0       the answer is 1
 =========  ===========================================  =================================
 
 Bits are -1 or +1 and not 0 or 1, so that u or v falls silent, rather than answering to one selector alone, when it loses one of
@@ -78,7 +78,7 @@ def wire(
         board.unit(function, 0, d, {switch.if_equal: 1}, bias=0)
         board.unit(function, 1, s, {u: 1, v: 1, c: 1}, bias=-1)
         board.unit(function, 1, t, {u: -1, v: -1, d: 1}, bias=0)
-        board.unit(function, 2, 2 * column + 1, {s: 4, t: 4}, bias=-2)
+        board.unit(function, 2, 2 * column + 1, {s: 1, t: 1}, bias=-0.5)
     return Wiring(board.weights, board.biases, {function: BinaryMask(bits) for function, bits in board.bits.items()})
 
 

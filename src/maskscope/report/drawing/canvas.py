@@ -27,7 +27,7 @@ _VARIABLES = {
     WHOLE_COLOUR: "--whole",
     **{colour: f"--f{place}" for place, colour in enumerate(FUNCTION_COLOURS)},
 }
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
     "axes.titlesize": 10,
@@ -55,7 +55,8 @@ _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
 }
-_COLUMNS = 3
+# inches: as many panels side by side as fit into this
+_PAPER_WIDTH = 10.0
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,12 @@ class Panel:
         title: what it shows, also for those who cannot see it.
         size: width and height in inches.
         draw: draws it.
-        wide: whether it wants the page's full width.
     """
 
     name: str
     title: str
     size: tuple[float, float]
     draw: Callable[[Axes], None]
-    wide: bool = False
 
 
 def svg(panel: Panel) -> str:
@@ -90,15 +89,16 @@ def files(panels: Sequence[Panel]) -> dict[str, bytes]:
     """All panels side by side, as the bytes of a PDF and of a PNG, by suffix."""
     pdf, png = io.BytesIO(), io.BytesIO()
     with matplotlib.rc_context({**_SETTINGS, "figure.facecolor": "white"}):
-        _figure(panels).savefig(pdf, format="pdf", metadata={"CreationDate": None, "Producer": None, "Creator": None})
-        _figure(panels).savefig(png, format="png", dpi=200, metadata={"Software": None})
+        figure = _figure(panels)
+        figure.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Producer": None, "Creator": None})
+        figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
     return {".pdf": pdf.getvalue(), ".png": png.getvalue()}
 
 
 def _figure(panels: Sequence[Panel]) -> Figure:
-    columns = 1 if any(panel.wide for panel in panels) else min(_COLUMNS, len(panels))
-    rows = -(-len(panels) // columns)
     width, height = max(panel.size[0] for panel in panels), max(panel.size[1] for panel in panels)
+    columns = max(1, min(len(panels), int(_PAPER_WIDTH / width)))
+    rows = -(-len(panels) // columns)
     figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
     FigureCanvasAgg(figure)
     cells = figure.subplots(rows, columns, squeeze=False).flat

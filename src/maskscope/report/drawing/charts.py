@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.transforms import ScaledTranslation
 
 from maskscope.analysis import Summary
 from maskscope.report.drawing.canvas import FUNCTION_COLOURS, GRID, HEAT, INK, MUTED, WHOLE_COLOUR
@@ -69,20 +71,23 @@ def draw_bars(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], *, unit: Un
 
 
 def draw_legend(axes: Axes, entries: Sequence[tuple[str, str]]) -> None:
-    """Names beside patches of colour, above the axes."""
-    if entries:
+    """Names beside patches of colour, below the axis and its label."""
+    figure = axes.get_figure(root=True)
+    if entries and isinstance(figure, Figure):
         patches = [Patch(facecolor=colour, label=name) for name, colour in entries]
-        legend = axes.legend(
+        below = ScaledTranslation(0, -0.46, figure.dpi_scale_trans)
+        axes.legend(
             handles=patches,
             loc="upper left",
-            bbox_to_anchor=(-0.01, -0.02 - 0.46 / (axes.get_figure(root=True).get_figheight() - 0.9)),  # type: ignore[union-attr]
+            bbox_to_anchor=(-0.01, 0),
+            bbox_transform=axes.transAxes + below,
             ncols=len(patches),
-            handlelength=0.9,
-            handleheight=0.9,
-            columnspacing=1.2,
+            handlelength=0.8,
+            handleheight=0.8,
+            handletextpad=0.5,
+            columnspacing=1.1,
             borderaxespad=0,
         )
-        legend.set_in_layout(True)
 
 
 def draw_heat(axes: Axes, rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float]], unit: Unit) -> None:
@@ -93,7 +98,7 @@ def draw_heat(axes: Axes, rows: Sequence[str], columns: Sequence[str], values: S
             axes.add_patch(Rectangle((x, y), 1, 1, facecolor=HEAT, alpha=depth, linewidth=0))
             axes.add_patch(Rectangle((x, y), 1, 1, facecolor="none", edgecolor=GRID, linewidth=0.8))
             text = "undef." if math.isnan(value) else plain(value, unit)
-            axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=9, color="#ffffff" if depth > 0.55 else INK)
+            axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=9, color="#ffffff" if depth > 0.7 else INK)
     axes.set_xlim(0, len(columns))
     axes.set_ylim(len(rows), 0)
     axes.set_xticks([x + 0.5 for x in range(len(columns))], columns)

@@ -20,7 +20,17 @@ from maskscope.report.across import (
     tensor_names,
 )
 from maskscope.report.drawing.canvas import BAND, INK, MUTED, Panel
-from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, draw_points, few
+from maskscope.report.drawing.charts import (
+    WIDTH,
+    Bar,
+    bars_height,
+    colour_of,
+    draw_bars,
+    draw_heat,
+    draw_legend,
+    draw_points,
+    few,
+)
 from maskscope.report.numbers import UNDEFINED, mean_text
 
 _MOST_PAIRS = 6
@@ -30,7 +40,10 @@ _MEASURES: tuple[tuple[Measure, str], ...] = (("dice", "Dice"), ("iou", "IoU"), 
 
 def sharing_panels(record: Record) -> list[Panel]:
     """Normalised sharing on its scale from floor (0) to ceiling (1)."""
-    names = {"normalised sharing": "floor over all\nmaskable weights", "normalised sharing among used": "floor over the\nweights in use"}
+    names = {
+        "normalised sharing": "floor over all\nmaskable weights",
+        "normalised sharing among used": "floor over the\nweights in use",
+    }
     rows = [(names[one.measure], one.summary) for one in record.quantities if one.measure in names and one.trained]
     return [Panel("sharing", "Normalised sharing", (WIDTH, 2.0), partial(_draw_scale, rows=rows))] if rows else []
 
@@ -44,7 +57,12 @@ def overlap_panels(record: Record) -> list[Panel]:
     measures = _MEASURES if len(between) == 1 else _MEASURES[:1]
     size = (WIDTH, 1.15 + 0.42 * len(places))
     return [
-        Panel(f"overlap-{place}-{measure}", f"{label}: {pair[0]} and {pair[1]}", size, partial(_draw_overlap, record=record, pair=pair, measure=measure))
+        Panel(
+            f"overlap-{place}-{measure}",
+            f"{label}: {pair[0]} and {pair[1]}",
+            size,
+            partial(_draw_overlap, record=record, pair=pair, measure=measure),
+        )
         for place, pair in enumerate(between)
         for measure, label in measures
     ]
@@ -62,7 +80,7 @@ def weights_panels(record: Record) -> list[Panel]:
         values = [[share.mean for share in row] for _, row in shares]
         size = (1.6 + 0.75 * len(masks), 0.9 + 0.32 * len(shares))
         draw = partial(draw_heat, rows=[place for place, _ in shares], columns=masks, values=values, unit="percent")
-        return [Panel("weights", "Share of weights kept (%)", size, draw, True)]
+        return [Panel("weights", "Share of weights kept (%)", size, draw)]
     colours = [colour_of(mask, record.functions) for mask in masks]
     rows = [(place, [Bar(share, colour) for share, colour in zip(row, colours, strict=True)]) for place, row in shares]
     size = (WIDTH, bars_height(len(rows), len(masks)) + 0.25)
@@ -89,7 +107,17 @@ def _draw_scale(axes: Axes, rows: Sequence[tuple[str, Summary]]) -> None:
     axes.axvspan(0, 1, color=BAND, zorder=0, linewidth=0)
     for place, name in ((0, "0: what density\nalone gives"), (1, "1: two masks for\none function")):
         axes.axvline(place, color=MUTED, linewidth=1, zorder=1)
-        axes.annotate(name, (place, 0), xycoords=("data", "axes fraction"), xytext=(0, -18), textcoords="offset points", ha="center", va="top", color=MUTED, fontsize=8)
+        axes.annotate(
+            name,
+            (place, 0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, -18),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            color=MUTED,
+            fontsize=8,
+        )
     for y, (_, summary) in enumerate(rows):
         if summary.n == 0:
             axes.text(0.5, y, UNDEFINED, ha="center", va="center", style="italic", color=MUTED)
@@ -115,7 +143,9 @@ def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Me
             axes.plot([floor.mean] * 2, [y - 0.25, y + 0.25], color=MUTED, linewidth=1.6, zorder=2)
         for name, summary in ceilings:
             if summary.n:
-                axes.plot([summary.mean] * 2, [y - 0.25, y + 0.25], color=colour_of(name, record.functions), linewidth=2.2, zorder=2)
+                axes.plot(
+                    [summary.mean] * 2, [y - 0.25, y + 0.25], color=colour_of(name, record.functions), linewidth=2.2, zorder=2
+                )
         if found.n == 0:
             axes.text(0.02, y, UNDEFINED, va="center", style="italic", color=MUTED, fontsize=8)
             continue
@@ -127,7 +157,9 @@ def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Me
     axes.set_ylim(len(places) - 0.45, -0.55)
     axes.grid(axis="x")
     axes.set_xlabel("overlap (0: none, 1: the same weights)")
-    ceiling = [(f"two masks {name}", colour_of(name, record.functions)) for name in pair if overlap(record, (name, name), None, measure).n]
+    ceiling = [
+        (f"ceiling {name}", colour_of(name, record.functions)) for name in pair if overlap(record, (name, name), None, measure).n
+    ]
     draw_legend(axes, [("found", INK), ("floor", MUTED), *ceiling])
 
 
@@ -136,7 +168,7 @@ def _overlap_matrix(record: Record) -> Panel:
     values = [[overlap(record, (a, b), None, "dice").mean for b in functions] for a in functions]
     size = (1.4 + 0.62 * len(functions), 0.9 + 0.4 * len(functions))
     draw = partial(draw_heat, rows=functions, columns=functions, values=values, unit="ratio")
-    return Panel("overlap-matrix", "Dice of whole masks; diagonal: two masks for one function", size, draw, True)
+    return Panel("overlap-matrix", "Dice of whole masks; diagonal: two masks for one function", size, draw)
 
 
 def _draw_weights(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], legend: Sequence[tuple[str, str]]) -> None:
@@ -150,7 +182,9 @@ def _draw_histogram(axes: Axes, counts: Sequence[float], colour: str, undecided:
     axes.set_yscale("log")
     axes.axvspan(0.05, 0.95, color=BAND, linewidth=0, zorder=0)
     axes.stairs([max(count, 0.1) for count in counts], edges, fill=True, color=colour, baseline=0.1, alpha=0.85, linewidth=0)
-    axes.text(0.5, 0.97, f"undecided: {undecided}" if undecided else "", transform=axes.transAxes, ha="center", va="top", fontsize=9)
+    axes.text(
+        0.5, 0.97, f"undecided: {undecided}" if undecided else "", transform=axes.transAxes, ha="center", va="top", fontsize=9
+    )
     axes.set_ylim(0.5, top)
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])

@@ -63,7 +63,7 @@ def confusion_panels(record: Record) -> list[Panel]:
         if shares:
             answers = list(next(iter(shares.values())))
             values = [[shares[true][answer].mean for answer in answers] for true in shares]
-            size = (0.95 + 0.62 * len(answers), 0.9 + 0.42 * len(shares))
+            size = (0.72 + 0.52 * len(answers), 0.85 + 0.38 * len(shares))
             panels.append(Panel(name, title, size, partial(_draw_confusion, rows=list(shares), columns=answers, values=values)))
     return panels
 
@@ -82,7 +82,13 @@ def _score_panel(record: Record, name: str, title: str, asked: Sequence[Asked]) 
     ]
     if few(functions):
         rows = [
-            (label, [Bar(one.summary if one else None, colour_of(function, functions)) for one, function in zip(row, functions, strict=True)])
+            (
+                label,
+                [
+                    Bar(one.summary if one else None, colour_of(function, functions))
+                    for one, function in zip(row, functions, strict=True)
+                ],
+            )
             for label, row in found
         ]
         size = (WIDTH, bars_height(len(rows), len(functions)) + 0.25)
@@ -91,7 +97,7 @@ def _score_panel(record: Record, name: str, title: str, asked: Sequence[Asked]) 
     values = [[one.summary.mean if one else float("nan") for one in row] for _, row in found]
     labels = [label for label, _ in found]
     size = (1.6 + 0.6 * len(functions), 0.9 + 0.32 * len(labels))
-    return Panel(name, f"{title} (%)", size, partial(draw_heat, rows=labels, columns=functions, values=values, unit="percent"), True)
+    return Panel(name, f"{title} (%)", size, partial(draw_heat, rows=labels, columns=functions, values=values, unit="percent"))
 
 
 def _own_panel(record: Record, name: str, title: str, asked: Sequence[tuple[str, str, bool]], functions: Sequence[str]) -> Panel:
@@ -104,7 +110,9 @@ def _own_panel(record: Record, name: str, title: str, asked: Sequence[tuple[str,
         values = [[bar.summary.mean if bar.summary else float("nan") for bar in bars] for _, bars in rows]
         size = (1.6 + 0.6 * len(functions), 0.9 + 0.32 * len(rows))
         labels = [label for label, _ in rows]
-        return Panel(name, f"{title} (%)", size, partial(draw_heat, rows=labels, columns=functions, values=values, unit="percent"), True)
+        return Panel(
+            name, f"{title} (%)", size, partial(draw_heat, rows=labels, columns=functions, values=values, unit="percent")
+        )
     legend = [(function, colour_of(function, record.functions)) for function in functions]
     size = (WIDTH, bars_height(len(rows), len(functions)) + 0.25)
     return Panel(name, title, size, partial(_draw_scores, rows=rows, legend=legend))
