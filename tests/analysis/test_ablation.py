@@ -1,5 +1,7 @@
 import pytest
 import torch
+from torch import nn
+
 from maskscope.analysis.ablation import (
     kept_counts,
     magnitude,
@@ -10,7 +12,6 @@ from maskscope.analysis.ablation import (
 )
 from maskscope.errors import BatchesError, MaskMismatchError
 from maskscope.masks import BinaryMask, select
-from torch import nn
 
 SCORES = {"a": torch.tensor([[1.0, 5.0], [3.0, 2.0]]), "b": torch.tensor([9.0, 8.0, 7.0])}
 

@@ -3,6 +3,7 @@ import math
 
 import pytest
 import torch
+
 from maskscope.analysis.recovery import average_precision, recovery
 from maskscope.errors import MaskMismatchError, MissingExtraError
 from maskscope.masks import BinaryMask

@@ -1,7 +1,8 @@
 """Networks of every kind that a user may bring, each with a loss and parts of batches. A row here is tested everywhere."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn

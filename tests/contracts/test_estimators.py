@@ -1,6 +1,7 @@
 """What every estimator owes, taken from the table; then what the two of them owe each other."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -77,7 +78,7 @@ def test_mean_slope_is_the_integral(size, sign):
 
     points = sorted({0.0, max(logit, 0.0)})
     edges = [0.0, *[p for p in points if p > 0], *[max(logit, 0) + far for far in (5, 20, 60)]]
-    integral = sum(quad(lambda z: slope(z) * density(z), a, b, epsabs=1e-16, epsrel=1e-12)[0] for a, b in zip(edges, edges[1:]))
+    integral = sum(quad(lambda z: slope(z) * density(z), a, b, epsabs=1e-16, epsrel=1e-12)[0] for a, b in pairwise(edges))
     exact = integral / (1 / (1 + math.exp(-logit)))
     if_open, _ = mean_slopes(torch.tensor([float(logit)], dtype=torch.float64))
     _, if_closed = mean_slopes(torch.tensor([-float(logit)], dtype=torch.float64))

@@ -19,9 +19,9 @@ B = mask([1, 0, 1, 0], [[0, 0], [0, 0]])
 
 
 def test_algebra():
-    assert (A & B) == mask([1, 0, 0, 0], [[0, 0], [0, 0]])
-    assert (A | B) == mask([1, 1, 1, 0], [[1, 0], [0, 0]])
-    assert (A - B) == mask([0, 1, 0, 0], [[1, 0], [0, 0]])
+    assert mask([1, 0, 0, 0], [[0, 0], [0, 0]]) == (A & B)
+    assert mask([1, 1, 1, 0], [[1, 0], [0, 0]]) == (A | B)
+    assert mask([0, 1, 0, 0], [[1, 0], [0, 0]]) == (A - B)
     assert ~~A == A
     assert (A & ~A).kept == 0
     assert (A | ~A).density == 1

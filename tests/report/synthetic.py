@@ -95,7 +95,7 @@ def _network(random, seed, functions, repeats, trained, hide) -> NetworkResult:
     masks = tuple(_mask(random, name, repeat, functions, trained, hide) for name, repeat in names)
     of_functions = [mask for mask in masks if mask.function != "all"]
     pairs = tuple(_pair(random, a, b) for place, a in enumerate(of_functions) for b in of_functions[place + 1 :])
-    sharing = _sharing(random, repeats) if len(functions) == 2 and trained else None
+    sharing = _sharing(random, 0 if hide else repeats) if len(functions) == 2 and trained else None
     half = HalfMask(("layers.0.weight", "layers.1.weight"), _near(random, 0.988), _near(random, 0.981), _near(random, 0.985))
     base = {name: _near(random, 0.998 if trained else 0.011, 0.002) for name in functions}
     return NetworkResult(seed, trained, _scores(base), masks, pairs, sharing, sharing, half if trained else None)

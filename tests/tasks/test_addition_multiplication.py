@@ -117,8 +117,8 @@ def test_unknown_function_suggests(task):
         task.batches("ad", 4, 0)
     with pytest.raises(ConfigError, match="at least 1 is needed"):
         task.batches("add", 0, 0)
+    one = AdditionMultiplication(train_items=1)
     with pytest.raises(ConfigError, match="None of the 1 training items"):
-        one = AdditionMultiplication(train_items=1)
         [one.batches(name, 1, 0) for name in one.functions]
 
 

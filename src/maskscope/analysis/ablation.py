@@ -77,7 +77,7 @@ def top_weights_overall(scores: Mapping[str, Tensor], k: int) -> BinaryMask:
     if not 0 <= k <= count:
         raise MaskMismatchError(f"{k} of {count} weights were to be kept.")
     bits = _top(torch.cat([score.flatten() for score in scores.values()]), k)
-    pieces = bits.split([score.numel() for score in scores.values()])
+    pieces = torch.split(bits, [score.numel() for score in scores.values()])
     return BinaryMask({name: piece.view(score.shape) for (name, score), piece in zip(scores.items(), pieces, strict=True)})
 
 

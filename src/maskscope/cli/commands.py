@@ -14,7 +14,7 @@ from maskscope.experiments.catalogue import EXPERIMENTS
 from maskscope.experiments.run import load_record
 from maskscope.experiments.spec import to_json
 from maskscope.masks import ESTIMATORS
-from maskscope.report import compare_records, show_comparison, show_record
+from maskscope.report import comparison, show_comparison, show_record
 
 Json = Annotated[bool, tyro.conf.arg(name="json", help="Print JSON on standard output instead of tables.")]
 Folder = Annotated[Path, tyro.conf.arg(help="Folder of a finished run: what `maskscope run` was given as --out.")]
@@ -84,11 +84,11 @@ def show_command(words: list[str]) -> None:
 def compare_command(words: list[str]) -> None:
     """Prints two records side by side."""
     options = tyro.cli(CompareOptions, args=words, prog="maskscope compare")
-    comparison = compare_records(load_record(options.first), load_record(options.second))
+    compared = comparison(load_record(options.first), load_record(options.second))
     if options.as_json:
-        print(json.dumps(defined(to_json(comparison)), indent=1))
+        print(json.dumps(defined(to_json(compared)), indent=1))
     else:
-        show_comparison(comparison, Console())
+        show_comparison(compared, Console())
 
 
 def report_command(words: list[str]) -> None:

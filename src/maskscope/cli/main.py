@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         sys.stderr.write(
-            f"\nStopped. What is finished is kept, and so is the state of what was under way. To go on:\n  maskscope {' '.join(words)}\n"
+            "\nStopped. What is finished is kept, and so is the state of what was under way. To go on:\n"
+            f"  maskscope {' '.join(words)}\n"
         )
         raise SystemExit(130) from None
     except BrokenPipeError:
@@ -62,7 +63,7 @@ def _print_version() -> None:
     print(f"maskscope {version('maskscope')}")
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_rest: object) -> None:
+def _show_warning(message: Warning | str, *_where: object, **_more: object) -> None:
     sys.stderr.write(f"maskscope: warning: {message}\n")
 
 

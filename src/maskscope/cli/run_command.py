@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -47,7 +47,7 @@ class RunOptions:
     """A JSON file with the settings to begin from instead of a preset's; `--print-spec` shows the form."""
     print_spec: bool = False
     """Print the settings as JSON and do nothing."""
-    spec: Annotated[AdditionMultiplicationSpec, tyro.conf.arg(name="")] = AdditionMultiplicationSpec()
+    spec: Annotated[AdditionMultiplicationSpec, tyro.conf.arg(name="")] = field(default_factory=AdditionMultiplicationSpec)
 
 
 def run_command(words: list[str]) -> None:

@@ -1,17 +1,18 @@
 """Stages and what they leave behind. An artefact is a folder, written once and whole; if it exists, it is done.
 
-Its name ends in its identity: a digest of the stage's kind, version and settings, and of the *contents* of the artefacts it was
-made from. So when one is deleted or changed, exactly what depends on it is made again. Where and with how many workers a stage
-ran is no part of its identity.
+Its name ends in its identity: a digest of the stage's kind, version and settings, and of every byte of the artefacts it was
+made from, the time of their making included. So when one is deleted or changed, exactly what depends on it is made again. Where
+and with how many workers a stage ran is no part of its identity.
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from maskscope.errors import FileFormatError
-from maskscope.storage import Json, digest, write_folder
+from maskscope.storage import Json, digest, write_folder, write_json
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def make(
         checkpoint = run / "checkpoints" / f"{path.name}.safetensors"
         with write_folder(path) as folder:
             work(folder, checkpoint)
+            made = {"kind": stage.kind, "version": stage.version, "settings": stage.settings, "made_at_ns": time.time_ns()}
+            write_json(folder / "made.json", made | {"from": {role: one.path.name for role, one in inputs.items()}})
         checkpoint.unlink(missing_ok=True)
     return Artefact(path, _content_digest(path))
 

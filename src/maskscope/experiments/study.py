@@ -64,7 +64,7 @@ class Study:
         stage = analysis_stage(self.spec, self.seed, trained=trained)
         inputs = {"network": network} | {f"{plan.function}/{plan.repeat}": mask for plan, mask in masks.items()}
         made = make(stage, self.place.run, inputs, partial(self._measure, trained, network, masks), self.place.announce)
-        for artefact in inputs.values():
+        for artefact in (*inputs.values(), made):
             how = read_json(artefact.path / "record.json")
             self.seconds[how["kind"]] = self.seconds.get(how["kind"], 0.0) + how["seconds"]
         return from_json(NetworkResult, read_json(made.path / "result.json"))

@@ -105,11 +105,8 @@ def select(network: nn.Module, include: Iterable[str] = ("*",), exclude: Iterabl
         raise SelectionError("\n".join(faults) + f"\nThe parameters are: {_listing(everything)}.")
 
     parameters = dict(network.named_parameters())
-    chosen = [
-        name
-        for name, group in names.items()
-        if not _matches(group, exclude) and _matches(group, include) and (isinstance(parameters[name], UninitializedParameter) or parameters[name].numel() > 0)
-    ]
+    chosen = [name for name, group in names.items() if not _matches(group, exclude) and _matches(group, include)]
+    chosen = [name for name in chosen if not _empty(parameters[name])]
     if not chosen:
         raise SelectionError(
             f"Nothing is left to mask: include={list(include)} and exclude={list(exclude)} leave none of {_listing(everything)}."
@@ -141,6 +138,10 @@ def _patterns(argument: str, patterns: Iterable[str]) -> tuple[str, ...]:
 
 def _matches(names: list[str], patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+
+
+def _empty(parameter: nn.Parameter) -> bool:
+    return not isinstance(parameter, UninitializedParameter) and parameter.numel() == 0
 
 
 def _refuse_unmaskable(parameters: Mapping[str, nn.Parameter], chosen: list[str]) -> None:

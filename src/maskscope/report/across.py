@@ -1,7 +1,7 @@
 """What a record's networks say together: one number a network, then mean, spread and interval over networks."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import combinations_with_replacement
 from typing import Literal
@@ -50,6 +50,12 @@ def tensor_names(record: Record) -> list[str]:
     """The dotted names of the maskable tensors, in the network's order."""
     masks = [mask for network in networks(record) for mask in network.masks]
     return list(dict.fromkeys(name for mask in masks for name in mask.by_tensor))
+
+
+def short_names(tensors: Sequence[str | None]) -> list[str]:
+    """Names for a figure: without the ``.weight`` that all end in; None is all tensors."""
+    ending = ".weight" if all(name is None or name.endswith(".weight") for name in tensors) else ""
+    return ["all tensors" if name is None else name.removesuffix(ending) for name in tensors]
 
 
 def maskable(record: Record, tensor: str | None) -> int:

@@ -44,7 +44,6 @@ def summary_sentences(record: Record) -> list[str]:
     sentences = []
     if 1 < len(functions) <= _MOST_NAMED:
         sentences += [text for name in functions if (text := _under(record, name, functions))]
-        sentences += [text for name in functions if (text := _without(record, name, functions))]
     for one in record.quantities:
         if one.measure == "normalised sharing" and one.trained and one.summary.n:
             sentences.append(
@@ -55,6 +54,13 @@ def summary_sentences(record: Record) -> list[str]:
     if len(networks(record)) == 1:
         sentences.append("One network: there is no interval, and so no claim can be more than inconclusive.")
     return sentences
+
+
+def removal_sentences(record: Record) -> list[str]:
+    """What is left when the weights of each mask are removed."""
+    functions = [name for name in mask_names(record) if name != WHOLE]
+    few = 1 < len(functions) <= _MOST_NAMED
+    return [text for name in functions if (text := _without(record, name, functions))] if few else []
 
 
 def tiles(record: Record) -> list[Tile]:
@@ -101,7 +107,7 @@ def _under(record: Record, mask: str, functions: Sequence[str]) -> str:
 
 def _without(record: Record, mask: str, functions: Sequence[str]) -> str:
     numbers = _numbers(record, "necessity", mask, functions)
-    return f"Without the weights of mask {mask} it is {numbers}." if numbers else ""
+    return f"Without the weights of mask {mask}, accuracy is {numbers}." if numbers else ""
 
 
 def _numbers(record: Record, measure: str, mask: str, functions: Sequence[str]) -> str:

@@ -43,8 +43,8 @@ def plain(value: float, unit: Unit, decimals: int | None = None) -> str:
 
 
 def mean_text(summary: Summary, unit: Unit) -> str:
-    """The mean with its unit."""
-    return UNDEFINED if summary.n == 0 else plain(summary.mean, unit, _decimals(summary, unit)) + _sign(unit)
+    """The mean with its unit, in as few digits as a figure or a sentence needs."""
+    return UNDEFINED if summary.n == 0 else plain(summary.mean, unit) + _sign(unit)
 
 
 def spread_text(summary: Summary, unit: Unit) -> str:
@@ -116,7 +116,8 @@ def _digits(value: float, unit: Unit, decimals: int | None = None) -> str:
 
 def _decimals(summary: Summary, unit: Unit) -> int:
     """As many for the mean as for the spread, so that they can be read together."""
-    return 3 if unit == "ratio" else max(_fine(summary.mean), 2 if 0 < summary.std < 0.001 else 1)
+    narrow = 0 < summary.std < 0.001
+    return 3 + narrow if unit == "ratio" else max(_fine(summary.mean), 1 + narrow)
 
 
 def _fine(share: float) -> int:
@@ -124,4 +125,4 @@ def _fine(share: float) -> int:
 
 
 def _sign(unit: Unit) -> str:
-    return " %" if unit == "percent" else ""
+    return "\u00a0%" if unit == "percent" else ""

@@ -129,10 +129,10 @@ def _claims(verdicts: tuple[Verdict, ...]) -> tuple[str, list[_Claim]]:
 
 def _in_signs(text: str) -> str:
     for word, sign in _SIGNS.items():
-        text = text.replace(f" {word} ", f" {sign} ")
+        text = text.replace(f" {word} ", f" {sign}\u00a0")
     return text
 
 
 def _found(reason: str) -> str:
     """What was found, without the address and the bound, which stand beside it."""
-    return reason.partition(": ")[2].partition("; asked: ")[0].replace(" -", " −") or reason
+    return reason.partition(": ")[2].partition("; asked: ")[0].replace(" -", " −").replace(" %", "\u00a0%") or reason

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from maskscope.experiments.record import Record
 from maskscope.report.across import WHOLE, has_untrained, mask_names, networks
-from maskscope.report.headline import title
+from maskscope.report.headline import removal_sentences, title
 from maskscope.report.numbers import POINTS_BELOW, count_text, duration_text, in_words
 from maskscope.report.tables import (
     INVERSE,
@@ -46,6 +46,10 @@ class Section:
     folded: tuple[Table, ...] = ()
 
 
+# a table with more rows is folded
+_LONG = 40
+
+
 def sections(record: Record) -> list[Section]:
     """The sections between the claims and the settings."""
     return [
@@ -64,10 +68,10 @@ def question(record: Record) -> str:
     """What was asked, in a paragraph."""
     functions = in_words(list(record.functions))
     return (
-        f"{title(record)}: {count_text(len(networks(record)), 'network')}, each trained to perform {functions}. For each "
+        f"{title(record)}: {count_text(len(networks(record)), 'network')}, trained to perform {functions}. For each "
         f"function a "
-        "binary mask over the frozen weights was learned: it keeps the weights that this function needs and removes the others. "
-        "Do the functions live in different weights, and does each mask hold its function?"
+        "binary mask over the frozen weights was learned: it keeps the weights that this function needs and removes the "
+        "others. Do the functions live in different weights, and does each mask hold its function?"
     )
 
 
@@ -109,11 +113,12 @@ def _accuracy(record: Record) -> Section:
         "Accuracy under each mask",
         (
             "A mask is sufficient if the network still performs its function with nothing but the mask's weights, and "
-            "specific if it "
-            "then fails at the others. It is necessary if the function is lost when the mask's weights are removed.",
+            "specific if it then fails at the others. It is necessary if the function is lost when the mask's weights are "
+            "removed.",
+            *([" ".join(removal_sentences(record))] if removal_sentences(record) else []),
         ),
         ("accuracy",),
-        "Left: only the mask's weights are kept. Right: only they are removed. " + spread_note(record),
+        "First: only the mask's weights are kept. Second: only they are removed. " + spread_note(record),
         (accuracy_table(record).only(NETWORK, UNDER, INVERSE),),
     )
 
@@ -125,32 +130,29 @@ def _confusion(record: Record) -> Section:
         ("When a function is lost, does the network do the other one instead, or something that is neither?",),
         ("confusion",),
         "Rows: the function that was asked for. Columns: the function whose answer was given, in percent of all inputs (mean "
-        "over "
-        "networks). Where two functions have the same result a right answer counts for both.",
+        "over networks). Where two functions have the same result a right answer counts for both.",
         folded=(confusion_table(record),),
     )
 
 
 def _overlap(record: Record) -> Section:
+    by_layer = overlap_table(record)
+    long = len(by_layer.rows) > _LONG
     return Section(
         "overlap",
         "Overlap of the masks, by layer",
         (
             "An overlap means little by itself. The floor is what masks of these sizes share when nothing else is known "
-            "(independent "
-            "masks of the same density). The ceiling is what two masks for one function on the same network share, found with "
-            "other "
-            "noise and other data order: masks cannot be expected to agree more than that.",
+            "(independent masks of the same density). The ceiling is what two masks for one function on the same network "
+            "share, found with other noise and other data order: masks cannot be expected to agree more than that.",
             "Normalised sharing puts the Dice overlap on that scale, 0 at the floor and 1 at the ceiling. Above 0 means more "
-            "overlap "
-            "than density gives; that alone is no evidence of reuse.",
+            "overlap than density gives; that alone is no evidence of reuse.",
         ),
         ("sharing", "overlap"),
         "Grey tick: floor. Coloured ticks: ceilings, one for each function. Band: from floor to highest ceiling. Black: the "
-        "overlap "
-        "that was found between the masks of different functions, with each network and the 95 % t-interval.",
-        (overlap_table(record),),
-        (sharing_table(record),),
+        "overlap that was found between the masks of different functions, with each network and the 95 % t-interval.",
+        () if long else (by_layer,),
+        (sharing_table(record), by_layer) if long else (sharing_table(record),),
     )
 
 
@@ -170,14 +172,12 @@ def _histogram(record: Record) -> Section:
         "histogram",
         "Keep probabilities",
         (
-            "Each weight has a learned probability of being kept; a mask keeps those above one half. Cutting there is safe if "
-            "nearly "
-            "all weights are near 0 or 1.",
+            "Each weight has a learned probability of being kept; a mask keeps those above one half. Cutting there is safe "
+            "if nearly all weights are near 0 or 1.",
         ),
         ("histogram",),
         "Weights by keep probability (logarithmic), mean over networks. Shaded: undecided, from .05 to .95; the share of "
-        "weights there "
-        "is given.",
+        "weights there is given.",
     )
 
 
@@ -187,8 +187,7 @@ def _half_mask(record: Record) -> Section:
         "Half-mask test",
         (
             "The full mask applied to the early tensors only, or to the late ones only, the rest of the network left whole. "
-            "If accuracy "
-            "falls, the two halves of the mask depend on each other.",
+            "If accuracy falls, the two halves of the mask depend on each other.",
             f"Early tensors: {_early(record)}.",
         ),
         ("half-mask",),
@@ -207,12 +206,12 @@ def _controls(record: Record) -> Section:
         "Controls",
         (
             "Could something simpler do the same? The weights of largest |weight × gradient|, as many in each tensor as the "
-            "mask keeps, "
-            "are what a mask has to beat; removing as many random weights is what its removal has to beat." + untrained,
+            "mask keeps, are what a mask has to beat; removing as many random weights is what its removal has to beat."
+            + untrained,
         ),
         ("controls",),
-        "Left: higher is better for the mask only as far as it exceeds the controls. Right: lower, likewise. "
-        + spread_note(record),
+        "First: the mask should keep more of its function than the controls keep. Second: removing its weights should leave "
+        "less than removing random ones. " + spread_note(record),
         (accuracy_table(record).only(TOP, RANDOM, UNTRAINED),),
     )
 
@@ -223,8 +222,7 @@ def _quantities(record: Record) -> Section:
         "Every number",
         (
             "Mean ± sample standard deviation over networks, and the value of each network. With one network there is no "
-            "spread and no "
-            "interval. What has no value is undefined, never 0.",
+            "spread and no interval. What has no value is undefined, never 0.",
         ),
         folded=(quantities_table(record),),
     )

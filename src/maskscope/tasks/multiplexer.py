@@ -131,7 +131,7 @@ class Multiplexers(Task):
 
     def right(self, scores: Float[Tensor, "items outputs"], targets: Int64[Tensor, "items functions"]) -> Tensor:
         """For each item and function, whether the target's score is above the other one; a tie is wrong."""
-        zero, one = scores.unflatten(1, (-1, 2)).unbind(2)
+        zero, one = scores.reshape(len(scores), -1, 2).unbind(2)
         return torch.where(targets == 1, one > zero, zero > one)
 
 

@@ -20,7 +20,7 @@ CONSTRUCTION = 1
 
 def planted_path(cache: Path, config: PlantingConfig, seed: int) -> Path:
     """Where the network of these settings and this seed is kept."""
-    return cache / f"planted-{config.kind.replace(' ', '-')}-{digest(_identity(config, seed))[:16]}.safetensors"
+    return cache / f"planted-{config.kind.replace(',', '').replace(' ', '-')}-{digest(_identity(config, seed))[:16]}.safetensors"
 
 
 def planted_network(cache: Path, config: PlantingConfig, seed: int) -> PlantedNetwork:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -18,7 +18,11 @@ from maskscope.tasks.multiplexer import HALVES, SHARED_TRUNK, Multiplexers, Swit
 from maskscope.training import child_seed
 from maskscope.zoo import MLP
 
-KINDS: dict[str, Mapping[str, Switch]] = {"halves": HALVES, "shared trunk": SHARED_TRUNK}
+KINDS: dict[str, Mapping[str, Switch]] = {
+    "halves": HALVES,
+    "shared trunk": SHARED_TRUNK,
+    "shared trunk, inhibition": SHARED_TRUNK,
+}
 _GRADIENT_PARTS, _GRADIENT_ITEMS = 16, 256
 
 
@@ -27,8 +31,9 @@ class PlantingConfig:
     """How networks are planted, and when one counts.
 
     Args:
-        kind: ``halves`` (two disjoint halves, one function each, every weight between them exactly 0) or ``shared trunk`` (three
-            functions anywhere in the network, of which A and B share the weights that compare their selectors).
+        kind: ``halves``: two disjoint halves, one function each, every weight between them exactly 0. ``shared trunk``: three
+            functions anywhere in the network, of which A and B share the weights that compare their selectors. ``shared trunk,
+            inhibition``: the same with circuits that misfire when they lose a weight; see `wire`.
         hidden: units of each of the two hidden layers.
         noise: standard deviation of all weights that are not planted, as a share of the planted weights'.
         spread: planted weights start at the wiring's values times a uniform number in [1 - spread, 1 + spread].
@@ -42,7 +47,7 @@ class PlantingConfig:
     hidden: int = 64
     noise: float = 0.06
     spread: float = 0.5
-    finetune: FinetuneConfig = FinetuneConfig()
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     baseline_limit: float = 0.9
     attempts: int = 100
 
@@ -78,7 +83,7 @@ class PlantedNetwork:
     rejected: Mapping[str, int]
 
 
-class NotCounted(Exception):  # noqa: N818 - the answer of a construction, not a fault
+class NotCounted(Exception):
     """A construction that does not count; the message is the reason."""
 
 
@@ -114,7 +119,7 @@ def construct(config: PlantingConfig, seed: int) -> PlantedNetwork:
     random = torch.Generator().manual_seed(seed)
     units = _units(config, task, random)
     territory = _territory(config, task, units, sizes)
-    wiring = wire(task.switches, units, sizes)
+    wiring = wire(task.switches, units, sizes, inhibition=config.kind.endswith("inhibition"))
     network = _with_noise(config, wiring, territory, MLP(sizes), random)
     steps = finetune(network, task, wiring.circuits, config.finetune, child_seed(seed, "fine-tuning"))
     if steps is None:

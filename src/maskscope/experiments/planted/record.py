@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any
 
 from maskscope.errors import FileFormatError
 from maskscope.storage import Json
@@ -161,7 +161,7 @@ class VerifyRecord:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Self:
+    def from_json(cls, body: Mapping[str, Any]) -> "VerifyRecord":
         """The record that `to_json` took apart; ``null`` stands for NaN.
 
         Raises:

@@ -44,16 +44,6 @@ def minimal_core(network: nn.Module, task: Multiplexers, function: str, circuit:
     return BinaryMask(kept)
 
 
-def necessary(network: nn.Module, task: Multiplexers, function: str, among: BinaryMask) -> BinaryMask:
-    """The weights among some without any one of which the network errs on an input that differs in the function's bits."""
-    part = task.relevant_inputs(function)
-    weights = dict(network.named_parameters())
-    found = {name: torch.zeros_like(bits) for name, bits in among.items()}
-    for name, place in places_of(among):
-        found[name][place] = not computes_without(network, task, function, weights[name], place, part)
-    return BinaryMask(found)
-
-
 def computes_without(network: nn.Module, task: Multiplexers, function: str, weight: Tensor, place: Place, part: Part) -> bool:
     """Whether the answers are right while one weight is 0; the weight is then as it was."""
     value = weight[place].detach().clone()

@@ -22,11 +22,12 @@ from maskscope.experiments.planted.record import (
     VerifyRecord,
     mean_defined,
 )
-from maskscope.masks import ESTIMATORS, BinaryMask, iou, make_estimator, select
+from maskscope.masks import ESTIMATORS, iou, make_estimator, select
 from maskscope.training import Discovery, MaskConfig, child_seed, discover
 
 _ITEMS_PER_STEP = 256
 VERIFY_CONFIG = MaskConfig(steps=1_000, samples_per_step=4, learning_rate=0.1, penalty_weight=3e-4)
+VERIFY_KINDS = ("halves", "shared trunk")
 Progress = Callable[[str, int, int], None]
 
 
@@ -35,6 +36,7 @@ def verify_planted(
     cache: Path = Path("runs/planted"),
     *,
     seed: int = 0,
+    kinds: Iterable[str] = VERIFY_KINDS,
     estimators: Iterable[str] = tuple(ESTIMATORS),
     config: MaskConfig = VERIFY_CONFIG,
     progress: Progress | None = None,
@@ -45,23 +47,28 @@ def verify_planted(
         nets: networks of each kind.
         cache: folder of planted networks, filled as needed.
         seed: root seed of the networks, the data and the mask noise.
+        kinds: names in ``maskscope.experiments.planted.KINDS``; the harder ``shared trunk, inhibition`` is left out by default.
         estimators: names in ``maskscope.masks.ESTIMATORS``.
         config: settings of the search; its estimator is not used.
         progress: called with what has just been done, how many masks and networks are done, and how many there are.
 
     Raises:
-        ConfigError: no network or no estimator was asked for, or no construction counts.
+        ConfigError: nothing was asked for, there is no such kind, or no construction counts.
         UnknownNameError: there is no such estimator.
         FileFormatError: a cached network is damaged.
         MissingExtraError: scikit-learn is not installed.
     """
-    estimators = tuple(dict.fromkeys(estimators))
-    if nets < 1 or not estimators:
-        raise ConfigError(f"{nets} networks and {len(estimators)} estimators were asked for; at least one of each was expected.")
+    kinds, estimators = tuple(dict.fromkeys(kinds)), tuple(dict.fromkeys(estimators))
+    if nets < 1 or not kinds or not estimators:
+        raise ConfigError(
+            f"{nets} networks of {len(kinds)} kinds and {len(estimators)} estimators were asked for; "
+            "at least one of each was expected."
+        )
+    plantings = {kind: PlantingConfig(kind) for kind in kinds}
     for name in estimators:
         make_estimator(name)
     began = time.perf_counter()
-    done, steps = 0, nets * sum(1 + len(switches) * len(estimators) for switches in KINDS.values())
+    done, steps = 0, nets * sum(1 + len(KINDS[kind]) * len(estimators) for kind in kinds)
 
     def report(what: str) -> None:
         nonlocal done
@@ -70,10 +77,10 @@ def verify_planted(
             progress(what, done, steps)
 
     planted, functions, overlaps = [], [], []
-    for kind in KINDS:
+    for kind in kinds:
         for net in range(nets):
             network_seed = child_seed(seed, "planted", kind, net)
-            one = planted_network(cache, PlantingConfig(kind), network_seed)
+            one = planted_network(cache, plantings[kind], network_seed)
             planted.append(_planted_row(one, kind, net))
             report(f"{kind}, network {net + 1}")
             for estimator in estimators:
@@ -96,7 +103,7 @@ def verify_planted(
         tuple(planted),
         tuple(functions),
         tuple(overlaps),
-        tuple(_summary(kind, estimator, functions, overlaps) for kind in KINDS for estimator in estimators),
+        tuple(_summary(kind, estimator, functions, overlaps) for kind in kinds for estimator in estimators),
         time.perf_counter() - began,
     )
 
@@ -123,9 +130,7 @@ def _planted_row(planted: PlantedNetwork, kind: str, net: int) -> PlantedRow:
     return PlantedRow(kind, net, weights, by_magnitude, by_gradient, planted.steps, planted.rejected)
 
 
-def _function_row(
-    planted: PlantedNetwork, kind: str, net: int, function: str, estimator: str, found: Discovery
-) -> FunctionRow:
+def _function_row(planted: PlantedNetwork, kind: str, net: int, function: str, estimator: str, found: Discovery) -> FunctionRow:
     against = recovery(found.mask, planted.truth[function])
     return FunctionRow(
         kind=kind,
@@ -164,8 +169,8 @@ def _summary(kind: str, estimator: str, functions: list[FunctionRow], overlaps: 
         f1_std=f1.std,
         worst_f1=min(row.f1 for row in rows),
         auprc=mean_defined(by_net(lambda row: row.auprc)),
-        kept=mean_defined(by_net(lambda row: row.kept)),
-        true=mean_defined(by_net(lambda row: row.true)),
+        kept=mean_defined(by_net(lambda row: float(row.kept))),
+        true=mean_defined(by_net(lambda row: float(row.true))),
         kept_function=sum(row.accuracy == 1 for row in rows) / len(rows),
         worst_accuracy=min(row.accuracy for row in rows),
         outside=sum(row.outside for row in rows),
@@ -173,6 +178,3 @@ def _summary(kind: str, estimator: str, functions: list[FunctionRow], overlaps: 
         worst_overlap_error=max((error for error in errors if error == error), default=float("nan")),
         seconds=mean_defined(by_net(lambda row: row.seconds)),
     )
-
-
-__all__ = ["BinaryMask", "find_mask", "verify_planted"]

@@ -51,7 +51,8 @@ _SETTINGS: Any = {
     "axes.axisbelow": True,
     "legend.frameon": False,
     "legend.fontsize": 9,
-    "hatch.linewidth": 0.6,
+    # a function may be called "$x"
+    "text.parse_math": False,
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
 }

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.transforms import ScaledTranslation
@@ -14,7 +15,7 @@ from maskscope.report.drawing.canvas import FUNCTION_COLOURS, GRID, HEAT, INK, M
 from maskscope.report.numbers import NOT_MEASURED, POINTS_BELOW, UNDEFINED, Unit, mean_text, plain
 
 # inches
-WIDTH = 4.7
+WIDTH = 4.2
 _LANE, _GAP, _FRAME = 0.185, 0.13, 0.95
 
 
@@ -95,8 +96,8 @@ def draw_heat(axes: Axes, rows: Sequence[str], columns: Sequence[str], values: S
     for y, line in enumerate(values):
         for x, value in enumerate(line):
             depth = 0.0 if math.isnan(value) else min(max(value, 0.0), 1.0)
-            axes.add_patch(Rectangle((x, y), 1, 1, facecolor=HEAT, alpha=depth, linewidth=0))
-            axes.add_patch(Rectangle((x, y), 1, 1, facecolor="none", edgecolor=GRID, linewidth=0.8))
+            face = to_rgba(HEAT, depth)
+            axes.add_patch(Rectangle((x, y), 1, 1, facecolor=face, edgecolor=GRID, linewidth=0.8, clip_on=False))
             text = "undef." if math.isnan(value) else plain(value, unit)
             axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=9, color="#ffffff" if depth > 0.7 else INK)
     axes.set_xlim(0, len(columns))
@@ -128,7 +129,7 @@ def _draw_bar(axes: Axes, y: float, bar: Bar, factor: float, unit: Unit) -> None
     axes.plot([mean, mean], [y - _LANE * 0.41, y + _LANE * 0.41], color=bar.colour, linewidth=2, zorder=3, solid_capstyle="butt")
     draw_points(axes, y, summary, bar.colour, factor)
     label = mean_text(summary, unit)
-    axes.text(1.025, y, label, transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=INK)
+    axes.text(1.025, y, label, transform=axes.get_yaxis_transform(), va="center", fontsize=8.5, color=INK)
 
 
 def _largest(rows: Sequence[tuple[str, Sequence[Bar]]]) -> float:

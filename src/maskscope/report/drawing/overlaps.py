@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 
 from maskscope.analysis import Summary
 from maskscope.experiments.record import Record
@@ -17,6 +18,7 @@ from maskscope.report.across import (
     mask_names,
     overlap,
     overlap_floor,
+    short_names,
     tensor_names,
 )
 from maskscope.report.drawing.canvas import BAND, INK, MUTED, Panel
@@ -72,7 +74,10 @@ def weights_panels(record: Record) -> list[Panel]:
     """Share of weights kept by each mask, by tensor."""
     masks = mask_names(record)
     places: list[str | None] = [*tensor_names(record), None]
-    shares = [(place or "all tensors", [kept_share(record, mask, place) for mask in masks]) for place in places]
+    shares = [
+        (name, [kept_share(record, mask, place) for mask in masks])
+        for name, place in zip(short_names(places), places, strict=True)
+    ]
     labels = [mask_label(mask) for mask in masks]
     if not masks:
         return []
@@ -150,9 +155,9 @@ def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Me
             axes.text(0.02, y, UNDEFINED, va="center", style="italic", color=MUTED, fontsize=8)
             continue
         draw_points(axes, y, found, INK, 1, size=20)
-        axes.text(1.025, y, mean_text(found, "ratio"), transform=axes.get_yaxis_transform(), va="center", fontsize=8)
+        axes.text(1.025, y, mean_text(found, "ratio"), transform=axes.get_yaxis_transform(), va="center", fontsize=8.5)
     axes.axhline(len(places) - 1.5, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
-    axes.set_yticks(range(len(places)), [place or "all tensors" for place in places])
+    axes.set_yticks(range(len(places)), short_names(places))
     axes.set_xlim(0, 1)
     axes.set_ylim(len(places) - 0.45, -0.55)
     axes.grid(axis="x")
@@ -186,11 +191,17 @@ def _draw_histogram(axes: Axes, counts: Sequence[float], colour: str, undecided:
         0.5, 0.97, f"undecided: {undecided}" if undecided else "", transform=axes.transAxes, ha="center", va="top", fontsize=9
     )
     axes.set_ylim(0.5, top)
+    axes.yaxis.set_major_formatter(FuncFormatter(_short_count))
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_xlabel("keep probability")
     axes.set_ylabel("weights")
     axes.tick_params(axis="y", labelcolor=MUTED, which="both", left=False)
+
+
+def _short_count(value: float, _: object) -> str:
+    thousands, millions = value / 1e3, value / 1e6
+    return f"{millions:g} M" if millions >= 1 else f"{thousands:g} k" if thousands >= 1 else f"{value:g}"
 
 
 def _coarse(counts: Sequence[float]) -> list[float]:

@@ -17,12 +17,12 @@ Asked = tuple[str, str, str, bool]
 def accuracy_panels(record: Record) -> list[Panel]:
     """Accuracy on each function under each mask, and under each inverse."""
     masks = mask_names(record)
-    under: list[Asked] = [("no mask", "accuracy", "", True)]
+    under: list[Asked] = [("whole network", "accuracy", "", True)]
     under += [(mask_label(mask), "sufficiency", mask, True) for mask in masks]
-    inverse: list[Asked] = [(f"without {mask_label(mask)}", "necessity", mask, True) for mask in masks]
+    inverse: list[Asked] = [(mask_label(mask), "necessity", mask, True) for mask in masks]
     return [
-        _score_panel(record, "accuracy-under", "Accuracy under each mask", under),
-        _score_panel(record, "accuracy-inverse", "Accuracy without each mask's weights", inverse),
+        _score_panel(record, "accuracy-under", "Accuracy with nothing but the …", under),
+        _score_panel(record, "accuracy-inverse", "Accuracy without the weights of the …", inverse),
     ]
 
 
@@ -55,7 +55,9 @@ def confusion_panels(record: Record) -> list[Panel]:
     """Whose answer was given: without a mask, under each mask, under each inverse."""
     masks = mask_names(record)
     asked: list[tuple[str, str, str | None, bool]] = [("confusion-unmasked", "No mask", None, False)]
-    asked += [(f"confusion-{place}", mask_label(mask).capitalize(), mask, False) for place, mask in enumerate(masks)]
+    # with many functions, what each mask keeps is in the accuracy figure already
+    kept = masks if few(record.functions) else [mask for mask in masks if mask == WHOLE]
+    asked += [(f"confusion-{place}", mask_label(mask).capitalize(), mask, False) for place, mask in enumerate(kept)]
     asked += [(f"confusion-without-{place}", f"Without {mask_label(mask)}", mask, True) for place, mask in enumerate(masks)]
     panels = []
     for name, title, mask, inverse in asked:
@@ -63,7 +65,8 @@ def confusion_panels(record: Record) -> list[Panel]:
         if shares:
             answers = list(next(iter(shares.values())))
             values = [[shares[true][answer].mean for answer in answers] for true in shares]
-            size = (0.72 + 0.52 * len(answers), 0.85 + 0.38 * len(shares))
+            cell = (0.52, 0.38) if few(record.functions) else (0.39, 0.3)
+            size = (0.8 + cell[0] * len(answers), 0.85 + cell[1] * len(shares))
             panels.append(Panel(name, title, size, partial(_draw_confusion, rows=list(shares), columns=answers, values=values)))
     return panels
 

@@ -1,0 +1,127 @@
+"""Two records side by side: the quantities that both have, their difference, and the settings in which they differ."""
+
+import math
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from maskscope.analysis import Summary
+from maskscope.experiments.record import Quantity, Record
+from maskscope.report.numbers import Unit, count_text, interval_text, plain, spread_text, unit_of
+from maskscope.report.sections import settings
+
+
+@dataclass(frozen=True)
+class ComparedQuantity:
+    """A quantity that both records have.
+
+    Args:
+        label: its address in words.
+        unit: how it is written.
+        first: over the first record's networks.
+        second: over the second's.
+    """
+
+    label: str
+    unit: Unit
+    first: Summary
+    second: Summary
+
+    @property
+    def difference(self) -> float:
+        """Second mean minus first; NaN where one is undefined."""
+        return self.second.mean - self.first.mean
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two records have in common and where they differ.
+
+    Args:
+        names: of the records: experiment and preset.
+        rows: quantities that both have, in the first record's order.
+        settings: name, value in the first and in the second, where these differ; None where a record has no such setting.
+        only_first: quantities that the second record does not have.
+        only_second: quantities that the first does not have.
+    """
+
+    names: tuple[str, str]
+    rows: tuple[ComparedQuantity, ...]
+    settings: tuple[tuple[str, str | None, str | None], ...]
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+
+
+def comparison(first: Record, second: Record) -> Comparison:
+    """Compares two records, also of different experiments or settings."""
+    theirs = {_address(quantity): quantity for quantity in second.quantities}
+    ours = {_address(quantity) for quantity in first.quantities}
+    rows = [
+        ComparedQuantity(one.label, unit_of(one.measure), one.summary, theirs[_address(one)].summary)
+        for one in first.quantities
+        if _address(one) in theirs
+    ]
+    return Comparison(
+        names=(_name(first), _name(second)),
+        rows=tuple(rows),
+        settings=_differing(_conditions(first), _conditions(second)),
+        only_first=tuple(one.label for one in first.quantities if _address(one) not in theirs),
+        only_second=tuple(one.label for one in second.quantities if _address(one) not in ours),
+    )
+
+
+def show_comparison(compared: Comparison, console: Console) -> None:
+    """Prints a comparison: the settings that differ, then the quantities of both."""
+    console.print(Text(f"first:  {compared.names[0]}\nsecond: {compared.names[1]}\n"))
+    if compared.settings:
+        table = Table("setting", "first", "second", title="Settings that differ", title_justify="left")
+        for name, left, right in compared.settings:
+            table.add_row(*(Text("(none)" if text is None else text) for text in (name, left, right)))
+        console.print(table)
+    else:
+        console.print(Text("All settings and seeds are the same."))
+    table = Table("quantity", title="Mean ± sample standard deviation [95 % interval]", title_justify="left")
+    for heading in ("first", "n", "second", "n", "difference"):
+        table.add_column(heading, justify="right")
+    for row in compared.rows:
+        difference = plain(row.difference, row.unit)
+        signed = difference if math.isnan(row.difference) or row.difference < 0 else f"+{difference}"
+        cells = [
+            _with_interval(row.first, row.unit),
+            str(row.first.n),
+            _with_interval(row.second, row.unit),
+            str(row.second.n),
+            signed,
+        ]
+        table.add_row(Text(row.label), *(Text(cell) for cell in cells))
+    console.print(table)
+    console.print(Text("difference: second minus first, of the means, in the same unit; it has no interval of its own."))
+    for names, which in ((compared.only_first, "first"), (compared.only_second, "second")):
+        if names:
+            console.print(Text(f"{len(names)} more in the {which} record only."))
+
+
+def _address(quantity: Quantity) -> tuple[str, str, str, bool]:
+    return (quantity.measure, quantity.mask, quantity.function, quantity.trained)
+
+
+def _name(record: Record) -> str:
+    return f"{record.experiment}, preset {record.preset}, {count_text(len(record.seeds), 'network')}"
+
+
+def _conditions(record: Record) -> dict[str, str]:
+    return {**dict(settings(record)), "seeds": ", ".join(str(seed) for seed in record.seeds)}
+
+
+def _differing(first: dict[str, str], second: dict[str, str]) -> tuple[tuple[str, str | None, str | None], ...]:
+    names = dict.fromkeys([*first, *second])
+    return tuple((name, first.get(name), second.get(name)) for name in names if first.get(name) != second.get(name))
+
+
+def _with_interval(summary: Summary, unit: Unit) -> str:
+    if summary.n == 0:
+        return spread_text(summary, unit)
+    interval = interval_text(summary, unit) if summary.n > 1 else "no interval"
+    return f"{spread_text(summary, unit)} [{interval}]"

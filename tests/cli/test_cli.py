@@ -1,0 +1,171 @@
+"""The command as a user types it: what it prints, its exit status, and one clear message for each fault."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from maskscope.cli.main import COMMANDS, main
+from maskscope.experiments.spec import AdditionMultiplicationSpec, from_json
+
+TINY = ["--hidden", "8", "--digits", "1", "--train-items", "300", "--fit.steps", "5", "--mask.steps", "4", "--random-draws", "2"]
+RUN = ["run", "addition-multiplication", "--preset", "smoke", *TINY, "--threads", "1"]
+
+
+def status(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    return ended.value.code
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    main([*RUN, "--out", str(folder), "--seeds", "2"])
+    return folder
+
+
+def test_a_run_leaves_record_tables_figures_and_page(finished):
+    assert (finished / "record.json").exists()
+    assert (finished / "report.html").read_text().startswith("<!")
+    assert {path.suffix for path in (finished / "tables").iterdir()} == {".csv", ".tex"}
+    assert {path.suffix for path in (finished / "figures").iterdir()} >= {".pdf", ".png"}
+
+
+def test_show_and_compare(finished, capsys):
+    main(["show", str(finished)])
+    shown = capsys.readouterr().out
+    assert "add" in shown
+    assert "n = 2" in shown
+    main(["show", str(finished), "--json"])
+    record = json.loads(capsys.readouterr().out)
+    assert record["seeds"] == [0, 1]
+    main(["compare", str(finished), str(finished)])
+    assert "sufficiency" in capsys.readouterr().out
+    main(["compare", str(finished), str(finished), "--json"])
+    json.loads(capsys.readouterr().out)
+
+
+def test_report_is_made_again_from_the_record_alone(finished):
+    before = (finished / "report.html").read_bytes()
+    (finished / "report.html").unlink()
+    main(["report", str(finished)])
+    assert (finished / "report.html").read_bytes() == before
+
+
+def test_dry_run_does_nothing(finished, tmp_path, capsys):
+    main([*RUN, "--out", str(finished), "--seeds", "3", "--dry-run"])
+    out = capsys.readouterr().out
+    assert "done   seed-1-mask-mul-1" in out
+    assert "to do  seed-2-network" in out
+    assert all(word in out for word in ("time", "memory", "disk"))
+    main([*RUN, "--out", str(tmp_path / "new"), "--dry-run", "--json"])
+    assert len(json.loads(capsys.readouterr().out)["stages"]) == 11
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_spec_is_printed_and_read_again(tmp_path, capsys):
+    main([*RUN, "--print-spec", "--mask.beta", "3e-4"])
+    text = capsys.readouterr().out
+    assert from_json(AdditionMultiplicationSpec, json.loads(text)).mask.beta == 3e-4
+    (tmp_path / "spec.json").write_text(text)
+    main(["run", "addition-multiplication", "--spec-file", str(tmp_path / "spec.json"), "--print-spec", "--mask.steps", "7"])
+    again = json.loads(capsys.readouterr().out)
+    assert (again["mask"]["beta"], again["mask"]["steps"], again["hidden"]) == (3e-4, 7, [8])
+
+
+def test_list(capsys):
+    main(["list"])
+    assert "--preset quick" in capsys.readouterr().out
+    main(["list", "--json"])
+    assert "addition-multiplication" in json.loads(capsys.readouterr().out)["experiments"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command, capsys):
+    words = [command, "--help"] if command != "run" else ["run", "addition-multiplication", "--help"]
+    assert status(*words) == 0
+    out = capsys.readouterr().out
+    assert "usage" in out
+    if command == "run":
+        for option in ("--mask.learning-rate", "--fit.steps", "--workers", "--device", "--threads", "--dtype", "--dry-run"):
+            assert option in out
+        assert "Paper: 20,000" in out
+
+
+def test_the_command_itself_explains(capsys):
+    main([])
+    assert "usage: maskscope COMMAND" in capsys.readouterr().out
+    main(["--version"])
+    assert capsys.readouterr().out.startswith("maskscope 0.")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["rn"], "There is no command 'rn'. Did you mean 'run'"),
+        (["run", "adition-multiplication"], "no experiment 'adition-multiplication'. Did you mean 'addition-multiplication'"),
+        (["run", "addition-multiplication", "--preset", "quik"], "no preset 'quik'. Did you mean 'quick'"),
+        ([*RUN, "--mask.batch-size", "30"], "batch_size 30 does not divide by samples_per_step 4"),
+        ([*RUN, "--mask.steps", "-3"], "steps is -3; a number of at least 0"),
+        ([*RUN, "--seeds", "0"], "--seeds and --workers are at least 1"),
+        ([*RUN, "--device", "gpu"], "cpu, cuda or cuda:N was expected"),
+        ([*RUN, "--spec-file", "absent.json"], "Cannot read the spec absent.json"),
+        (["show", "absent"], "There is no record in absent"),
+        (["compare", "absent", "absent"], "There is no record in absent"),
+        (["verify", "--nets", "0"], "--nets is 0; at least 1"),
+    ],
+)
+def test_faults_end_with_status_2_and_one_message(words, message, capsys):
+    assert status(*words) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([*RUN, "--mask.stepz", "3"], "--mask.stepz"),
+        ([*RUN, "--mask.steps", "many"], "many"),
+        ([*RUN, "--mask.estimator", "guess"], "guess"),
+        (["show"], "FOLDER"),
+    ],
+)
+def test_unknown_options_and_wrong_kinds(words, message, capsys):
+    assert status(*words) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "is not JSON"), ('{"hiden": [3]}', "hiden: no such field. Did you mean 'hidden'")]
+)
+def test_spec_files_that_cannot_be_used(tmp_path, capsys, text, message):
+    (tmp_path / "spec.json").write_text(text)
+    assert status("run", "addition-multiplication", "--spec-file", str(tmp_path / "spec.json")) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_unwritable_folder(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert status(*RUN, "--out", str(tmp_path / "file")) == 2
+    assert "Cannot write the run folder" in capsys.readouterr().err
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path):
+    words = [*RUN, "--mask.steps", "100000", "--out", str(tmp_path / "run")]
+    command = [sys.executable, "-m", "maskscope.cli.main", *words]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if "seed-0-mask-all-0" in line:
+                break
+        time.sleep(1.0)
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert "To go on:\n  maskscope run addition-multiplication --preset smoke" in rest
+    assert len(list((tmp_path / "run" / "checkpoints").iterdir())) == 1

@@ -1,0 +1,54 @@
+import math
+
+import pytest
+
+from maskscope.analysis import summarise
+from maskscope.experiments.claims import Claim, Condition, Quantity, judge
+
+CLAIM = Claim(
+    "kept",
+    "Is it kept?",
+    (Condition("sufficiency", "add", "add", ">=", 0.9), Condition("sufficiency", "add", "mul", "<=", 0.5)),
+)
+
+
+def quantities(own, other):
+    return [
+        Quantity("sufficiency", "add", "add", True, summarise(own)),
+        Quantity("sufficiency", "add", "mul", True, summarise(other)),
+        Quantity("sufficiency", "add", "add", False, summarise([0.0, 0.0])),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "verdict"),
+    [
+        ([0.99, 1.0, 0.98], [0.1, 0.12, 0.11], "supported"),
+        ([0.99, 1.0, 0.98], [0.8, 0.82, 0.81], "not supported"),
+        ([0.5, 0.51, 0.52], [0.1, 0.12, 0.11], "not supported"),
+        ([0.99, 1.0, 0.6], [0.1, 0.12, 0.11], "inconclusive"),
+        ([0.99], [0.1], "inconclusive"),
+        ([0.99, 0.99, math.nan], [0.1, 0.12, 0.11], "inconclusive"),
+        ([math.nan, math.nan], [0.1, 0.1], "inconclusive"),
+        ([1.0, 1.0, 1.0], [0.5, 0.5, 0.5], "supported"),
+        ([0.9, 0.9, 0.9], [0.5, 0.5, 0.5], "supported"),
+    ],
+)
+def test_all_three_verdicts(own, other, verdict):
+    found = judge(CLAIM, quantities(own, other))
+    assert found.verdict == verdict
+    assert len(found.reasons) == 2
+
+
+def test_reasons_say_what_was_found_and_asked():
+    found = judge(CLAIM, quantities([0.99, 1.0, 0.98], [0.1, 0.12, 0.11]))
+    assert found.reasons[0].startswith("sufficiency of add, mask add: 0.990, 95 % interval 0.965 to 1.015, n = 3; asked: >= 0.9")
+    assert "one network, no interval" in judge(CLAIM, quantities([0.99], [0.1])).reasons[0]
+    assert "undefined on 1 of 3" in judge(CLAIM, quantities([0.99, 0.99, math.nan], [0.1, 0.1, 0.1])).reasons[0]
+    assert "not measured" in judge(CLAIM, []).reasons[0]
+
+
+def test_the_rule_is_printed_with_its_constants():
+    assert ">= 0.9" in CLAIM.rule
+    assert "<= 0.5" in CLAIM.rule
+    assert "inconclusive otherwise" in CLAIM.rule

@@ -1,0 +1,272 @@
+"""A whole study, small: everything is made once, and exactly what depends on a change is made again."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import filelock
+import pytest
+import torch
+
+from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
+from maskscope.experiments.catalogue import experiment
+from maskscope.experiments.plan import make_plan
+from maskscope.experiments.run import Job, load_record, run_experiment
+from maskscope.experiments.spec import AdditionMultiplicationSpec, FitSpec, MaskSpec, to_json
+from maskscope.masks import BinaryMask
+from maskscope.storage import read_json, read_tensors, write_tensors
+
+STUDY = experiment("addition-multiplication")
+SPEC = AdditionMultiplicationSpec(
+    hidden=(8,), digits=1, train_items=300, fit=FitSpec(steps=5), mask=MaskSpec(steps=4, learning_rate=0.5), random_draws=2
+)
+EACH = ["network", "mask-all-0", "mask-add-0", "mask-mul-0", "mask-add-1", "mask-mul-1", "analysis"]
+CONTROL = ["network-untrained", "mask-add-0-untrained", "mask-mul-0-untrained", "analysis-untrained"]
+
+
+def names(seed):
+    return [f"seed-{seed}-{name}" for name in (*EACH, *CONTROL)]
+
+
+def run(folder, seeds=(0,), spec=SPEC, **kwargs):
+    made = []
+    record = run_experiment(STUDY, "smoke", Job(spec, tuple(seeds), str(folder), threads=1), announce=made.append, **kwargs)
+    return record, made
+
+
+def without_times(record):
+    value = to_json(record)
+    del value["provenance"]["seconds"]
+    return json.dumps(value)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, *run(folder)
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "run")
+    return tmp_path / "run"
+
+
+def artefact(folder, name):
+    (path,) = [p for p in (folder / "artefacts").iterdir() if p.name.rpartition("-")[0] == name]
+    return path
+
+
+def test_everything_is_made_once(finished):
+    folder, record, made = finished
+    assert made == names(0)
+    assert run(folder)[1] == []
+    assert list((folder / "checkpoints").iterdir()) == []
+    assert without_times(load_record(folder)) == without_times(record)
+
+
+def test_the_record_holds_what_it_should(finished):
+    record = finished[1]
+    trained, untrained = record.networks
+    assert (trained.trained, untrained.trained) == (True, False)
+    assert [(m.function, m.repeat) for m in trained.masks] == [("all", 0), ("add", 0), ("mul", 0), ("add", 1), ("mul", 1)]
+    assert [(m.function, m.repeat) for m in untrained.masks] == [("add", 0), ("mul", 0)]
+    assert len(trained.pairs) == 6
+    assert len(untrained.pairs) == 1
+    assert trained.half_mask.early == ("layers.0.weight",)
+    assert untrained.half_mask is None
+    for network in record.networks:
+        for mask in network.masks:
+            assert sum(mask.histogram) == 22 * 8 + 8 * 10
+            assert len(mask.random_removed) == 2
+            assert set(mask.sufficiency.accuracy) == {"add", "mul"}
+    assert record.quantity("dice", "add, mul").summary.n == 1
+    assert record.quantity("dice", "add, add") is not None
+    assert record.quantity("sufficiency", "add", "add", trained=False) is not None
+    assert len(record.verdicts) == len(STUDY.claims)
+    assert {"network", "mask", "analysis"} <= set(record.provenance.seconds)
+
+
+def test_masks_of_two_functions_and_repeats_share_no_noise(finished):
+    noises = [BinaryMask.load(path / "mask.safetensors").made_by["noise"] for path in (finished[0] / "artefacts").glob("*mask*")]
+    assert len(noises) == 7
+    assert len({json.dumps(noise) for noise in noises}) == 7
+
+
+def test_further_seeds_extend_a_run(folder):
+    record, made = run(folder, seeds=(0, 1))
+    assert made == names(1)
+    assert record.seeds == (0, 1)
+    assert record.quantity("accuracy", "", "add").summary.n == 2
+
+
+@pytest.mark.parametrize(
+    ("deleted", "remade"),
+    [
+        ("mask-mul-1", ["mask-mul-1", "analysis"]),
+        ("analysis-untrained", ["analysis-untrained"]),
+        ("network-untrained", CONTROL),
+        ("network", EACH),
+    ],
+)
+def test_what_depends_on_a_deleted_artefact_is_made_again(folder, finished, deleted, remade):
+    shutil.rmtree(artefact(folder, f"seed-0-{deleted}"))
+    record, made = run(folder)
+    assert made == [f"seed-0-{name}" for name in remade]
+    assert without_times(record) == without_times(finished[1])
+
+
+def test_what_depends_on_a_changed_artefact_is_made_again(folder):
+    path = artefact(folder, "seed-0-network") / "weights.safetensors"
+    tensors, metadata = read_tensors(path, kind="weights")
+    write_tensors(path, {name: tensor + 1 for name, tensor in tensors.items()}, kind="weights", metadata=metadata)
+    assert run(folder)[1] == [f"seed-0-{name}" for name in EACH if name != "network"]
+
+
+def test_other_settings_redo_only_what_they_touch(folder):
+    assert run(folder, spec=replace(SPEC, random_draws=3))[1] == ["seed-0-analysis", "seed-0-analysis-untrained"]
+    other = replace(SPEC, mask=replace(SPEC.mask, beta=1e-3))
+    assert run(folder, spec=other)[1] == [name for name in names(0) if "network" not in name]
+    assert run(folder)[1] == []
+
+
+def test_a_damaged_artefact_is_one_clear_error(folder):
+    path = artefact(folder, "seed-0-mask-add-0") / "mask.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 4
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError, match=r"mask.safetensors was altered.*Take another copy, or delete it and make it again"):
+        run(folder)
+    shutil.rmtree(path.parent)
+    assert run(folder)[1] == ["seed-0-mask-add-0", "seed-0-analysis"]
+
+
+def test_a_damaged_result_is_one_clear_error(folder):
+    path = artefact(folder, "seed-0-analysis") / "result.json"
+    path.write_text(path.read_text().replace('"trained": true', '"trained": false'))
+    with pytest.raises(FileFormatError, match="result.json was altered"):
+        run(folder)
+
+
+def test_leftovers_of_a_killed_run_are_cleared(folder):
+    half = folder / "artefacts" / ".seed-9-network.unfinished-abc"
+    half.mkdir()
+    (half / "weights.safetensors").write_bytes(b"half")
+    run(folder)
+    assert not half.exists()
+
+
+def test_two_processes_in_one_folder(folder):
+    with filelock.FileLock(folder / ".lock"), pytest.raises(RunFolderError, match="Another process is running in"):
+        run(folder)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFolderError, match="Cannot write the run folder"):
+        run(tmp_path / "file")
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
+    real, calls = os.fsync, 0
+
+    def full(handle):
+        nonlocal calls
+        calls += 1
+        if calls > 40:
+            raise OSError(28, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(RunFolderError, match="The disk is full.*run the same command again"):
+        run(tmp_path / "run")
+    monkeypatch.undo()
+    assert not list((tmp_path / "run").rglob("*unfinished*"))
+    assert run(tmp_path / "run")[1][0] != "seed-0-network", "what was finished before the disk was full is kept"
+
+
+def test_workers_give_the_same_record(finished, tmp_path):
+    alone = run(tmp_path / "alone", seeds=(0, 1))[0]
+    together, made = run(tmp_path / "together", seeds=(0, 1), workers=2)
+    assert without_times(alone) == without_times(together)
+    assert any(line.startswith("seed 1 | ") for line in made)
+
+
+def test_a_failing_worker_is_one_error(tmp_path):
+    (tmp_path / "run" / "artefacts").mkdir(parents=True)
+    for seed in (0, 1):
+        name = Path(str(artefact_path(tmp_path / "run", seed)))
+        name.mkdir()
+        (name / "weights.safetensors").write_bytes(b"junk")
+    with pytest.raises(MaskscopeError, match="worker for seed 0 failed: .*not a maskscope tensor file"):
+        run(tmp_path / "run", seeds=(0, 1), workers=2)
+
+
+def artefact_path(folder, seed):
+    from maskscope.experiments.stages import network_stage
+
+    return network_stage(SPEC, seed, trained=True).folder(folder, {})
+
+
+def test_devices(tmp_path):
+    with pytest.raises(ConfigError, match="cpu, cuda or cuda:N was expected"):
+        run_experiment(STUDY, "smoke", Job(SPEC, (0,), str(tmp_path), device="gpu"))
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="torch sees no CUDA device here"):
+            run_experiment(STUDY, "smoke", Job(SPEC, (0,), str(tmp_path), device="cuda"))
+
+
+def test_a_folder_without_a_record(tmp_path):
+    with pytest.raises(FileFormatError, match="no record in .*expected the folder of a finished run"):
+        load_record(tmp_path)
+    (tmp_path / "record.json").write_text('{"body": {}, "sha256": ""}')
+    with pytest.raises(FileFormatError, match="was altered"):
+        load_record(tmp_path)
+
+
+def test_plan_tells_what_is_done(folder, tmp_path):
+    done = make_plan(Job(SPEC, (0, 1), str(folder), threads=1))
+    assert [stage.name for stage in done.stages if stage.done] == names(0)
+    assert [stage.name for stage in done.stages if not stage.done] == names(1)
+    assert done.seconds > 0
+    assert done.memory > 0
+    new = make_plan(Job(SPEC, (0,), str(tmp_path / "new"), threads=1))
+    assert not any(stage.done for stage in new.stages)
+    assert not (tmp_path / "new").exists()
+
+
+def test_killed_in_the_middle_it_goes_on_to_the_same_bits(tmp_path):
+    """SIGKILL somewhere in a mask; what comes out equals the unbroken run, artefact by artefact."""
+    spec = replace(SPEC, mask=replace(SPEC.mask, steps=400))
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    script = (
+        "import json, sys; from maskscope.experiments.run import Job, run_here; from maskscope.experiments.spec import from_json; "
+        "run_here(from_json(Job, json.load(sys.stdin)), lambda name: (), lambda name: print(name, flush=True))"
+    )
+    job = json.dumps(to_json(Job(spec, (0,), str(broken), threads=1)))
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", script], **pipes) as process:
+        process.stdin.write(job)
+        process.stdin.close()
+        for line in process.stdout:
+            if "mask-mul-0" in line:
+                break
+        process.send_signal(signal.SIGKILL)
+    run(whole, spec=spec)
+    run(broken, spec=spec)
+    for path in (whole / "artefacts").iterdir():
+        twin = artefact(broken, path.name.rpartition("-")[0])
+        for file in path.iterdir():
+            if file.name == "made.json":
+                continue
+            if file.name != "record.json":
+                assert file.read_bytes() == (twin / file.name).read_bytes(), file.name
+            else:
+                mine, theirs = read_json(file), read_json(twin / file.name)
+                del mine["seconds"], theirs["seconds"]
+                assert mine == theirs

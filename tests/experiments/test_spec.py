@@ -1,0 +1,86 @@
+from dataclasses import dataclass, field
+
+import pytest
+
+from maskscope.errors import ConfigError
+from maskscope.experiments.catalogue import EXPERIMENTS, experiment
+from maskscope.experiments.spec import AdditionMultiplicationSpec, FitSpec, MaskSpec, canonical_spec, from_json, to_json
+from maskscope.experiments.stages import MaskPlan, analysis_stage, mask_stage, network_stage
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_preset_goes_to_json_and_back(name):
+    for _, spec in experiment(name).presets.values():
+        assert from_json(type(spec), to_json(spec)) == spec
+
+
+def test_paper_preset_is_the_papers():
+    spec = experiment("addition-multiplication").preset("paper")
+    assert (spec.hidden, spec.digits, spec.train_items) == ((2000,) * 4, 2, 1_000_000)
+    assert spec.fit == FitSpec(20_000, 128, 1e-3, 1.0)
+    config = spec.mask.config()
+    assert (config.steps, config.samples_per_step, config.learning_rate, config.initial_logit) == (20_000, 4, 1e-2, 2.0)
+    assert config.penalty_weight == pytest.approx(7.8125e-7)
+    assert (config.temperature, config.clip_norm, spec.mask.part_size) == (1.0, 1.0, 32)
+
+
+def test_all_faults_of_a_spec_are_listed_together():
+    value = to_json(AdditionMultiplicationSpec())
+    value["mask"]["stpes"] = 3
+    value["fit"]["steps"] = "many"
+    value["hiden"] = [3]
+    with pytest.raises(ConfigError) as error:
+        from_json(AdditionMultiplicationSpec, value)
+    text = str(error.value)
+    assert "mask: stpes: no such field. Did you mean 'steps'?" in text
+    assert "fit: steps: 'many' is no int" in text
+    assert "hiden: no such field. Did you mean 'hidden'?" in text
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: MaskSpec(batch_size=130), "130 does not divide by samples_per_step 4.*multiple of 4"),
+        (lambda: MaskSpec(samples_per_step=0), "samples_per_step is 0"),
+        (lambda: MaskSpec(beta=-1.0), "penalty_weight is -"),
+        (lambda: FitSpec(steps=-1, batch_size=0), "steps is -1.*batch_size is 0"),
+        (lambda: AdditionMultiplicationSpec(hidden=()), "at least one layer"),
+        (lambda: AdditionMultiplicationSpec(digits=7), "1, 2 or 3"),
+        (lambda: AdditionMultiplicationSpec(repeats=-1), "repeats is -1"),
+    ],
+)
+def test_impossible_specs(make, words):
+    with pytest.raises(ConfigError, match=words):
+        make()
+
+
+def test_golden_identities():
+    """An identity may change only on purpose: it decides what is made again. Root stages depend on settings alone."""
+    spec = experiment("addition-multiplication").preset("paper")
+    assert network_stage(spec, 0, trained=True).identity({}) == "7ccd3d0182d4"
+    assert network_stage(spec, 0, trained=False).identity({}) == "8bfcc02ebd43"
+    assert mask_stage(spec, 0, MaskPlan("add", 0, True)).identity({}) == "cab688c5ece2"
+    assert analysis_stage(spec, 0, trained=True).identity({}) == "f19ffbc5b47c"
+
+
+def test_a_field_added_later_does_not_change_an_identity():
+    @dataclass(frozen=True)
+    class Before:
+        steps: int = 3
+
+    @dataclass(frozen=True)
+    class After:
+        steps: int = 3
+        new: int = field(default=1, metadata={"added": "0.2.0"})
+
+    assert canonical_spec(Before()) == canonical_spec(After())
+    assert canonical_spec(After(new=2)) == {"steps": 3, "new": 2}
+
+
+def test_identities_depend_on_what_matters():
+    spec = AdditionMultiplicationSpec()
+    other = AdditionMultiplicationSpec(mask=MaskSpec(beta=2e-4), random_draws=9)
+    assert network_stage(spec, 0, trained=True) == network_stage(other, 0, trained=True)
+    assert mask_stage(spec, 0, MaskPlan("add", 0, True)) != mask_stage(other, 0, MaskPlan("add", 0, True))
+    assert mask_stage(spec, 0, MaskPlan("add", 0, True)) != mask_stage(spec, 1, MaskPlan("add", 0, True))
+    assert analysis_stage(spec, 0, trained=True) != analysis_stage(other, 0, trained=True)

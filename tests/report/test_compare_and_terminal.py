@@ -1,0 +1,71 @@
+import io
+import math
+
+import pytest
+from rich.console import Console
+
+from maskscope.report import comparison, show_comparison, show_record
+from tests.report.synthetic import SPEC, make_record
+
+
+def printed(show, value, width=150):
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    show(value, console)
+    return console.file.getvalue()
+
+
+def test_a_comparison_has_the_common_quantities_and_the_differing_settings(record, lonely):
+    other = make_record(seeds=(5,), repeats=0, untrained=False, spec=SPEC | {"repeats": 0, "new": True})
+    compared = comparison(record, other)
+    row = next(row for row in compared.rows if row.label == "sufficiency of add, mask add")
+    assert row.first == record.quantity("sufficiency", "add", "add").summary
+    assert row.difference == pytest.approx(row.second.mean - row.first.mean)
+    assert (row.first.n, row.second.n) == (3, 1)
+    assert compared.settings == (("repeats", "1", "0"), ("seeds", "0, 1, 2", "5"), ("new", None, "True"))
+    assert any("untrained" in label for label in compared.only_first)
+    assert compared.only_second == ()
+
+
+def test_the_difference_of_something_undefined_is_undefined(record, lonely):
+    row = next(row for row in comparison(record, lonely).rows if row.label.startswith("normalised sharing,"))
+    assert math.isnan(row.difference)
+    assert "undefined" in printed(show_comparison, comparison(record, lonely))
+
+
+def test_a_printed_comparison(record, lonely):
+    text = printed(show_comparison, comparison(record, lonely))
+    for words in (
+        "Settings that differ",
+        "0, 1, 2",
+        "sufficiency of add, mask add",
+        "no interval",
+        "more in the first record only",
+    ):
+        assert words in text
+    assert "All settings and seeds are the same." in printed(show_comparison, comparison(record, record))
+
+
+def test_a_printed_record(record):
+    text = printed(show_record, record)
+    for words in (
+        "6 claims",
+        "n = 3 networks",
+        "selective removal",
+        "not supported",
+        "without mask mul",
+        "normalised sharing",
+        "seeds 0, 1, 2",
+    ):
+        assert words in text
+
+
+def test_a_printed_record_of_one_network(lonely):
+    text = printed(show_record, lonely)
+    assert "no interval" in text
+    assert "undefined" in text
+
+
+def test_names_are_never_markup():
+    record = make_record(functions=("[red]x", "[/]y"), seeds=(0,), untrained=False)
+    assert "[red]x" in printed(show_record, record)
+    assert "[/]y" in printed(show_comparison, comparison(record, record))

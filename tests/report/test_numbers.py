@@ -1,0 +1,75 @@
+import math
+
+import pytest
+
+from maskscope.analysis import summarise
+from maskscope.report.numbers import (
+    duration_text,
+    exact,
+    in_words,
+    interval_text,
+    latex_number,
+    mean_text,
+    plain,
+    points_text,
+    spread_text,
+    unit_of,
+)
+
+THREE = summarise([0.98, 0.985, 0.999])
+PARTLY = summarise([0.5, math.nan, 0.6])
+NONE = summarise([math.nan, math.nan])
+
+
+def test_mean_spread_and_interval_over_networks():
+    assert spread_text(THREE, "percent") == "98.8 ± 1.0\u00a0%"
+    assert interval_text(THREE, "percent") == "96.4 to 101.2\u00a0%"
+    assert spread_text(THREE, "ratio") == "0.988 ± 0.010"
+    assert mean_text(THREE, "ratio") == "0.988"
+
+
+def test_a_small_spread_is_not_written_as_none():
+    assert spread_text(summarise([0.9981, 0.9985]), "percent") == "99.83 ± 0.03\u00a0%"
+    assert spread_text(summarise([0.0162, 0.0165]), "ratio") == "0.0163 ± 0.0002"
+
+
+def test_one_network_has_no_spread_and_no_interval():
+    one = summarise([0.5])
+    assert spread_text(one, "percent") == "50.0\u00a0%"
+    assert interval_text(one, "percent") == "no interval (n = 1)"
+    assert latex_number(one, "percent") == "$50.0$"
+
+
+def test_undefined_is_said_and_is_never_zero():
+    for text in (spread_text, interval_text, mean_text, latex_number):
+        assert text(NONE, "percent") == "undefined"
+    assert plain(math.nan, "ratio") == exact(math.nan) == "undefined"
+    assert points_text(PARTLY.values, "ratio") == "0.500, undefined, 0.600"
+
+
+def test_how_many_networks_are_defined_is_said_if_not_all():
+    assert spread_text(PARTLY, "ratio") == "0.550 ± 0.071 (n = 2 of 3)"
+    assert latex_number(PARTLY, "ratio") == r"$0.550 \pm 0.071$ ($n = 2$ of 3)"
+
+
+def test_there_is_no_negative_zero_and_minus_is_a_minus():
+    assert plain(-0.00001, "ratio") == "0.000"
+    assert plain(-0.25, "percent") == "−25.0"
+
+
+@pytest.mark.parametrize(
+    ("measure", "unit"),
+    [
+        ("sufficiency", "percent"),
+        ("loss beyond random removal", "percent"),
+        ("dice floor", "ratio"),
+        ("normalised sharing", "ratio"),
+    ],
+)
+def test_units(measure, unit):
+    assert unit_of(measure) == unit
+
+
+def test_words():
+    assert [in_words(names) for names in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+    assert [duration_text(s) for s in (2.34, 41.2, 725, 12_000)] == ["2.3 s", "41 s", "12 min 5 s", "3 h 20 min"]

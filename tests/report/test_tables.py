@@ -1,0 +1,128 @@
+import csv
+import io
+import math
+import re
+
+import pytest
+
+from maskscope.report import write_tables
+from maskscope.report.formats import csv_text, latex_escape, latex_text
+from maskscope.report.tables import accuracy_table, all_tables, confusion_table, overlap_table, sharing_table, weights_table
+from tests.report.synthetic import TENSORS, make_record
+
+NAMES = ["claims", "accuracy", "confusion", "overlap", "sharing", "weights", "quantities"]
+
+
+def rows_of(table):
+    return list(csv.DictReader(io.StringIO(csv_text(table))))
+
+
+def test_every_table_is_written_twice(record, tmp_path):
+    written = write_tables(record, tmp_path / "tables")
+    assert sorted(path.name for path in written) == sorted(f"{name}{suffix}" for name in NAMES for suffix in (".csv", ".tex"))
+    assert all(path.stat().st_size for path in written)
+
+
+def test_accuracy_has_masks_inverses_and_controls(record):
+    table = accuracy_table(record)
+    labels = [row.cells[0] for row in table.rows]
+    for label in ("no mask", "full mask", "mask add", "without mask mul", "top weights for mask add", "as many as mask mul"):
+        assert label in labels
+    assert "untrained, mask add" in labels
+
+
+def test_csv_parses_back_to_the_numbers(record):
+    row = next(row for row in rows_of(accuracy_table(record)) if row["network under"] == "mask add")
+    summary = record.quantity("sufficiency", "add", "mul").summary
+    assert [float(row[f"mul {part}"]) for part in ("mean", "std", "low", "high")] == [
+        summary.mean,
+        summary.std,
+        summary.low,
+        summary.high,
+    ]
+    assert int(row["mul n"]) == 3
+
+
+def test_csv_of_quantities_holds_every_network(record):
+    rows = rows_of(next(table for table in all_tables(record) if table.name == "quantities"))
+    assert len(rows) == len(record.quantities)
+    for row in rows:
+        trained = row["group"].startswith("Trained")
+        quantity = record.quantity(row["measure"], row["mask"], row["function"], trained=trained)
+        assert tuple(float(value) for value in row["each network"].split(" ")) == quantity.summary.values
+
+
+def test_csv_writes_undefined(lonely):
+    rows = rows_of(sharing_table(lonely))
+    row = next(row for row in rows if row["measure"] == "normalised sharing")
+    assert row["value mean"] == row["value std"] == "undefined"
+    assert row["value n"] == "0"
+    accuracy = rows_of(accuracy_table(lonely))[0]
+    assert accuracy["add std"] == accuracy["add low"] == "undefined"
+    assert float(accuracy["add mean"]) > 0.9
+
+
+def test_confusion_is_in_shares(record):
+    rows = rows_of(confusion_table(record))
+    sums = [sum(float(row[f"answered {name} mean"]) for name in ("add", "mul", "none")) for row in rows]
+    assert sums == pytest.approx([1.0] * len(rows), abs=1e-6)
+
+
+def test_overlap_has_every_tensor_a_total_a_floor_and_ceilings(record):
+    table = overlap_table(record)
+    groups = list(dict.fromkeys(row.group for row in table.rows))
+    assert groups == ["add and mul", "add, repeated: the ceiling", "mul, repeated: the ceiling"]
+    assert [row.cells[0] for row in table.rows][:5] == [*TENSORS, "all tensors"]
+    between, ceiling = ([row.cells[3].summary.mean for row in table.rows if row.group == group] for group in groups[:2])
+    floors = [row.cells[4].summary.mean for row in table.rows if row.group == groups[0]]
+    assert all(floor < found < top for floor, found, top in zip(floors, between, ceiling, strict=True))
+
+
+def test_overlap_totals_are_the_records_own_quantities(record):
+    total = overlap_table(record).rows[4]
+    for cell, measure in zip(total.cells[1:], ("iou", "iomin", "dice", "dice floor"), strict=True):
+        assert cell.summary.mean == pytest.approx(record.quantity(measure, "add, mul").summary.mean)
+
+
+def test_empty_masks_have_undefined_overlap():
+    table = overlap_table(make_record(hide="mul", untrained=False))
+    row = next(row for row in table.rows if row.group.startswith("mul, repeated"))
+    assert all(math.isnan(cell.summary.mean) and cell.summary.n == 0 for cell in row.cells[1:])
+    assert "undefined" in latex_text(table)
+
+
+def test_weights_total_is_the_density(record):
+    total = weights_table(record).rows[-1]
+    assert total.cells[:2] == ("all tensors", sum(TENSORS.values()))
+    assert total.cells[3].summary.mean == pytest.approx(record.quantity("density", "add").summary.mean)
+
+
+def test_functions_come_from_the_record():
+    table = accuracy_table(make_record(functions=("left", "right", "both"), untrained=False))
+    assert [column.title for column in table.columns] == ["network under", "left", "right", "both"]
+
+
+def test_latex_is_a_booktabs_tabular_with_as_many_cells_as_columns(record):
+    for table in all_tables(record):
+        text = latex_text(table)
+        assert text.startswith(r"\begin{tabular}")
+        for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
+            assert text.count(rule) == 1
+        for line in text.splitlines():
+            if line.endswith(r" \\") and "multicolumn" not in line:
+                assert len(re.findall(r"(?<!\\)&", line)) == len(table.columns) - 1
+
+
+def test_latex_escapes():
+    assert latex_escape("50 % of_a & b #1 {x} ~ ^ $ \\") == (
+        r"50 \% of\_a \& b \#1 \{x\} \textasciitilde{} \textasciicircum{} \$ \textbackslash{}"
+    )
+    assert latex_escape("<b>|x|") == r"\textless{}b\textgreater{}\textbar{}x\textbar{}"
+    assert latex_escape("two\nlines") == "two lines"
+
+
+def test_a_hostile_name_stays_in_its_latex_cell():
+    table = accuracy_table(make_record(functions=("a_1", r"\input{x}&%"), untrained=False))
+    text = latex_text(table)
+    assert r"\input" not in text
+    assert r"a\_1" in text
