@@ -26,7 +26,7 @@ from maskscope.tasks.multiplexer import HALVES, SHARED_TRUNK, Multiplexers
 from maskscope.training import MaskConfig
 from maskscope.zoo import MLP
 
-SEED = 5
+SEED = 3
 SHORT = MaskConfig(steps=20, samples_per_step=4, learning_rate=0.1, penalty_weight=3e-4)
 
 

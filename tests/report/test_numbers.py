@@ -72,4 +72,4 @@ def test_units(measure, unit):
 
 def test_words():
     assert [in_words(names) for names in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
-    assert [duration_text(s) for s in (2.34, 41.2, 725, 12_000)] == ["2.3 s", "41 s", "12 min 5 s", "3 h 20 min"]
+    assert [duration_text(s) for s in (2.34, 41.2, 725.0, 12_000.0)] == ["2.3 s", "41 s", "12 min 5 s", "3 h 20 min"]

@@ -9,6 +9,7 @@ from typing import Literal
 from maskscope.analysis import Floor, Summary, density_floor, summarise
 from maskscope.experiments.record import MaskResult, NetworkResult, PairResult, Record
 from maskscope.masks import OverlapCounts
+from maskscope.report.numbers import brief
 from maskscope.tasks import Scores, Task
 
 Measure = Literal["iou", "iomin", "dice"]
@@ -55,7 +56,7 @@ def tensor_names(record: Record) -> list[str]:
 def short_names(tensors: Sequence[str | None]) -> list[str]:
     """Names for a figure: without the ``.weight`` that all end in; None is all tensors."""
     ending = ".weight" if all(name is None or name.endswith(".weight") for name in tensors) else ""
-    return ["all tensors" if name is None else name.removesuffix(ending) for name in tensors]
+    return ["all tensors" if name is None else brief(name.removesuffix(ending)) for name in tensors]
 
 
 def maskable(record: Record, tensor: str | None) -> int:

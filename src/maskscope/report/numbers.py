@@ -92,6 +92,11 @@ def count_text(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def brief(name: str, most: int = 22) -> str:
+    """A name that fits into a figure: a long one loses its middle."""
+    return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[len(name) - most // 2 :]}"
+
+
 def duration_text(seconds: float) -> str:
     """``41 s``, ``12 min 5 s``, ``3 h 20 min``."""
     if math.isnan(seconds):

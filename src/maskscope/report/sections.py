@@ -92,7 +92,7 @@ def settings(record: Record) -> list[tuple[str, str]]:
 def origin(record: Record) -> list[tuple[str, str]]:
     """Seeds, versions, machine, duration."""
     made = record.provenance
-    total = sum(made.seconds.values())
+    total = sum(made.seconds.values(), 0.0)
     return [
         ("experiment", record.experiment),
         ("preset", record.preset),

@@ -12,7 +12,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from maskscope.analysis import Summary
 from maskscope.report.drawing.canvas import FUNCTION_COLOURS, GRID, HEAT, INK, MUTED, WHOLE_COLOUR
-from maskscope.report.numbers import NOT_MEASURED, POINTS_BELOW, UNDEFINED, Unit, mean_text, plain
+from maskscope.report.numbers import NOT_MEASURED, POINTS_BELOW, UNDEFINED, Unit, brief, mean_text, plain
 
 # inches
 WIDTH = 4.2
@@ -63,7 +63,7 @@ def draw_bars(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], *, unit: Un
             _draw_bar(axes, top + (lane + 0.5) * _LANE, bar, factor, unit)
         heights += len(lanes) * _LANE + _GAP
         places.append((top + heights - _GAP / 2) / 2)
-    axes.set_yticks(places, [name for name, _ in rows])
+    axes.set_yticks(places, [brief(name) for name, _ in rows])
     axes.set_ylim(heights, 0)
     axes.set_xlim(0, limit)
     axes.set_xlabel(label)
@@ -75,7 +75,7 @@ def draw_legend(axes: Axes, entries: Sequence[tuple[str, str]]) -> None:
     """Names beside patches of colour, below the axis and its label."""
     figure = axes.get_figure(root=True)
     if entries and isinstance(figure, Figure):
-        patches = [Patch(facecolor=colour, label=name) for name, colour in entries]
+        patches = [Patch(facecolor=colour, label=brief(name, 16)) for name, colour in entries]
         below = ScaledTranslation(0, -0.46, figure.dpi_scale_trans)
         axes.legend(
             handles=patches,
@@ -102,10 +102,21 @@ def draw_heat(axes: Axes, rows: Sequence[str], columns: Sequence[str], values: S
             axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=9, color="#ffffff" if depth > 0.7 else INK)
     axes.set_xlim(0, len(columns))
     axes.set_ylim(len(rows), 0)
-    axes.set_xticks([x + 0.5 for x in range(len(columns))], columns)
-    axes.set_yticks([y + 0.5 for y in range(len(rows))], rows)
+    axes.set_xticks([x + 0.5 for x in range(len(columns))], [brief(name) for name in columns])
+    if _turned(columns):
+        axes.tick_params(axis="x", labelrotation=45)
+        for label in axes.get_xticklabels():
+            label.set_horizontalalignment("right")
+            label.set_rotation_mode("anchor")
+    axes.set_yticks([y + 0.5 for y in range(len(rows))], [brief(name) for name in rows])
     axes.tick_params(length=0, labelcolor=INK)
     axes.spines[:].set_visible(False)
+
+
+def heat_size(rows: Sequence[str], columns: Sequence[str], cell: tuple[float, float]) -> tuple[float, float]:
+    """The width and height in inches that `draw_heat` needs with cells of a size, labels included."""
+    wide, high = (max(len(brief(name)) for name in names) for names in (rows, columns))
+    return 0.5 + 0.075 * wide + cell[0] * len(columns), 0.85 + (0.055 * high if _turned(columns) else 0.0) + cell[1] * len(rows)
 
 
 def draw_points(axes: Axes, y: float, summary: Summary, colour: str, factor: float, size: float = 16) -> None:
@@ -130,6 +141,11 @@ def _draw_bar(axes: Axes, y: float, bar: Bar, factor: float, unit: Unit) -> None
     draw_points(axes, y, summary, bar.colour, factor)
     label = mean_text(summary, unit)
     axes.text(1.025, y, label, transform=axes.get_yaxis_transform(), va="center", fontsize=8.5, color=INK)
+
+
+def _turned(columns: Sequence[str]) -> bool:
+    """Whether the names of columns are too long to stand side by side."""
+    return max(len(name) for name in columns) > (5 if len(columns) > 4 else 7)
 
 
 def _largest(rows: Sequence[tuple[str, Sequence[Bar]]]) -> float:

@@ -32,8 +32,9 @@ from maskscope.report.drawing.charts import (
     draw_legend,
     draw_points,
     few,
+    heat_size,
 )
-from maskscope.report.numbers import UNDEFINED, mean_text
+from maskscope.report.numbers import UNDEFINED, brief, mean_text
 
 _MOST_PAIRS = 6
 _BINS = 50
@@ -61,7 +62,7 @@ def overlap_panels(record: Record) -> list[Panel]:
     return [
         Panel(
             f"overlap-{place}-{measure}",
-            f"{label}: {pair[0]} and {pair[1]}",
+            f"{label}: {brief(pair[0], 14)} and {brief(pair[1], 14)}",
             size,
             partial(_draw_overlap, record=record, pair=pair, measure=measure),
         )
@@ -83,7 +84,7 @@ def weights_panels(record: Record) -> list[Panel]:
         return []
     if not few(record.functions):
         values = [[share.mean for share in row] for _, row in shares]
-        size = (1.6 + 0.75 * len(masks), 0.9 + 0.32 * len(shares))
+        size = heat_size([place for place, _ in shares], masks, (0.55, 0.32))
         draw = partial(draw_heat, rows=[place for place, _ in shares], columns=masks, values=values, unit="percent")
         return [Panel("weights", "Share of weights kept (%)", size, draw)]
     colours = [colour_of(mask, record.functions) for mask in masks]
@@ -102,7 +103,7 @@ def histogram_panels(record: Record) -> list[Panel]:
             found = record.quantity("undecided", mask)
             note = mean_text(found.summary, "percent") if found else ""
             draw = partial(_draw_histogram, counts=counts, colour=colour_of(mask, record.functions), undecided=note)
-            panels.append(Panel(f"histogram-{place}", mask_label(mask).capitalize(), (3.2, 2.3), draw))
+            panels.append(Panel(f"histogram-{place}", brief(mask_label(mask).capitalize()), (3.2, 2.3), draw))
     return panels
 
 
@@ -127,7 +128,7 @@ def _draw_scale(axes: Axes, rows: Sequence[tuple[str, Summary]]) -> None:
         if summary.n == 0:
             axes.text(0.5, y, UNDEFINED, ha="center", va="center", style="italic", color=MUTED)
             continue
-        draw_points(axes, y, summary, INK, 1, size=26)
+        draw_points(axes, float(y), summary, INK, 1.0, size=26.0)
         axes.plot([summary.mean] * 2, [y - 0.22, y + 0.22], color=INK, linewidth=2.4, zorder=5, solid_capstyle="butt")
         axes.text(1.025, y, mean_text(summary, "ratio"), transform=axes.get_yaxis_transform(), va="center", fontsize=9)
     axes.set_yticks(range(len(rows)), [name for name, _ in rows])
@@ -154,7 +155,7 @@ def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Me
         if found.n == 0:
             axes.text(0.02, y, UNDEFINED, va="center", style="italic", color=MUTED, fontsize=8)
             continue
-        draw_points(axes, y, found, INK, 1, size=20)
+        draw_points(axes, float(y), found, INK, 1.0, size=20.0)
         axes.text(1.025, y, mean_text(found, "ratio"), transform=axes.get_yaxis_transform(), va="center", fontsize=8.5)
     axes.axhline(len(places) - 1.5, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
     axes.set_yticks(range(len(places)), short_names(places))
@@ -171,7 +172,7 @@ def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Me
 def _overlap_matrix(record: Record) -> Panel:
     functions = record.functions
     values = [[overlap(record, (a, b), None, "dice").mean for b in functions] for a in functions]
-    size = (1.4 + 0.62 * len(functions), 0.9 + 0.4 * len(functions))
+    size = heat_size(functions, functions, (0.55, 0.36))
     draw = partial(draw_heat, rows=functions, columns=functions, values=values, unit="ratio")
     return Panel("overlap-matrix", "Dice of whole masks; diagonal: two masks for one function", size, draw)
 

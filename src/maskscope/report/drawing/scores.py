@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from maskscope.experiments.record import Record
 from maskscope.report.across import WHOLE, confusion, has_untrained, mask_label, mask_names
 from maskscope.report.drawing.canvas import WHOLE_COLOUR, Panel
-from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, few
+from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, few, heat_size
+from maskscope.report.numbers import brief
 
 # row label, measure, mask, trained
 Asked = tuple[str, str, str, bool]
@@ -57,8 +58,10 @@ def confusion_panels(record: Record) -> list[Panel]:
     asked: list[tuple[str, str, str | None, bool]] = [("confusion-unmasked", "No mask", None, False)]
     # with many functions, what each mask keeps is in the accuracy figure already
     kept = masks if few(record.functions) else [mask for mask in masks if mask == WHOLE]
-    asked += [(f"confusion-{place}", mask_label(mask).capitalize(), mask, False) for place, mask in enumerate(kept)]
-    asked += [(f"confusion-without-{place}", f"Without {mask_label(mask)}", mask, True) for place, mask in enumerate(masks)]
+    asked += [(f"confusion-{place}", brief(mask_label(mask).capitalize()), mask, False) for place, mask in enumerate(kept)]
+    asked += [
+        (f"confusion-without-{place}", brief(f"Without {mask_label(mask)}", 26), mask, True) for place, mask in enumerate(masks)
+    ]
     panels = []
     for name, title, mask, inverse in asked:
         shares = confusion(record, mask, inverse=inverse)
@@ -66,7 +69,7 @@ def confusion_panels(record: Record) -> list[Panel]:
             answers = list(next(iter(shares.values())))
             values = [[shares[true][answer].mean for answer in answers] for true in shares]
             cell = (0.52, 0.38) if few(record.functions) else (0.39, 0.3)
-            size = (0.8 + cell[0] * len(answers), 0.85 + cell[1] * len(shares))
+            size = heat_size(list(shares), answers, cell)
             panels.append(Panel(name, title, size, partial(_draw_confusion, rows=list(shares), columns=answers, values=values)))
     return panels
 
@@ -99,7 +102,7 @@ def _score_panel(record: Record, name: str, title: str, asked: Sequence[Asked]) 
         return Panel(name, title, size, partial(_draw_scores, rows=rows, legend=legend))
     values = [[one.summary.mean if one else float("nan") for one in row] for _, row in found]
     labels = [label for label, _ in found]
-    size = (1.6 + 0.6 * len(functions), 0.9 + 0.32 * len(labels))
+    size = heat_size(labels, functions, (0.55, 0.32))
     return Panel(name, f"{title} (%)", size, partial(draw_heat, rows=labels, columns=functions, values=values, unit="percent"))
 
 
@@ -111,8 +114,8 @@ def _own_panel(record: Record, name: str, title: str, asked: Sequence[tuple[str,
         rows.append((label, [Bar(one.summary if one else None, colour) for one, colour in zip(found, colours, strict=True)]))
     if not few(record.functions):
         values = [[bar.summary.mean if bar.summary else float("nan") for bar in bars] for _, bars in rows]
-        size = (1.6 + 0.6 * len(functions), 0.9 + 0.32 * len(rows))
         labels = [label for label, _ in rows]
+        size = heat_size(labels, functions, (0.55, 0.32))
         return Panel(
             name, f"{title} (%)", size, partial(draw_heat, rows=labels, columns=functions, values=values, unit="percent")
         )
