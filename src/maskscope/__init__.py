@@ -4,6 +4,7 @@ from maskscope.errors import MaskscopeError
 from maskscope.masks import (
     BinaryMask,
     MaskLogits,
+    Noise,
     Selection,
     bake,
     call_masked,
@@ -37,6 +38,7 @@ __all__ = [
     "MaskConfig",
     "MaskLogits",
     "MaskscopeError",
+    "Noise",
     "Observer",
     "ProgressBar",
     "Selection",

@@ -245,8 +245,9 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_bits(tmp_path):
     spec = replace(SPEC, mask=replace(SPEC.mask, steps=400))
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     script = (
-        "import json, sys; from maskscope.experiments.run import Job, run_here; from maskscope.experiments.spec import from_json; "
-        "run_here(from_json(Job, json.load(sys.stdin)), lambda name: (), lambda name: print(name, flush=True))"
+        "import json, sys; from maskscope.experiments.run import Job, run_here; "
+        "from maskscope.experiments.spec import from_json; "
+        "job = from_json(Job, json.load(sys.stdin)); run_here(job, lambda name: (), lambda name: print(name, flush=True))"
     )
     job = json.dumps(to_json(Job(spec, (0,), str(broken), threads=1)))
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

@@ -8,7 +8,6 @@ import pytest
 from maskscope.errors import MissingExtraError
 from maskscope.report import write_figures, write_report
 from maskscope.report.drawing import all_panels, files
-from maskscope.report.figures import inline_figures
 from maskscope.report.page import page
 from maskscope.report.sections import sections
 from tests.report.synthetic import SPEC, make_record
@@ -103,7 +102,7 @@ def test_what_the_reader_asks_for_is_in_the_text(html, record):
 
 
 def test_figures_are_inline_vectors_with_a_name(html, record):
-    drawn = sum(len(figure.panels) for figure in inline_figures(record).values())
+    drawn = sum(len(panels) for panels in all_panels(record).values())
     assert html.count("<svg ") == drawn
     assert html.count('role="img" aria-label="') == drawn
     assert "<metadata" not in html

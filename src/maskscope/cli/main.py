@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from maskscope.cli import commands, run_command, verify_command
 from maskscope.errors import MaskscopeError, UnknownNameError
+from maskscope.experiments.run import INTERRUPTED
 
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
     "list": ("experiments, presets and estimators that there are", commands.list_command),
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "\nStopped. What is finished is kept, and so is the state of what was under way. To go on:\n"
             f"  maskscope {' '.join(words)}\n"
         )
-        raise SystemExit(130) from None
+        raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ from maskscope.storage import canonical_json, read_json, remove_leftovers, write
 from maskscope.training import Observer
 
 RECORD = "record.json"
+# exit status of a process that Ctrl-C stopped
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -183,26 +185,35 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _in_workers(job: Job, processes: int, announce: Callable[[str], None]) -> tuple[list[NetworkResult], dict[str, float]]:
-    """One process for each seed, ``processes`` at a time; then everything is read back here, where all of it is done."""
+    """One process for each seed, ``processes`` at a time; then everything is read back here, where all of it is done.
+
+    When one fails, or on Ctrl-C, the others are told to save their state and stop, and no further one begins.
+    """
     each = job.threads or max(1, (os.cpu_count() or 1) // processes)
+    running: list[subprocess.Popen[str]] = []
     with ThreadPoolExecutor(processes) as pool:
         parts = [Job(job.spec, (seed,), job.run, job.device, each) for seed in job.seeds]
-        for fault in pool.map(lambda part: _worker(part, announce), parts):
-            if fault:
-                raise fault
+        futures = [pool.submit(_work, part, announce, running) for part in parts]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in running:
+                process.terminate()
+            raise
     return run_here(job, lambda name: (), announce)
 
 
-def _worker(job: Job, announce: Callable[[str], None]) -> BaseException | None:
-    command = [sys.executable, "-m", "maskscope.experiments.worker"]
-    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen(command, **streams) as process:  # type: ignore[call-overload]
-        process.stdin.write(canonical_json(to_json(job)))
-        process.stdin.close()
+def _work(job: Job, announce: Callable[[str], None], running: "list[subprocess.Popen[str]]") -> None:
+    command = [sys.executable, "-m", "maskscope.experiments.worker", canonical_json(to_json(job))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        running.append(process)
         last = ""
-        for line in process.stdout:
+        for line in process.stdout or ():
             last = line.rstrip()
             announce(f"seed {job.seeds[0]} | {last}")
-    if process.returncode == 130:
-        return KeyboardInterrupt()
-    return MaskscopeError(f"The worker for seed {job.seeds[0]} failed: {last}") if process.returncode else None
+    if process.returncode == INTERRUPTED:
+        raise KeyboardInterrupt
+    if process.returncode:
+        raise MaskscopeError(f"The worker for seed {job.seeds[0]} failed: {last}")

@@ -16,6 +16,20 @@ Measure = Literal["iou", "iomin", "dice"]
 WHOLE = Task.whole
 
 
+# with more functions, or pairs of them, a figure is a heat map
+_MOST_FUNCTIONS, _MOST_PAIRS = 4, 6
+
+
+def few(functions: Sequence[str]) -> bool:
+    """Whether each function can have a colour of its own."""
+    return len(functions) <= _MOST_FUNCTIONS
+
+
+def few_pairs(record: Record) -> bool:
+    """Whether each pair of different functions can have a panel of its own."""
+    return sum(first != second for first, second in function_pairs(record)) <= _MOST_PAIRS
+
+
 def networks(record: Record, *, trained: bool = True) -> list[NetworkResult]:
     """The trained networks, or the untrained ones."""
     return [network for network in record.networks if network.trained == trained]
@@ -40,6 +54,12 @@ def mask_names(record: Record) -> list[str]:
 def mask_label(name: str) -> str:
     """A mask in words."""
     return "full mask" if name == WHOLE else f"mask {name}"
+
+
+def mask_title(name: str, *, without: bool = False) -> str:
+    """A mask, or what is left without it, as the title of a panel."""
+    words = f"without {mask_label(name)}" if without else mask_label(name)
+    return brief(words[0].upper() + words[1:], 26)
 
 
 def mask_of(network: NetworkResult, name: str) -> MaskResult | None:

@@ -21,7 +21,8 @@ class Tile:
 
 def title(record: Record) -> str:
     """The experiment's name as a title."""
-    return record.experiment.replace("-", " ").replace("_", " ").capitalize()
+    words = record.experiment.replace("-", " ").replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def headline(record: Record) -> list[tuple[str, str]]:

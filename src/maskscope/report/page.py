@@ -135,4 +135,11 @@ def _in_signs(text: str) -> str:
 
 def _found(reason: str) -> str:
     """What was found, without the address and the bound, which stand beside it."""
-    return reason.partition(": ")[2].partition("; asked: ")[0].replace(" -", " −").replace(" %", "\u00a0%") or reason
+    return (
+        reason.partition(": ")[2]
+        .partition("; asked: ")[0]
+        .replace(" -", " −")
+        .replace(" %", "\u00a0%")
+        .replace("n = ", "n\u00a0=\u00a0")
+        or reason
+    )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from maskscope.experiments.record import Record
-from maskscope.report.across import WHOLE, has_untrained, mask_names, networks
+from maskscope.report.across import WHOLE, few, few_pairs, has_untrained, mask_names, networks
 from maskscope.report.headline import removal_sentences, title
 from maskscope.report.numbers import POINTS_BELOW, count_text, duration_text, in_words
 from maskscope.report.tables import (
@@ -46,6 +46,14 @@ class Section:
     folded: tuple[Table, ...] = ()
 
 
+_OVERLAP_CAPTION = (
+    "Grey tick: floor. Coloured ticks: ceilings, one for each function. Band: from floor to highest ceiling. Black: the "
+    "overlap that was found between the masks of different functions, with each network and the 95 % t-interval."
+)
+_MATRIX_CAPTION = (
+    "Mean over networks, over all tensors. Diagonal: two masks for one function, the ceiling for its row and column; the floors "
+    "are in the table."
+)
 # a table with more rows is folded
 _LONG = 40
 
@@ -80,6 +88,8 @@ def spread_note(record: Record) -> str:
     n = len(networks(record))
     if n == 1:
         return "One network: its value, no interval."
+    if not few(record.functions):
+        return f"Means over {n} networks; the darker, the closer to 100 %. Spread and intervals are in the tables."
     points = "circles: each network; " if n < POINTS_BELOW else ""
     return f"Thick tick: mean over {n} networks; {points}line: 95 % t-interval of the mean (it may run past 0 or 100 %)."
 
@@ -149,8 +159,7 @@ def _overlap(record: Record) -> Section:
             "overlap than density gives; that alone is no evidence of reuse.",
         ),
         ("sharing", "overlap"),
-        "Grey tick: floor. Coloured ticks: ceilings, one for each function. Band: from floor to highest ceiling. Black: the "
-        "overlap that was found between the masks of different functions, with each network and the 95 % t-interval.",
+        _OVERLAP_CAPTION if few_pairs(record) else _MATRIX_CAPTION,
         () if long else (by_layer,),
         (sharing_table(record), by_layer) if long else (sharing_table(record),),
     )

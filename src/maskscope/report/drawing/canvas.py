@@ -102,11 +102,11 @@ def _figure(panels: Sequence[Panel]) -> Figure:
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
     FigureCanvasAgg(figure)
-    cells = figure.subplots(rows, columns, squeeze=False).flat
+    cells = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes, panel in zip(cells, panels, strict=False):
         axes.set_title(panel.title, pad=8)
         panel.draw(axes)
-    for axes in list(cells)[len(panels) :]:
+    for axes in cells[len(panels) :]:
         axes.set_axis_off()
     return figure
 

@@ -11,6 +11,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.transforms import ScaledTranslation
 
 from maskscope.analysis import Summary
+from maskscope.report.across import few
 from maskscope.report.drawing.canvas import FUNCTION_COLOURS, GRID, HEAT, INK, MUTED, WHOLE_COLOUR
 from maskscope.report.numbers import NOT_MEASURED, POINTS_BELOW, UNDEFINED, Unit, brief, mean_text, plain
 
@@ -32,11 +33,6 @@ def colour_of(function: str, functions: Sequence[str]) -> str:
     if function not in functions or not few(functions):
         return WHOLE_COLOUR
     return FUNCTION_COLOURS[functions.index(function)]
-
-
-def few(functions: Sequence[str]) -> bool:
-    """Whether each function can have a colour of its own."""
-    return len(functions) <= len(FUNCTION_COLOURS)
 
 
 def bars_height(rows: int, lanes: int) -> float:

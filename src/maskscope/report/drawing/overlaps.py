@@ -11,11 +11,14 @@ from maskscope.analysis import Summary
 from maskscope.experiments.record import Record
 from maskscope.report.across import (
     Measure,
+    few,
+    few_pairs,
     function_pairs,
     histogram,
     kept_share,
     mask_label,
     mask_names,
+    mask_title,
     overlap,
     overlap_floor,
     short_names,
@@ -31,12 +34,10 @@ from maskscope.report.drawing.charts import (
     draw_heat,
     draw_legend,
     draw_points,
-    few,
     heat_size,
 )
 from maskscope.report.numbers import UNDEFINED, brief, mean_text
 
-_MOST_PAIRS = 6
 _BINS = 50
 _MEASURES: tuple[tuple[Measure, str], ...] = (("dice", "Dice"), ("iou", "IoU"), ("iomin", "IoMin"))
 
@@ -54,7 +55,7 @@ def sharing_panels(record: Record) -> list[Panel]:
 def overlap_panels(record: Record) -> list[Panel]:
     """Overlap by tensor, for each pair of different functions, between its floor and its ceiling."""
     between = [pair for pair in function_pairs(record) if pair[0] != pair[1]]
-    if len(between) > _MOST_PAIRS:
+    if not few_pairs(record):
         return [_overlap_matrix(record)]
     places = [*tensor_names(record), None]
     measures = _MEASURES if len(between) == 1 else _MEASURES[:1]
@@ -103,7 +104,7 @@ def histogram_panels(record: Record) -> list[Panel]:
             found = record.quantity("undecided", mask)
             note = mean_text(found.summary, "percent") if found else ""
             draw = partial(_draw_histogram, counts=counts, colour=colour_of(mask, record.functions), undecided=note)
-            panels.append(Panel(f"histogram-{place}", brief(mask_label(mask).capitalize()), (3.2, 2.3), draw))
+            panels.append(Panel(f"histogram-{place}", mask_title(mask), (3.2, 2.3), draw))
     return panels
 
 

@@ -6,10 +6,9 @@ from functools import partial
 from matplotlib.axes import Axes
 
 from maskscope.experiments.record import Record
-from maskscope.report.across import WHOLE, confusion, has_untrained, mask_label, mask_names
+from maskscope.report.across import WHOLE, confusion, few, has_untrained, mask_label, mask_names, mask_title
 from maskscope.report.drawing.canvas import WHOLE_COLOUR, Panel
-from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, few, heat_size
-from maskscope.report.numbers import brief
+from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, heat_size
 
 # row label, measure, mask, trained
 Asked = tuple[str, str, str, bool]
@@ -58,10 +57,8 @@ def confusion_panels(record: Record) -> list[Panel]:
     asked: list[tuple[str, str, str | None, bool]] = [("confusion-unmasked", "No mask", None, False)]
     # with many functions, what each mask keeps is in the accuracy figure already
     kept = masks if few(record.functions) else [mask for mask in masks if mask == WHOLE]
-    asked += [(f"confusion-{place}", brief(mask_label(mask).capitalize()), mask, False) for place, mask in enumerate(kept)]
-    asked += [
-        (f"confusion-without-{place}", brief(f"Without {mask_label(mask)}", 26), mask, True) for place, mask in enumerate(masks)
-    ]
+    asked += [(f"confusion-{place}", mask_title(mask), mask, False) for place, mask in enumerate(kept)]
+    asked += [(f"confusion-without-{place}", mask_title(mask, without=True), mask, True) for place, mask in enumerate(masks)]
     panels = []
     for name, title, mask, inverse in asked:
         shares = confusion(record, mask, inverse=inverse)

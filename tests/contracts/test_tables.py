@@ -1,0 +1,84 @@
+"""What every penalty, network, task and experiment owes, taken from the tables: a new row is tested the moment it exists."""
+
+import math
+
+import pytest
+import torch
+
+import maskscope as ms
+from maskscope import zoo
+from maskscope.errors import ConfigError, UnknownNameError
+from maskscope.experiments.catalogue import EXPERIMENTS
+from maskscope.experiments.stages import plan_masks
+from maskscope.experiments.study import make_network, make_task
+from maskscope.masks import PENALTIES, make_penalty
+from maskscope.training import isolated_random
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_penaltys_gradient_is_the_derivative_of_its_value(name):
+    penalty = make_penalty(name, 0.3)
+    logits = torch.linspace(-3, 3, 7, requires_grad=True)
+    (derivative,) = torch.autograd.grad(penalty.value(logits), logits)
+    gradient = torch.ones(7)
+    penalty.add_gradient(logits.detach(), gradient)
+    torch.testing.assert_close(gradient, 1 + derivative)
+    nothing = torch.zeros(7)
+    make_penalty(name, 0.0).add_gradient(logits.detach(), nothing)
+    assert nothing.abs().sum() == 0
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("weight", [-1.0, math.nan])
+def test_a_penaltys_weight_is_checked(name, weight):
+    with pytest.raises(ConfigError, match="penalty_weight is"):
+        make_penalty(name, weight)
+    with pytest.raises(UnknownNameError, match="There is no penalty"):
+        make_penalty(name + "s", 1.0)
+
+
+NETWORKS = {"MLP": lambda: zoo.MLP([6, 9, 5, 3])}
+
+
+def test_every_network_of_the_zoo_is_here():
+    assert set(NETWORKS) == set(zoo.__all__)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_is_reproducible_and_leaves_the_generator_alone(name):
+    before = torch.get_rng_state()
+    networks = []
+    for seed in (1, 1, 2):
+        with isolated_random(seed):
+            networks.append(NETWORKS[name]())
+    assert torch.equal(before, torch.get_rng_state())
+    first, same, other = ([p.detach() for p in network.parameters()] for network in networks)
+    assert all(torch.equal(a, b) for a, b in zip(first, same, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+class TestExperiment:
+    def test_its_task_feeds_trains_and_scores_its_network(self, name):
+        spec = EXPERIMENTS[name].preset("smoke")
+        task = make_task(spec, torch.device("cpu"))
+        network = make_network(spec, 0, task)
+        for function in (*task.functions, task.whole):
+            part = task.batches(function, 8, 0)(0)
+            assert task.loss(network, part).shape == ()
+        with torch.no_grad():
+            scores = task.score(network)
+        assert set(scores.accuracy) == set(task.functions)
+        assert all(0 <= value <= 1 for value in scores.accuracy.values())
+        ms.discover(network, task.loss, task.batches(task.whole, 4, 0), config=ms.MaskConfig(steps=1))
+
+    def test_its_masks_are_all_different(self, name):
+        for _, spec in EXPERIMENTS[name].presets.values():
+            masks = plan_masks(spec, ("f", "g"), "all")
+            assert len(set(masks)) == len(masks) == 1 + 2 * (1 + spec.repeats) + 2 * spec.untrained
+
+    def test_its_claims_have_names_of_their_own_and_rules(self, name):
+        claims = EXPERIMENTS[name].claims
+        assert len({claim.name for claim in claims}) == len(claims)
+        assert all(claim.conditions and claim.question.endswith("?") for claim in claims)
+        assert {"smoke", "quick", "paper"} == set(EXPERIMENTS[name].presets)
