@@ -15,8 +15,9 @@ import torch
 
 from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
 from maskscope.experiments.catalogue import experiment
+from maskscope.experiments.job import Job
 from maskscope.experiments.plan import make_plan
-from maskscope.experiments.run import Job, load_record, run_experiment
+from maskscope.experiments.run import load_record, run_experiment
 from maskscope.experiments.spec import AdditionMultiplicationSpec, FitSpec, MaskSpec, to_json
 from maskscope.masks import BinaryMask
 from maskscope.storage import read_json, read_tensors, write_tensors
@@ -194,7 +195,8 @@ def test_workers_give_the_same_record(finished, tmp_path):
     alone = run(tmp_path / "alone", seeds=(0, 1))[0]
     together, made = run(tmp_path / "together", seeds=(0, 1), workers=2)
     assert without_times(alone) == without_times(together)
-    assert any(line.startswith("seed 1 | ") for line in made)
+    assert any(line.startswith("seed-1-mask-mul-1: 4/4 ") for line in made)
+    assert not any("analysis" in line for line in made if ":" in line)
 
 
 def test_a_failing_worker_is_one_error(tmp_path):
@@ -203,7 +205,7 @@ def test_a_failing_worker_is_one_error(tmp_path):
         name = Path(str(artefact_path(tmp_path / "run", seed)))
         name.mkdir()
         (name / "weights.safetensors").write_bytes(b"junk")
-    with pytest.raises(MaskscopeError, match="worker for seed 0 failed: .*not a maskscope tensor file"):
+    with pytest.raises(MaskscopeError, match="weights.safetensors is not a maskscope tensor file"):
         run(tmp_path / "run", seeds=(0, 1), workers=2)
 
 
@@ -245,7 +247,7 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_bits(tmp_path):
     spec = replace(SPEC, mask=replace(SPEC.mask, steps=400))
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     script = (
-        "import json, sys; from maskscope.experiments.run import Job, run_here; "
+        "import json, sys; from maskscope.experiments.run import run_here; from maskscope.experiments.job import Job; "
         "from maskscope.experiments.spec import from_json; "
         "job = from_json(Job, json.load(sys.stdin)); run_here(job, lambda name: (), lambda name: print(name, flush=True))"
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from maskscope.cli import commands, run_command, verify_command
 from maskscope.errors import MaskscopeError, UnknownNameError
-from maskscope.experiments.run import INTERRUPTED
+from maskscope.experiments.workers import INTERRUPTED
 
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
     "list": ("experiments, presets and estimators that there are", commands.list_command),

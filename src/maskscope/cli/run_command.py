@@ -12,8 +12,9 @@ from tyro.conf import Positional
 from maskscope.cli.output import announce, defined, duration, watch, write_everything
 from maskscope.errors import ConfigError, MissingExtraError
 from maskscope.experiments.catalogue import EXPERIMENTS, Experiment, experiment
+from maskscope.experiments.job import Job
 from maskscope.experiments.plan import Plan, make_plan
-from maskscope.experiments.run import Job, require_device, run_experiment
+from maskscope.experiments.run import require_device, run_experiment
 from maskscope.experiments.spec import AdditionMultiplicationSpec, from_json, to_json
 
 
@@ -34,7 +35,7 @@ class RunOptions:
     first_seed: int = 0
     """Seed of the first network; the others follow."""
     workers: int = 1
-    """Processes; each takes whole seeds. workers x threads should not exceed the cores."""
+    """Processes, which share networks and then masks. workers x threads should not exceed the cores."""
     device: str = "cpu"
     """Torch device: cpu, cuda, cuda:1."""
     threads: int = 0
@@ -109,7 +110,7 @@ def _print_plan(plan: Plan, options: RunOptions) -> None:
         return
     for stage in plan.stages:
         print(f"  {'done   ' if stage.done else 'to do  '}{stage.name:<40}{'' if stage.done else duration(stage.seconds):>12}")
-    each = plan.seconds / min(options.workers, options.seeds)
+    each = plan.seconds / options.workers
     print(f"time    {duration(each)} with {options.workers} worker(s), by timing a few steps here and now")
     print(f"memory  {plan.memory / 2**30:.1f} GiB in each process")
     print(f"disk    {plan.disk / 2**30:.2f} GiB in {options.out}")

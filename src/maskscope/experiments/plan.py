@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from maskscope.experiments.artefact import Artefact, Stage, existing
-from maskscope.experiments.run import Job, threads
+from maskscope.experiments.job import Job, threads
 from maskscope.experiments.spec import AdditionMultiplicationSpec
 from maskscope.experiments.stages import analysis_stage, mask_stage, network_stage, plan_masks
 from maskscope.experiments.study import UNMASKED, make_network, make_task

@@ -26,8 +26,11 @@ def quantities(networks: Sequence[NetworkResult], functions: Sequence[str]) -> t
             for network in networks
             if network.trained == trained
         ]
+        no_ceiling = not _ceilings_exceed_floors([network for network in networks if network.trained == trained])
         for address in dict.fromkeys(address for row in rows for address in row):
             values = [row.get(address, math.nan) for row in rows]
+            if no_ceiling and address[0].startswith("normalised sharing"):
+                values = [math.nan] * len(rows)
             result.append(Quantity(*address, trained, summarise(values)))
     return tuple(result)
 
@@ -74,6 +77,22 @@ def _of_pair(network: NetworkResult, first: str, second: str) -> Numbers:
         ("dice floor", label, ""): sum(pair.floor.dice for pair in pairs) / n,
         ("dice floor among used", label, ""): sum(pair.floor_used.dice for pair in pairs) / n,
     }
+
+
+def _ceilings_exceed_floors(networks: Sequence[NetworkResult]) -> bool:
+    """Whether ceiling minus floor is above 0 for both functions, with its whole interval where there is one.
+
+    If not, normalised sharing divides by what may be nothing, and is undefined on all networks (docs/statistics.md).
+    """
+    for sharing in ([network.sharing for network in networks], [network.sharing_used for network in networks]):
+        known = [one for one in sharing if one is not None]
+        for excess in (
+            summarise([one.within_first - one.floor_first for one in known]),
+            summarise([one.within_second - one.floor_second for one in known]),
+        ):
+            if excess.n > 1 and excess.low <= 0:
+                return False
+    return True
 
 
 def _beyond_controls(network: NetworkResult, control: NetworkResult | None, functions: Sequence[str]) -> Numbers:

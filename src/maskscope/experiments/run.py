@@ -1,50 +1,26 @@
 """Running an experiment over several seeds, in one run folder, here or in worker processes."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
 import torch
 
-from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
+from maskscope.errors import ConfigError, FileFormatError, RunFolderError
 from maskscope.experiments.catalogue import Experiment
 from maskscope.experiments.claims import judge
+from maskscope.experiments.job import Job, threads
 from maskscope.experiments.provenance import provenance
 from maskscope.experiments.quantities import quantities
 from maskscope.experiments.record import NetworkResult, Record
-from maskscope.experiments.spec import AdditionMultiplicationSpec, from_json, to_json
+from maskscope.experiments.spec import from_json, to_json
 from maskscope.experiments.study import Place, Study
-from maskscope.storage import canonical_json, read_json, remove_leftovers, write_json
+from maskscope.experiments.workers import make_in_workers
+from maskscope.storage import read_json, remove_leftovers, write_json
 from maskscope.training import Observer
 
 RECORD = "record.json"
-# exit status of a process that Ctrl-C stopped
-INTERRUPTED = 130
-
-
-@dataclass(frozen=True)
-class Job:
-    """What one process does: some seeds of an experiment in a run folder.
-
-    Args:
-        spec: all settings.
-        seeds: of the networks.
-        run: the run folder.
-        device: torch device, ``cpu`` or ``cuda``.
-        threads: torch threads; 0 for torch's own choice.
-    """
-
-    spec: AdditionMultiplicationSpec
-    seeds: tuple[int, ...]
-    run: str
-    device: str = "cpu"
-    threads: int = 0
 
 
 def run_experiment(
@@ -62,8 +38,8 @@ def run_experiment(
         experiment: what is run.
         preset: the preset that the settings began from, for the record.
         job: settings, seeds, folder, device, threads.
-        workers: processes; each takes whole seeds.
-        watch: makes the observers of a long stage; only without worker processes.
+        workers: processes, which share networks and then masks; 1 does everything in this one.
+        watch: makes the observers of a long stage; worker processes write plain lines instead.
         announce: is told what happens.
 
     Raises:
@@ -74,11 +50,9 @@ def run_experiment(
     folder = Path(job.run)
     with _locked(folder):
         remove_leftovers(folder)
-        processes = min(workers, len(job.seeds))
-        if processes > 1:
-            results, seconds = _in_workers(job, processes, announce)
-        else:
-            results, seconds = run_here(job, watch, announce)
+        if workers > 1:
+            make_in_workers(job, workers, announce)
+        results, seconds = run_here(job, watch, announce)
         record = make_record(experiment, preset, job, results, seconds)
         write_json(folder / RECORD, to_json(record))
     return record
@@ -155,18 +129,6 @@ def require_device(device: str) -> None:
 
 
 @contextmanager
-def threads(number: int) -> Iterator[None]:
-    """Torch's threads for the length of a block; 0 leaves them as they are."""
-    before = torch.get_num_threads()
-    if number:
-        torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -182,38 +144,3 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _in_workers(job: Job, processes: int, announce: Callable[[str], None]) -> tuple[list[NetworkResult], dict[str, float]]:
-    """One process for each seed, ``processes`` at a time; then everything is read back here, where all of it is done.
-
-    When one fails, or on Ctrl-C, the others are told to save their state and stop, and no further one begins.
-    """
-    each = job.threads or max(1, (os.cpu_count() or 1) // processes)
-    running: list[subprocess.Popen[str]] = []
-    with ThreadPoolExecutor(processes) as pool:
-        parts = [Job(job.spec, (seed,), job.run, job.device, each) for seed in job.seeds]
-        futures = [pool.submit(_work, part, announce, running) for part in parts]
-        try:
-            for future in as_completed(futures):
-                future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in running:
-                process.terminate()
-            raise
-    return run_here(job, lambda name: (), announce)
-
-
-def _work(job: Job, announce: Callable[[str], None], running: "list[subprocess.Popen[str]]") -> None:
-    command = [sys.executable, "-m", "maskscope.experiments.worker", canonical_json(to_json(job))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        running.append(process)
-        last = ""
-        for line in process.stdout or ():
-            last = line.rstrip()
-            announce(f"seed {job.seeds[0]} | {last}")
-    if process.returncode == INTERRUPTED:
-        raise KeyboardInterrupt
-    if process.returncode:
-        raise MaskscopeError(f"The worker for seed {job.seeds[0]} failed: {last}")

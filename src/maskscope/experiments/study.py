@@ -52,15 +52,25 @@ class Study:
         """The trained network's result, then the untrained control's if it is asked for."""
         return [self._result(trained) for trained in ((True, False) if self.spec.untrained else (True,))]
 
-    def _result(self, trained: bool) -> NetworkResult:
+    def network(self, trained: bool) -> Artefact:
+        """The fitted network, or the untrained one."""
         stage = network_stage(self.spec, self.seed, trained=trained)
-        network = make(stage, self.place.run, {}, partial(self._fit, trained, stage.name), self.place.announce)
-        masks = {}
-        for plan in plan_masks(self.spec, self.task.functions, self.task.whole):
-            if plan.trained == trained:
-                stage = mask_stage(self.spec, self.seed, plan)
-                work = partial(self._find, plan, stage.name, network)
-                masks[plan] = make(stage, self.place.run, {"network": network}, work, self.place.announce)
+        return make(stage, self.place.run, {}, partial(self._fit, trained, stage.name), self.place.announce)
+
+    def mask(self, plan: MaskPlan) -> Artefact:
+        """One mask of it."""
+        network = self.network(plan.trained)
+        stage = mask_stage(self.spec, self.seed, plan)
+        work = partial(self._find, plan, stage.name, network)
+        return make(stage, self.place.run, {"network": network}, work, self.place.announce)
+
+    def plans(self) -> list[MaskPlan]:
+        """All masks of this seed."""
+        return plan_masks(self.spec, self.task.functions, self.task.whole)
+
+    def _result(self, trained: bool) -> NetworkResult:
+        network = self.network(trained)
+        masks = {plan: self.mask(plan) for plan in self.plans() if plan.trained == trained}
         stage = analysis_stage(self.spec, self.seed, trained=trained)
         inputs = {"network": network} | {f"{plan.function}/{plan.repeat}": mask for plan, mask in masks.items()}
         made = make(stage, self.place.run, inputs, partial(self._measure, trained, network, masks), self.place.announce)

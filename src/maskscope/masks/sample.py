@@ -9,7 +9,8 @@ from torch import Tensor
 
 from maskscope.masks.binary import BinaryMask
 from maskscope.masks.estimators import Estimator, Gates, make_estimator
-from maskscope.masks.kernels.counter import SAMPLES_PER_BLOCK, chunks, draw_words, stream_key
+from maskscope.masks.kernels.choose import value_if_open
+from maskscope.masks.kernels.counter import CHUNK, SAMPLES_PER_BLOCK, chunks, draw_words, stream_key
 from maskscope.masks.logits import MaskLogits
 
 
@@ -43,15 +44,18 @@ class GateBuffers:
         self._logits = logits
         self.is_open: Bool[Tensor, "4 n"] = torch.empty(shape, dtype=torch.bool, device=device)
         self.slope: Float32[Tensor, "4 n"] = torch.empty(shape, dtype=torch.float32, device=device)
+        longest = min(CHUNK, max(weight.count for weight in logits.selection.weights))
+        self._draws = torch.empty(SAMPLES_PER_BLOCK, longest, dtype=torch.int64, device=device)
 
     def draw(self, estimator: Estimator, noise: Noise, step: int, block: int) -> None:
         """Fills the buffers with the samples ``4 * block`` to ``4 * block + 3`` of a step."""
-        offset, device = 0, self._logits.flat.device
+        offset = 0
         for weight in self._logits.selection.weights:
             key = noise.key(weight.name)
             for first, count in chunks(weight.count):
                 here = slice(offset + first, offset + first + count)
-                draws = draw_words(key, step=step, block=block, first=first, count=count, device=device)
+                draws = self._draws[:, :count]
+                draw_words(key, step=step, block=block, first=first, count=count, out=draws)
                 estimator.sample(self._logits.flat[here], draws, Gates(self.is_open[:, here], self.slope[:, here]))
             offset += weight.count
 
@@ -74,7 +78,5 @@ def masked_weights(
         is_open: gates, by the same names.
         into: memory to use again, by the same names; fresh memory unless given.
     """
-    if into is None:
-        return {name: weight.where(is_open[name], 0) for name, weight in weights.items()}
-    zero = next(iter(weights.values())).new_zeros(())
-    return {name: torch.where(is_open[name], weight, zero, out=into[name]) for name, weight in weights.items()}
+    into = {name: torch.empty_like(weight) for name, weight in weights.items()} if into is None else into
+    return {name: value_if_open(is_open[name], weight, out=into[name]) for name, weight in weights.items()}

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from maskscope.errors import ConfigError
 from maskscope.masks.estimators.gate import Estimator, Gates
+from maskscope.masks.kernels.choose import choose
 from maskscope.masks.kernels.threshold import grid, keep_threshold, position
 
 _SERIES_BELOW = 0.05
@@ -41,7 +42,7 @@ class RaoBlackwell(Estimator):
         where = position(logits)
         torch.lt(draws, keep_threshold(where), out=gates.is_open)
         slope_if_open, slope_if_closed = (where.interpolate(table) for table in _slope_tables(logits.device))
-        torch.where(gates.is_open, slope_if_open, slope_if_closed, out=gates.slope)
+        choose(gates.is_open, slope_if_open, slope_if_closed, out=gates.slope)
 
 
 @cache

@@ -81,16 +81,22 @@ def philox(counter: Words, key: tuple[int, int], rounds: int = ROUNDS, spare: li
 
 
 def draw_words(
-    key: tuple[int, int], *, step: int, block: int, first: int, count: int, device: torch.device | None = None
+    key: tuple[int, int], *, step: int, block: int, first: int, count: int, out: Tensor | None = None
 ) -> Int64[Tensor, "4 count"]:
-    """The draws of four samples for the elements ``first`` to ``first + count - 1`` of a tensor, each in [0, 2^32)."""
+    """The draws of four samples for the elements ``first`` to ``first + count - 1`` of a tensor, each in [0, 2^32).
+
+    They are written to ``out`` if it is given, on its device.
+    """
     high = first >> 32
     if not 0 <= block < 1 << 16 or first + count > 1 << 48 or (first + count - 1) >> 32 != high:
         raise ValueError(f"address outside the layout: block {block}, elements {first} to {first + count - 1}")
-    buffers = _buffers(count, device or torch.device("cpu"))
+    out = torch.empty(SAMPLES_PER_BLOCK, count, dtype=torch.int64) if out is None else out
+    buffers = _buffers(count, out.device)
     low = torch.arange(first & _LOW, (first & _LOW) + count, out=buffers[0])
     words = philox((low, high | block << 16, step & _LOW, step >> 32 & _LOW), key, spare=list(buffers[1:]))
-    return torch.stack([word if isinstance(word, Tensor) else torch.full_like(low, word) for word in words])
+    for row, word in zip(out, words, strict=True):
+        row.copy_(word) if isinstance(word, Tensor) else row.fill_(word)
+    return out
 
 
 def chunks(elements: int, first: int = 0) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,40 @@
+"""What one run is asked to do, and the threads it does it with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from maskscope.experiments.spec import AdditionMultiplicationSpec
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one process does: some seeds of an experiment in a run folder.
+
+    Args:
+        spec: all settings.
+        seeds: of the networks.
+        run: the run folder.
+        device: torch device, ``cpu`` or ``cuda``.
+        threads: torch threads; 0 for torch's own choice.
+    """
+
+    spec: AdditionMultiplicationSpec
+    seeds: tuple[int, ...]
+    run: str
+    device: str = "cpu"
+    threads: int = 0
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Torch's threads for the length of a block; 0 leaves them as they are."""
+    before = torch.get_num_threads()
+    if number:
+        torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,107 @@
+"""Worker processes: they share the networks of a job, then its masks. Also what such a process does.
+
+A worker is this module run as a program. Its one argument is its share of the job in JSON, so that nothing is pickled; it
+writes plain lines. Each artefact is whole or absent, so the parent simply finds them done.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from maskscope.errors import MaskscopeError
+from maskscope.experiments.job import Job, threads
+from maskscope.experiments.spec import from_json, to_json
+from maskscope.experiments.study import Place, Study
+from maskscope.storage import canonical_json
+from maskscope.training import ProgressBar
+
+# exit status of a process that Ctrl-C stopped
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Share:
+    """The part of a job that one worker does: of all its networks, or masks, every ``of``-th from ``first`` on."""
+
+    job: Job
+    what: Literal["networks", "masks"]
+    first: int
+    of: int
+
+
+def make_in_workers(job: Job, workers: int, announce: Callable[[str], None]) -> None:
+    """Makes networks and masks in several processes. What remains to be done then, scoring, is little.
+
+    When one fails, or on Ctrl-C, the others are told to save their state and stop.
+
+    Raises:
+        MaskscopeError: a worker failed; the message is its own.
+        KeyboardInterrupt: the workers have saved their state.
+    """
+    job = replace(job, threads=job.threads or max(1, (os.cpu_count() or 1) // workers))
+    for what in ("networks", "masks"):
+        running: list[subprocess.Popen[str]] = []
+        with ThreadPoolExecutor(workers) as pool:
+            futures = [pool.submit(_attend, Share(job, what, first, workers), announce, running) for first in range(workers)]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+            except BaseException:
+                for process in running:
+                    process.terminate()
+                raise
+
+
+def do_share(share: Share) -> None:
+    """Makes one worker's share."""
+    job = share.job
+    place = Place(Path(job.run), torch.device(job.device), lambda name: (ProgressBar(name),), lambda name: None)
+    with threads(job.threads):
+        studies = [Study(job.spec, seed, place) for seed in job.seeds]
+        if share.what == "networks":
+            kinds = (True, False) if job.spec.untrained else (True,)
+            networks = [(study, trained) for trained in kinds for study in studies]
+            for mine, trained in networks[share.first :: share.of]:
+                mine.network(trained)
+        else:
+            masks = [(study, plan) for study in studies for plan in study.plans()]
+            for mine, plan in masks[share.first :: share.of]:
+                mine.mask(plan)
+
+
+def _attend(share: Share, announce: Callable[[str], None], running: "list[subprocess.Popen[str]]") -> None:
+    command = [sys.executable, "-m", "maskscope.experiments.workers", canonical_json(to_json(share))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        running.append(process)
+        last = ""
+        for line in process.stdout or ():
+            last = line.rstrip()
+            announce(last)
+    if process.returncode == INTERRUPTED:
+        raise KeyboardInterrupt
+    if process.returncode:
+        raise MaskscopeError(last or f"A worker ended with status {process.returncode} and no message.")
+
+
+def main(share: str) -> int:
+    """What a worker process does; returns its exit status."""
+    try:
+        do_share(from_json(Share, json.loads(share)))
+    except MaskscopeError as error:
+        sys.stderr.write(f"{' '.join(str(error).split())}\n")
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,52 @@
+"""From networks to quantities: what is averaged, what is paired, and what is undefined."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from maskscope.experiments.quantities import quantities
+from tests.report.synthetic import make_record
+
+
+def quantity(found, measure, mask="", function="", trained=True):
+    return next(q for q in found if (q.measure, q.mask, q.function, q.trained) == (measure, mask, function, trained))
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return make_record().networks
+
+
+def test_a_quantity_has_one_value_a_network(networks):
+    found = quantities(networks, ("add", "mul"))
+    own = quantity(found, "sufficiency", "add", "add")
+    trained = [network for network in networks if network.trained]
+    masks = [next(m for m in n.masks if (m.function, m.repeat) == ("add", 0)) for n in trained]
+    assert own.summary.values == tuple(mask.sufficiency.accuracy["add"] for mask in masks)
+    assert own.summary.n == 3
+    top = quantity(found, "sufficiency beyond top weights", "add", "add").summary.values
+    assert top == pytest.approx([m.sufficiency.accuracy["add"] - m.top_weights.accuracy["add"] for m in masks])
+
+
+def test_overlap_is_the_mean_over_all_pairs_of_masks(networks):
+    trained = [network for network in networks if network.trained]
+    found = quantity(quantities(networks, ("add", "mul")), "dice", "add, mul").summary.values
+    for network, value in zip(trained, found, strict=True):
+        pairs = [pair.total.dice for pair in network.pairs if {pair.first[0], pair.second[0]} == {"add", "mul"}]
+        assert len(pairs) == 4
+        assert value == pytest.approx(sum(pairs) / 4)
+
+
+def test_sharing_is_undefined_when_a_ceiling_may_not_exceed_its_floor(networks):
+    defined = quantity(quantities(networks, ("add", "mul")), "normalised sharing", "add, mul")
+    assert defined.summary.n == 3
+    worse = []
+    for place, network in enumerate(networks):
+        if network.trained:
+            sharing = replace(network.sharing, within_first=network.sharing.floor_first + (0.3 if place else -0.1))
+            network = replace(network, sharing=sharing)
+        worse.append(network)
+    found = quantity(quantities(worse, ("add", "mul")), "normalised sharing", "add, mul")
+    assert found.summary.n == 0
+    assert all(math.isnan(value) for value in found.summary.values)
