@@ -1,12 +1,16 @@
 """``maskscope verify``: estimators on networks whose modules are known because they were planted."""
 
 import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from maskscope.cli.output import announce, defined
@@ -37,7 +41,8 @@ def verify_command(words: list[str]) -> None:
     options = tyro.cli(VerifyOptions, args=words, prog="maskscope verify")
     if options.nets < 1:
         raise ConfigError(f"--nets is {options.nets}; at least 1 was expected.")
-    record = verify_planted(options.nets, options.cache, seed=options.seed, progress=_progress)
+    with _bar() as progress:
+        record = verify_planted(options.nets, options.cache, seed=options.seed, progress=progress)
     if options.out:
         write_json(options.out, to_json(record))
     if options.as_json:
@@ -50,5 +55,13 @@ def verify_command(words: list[str]) -> None:
     Console().print(table)
 
 
-def _progress(what: str, done: int, total: int) -> None:
-    announce(f"{done}/{total} {what}")
+@contextmanager
+def _bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar on a terminal, plain lines anywhere else; both on standard error."""
+    if not sys.stderr.isatty():
+        yield lambda what, done, total: announce(f"{done}/{total} {what}")
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("planting", total=None)
+        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)

@@ -72,7 +72,7 @@ class ProgressBar(Observer):
         seconds: the time between two plain lines.
     """
 
-    def __init__(self, label: str = "", stream: TextIO | None = None, seconds: float = 15.0) -> None:
+    def __init__(self, label: str = "mask", stream: TextIO | None = None, seconds: float = 15.0) -> None:
         self._label, self._stream, self._seconds = label, stream or sys.stderr, seconds
         self._bar: Progress | None = None
         self._shown = self._began = 0.0
