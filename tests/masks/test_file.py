@@ -8,7 +8,6 @@ from torch import nn
 
 import maskscope as ms
 from maskscope.errors import FileFormatError, MaskMismatchError, RunFolderError
-from maskscope.masks.file import load_mask, save_mask
 from maskscope.storage import pack_tensors, read_tensors, write_tensors
 
 
@@ -80,7 +79,7 @@ def test_every_flipped_bit_is_an_error(tmp_path, mask):
         for bit in (0, 5):
             path.write_bytes(content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :])
             with pytest.raises(FileFormatError):
-                load_mask(path)
+                ms.BinaryMask.load(path)
 
 
 def test_every_truncation_and_any_appendix_is_an_error(tmp_path, mask):
@@ -90,10 +89,10 @@ def test_every_truncation_and_any_appendix_is_an_error(tmp_path, mask):
     for length in [*range(0, len(content), 3), len(content) - 1]:
         path.write_bytes(content[:length])
         with pytest.raises(FileFormatError):
-            load_mask(path)
+            ms.BinaryMask.load(path)
     path.write_bytes(content + b"x")
     with pytest.raises(FileFormatError):
-        load_mask(path)
+        ms.BinaryMask.load(path)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +101,7 @@ def test_every_truncation_and_any_appendix_is_an_error(tmp_path, mask):
 def test_foreign_bytes_are_an_error(tmp_path, content):
     (tmp_path / "m").write_bytes(content)
     with pytest.raises(FileFormatError, match="not a maskscope tensor file"):
-        load_mask(tmp_path / "m")
+        ms.BinaryMask.load(tmp_path / "m")
 
 
 def test_a_foreign_safetensors_file_is_an_error(tmp_path):
@@ -110,12 +109,12 @@ def test_a_foreign_safetensors_file_is_an_error(tmp_path):
 
     safetensors.torch.save_file({"w": torch.ones(2)}, tmp_path / "m")
     with pytest.raises(FileFormatError, match="not a maskscope tensor file"):
-        load_mask(tmp_path / "m")
+        ms.BinaryMask.load(tmp_path / "m")
     write_tensors(tmp_path / "m", {"w": torch.ones(2)}, kind="weights", metadata={})
     with pytest.raises(FileFormatError, match="holds a 'weights'; a 'mask' was expected"):
-        load_mask(tmp_path / "m")
+        ms.BinaryMask.load(tmp_path / "m")
     with pytest.raises(FileFormatError, match="Cannot read .*: No such file"):
-        load_mask(tmp_path / "absent")
+        ms.BinaryMask.load(tmp_path / "absent")
 
 
 def _written(tmp_path, tensors, entries, version=1):
@@ -128,14 +127,14 @@ def test_a_well_signed_file_with_wrong_content_is_an_error(tmp_path):
     entry = {"shape": [9], "dtype": None, "weights_sha256": None}
     good = torch.tensor([255, 1], dtype=torch.uint8)
     with pytest.raises(FileFormatError, match="padding bits"):
-        load_mask(_written(tmp_path, {"w": torch.tensor([255, 3], dtype=torch.uint8)}, {"w": entry}))
+        ms.BinaryMask.load(_written(tmp_path, {"w": torch.tensor([255, 3], dtype=torch.uint8)}, {"w": entry}))
     with pytest.raises(FileFormatError, match=r"expected 2 bytes for shape \[9\]"):
-        load_mask(_written(tmp_path, {"w": good[:1]}, {"w": entry}))
+        ms.BinaryMask.load(_written(tmp_path, {"w": good[:1]}, {"w": entry}))
     with pytest.raises(FileFormatError, match="tensors stored are not those"):
-        load_mask(_written(tmp_path, {"w": good}, {"v": entry}))
+        ms.BinaryMask.load(_written(tmp_path, {"w": good}, {"v": entry}))
     with pytest.raises(FileFormatError, match="mask format 2; this version reads 1"):
-        load_mask(_written(tmp_path, {"w": good}, {"w": entry}, version=2))
-    assert load_mask(_written(tmp_path, {"w": good}, {"w": entry})).kept == 9
+        ms.BinaryMask.load(_written(tmp_path, {"w": good}, {"w": entry}, version=2))
+    assert ms.BinaryMask.load(_written(tmp_path, {"w": good}, {"w": entry})).kept == 9
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, mask, monkeypatch):
@@ -148,7 +147,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, mask, monkeypatch):
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(RunFolderError, match="disk is full"):
-        save_mask(~mask, path)
+        (~mask).save(path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["m.safetensors"]
 

@@ -1,7 +1,7 @@
 """What a mask is and what it does to a network: no data, no optimizer, no experiments."""
 
-from maskscope.masks.binary import BinaryMask, MaskedWeight
-from maskscope.masks.call import bake, call_masked, call_with, check_mask, evaluation_mode
+from maskscope.masks.binary import BinaryMask, MaskedWeight, check_mask
+from maskscope.masks.call import bake, call_masked, call_with, evaluation_mode
 from maskscope.masks.estimators import ESTIMATORS, Estimator, make_estimator
 from maskscope.masks.gradient import Loss, backpropagate, loss_and_gradient
 from maskscope.masks.logits import MaskLogits

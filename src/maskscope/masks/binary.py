@@ -3,26 +3,24 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import final
 
 import torch
 from jaxtyping import Bool
-from torch import Tensor
+from torch import Tensor, nn
 
-from maskscope.errors import MaskMismatchError
+from maskscope.errors import MaskMismatchError, suggestion
+from maskscope.masks.file import read_bits, write_bits
+from maskscope.masks.logits import MaskLogits
+from maskscope.masks.selection import aliases, dtype_name
 from maskscope.storage import Json, tensor_digest
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from maskscope.masks.logits import MaskLogits
 
 
 @dataclass(frozen=True)
 class MaskedWeight:
-    """The weight tensor that a mask was found on: its dtype, and the digest of its values where they are known."""
+    """What is known of the weight tensor that a mask was found on: its dtype, and the digest of its values."""
 
-    dtype: str
+    dtype: str | None = None
     digest: str | None = None
 
 
@@ -55,17 +53,14 @@ class BinaryMask(Mapping[str, Tensor]):
 
     @classmethod
     def from_logits(
-        cls, logits: "MaskLogits", weights: Mapping[str, Tensor] | None = None, made_by: Json | None = None
+        cls, logits: MaskLogits, weights: Mapping[str, Tensor] | None = None, made_by: Json | None = None
     ) -> "BinaryMask":
         """Thresholds: a weight is kept when its logit is above 0, that is, kept more often than not.
 
         Source: Csordás et al. 2021, section 2. Their code has >= 0 in one place and > 0 in another; here it is > 0
         everywhere.
         """
-        known = {
-            name: MaskedWeight(str(weight.dtype).removeprefix("torch."), tensor_digest(weight))
-            for name, weight in (weights or {}).items()
-        }
+        known = {name: MaskedWeight(dtype_name(weight), tensor_digest(weight)) for name, weight in (weights or {}).items()}
         tensors = {name: tensor.cpu() > 0 for name, tensor in logits.by_tensor().items()}
         return cls(tensors, known, made_by or {})
 
@@ -132,17 +127,33 @@ class BinaryMask(Mapping[str, Tensor]):
         return BinaryMask({name: bits.to(device) for name, bits in self.items()}, self.weights, self.made_by)
 
     def save(self, path: str | Path) -> None:
-        """Writes the mask to a file; see `maskscope.masks.file`."""
-        from maskscope.masks.file import save_mask
+        """Writes the mask to a file of one bit a weight, whole or not at all (docs/mask-files.md).
 
-        save_mask(self, Path(path))
+        Raises:
+            RunFolderError: the folder cannot be written, or the disk is full.
+        """
+        known = {name: self.weights.get(name, MaskedWeight()) for name in self}
+        weights = {name: {"dtype": weight.dtype, "weights_sha256": weight.digest} for name, weight in known.items()}
+        write_bits(Path(path), self.tensors, weights, self.made_by)
 
     @classmethod
-    def load(cls, path: str | Path, network: "nn.Module | None" = None) -> "BinaryMask":
-        """Reads a mask, and checks it against a network if one is given; see `maskscope.masks.file`."""
-        from maskscope.masks.file import load_mask
+    def load(cls, path: str | Path, network: nn.Module | None = None) -> "BinaryMask":
+        """Reads a mask.
 
-        return load_mask(Path(path), network)
+        Args:
+            path: the file.
+            network: if given, names, shapes, dtypes and values of its weights must be those that the mask was found on.
+
+        Raises:
+            FileFormatError: missing, truncated, altered, foreign, or written by a later version.
+            MaskMismatchError: made for another network; names every difference.
+        """
+        tensors, stated, made_by = read_bits(Path(path))
+        weights = {name: MaskedWeight(entry["dtype"], entry["weights_sha256"]) for name, entry in stated.items()}
+        mask = cls(tensors, {name: weight for name, weight in weights.items() if weight != MaskedWeight()}, made_by)
+        if network is not None:
+            check_mask(network, mask)
+        return mask
 
     def _combine(self, other: "BinaryMask", word: str, rule: Callable[[Tensor, Tensor], Tensor]) -> "BinaryMask":
         require_same_weights(self, other)
@@ -162,3 +173,32 @@ def require_same_weights(first: BinaryMask, second: BinaryMask) -> None:
     ]
     if faults:
         raise MaskMismatchError("The two masks do not cover the same weights:\n  " + "\n  ".join(faults))
+
+
+def check_mask(network: nn.Module, mask: BinaryMask, *, values: bool = True) -> None:
+    """Compares a mask with a network.
+
+    Args:
+        network: the network that it is to be used on.
+        mask: the mask.
+        values: whether the weights' values must be those that the mask was found on, where their digest is known.
+
+    Raises:
+        MaskMismatchError: names every difference.
+    """
+    parameters = dict(network.named_parameters())
+    tied = {alias: name for name, group in aliases(network).items() for alias in group if alias != name}
+    faults = []
+    for name, bits in mask.items():
+        found, known = parameters.get(name), mask.weights.get(name)
+        if found is None:
+            hint = f" It is tied to {tied[name]}." if name in tied else suggestion(name, parameters)
+            faults.append(f"{name}: the network has no such parameter.{hint}")
+        elif found.shape != bits.shape:
+            faults.append(f"{name}: the mask has shape {list(bits.shape)}, the network {list(found.shape)}")
+        elif values and known is not None and known.dtype not in (None, dtype_name(found)):
+            faults.append(f"{name}: the mask was found on {known.dtype}, the network has {dtype_name(found)}")
+        elif values and known is not None and known.digest is not None and known.digest != tensor_digest(found):
+            faults.append(f"{name}: same shape, but the weights have other values than those the mask was found on")
+    if faults:
+        raise MaskMismatchError("The mask does not fit this network:\n  " + "\n  ".join(faults))

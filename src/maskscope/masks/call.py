@@ -16,11 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from maskscope.errors import MaskMismatchError, suggestion
-from maskscope.masks.binary import BinaryMask
+from maskscope.masks.binary import BinaryMask, check_mask
 from maskscope.masks.sample import masked_weights
-from maskscope.masks.selection import aliases, dtype_name
-from maskscope.storage import tensor_digest
 
 Result = TypeVar("Result")
 
@@ -106,32 +103,3 @@ def bake(network: nn.Module, mask: BinaryMask) -> nn.Module:
             if name in mask:
                 parameter.masked_fill_(~mask[name].to(parameter.device), 0)
     return baked
-
-
-def check_mask(network: nn.Module, mask: BinaryMask, *, values: bool = True) -> None:
-    """Compares a mask with a network.
-
-    Args:
-        network: the network that it is to be used on.
-        mask: the mask.
-        values: whether the weights' values must be those that the mask was found on, where their digest is known.
-
-    Raises:
-        MaskMismatchError: names every difference.
-    """
-    parameters = dict(network.named_parameters())
-    tied = {alias: name for name, group in aliases(network).items() for alias in group if alias != name}
-    faults = []
-    for name, bits in mask.items():
-        found, known = parameters.get(name), mask.weights.get(name)
-        if found is None:
-            hint = f" It is tied to {tied[name]}." if name in tied else suggestion(name, parameters)
-            faults.append(f"{name}: the network has no such parameter.{hint}")
-        elif found.shape != bits.shape:
-            faults.append(f"{name}: the mask has shape {list(bits.shape)}, the network {list(found.shape)}")
-        elif values and known is not None and known.dtype != dtype_name(found):
-            faults.append(f"{name}: the mask was found on {known.dtype}, the network has {dtype_name(found)}")
-        elif values and known is not None and known.digest is not None and known.digest != tensor_digest(found):
-            faults.append(f"{name}: same shape, but the weights have other values than those the mask was found on")
-    if faults:
-        raise MaskMismatchError("The mask does not fit this network:\n  " + "\n  ".join(faults))

@@ -6,72 +6,52 @@ and for each tensor its shape, the dtype of the weights and the SHA-256 of their
 all of it. docs/mask-files.md is the full description.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from maskscope.errors import FileFormatError
-from maskscope.masks.binary import BinaryMask, MaskedWeight
-from maskscope.masks.call import check_mask
-from maskscope.storage import read_tensors, write_tensors
+from maskscope.storage import Json, read_tensors, write_tensors
 
 VERSION = 1
 
 
-def save_mask(mask: BinaryMask, path: Path) -> None:
-    """Writes a mask, whole or not at all.
+def write_bits(path: Path, tensors: Mapping[str, Tensor], weights: Mapping[str, Json], made_by: Json) -> None:
+    """Writes bits, whole or not at all.
+
+    Args:
+        path: the file.
+        tensors: bool tensors by dotted name.
+        weights: for each name what is known of the weights: ``dtype`` and ``weights_sha256``, each of which may be None.
+        made_by: how the mask came about.
 
     Raises:
         RunFolderError: the folder cannot be written, or the disk is full.
     """
-    known = {name: mask.weights.get(name) for name in mask}
-    metadata = {
-        "version": VERSION,
-        "tensors": {
-            name: {
-                "shape": list(bits.shape),
-                "dtype": weight.dtype if weight else None,
-                "weights_sha256": weight.digest if weight else None,
-            }
-            for (name, bits), weight in zip(mask.items(), known.values(), strict=True)
-        },
-        "made_by": mask.made_by,
-    }
-    write_tensors(path, {name: _pack(bits) for name, bits in mask.items()}, kind="mask", metadata=metadata)
+    stated = {name: {"shape": list(bits.shape), **weights[name]} for name, bits in tensors.items()}
+    metadata = {"version": VERSION, "tensors": stated, "made_by": made_by}
+    write_tensors(path, {name: _pack(bits) for name, bits in tensors.items()}, kind="mask", metadata=metadata)
 
 
-def load_mask(path: Path, network: nn.Module | None = None) -> BinaryMask:
-    """Reads a mask.
-
-    Args:
-        path: the file.
-        network: if given, names, shapes, dtypes and values of its weights must be those that the mask was found on.
+def read_bits(path: Path) -> tuple[dict[str, Tensor], dict[str, Json], Json]:
+    """Reads what `write_bits` wrote: tensors, what is known of the weights, how the mask came about.
 
     Raises:
         FileFormatError: missing, truncated, altered, foreign, or written by a later version.
-        MaskMismatchError: made for another network; names every difference.
     """
     packed, metadata = read_tensors(path, kind="mask")
     if metadata.get("version") != VERSION:
         raise FileFormatError(
             f"{path} has mask format {metadata.get('version')}; this version reads {VERSION}. Update maskscope."
         )
-    stated: dict[str, Any] = metadata["tensors"]
+    stated: dict[str, Json] = metadata["tensors"]
     if set(stated) != set(packed):
         raise FileFormatError(f"{path}: the tensors stored are not those that its metadata describe.")
-    tensors = {name: _unpack(packed[name], stated[name]["shape"], f"{path}: {name}") for name in stated}
-    weights = {
-        name: MaskedWeight(entry["dtype"], entry["weights_sha256"])
-        for name, entry in stated.items()
-        if entry["dtype"] is not None
-    }
-    mask = BinaryMask(tensors, weights, metadata["made_by"])
-    if network is not None:
-        check_mask(network, mask)
-    return mask
+    tensors = {name: _unpack(packed[name], entry["shape"], f"{path}: {name}") for name, entry in stated.items()}
+    return tensors, stated, metadata["made_by"]
 
 
 def _pack(bits: Tensor) -> Tensor:

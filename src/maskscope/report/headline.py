@@ -49,8 +49,7 @@ def summary_sentences(record: Record) -> list[str]:
         if one.measure == "normalised sharing" and one.trained and one.summary.n:
             sentences.append(
                 f"The masks of {in_words(one.mask.split(', '))} share {mean_text(one.summary, 'ratio')} on a scale where 0 is "
-                f"what "
-                "density alone gives and 1 is two masks for one function."
+                "what density alone gives and 1 is two masks for one function."
             )
     if len(networks(record)) == 1:
         sentences.append("One network: there is no interval, and so no claim can be more than inconclusive.")
