@@ -133,7 +133,7 @@ def test_faults_end_with_status_2_and_one_message(words, message, capsys):
         ([*RUN, "--mask.stepz", "3"], "--mask.stepz"),
         ([*RUN, "--mask.steps", "many"], "many"),
         ([*RUN, "--mask.estimator", "guess"], "guess"),
-        (["show"], "FOLDER"),
+        (["show"], "equired"),
     ],
 )
 def test_unknown_options_and_wrong_kinds(words, message, capsys):

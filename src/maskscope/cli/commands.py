@@ -53,7 +53,7 @@ class ReportOptions:
 
 def list_command(words: list[str]) -> None:
     """Shows what there is."""
-    options = tyro.cli(ListOptions, args=words, prog="maskscope list")
+    options = tyro.cli(ListOptions, args=words, prog="maskscope list", config=(tyro.conf.FlagCreatePairsOff,))
     found = {
         "experiments": {
             name: {"summary": one.summary, "presets": {preset: text for preset, (text, _) in one.presets.items()}}
@@ -73,7 +73,7 @@ def list_command(words: list[str]) -> None:
 
 def show_command(words: list[str]) -> None:
     """Prints a record."""
-    options = tyro.cli(ShowOptions, args=words, prog="maskscope show")
+    options = tyro.cli(ShowOptions, args=words, prog="maskscope show", config=(tyro.conf.FlagCreatePairsOff,))
     record = load_record(options.folder)
     if options.as_json:
         print(json.dumps(defined(to_json(record)), indent=1))
@@ -83,7 +83,7 @@ def show_command(words: list[str]) -> None:
 
 def compare_command(words: list[str]) -> None:
     """Prints two records side by side."""
-    options = tyro.cli(CompareOptions, args=words, prog="maskscope compare")
+    options = tyro.cli(CompareOptions, args=words, prog="maskscope compare", config=(tyro.conf.FlagCreatePairsOff,))
     compared = comparison(load_record(options.first), load_record(options.second))
     if options.as_json:
         print(json.dumps(defined(to_json(compared)), indent=1))
@@ -93,5 +93,5 @@ def compare_command(words: list[str]) -> None:
 
 def report_command(words: list[str]) -> None:
     """Writes the report."""
-    options = tyro.cli(ReportOptions, args=words, prog="maskscope report")
+    options = tyro.cli(ReportOptions, args=words, prog="maskscope report", config=(tyro.conf.FlagCreatePairsOff,))
     print(f"wrote {write_everything(load_record(options.folder), options.folder)}")

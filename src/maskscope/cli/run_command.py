@@ -82,7 +82,7 @@ def _parse(chosen: Experiment, words: list[str]) -> RunOptions:
     file = _value_of(words, "--spec-file")
     begin = _read_spec(Path(file)) if file else chosen.preset(named)
     default = replace(RunOptions(name=chosen.name), spec=begin, out=Path("runs") / f"{chosen.name}-{named}")
-    return tyro.cli(RunOptions, args=words, default=default, prog="maskscope run")
+    return tyro.cli(RunOptions, args=words, default=default, prog="maskscope run", config=(tyro.conf.FlagCreatePairsOff,))
 
 
 def _value_of(words: list[str], option: str) -> str | None:

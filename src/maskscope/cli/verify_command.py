@@ -38,7 +38,7 @@ class VerifyOptions:
 
 def verify_command(words: list[str]) -> None:
     """Runs the check and prints a row for each estimator."""
-    options = tyro.cli(VerifyOptions, args=words, prog="maskscope verify")
+    options = tyro.cli(VerifyOptions, args=words, prog="maskscope verify", config=(tyro.conf.FlagCreatePairsOff,))
     if options.nets < 1:
         raise ConfigError(f"--nets is {options.nets}; at least 1 was expected.")
     with _bar() as progress:

@@ -15,7 +15,7 @@ from maskscope.tasks.multiplexer import Multiplexers
 from maskscope.zoo import MLP
 
 # Goes up whenever the construction itself changes, so that networks of an older one are not taken for the new.
-CONSTRUCTION = 1
+CONSTRUCTION = 2
 
 
 def planted_path(cache: Path, config: PlantingConfig, seed: int) -> Path:

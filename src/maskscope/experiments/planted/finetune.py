@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from maskscope.errors import ConfigError
 from maskscope.experiments.planted.truth import computes
-from maskscope.masks import BinaryMask, bake, call_with, masked_weights
+from maskscope.masks import BinaryMask, bake, call_with
 from maskscope.tasks import Part
 from maskscope.tasks.multiplexer import Multiplexers
 from maskscope.training import FitConfig, child_seed, fit
@@ -60,7 +60,8 @@ def finetune(
         tensors = wrapped.tensors()
         total = call_with(network, tensors, lambda guest: task.loss(guest, part))
         for function, circuit in circuits.items():
-            alone = tensors | masked_weights({name: tensors[name] for name in circuit}, circuit)
+            # not masked_weights, which no gradient passes
+            alone = tensors | {name: torch.where(bits, tensors[name], 0) for name, bits in circuit.items()}
             own = task.only(function, part)
             total = total + call_with(network, alone, lambda guest, own=own: task.loss(guest, own))  # type: ignore[misc]
         return total
