@@ -21,8 +21,8 @@ def accuracy_panels(record: Record) -> list[Panel]:
     under += [(mask_label(mask), "sufficiency", mask, True) for mask in masks]
     inverse: list[Asked] = [(mask_label(mask), "necessity", mask, True) for mask in masks]
     return [
-        _score_panel(record, "accuracy-under", "Accuracy with nothing but the …", under),
-        _score_panel(record, "accuracy-inverse", "Accuracy without the weights of the …", inverse),
+        _score_panel(record, "accuracy-under", "Only these weights kept", under),
+        _score_panel(record, "accuracy-inverse", "Only these weights removed", inverse),
     ]
 
 
