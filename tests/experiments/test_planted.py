@@ -20,6 +20,7 @@ from maskscope.experiments.planted import (
 from maskscope.experiments.planted.finetune import FinetuneConfig
 from maskscope.experiments.planted.truth import computes, minimal_core
 from maskscope.experiments.planted.wiring import wire
+from maskscope.experiments.spec import from_json, to_json
 from maskscope.masks import BinaryMask, bake, iou
 from maskscope.storage import read_json, write_json
 from maskscope.tasks.multiplexer import HALVES, SHARED_TRUNK, Multiplexers
@@ -246,19 +247,19 @@ def test_verification_repeats_itself(record, cache):
 
 
 def test_a_record_survives_json(record, tmp_path):
-    write_json(tmp_path / "verify.json", record.to_json())
-    assert VerifyRecord.from_json(read_json(tmp_path / "verify.json")) == record
-    body = json.loads(json.dumps(record.to_json()))
+    write_json(tmp_path / "verify.json", to_json(record))
+    assert from_json(VerifyRecord, read_json(tmp_path / "verify.json")) == record
+    body = json.loads(json.dumps(to_json(record)))
     del body["functions"]
-    with pytest.raises(FileFormatError, match="functions"):
-        VerifyRecord.from_json(body)
+    with pytest.raises(ConfigError, match="functions"):
+        from_json(VerifyRecord, body)
 
 
 def test_what_is_undefined_is_said_and_survives_json(record, tmp_path):
     undefined = dataclasses.replace(record.summary[0], f1_std=float("nan"))
     single = dataclasses.replace(record, summary=(undefined,))
-    write_json(tmp_path / "verify.json", single.to_json())
-    header, rows = verify_table(VerifyRecord.from_json(read_json(tmp_path / "verify.json")))
+    write_json(tmp_path / "verify.json", to_json(single))
+    header, rows = verify_table(from_json(VerifyRecord, read_json(tmp_path / "verify.json")))
     assert rows[0][header.index("F1")].endswith("± undefined")
 
 

@@ -2,10 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-from maskscope.errors import FileFormatError
 from maskscope.storage import Json
 
 
@@ -156,24 +154,6 @@ class VerifyRecord:
     summary: tuple[EstimatorSummary, ...]
     seconds: float
 
-    def to_json(self) -> Json:
-        """A mapping that `maskscope.storage.write_json` can write."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> "VerifyRecord":
-        """The record that `to_json` took apart; ``null`` stands for NaN.
-
-        Raises:
-            FileFormatError: a part is missing, unknown or no row.
-        """
-        rows = {"planted": PlantedRow, "functions": FunctionRow, "overlaps": OverlapRow, "summary": EstimatorSummary}
-        try:
-            parts = {name: tuple(kind(**_with_nan(row)) for row in body[name]) for name, kind in rows.items()}
-            return cls(**{**body, **parts})
-        except (KeyError, TypeError) as error:
-            raise FileFormatError(f"This is not a record of planted networks: {error}.") from error
-
 
 def verify_table(record: VerifyRecord) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the summary, as text: one row for each kind of network and estimator."""
@@ -203,10 +183,6 @@ def verify_table(record: VerifyRecord) -> tuple[list[str], list[list[str]]]:
 
 def _text(value: float) -> str:
     return "undefined" if math.isnan(value) else f"{value:.2f}"
-
-
-def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: math.nan if value is None else value for name, value in row.items()}
 
 
 def mean_defined(values: Sequence[float]) -> float:
