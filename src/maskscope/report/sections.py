@@ -113,7 +113,7 @@ def origin(record: Record) -> list[tuple[str, str]]:
         ("device", made.device),
         ("threads a process", str(made.threads)),
         *((f"time: {kind}", duration_text(seconds)) for kind, seconds in made.seconds.items()),
-        ("time: in all", duration_text(total)),
+        ("time, summed over processes", duration_text(total)),
     ]
 
 

@@ -25,7 +25,8 @@ def show_record(record: Record, console: Console) -> None:
         if table.rows:
             console.print(_grid(table))
     made = dict(origin(record))
-    console.print(Text(f"seeds {made['seeds']}; maskscope {made['maskscope']}; {made['device']}; {made['time: in all']} in all"))
+    place = f"seeds {made['seeds']}; maskscope {made['maskscope']}; {made['device']}"
+    console.print(Text(f"{place}; {made['time, summed over processes']} of work, summed over processes"))
 
 
 def _claims(record: Record) -> Grid:
