@@ -106,7 +106,7 @@ def kinds_of_steps(name: str, task: AdditionMultiplication) -> dict[str, Callabl
     def masking(estimator: str) -> Callable[[int], list[float]]:
         def run(steps: int) -> list[float]:
             watch = Stopwatch()
-            spec = MaskSpec(steps=steps + 1, batch_size=BATCH, estimator=estimator)  # type: ignore[arg-type]
+            spec = MaskSpec(steps=steps + 1, batch_size=BATCH, estimator=estimator)
             batches = task.batches("all", spec.part_size, 0)
             discover(network, task.loss, batches, selection=selection, config=spec.config(), observers=[watch])
             return watch.seconds

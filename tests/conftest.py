@@ -9,7 +9,7 @@ import torch  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
-def _one_thread_and_untouched_generator():
-    """Every test runs on one thread and must leave torch's global generator where it was, unless it draws from it itself."""
+def _one_thread():
+    """Every test runs on one thread, from the same state of torch's generator."""
     torch.set_num_threads(1)
     torch.manual_seed(1)

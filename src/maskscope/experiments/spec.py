@@ -7,13 +7,11 @@ import cattrs
 import torch
 
 from maskscope.errors import ConfigError, suggestion
-from maskscope.masks import ESTIMATORS, make_estimator
+from maskscope.masks import make_estimator
 from maskscope.storage import Json
 from maskscope.training import FitConfig, MaskConfig
 
 Value = TypeVar("Value")
-Estimator = Literal["rao-blackwell", "straight-through"]
-assert set(Estimator.__args__) == set(ESTIMATORS)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,8 @@ class MaskSpec:
     """What beta is divided by. Paper: the batch size of the network's training, 128."""
     initial_logit: float = 2.0
     """Where every logit starts: 2 is a keep probability of .88. Paper: 2."""
-    estimator: Estimator = "rao-blackwell"
-    """Gradient estimator. Paper: straight-through; rao-blackwell has the same mean and less variance (docs/method.md)."""
+    estimator: str = "rao-blackwell"
+    """Gradient estimator (see `maskscope list`). Paper: straight-through; rao-blackwell has the same mean, less variance."""
     temperature: float = 1.0
     """Temperature of the estimator's slope. Paper: 1."""
     clip_norm: float = 1.0
