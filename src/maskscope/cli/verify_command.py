@@ -49,7 +49,7 @@ def verify_command(words: list[str]) -> None:
         print(json.dumps(defined(to_json(record)), indent=1))
         return
     header, rows = verify_table(record)
-    table = Table("", *(f"{row[0]}\n{row[2]}" for row in rows))
+    table = Table("", *(f"{row[0]}\n" + row[2].replace("-", "-\n", 1) for row in rows))
     for place, measure in enumerate(header):
         if place not in (0, 2):
             table.add_row(measure, *(row[place] for row in rows))
