@@ -14,6 +14,7 @@ from maskscope.analysis import (
     counts_among,
     density_floor,
     half_mask_scores,
+    kept_counts,
     normalised_sharing,
     random_mask_like,
     score,
@@ -77,7 +78,7 @@ def measure_network(
 def _measure_mask(network: nn.Module, task: Task, found: Found, seed: int, random_draws: int) -> MaskResult:
     mask = found.mask
     device = next(network.parameters()).device
-    kept = {name: int(bits.sum()) for name, bits in mask.items()}
+    kept = kept_counts(mask)
     batches = task.batches(found.function, _SCORING_ITEMS, child_seed(seed, "scores", found.function))
     parts = [batches(index) for index in range(_SCORING_PARTS)]
     scores = weight_times_gradient(network, task.loss, parts, found.logits.selection)

@@ -19,7 +19,7 @@ from maskscope.training import FitConfig, MaskConfig, discover, fit
 _MASK_BYTES = 4 * 4 + 4 * (1 + 4) + 2 * 4
 # The same for each weight while the network is fitted: weight, gradient, two moments.
 _FIT_BYTES = 4 * 4
-_BASE_BYTES = 350 * 2**20
+_BASE_BYTES = 450 * 2**20
 _STEPS_TIMED = 4
 
 
@@ -90,7 +90,7 @@ def _stages_of(
         stage = analysis_stage(spec, seed, trained=trained)
         done = _existing(stage, run, {"network": made, **masks}) is not None
         # each mask is scored alone, inverted, against top weights, and against the random draws: a forward pass over all inputs
-        forward = (3 + spec.random_draws) * len(masks) * 20_000 / spec.mask.batch_size * fit_step / 3
+        forward = (3 + spec.random_draws) * len(masks) * 2 * task.modulus**2 / spec.mask.batch_size * fit_step / 3
         planned.append(PlannedStage(stage.name, done, forward))
     return planned
 

@@ -1,6 +1,6 @@
 """Seeds, the one loop, fitting weights, finding masks, observers, checkpoints."""
 
-from maskscope.training.batches import Batches, PartSource
+from maskscope.training.batches import Batches, PartSource, SkippedPartsWarning
 from maskscope.training.checkpoint import Checkpoint, ThreadsWarning
 from maskscope.training.discover import Discovery, MaskConfig, discover
 from maskscope.training.fit import FitConfig, fit
@@ -21,6 +21,7 @@ __all__ = [
     "Observer",
     "PartSource",
     "ProgressBar",
+    "SkippedPartsWarning",
     "ThreadsWarning",
     "Watchdog",
     "child_seed",

@@ -1,11 +1,16 @@
 """Where the data of a step come from: a function of an index, or anything that can be iterated."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from maskscope.errors import BatchesError
 
 Batches = Callable[[int], Any] | Iterable[Any]
+
+
+class SkippedPartsWarning(UserWarning):
+    """A resumed run reads parts and throws them away, to come to where it was; if they are random, they are other parts."""
 
 
 class PartSource:
@@ -27,10 +32,6 @@ class PartSource:
         self._iterator: Iterator[Any] | None = None
         self._next = 0
 
-    def skips(self, index: int) -> int:
-        """How many parts must be read and thrown away to come to this one."""
-        return 0 if self._function is not None else index - self._next
-
     def part(self, index: int) -> Any:
         """The part of that index; indices must not fall.
 
@@ -41,6 +42,13 @@ class PartSource:
             return self._function(index)
         if index < self._next:
             raise BatchesError(f"Part {index} was used already and an iterable cannot go back; pass a function of the index.")
+        if index > self._next:
+            warnings.warn(
+                f"skipping over the {index - self._next} parts that were used before; with a function batches(index) -> part a "
+                "run is taken up at once",
+                SkippedPartsWarning,
+                stacklevel=2,
+            )
         while True:
             part = self._advance()
             self._next += 1
