@@ -10,6 +10,7 @@ from maskscope.errors import FileFormatError
 from maskscope.storage.atomic import write_bytes
 
 Json = dict[str, Any]
+_CURE = "Delete it (of an artefact, the whole folder) and run again."
 
 
 def canonical_json(value: object) -> str:
@@ -43,13 +44,11 @@ def read_json(path: Path) -> Any:
         envelope = json.loads(path.read_text(encoding="utf-8"))
         body, stated = envelope["body"], envelope["sha256"]
     except FileNotFoundError as error:
-        raise FileFormatError(f"There is no file {path}.") from error
+        raise FileFormatError(f"There is no file {path}. If a run made it: delete its whole folder and run again.") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FileFormatError(f"{path} is not a maskscope JSON file, or it is cut short: {error}.") from error
+        raise FileFormatError(f"{path} is not a maskscope JSON file, or it is cut short: {error}. {_CURE}") from error
     if digest(body) != stated:
-        raise FileFormatError(
-            f"{path} was altered: its content does not match its own checksum. Delete it and run again to have it remade."
-        )
+        raise FileFormatError(f"{path} was altered: its content does not match its own checksum. {_CURE}")
     return body
 
 

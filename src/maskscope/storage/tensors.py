@@ -17,6 +17,11 @@ from maskscope.errors import FileFormatError
 from maskscope.storage.atomic import write_bytes
 from maskscope.storage.canonical import Json, canonical_json
 
+_CURE = (
+    "Take another copy, or delete it and make it again (if a run made it: delete its whole folder under artefacts/, or its file "
+    "under checkpoints/, and run again)."
+)
+
 
 def tensor_digest(tensor: Tensor) -> str:
     """SHA-256 over the kind, shape and row-major bytes of a tensor, in hexadecimal."""
@@ -60,14 +65,13 @@ def unpack_tensors(content: bytes, *, kind: str, source: str) -> tuple[dict[str,
         header = json.loads(raw["maskscope"])
         found, metadata, stated = header["kind"], header["metadata"], header["sha256"]
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
-        raise FileFormatError(f"{source} is not a maskscope tensor file, or it is cut short or altered: {error}.") from error
+        raise FileFormatError(
+            f"{source} is not a maskscope tensor file, or it is cut short or altered: {error}. {_CURE}"
+        ) from error
     if found != kind:
         raise FileFormatError(f"{source} holds a {found!r}; a {kind!r} was expected.")
     if _payload_digest(tensors, kind, metadata) != stated or canonical_json(header) != raw["maskscope"]:
-        raise FileFormatError(
-            f"{source} was altered: its content does not match its own checksum. Take another copy, or delete it and make "
-            "it again."
-        )
+        raise FileFormatError(f"{source} was altered: its content does not match its own checksum. {_CURE}")
     return tensors, metadata
 
 
@@ -85,7 +89,7 @@ def read_tensors(path: Path, *, kind: str) -> tuple[dict[str, Tensor], Json]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise FileFormatError(f"Cannot read {path}: {error.strerror}.") from error
+        raise FileFormatError(f"Cannot read {path}: {error.strerror}. {_CURE}") from error
     return unpack_tensors(content, kind=kind, source=str(path))
 
 
