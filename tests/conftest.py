@@ -1,8 +1,21 @@
 """Shapes and dtypes in the annotations are checked while the tests run: the hook must be there before the first import."""
 
+from pathlib import Path
+
 from jaxtyping import install_import_hook
 
-install_import_hook("maskscope", "beartype.beartype")
+ROOT = Path(__file__).parent.parent / "src"
+COMPILED = {"loops", "triton_loops"}  # for numba and triton, which want the functions as they are
+
+
+def _hooked() -> list[str]:
+    """Every module but the compiled ones; and not the packages above them, whose names would stand for all that is below."""
+    files = [file.relative_to(ROOT) for file in sorted((ROOT / "maskscope").rglob("*.py")) if file.stem not in COMPILED]
+    modules = [".".join(file.with_suffix("").parts).removesuffix(".__init__") for file in files]
+    return [name for name in modules if not "maskscope.masks.kernels.loops".startswith(name + ".")]
+
+
+install_import_hook(_hooked(), "beartype.beartype")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402

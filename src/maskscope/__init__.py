@@ -16,14 +16,17 @@ from maskscope.masks import (
 )
 from maskscope.training import (
     Checkpoint,
+    Compute,
     Discovery,
     FitConfig,
     History,
     MaskConfig,
     Observer,
     ProgressBar,
+    Wanted,
     Watchdog,
     discover,
+    discover_many,
     fit,
 )
 
@@ -32,6 +35,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BinaryMask",
     "Checkpoint",
+    "Compute",
     "Discovery",
     "FitConfig",
     "History",
@@ -42,11 +46,13 @@ __all__ = [
     "Observer",
     "ProgressBar",
     "Selection",
+    "Wanted",
     "Watchdog",
     "bake",
     "call_masked",
     "dice",
     "discover",
+    "discover_many",
     "fit",
     "iomin",
     "iou",

@@ -9,7 +9,7 @@ from scipy.integrate import quad
 
 import maskscope as ms
 from maskscope.errors import ConfigError, UnknownNameError
-from maskscope.masks import ESTIMATORS, GateBuffers, MaskLogits, Noise, make_estimator, select
+from maskscope.masks import ESTIMATORS, MaskLogits, Noise, make_estimator, select
 from maskscope.masks.estimators.rao_blackwell import mean_slopes
 from maskscope.masks.kernels.counter import draw_words, stream_key
 from maskscope.masks.kernels.threshold import keep_threshold, position
@@ -108,18 +108,18 @@ def _gradients(name, rounds):
     x = torch.linspace(-1, 1, 12).view(4, 3)
     selection = select(network)
     logits = MaskLogits(selection, torch.linspace(-2, 2, selection.count))
-    buffers = GateBuffers(logits)
     weights = torch.cat([w.flatten() for w in selection.of(network).values()])
     estimator = make_estimator(name)
     rows = []
     for step in range(rounds):
-        buffers.draw(estimator, Noise(5, name), step, 0)
-        masked = torch.where(buffers.is_open, weights, 0).requires_grad_()
+        pieces = [draw_words(Noise(5, name).key(w.name), step=step, block=0, first=0, count=w.count) for w in selection.weights]
+        gates = estimator.gates(logits.flat, torch.cat(pieces, dim=1))
+        masked = torch.where(gates.is_open, weights, 0).requires_grad_()
         w1, b1, w2, b2 = masked[:, :12].view(4, 4, 3), masked[:, 12:16], masked[:, 16:20], masked[:, 20:]
         out = (torch.tanh(torch.einsum("koi,bi->kbo", w1, x) + b1[:, None]) * w2[:, None]).sum(-1) + b2
         loss = ((out - 1) ** 2).mean()
         (gradient,) = torch.autograd.grad(loss, masked)
-        rows.append((weights * gradient * buffers.slope).sum(0))
+        rows.append((weights * gradient * gates.slope).sum(0))
     return torch.stack(rows).double()
 
 

@@ -129,14 +129,11 @@ def test_gradients_reach_the_inputs_but_not_the_weights():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
 def test_choosing_by_bits_is_where(dtype):
-    from maskscope.masks.kernels.choose import choose, value_if_open
+    from maskscope.masks.kernels.exact import value_if_open
 
     values = torch.tensor([1.5, -2.0, math.inf, -math.inf, math.nan, -0.0, 0.0, 1e-40], dtype=dtype)
-    other = values.flip(0)
     for gate in (torch.tensor([1, 0] * 4), torch.tensor([0, 1] * 4), torch.zeros(8), torch.ones(8)):
         is_open = gate.bool()
         found = value_if_open(is_open, values, torch.empty_like(values))
         wanted = torch.where(is_open, values, 0)
         assert torch.equal(found.view(torch.uint8), wanted.view(torch.uint8))
-        either = choose(is_open, values, other, torch.empty_like(values))
-        assert torch.equal(either.view(torch.uint8), torch.where(is_open, values, other).view(torch.uint8))

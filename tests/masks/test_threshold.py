@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_EVEN, Decimal, getcontext
 
 import torch
 
-from maskscope.masks.kernels.threshold import LIMIT, STEPS_PER_UNIT, _table, keep_threshold, position
+from maskscope.masks.kernels.threshold import LIMIT, STEPS_PER_UNIT, keep_threshold, position, threshold_table
 
 
 def threshold(*logits: float) -> list[int]:
@@ -13,7 +13,7 @@ def threshold(*logits: float) -> list[int]:
 
 def test_the_shipped_table_is_exact():
     getcontext().prec = 40
-    table, _ = _table(torch.device("cpu"))
+    table, _ = threshold_table(torch.device("cpu"))
     assert len(table) == 2 * LIMIT * STEPS_PER_UNIT + 1
     for place in range(0, len(table), 7):
         x = Decimal(place - LIMIT * STEPS_PER_UNIT) / STEPS_PER_UNIT

@@ -92,7 +92,7 @@ class Study:
                 observers=self.place.watch(name),
                 checkpoint=checkpoint,
             )
-            record |= {"seconds": went.seconds, "history": to_json(went.history)}
+            record |= {"seconds": went.seconds, "history": to_json(went.histories[0])}
         write_tensors(folder / "weights.safetensors", network.state_dict(), kind="weights", metadata={"seed": self.seed})
         write_json(folder / "record.json", record)
 

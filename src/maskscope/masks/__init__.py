@@ -3,19 +3,25 @@
 from maskscope.masks.binary import BinaryMask, MaskedWeight, check_mask
 from maskscope.masks.call import bake, call_masked, call_with, evaluation_mode
 from maskscope.masks.estimators import ESTIMATORS, Estimator, make_estimator
+from maskscope.masks.executors import EXECUTORS, Executor, LearnedMask, gate, make_executor
 from maskscope.masks.gradient import Loss, backpropagate, loss_and_gradient
+from maskscope.masks.kernels import KERNELS, Kernels, SlowKernelsWarning, make_kernels
 from maskscope.masks.logits import MaskLogits
 from maskscope.masks.overlap import OverlapCounts, SharedNoiseWarning, dice, iomin, iou, iou_from_dice, overlap_by_tensor
 from maskscope.masks.penalty import PENALTIES, Penalty, make_penalty
-from maskscope.masks.sample import GateBuffers, Noise, masked_weights, sample
+from maskscope.masks.sample import Noise, masked_weights, sample
 from maskscope.masks.selection import Selection, WeightTensor, select
 
 __all__ = [
     "ESTIMATORS",
+    "EXECUTORS",
+    "KERNELS",
     "PENALTIES",
     "BinaryMask",
     "Estimator",
-    "GateBuffers",
+    "Executor",
+    "Kernels",
+    "LearnedMask",
     "Loss",
     "MaskLogits",
     "MaskedWeight",
@@ -24,6 +30,7 @@ __all__ = [
     "Penalty",
     "Selection",
     "SharedNoiseWarning",
+    "SlowKernelsWarning",
     "WeightTensor",
     "backpropagate",
     "bake",
@@ -32,11 +39,14 @@ __all__ = [
     "check_mask",
     "dice",
     "evaluation_mode",
+    "gate",
     "iomin",
     "iou",
     "iou_from_dice",
     "loss_and_gradient",
     "make_estimator",
+    "make_executor",
+    "make_kernels",
     "make_penalty",
     "masked_weights",
     "overlap_by_tensor",

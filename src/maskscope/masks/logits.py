@@ -1,6 +1,6 @@
 """What is learned: one real logit for each selected weight."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -50,9 +50,14 @@ class MaskLogits:
 
     def density(self) -> float:
         """The share of logits above 0: the density of the mask as it stands."""
-        return float((self.flat > 0).sum()) / self.selection.count
+        return self._share(lambda logits: logits > 0)
 
     def undecided(self) -> float:
         """The share of logits whose keep probability lies between .05 and .95."""
         edge = 2.9444389791664403  # logit(.95)
-        return float((self.flat.abs() < edge).sum()) / self.selection.count
+        return self._share(lambda logits: logits.abs() < edge)
+
+    def _share(self, holds: Callable[[Tensor], Tensor]) -> float:
+        """In pieces that stay in cache, and without a sum of bools: both cost ten times as much."""
+        pieces = self.flat.split(1 << 18)
+        return sum(int(torch.count_nonzero(holds(piece))) for piece in pieces) / self.selection.count

@@ -28,8 +28,8 @@ class Penalty(ABC):
         """The term itself, for reports."""
 
     @abstractmethod
-    def add_gradient(self, logits: Float32[Tensor, " n"], gradient: Float32[Tensor, " n"]) -> None:
-        """Adds the term's derivative with respect to each logit to ``gradient``, in place."""
+    def begin_gradient(self, logits: Float32[Tensor, " n"], gradient: Float32[Tensor, " n"]) -> None:
+        """Writes the term's derivative with respect to each logit over ``gradient``; the loss's is then added to it."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class LogitSum(Penalty):
         """See `Penalty.value`."""
         return self.weight * logits.sum()
 
-    def add_gradient(self, logits: Float32[Tensor, " n"], gradient: Float32[Tensor, " n"]) -> None:
-        """See `Penalty.add_gradient`."""
-        gradient.add_(self.weight)
+    def begin_gradient(self, logits: Float32[Tensor, " n"], gradient: Float32[Tensor, " n"]) -> None:
+        """See `Penalty.begin_gradient`."""
+        gradient.fill_(self.weight)
 
 
 PENALTIES: dict[str, type[Penalty]] = {"logit-sum": LogitSum}

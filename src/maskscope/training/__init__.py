@@ -2,15 +2,17 @@
 
 from maskscope.training.batches import Batches, PartSource, SkippedPartsWarning
 from maskscope.training.checkpoint import Checkpoint, ThreadsWarning
-from maskscope.training.discover import Discovery, MaskConfig, discover
+from maskscope.training.discover import Discovery, Wanted, discover, discover_many
 from maskscope.training.fit import FitConfig, fit
 from maskscope.training.loop import LoopResult
+from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.observers import History, LossWarning, Moment, Observer, ProgressBar, Watchdog
 from maskscope.training.seeds import child_seed, isolated_random
 
 __all__ = [
     "Batches",
     "Checkpoint",
+    "Compute",
     "Discovery",
     "FitConfig",
     "History",
@@ -23,9 +25,11 @@ __all__ = [
     "ProgressBar",
     "SkippedPartsWarning",
     "ThreadsWarning",
+    "Wanted",
     "Watchdog",
     "child_seed",
     "discover",
+    "discover_many",
     "fit",
     "isolated_random",
 ]

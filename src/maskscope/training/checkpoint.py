@@ -37,7 +37,7 @@ class Saved:
     step: int
     seconds: float
     tensors: dict[str, Tensor]
-    history: Json
+    histories: list[Json]
 
 
 def load(checkpoint: Checkpoint, identity: Json) -> Saved | None:
@@ -64,7 +64,7 @@ def load(checkpoint: Checkpoint, identity: Json) -> Saved | None:
             ThreadsWarning,
             stacklevel=2,
         )
-    return Saved(metadata["step"], metadata["seconds"], tensors, metadata["history"])
+    return Saved(metadata["step"], metadata["seconds"], tensors, metadata["histories"])
 
 
 class Keeper:
@@ -84,7 +84,7 @@ class Keeper:
             "identity": self._identity,
             "step": saved.step,
             "seconds": saved.seconds,
-            "history": saved.history,
+            "histories": saved.histories,
             "threads": torch.get_num_threads(),
         }
         write_tensors(self._checkpoint.path, saved.tensors, kind="checkpoint", metadata=metadata)

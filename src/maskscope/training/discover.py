@@ -1,68 +1,21 @@
 """Finding a mask: the network stays as it is, one logit a weight is learned so that sampled masks perform the function."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from maskscope.errors import ConfigError
-from maskscope.masks import (
-    BinaryMask,
-    GateBuffers,
-    Loss,
-    MaskLogits,
-    Noise,
-    Selection,
-    call_with,
-    evaluation_mode,
-    loss_and_gradient,
-    make_estimator,
-    make_penalty,
-    masked_weights,
-    select,
-)
+from maskscope.masks import BinaryMask, Loss, MaskLogits, Noise, Selection, evaluation_mode, select
 from maskscope.storage import Json, digest, tensor_digest
 from maskscope.training.batches import Batches, PartSource
 from maskscope.training.checkpoint import Checkpoint
-from maskscope.training.loop import LoopConfig, LoopResult, Objective, run_loop
+from maskscope.training.loop import LoopConfig, run_loop
+from maskscope.training.mask_config import Compute, MaskConfig
+from maskscope.training.mask_objective import Job, MaskObjective
 from maskscope.training.observers import History, Observer
 from maskscope.training.seeds import child_seed
-
-
-@dataclass(frozen=True)
-class MaskConfig:
-    """How a mask is found. The defaults are the paper's, but for the penalty, which it sets for each experiment.
-
-    Args:
-        steps: optimisation steps, exactly.
-        samples_per_step: S, the independent mask samples of a step; each sees its own part of the data.
-        learning_rate: Adam's, for the logits.
-        penalty_weight: alpha, the factor of the penalty (the paper's beta / batch size of the network's training).
-        initial_logit: where every logit starts; 2 is a keep probability of .88.
-        estimator: a name in ``maskscope.masks.ESTIMATORS``.
-        penalty: a name in ``maskscope.masks.PENALTIES``.
-        temperature: tau of the estimator's slope.
-        clip_norm: the largest norm of the logits' gradient; 0 for no clipping.
-    """
-
-    steps: int = 20_000
-    samples_per_step: int = 4
-    learning_rate: float = 1e-2
-    penalty_weight: float = 7.8125e-7
-    initial_logit: float = 2.0
-    estimator: str = "rao-blackwell"
-    penalty: str = "logit-sum"
-    temperature: float = 1.0
-    clip_norm: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.samples_per_step <= 1 << 18:
-            raise ConfigError(f"samples_per_step is {self.samples_per_step}; a number from 1 to {1 << 18} was expected.")
-        LoopConfig(self.steps, self.learning_rate, self.clip_norm)
-        make_estimator(self.estimator, self.temperature)
-        make_penalty(self.penalty, self.penalty_weight)
 
 
 @dataclass(frozen=True)
@@ -76,68 +29,28 @@ class Discovery:
     seconds: float
 
 
-class MaskObjective(Objective):
-    """The logits of one mask: the mean loss of S sampled masks, each on its own part, plus the penalty."""
+@dataclass(frozen=True)
+class Wanted:
+    """One of several masks that `discover_many` finds together.
 
-    def __init__(
-        self, network: nn.Module, loss: Loss, batches: Batches, selection: Selection, config: MaskConfig, noise: Noise
-    ) -> None:
-        self._network, self._loss, self._source = network, loss, PartSource(batches)
-        self._weights = selection.of(network)
-        self._samples, self._noise = config.samples_per_step, noise
-        self._estimator = make_estimator(config.estimator, config.temperature)
-        self._penalty = make_penalty(config.penalty, config.penalty_weight)
-        self.device = next(iter(self._weights.values())).device
-        self.logits = MaskLogits.full(selection, config.initial_logit, self.device)
-        self.logits.flat.grad = torch.zeros_like(self.logits.flat)
-        self._buffers = GateBuffers(self.logits)
-        self._masked = {weight: torch.empty_like(tensor) for weight, tensor in self._weights.items()}
-        self._gates = [self.logits.by_tensor(sample) for sample in self._buffers.is_open]
-        self._slopes = [self.logits.by_tensor(sample) for sample in self._buffers.slope]
+    Args:
+        name: which function it is for; part of the noise's key.
+        batches: a function ``batches(index) -> part`` or an iterable of parts.
+        seed: root seed of the mask noise.
+        repeat: which of several masks for the same function.
+        observers: who watches.
+    """
+
+    name: str
+    batches: Batches
+    seed: int = 0
+    repeat: int = 0
+    observers: Sequence[Observer] = field(default=())
 
     @property
-    def parameters(self) -> list[Tensor]:
-        """See `Objective.parameters`."""
-        return [self.logits.flat]
-
-    def state(self) -> dict[str, Tensor]:
-        """See `Objective.state`."""
-        return {"logits": self.logits.flat}
-
-    def measures(self) -> dict[str, float]:
-        """Density of the mask as it stands, and the share of undecided weights."""
-        return {"density": self.logits.density(), "undecided": self.logits.undecided()}
-
-    def accumulate(self, step: int) -> Tensor:
-        """Gradient = mean over the samples k of  w * g_k * slope_k,  plus the penalty's (docs/method.md)."""
-        flat = self.logits.flat
-        assert flat.grad is not None
-        gradient = self.logits.by_tensor(flat.grad)
-        total = torch.zeros((), device=self.device)
-        parts = []
-        for index in range(self._samples):
-            block, place = divmod(index, len(self._gates))
-            if place == 0:
-                self._buffers.draw(self._estimator, self._noise, step, block)
-            part = self._source.part(step * self._samples + index)
-            masked = masked_weights(self._weights, self._gates[place], into=self._masked)
-            value, of_masked = loss_and_gradient(self._network, self._loss, part, masked)
-            for name, weight in self._weights.items():
-                contribution = of_masked[name].to(torch.float32).mul_(self._slopes[place][name])
-                gradient[name].addcmul_(contribution, weight.to(torch.float32), value=1 / self._samples)
-            total += value.to(torch.float32) / self._samples
-            parts.append(part)
-        if step == 0:
-            self.reference_loss = self._unmasked_loss(parts)
-        self._penalty.add_gradient(flat, flat.grad)
-        return total
-
-    def _unmasked_loss(self, parts: list[object]) -> float:
-        def loss_of_all(guest: nn.Module) -> float:
-            return sum(float(self._loss(guest, part)) for part in parts) / len(parts)
-
-        with torch.no_grad():
-            return call_with(self._network, {}, loss_of_all)
+    def noise(self) -> Noise:
+        """The identity of its random stream."""
+        return Noise(self.seed, self.name, self.repeat)
 
 
 def discover(
@@ -152,11 +65,12 @@ def discover(
     repeat: int = 0,
     observers: Sequence[Observer] = (),
     checkpoint: Checkpoint | Path | None = None,
+    compute: Compute | None = None,
 ) -> Discovery:
     """Finds the weights that carry a function of a trained network, which is left untouched.
 
-    The network runs in eval mode, one call for each of the S samples of a step; modes are put back afterwards, also on an
-    error. Global random state does not change.
+    The network runs in eval mode, each of the S samples of a step in a call of its own or all of them in one (`Compute`); modes
+    are put back afterwards, also on an error. Global random state does not change.
 
     Args:
         network: any module.
@@ -172,6 +86,7 @@ def discover(
         repeat: which of several masks for the same function.
         observers: who watches.
         checkpoint: where to keep the state of the run; if the file is there, the run goes on from it.
+        compute: how the work is done.
 
     Raises:
         LossError: the loss is no scalar, or has no gradient path to the selected weights.
@@ -182,34 +97,84 @@ def discover(
 
     Source: Csordás et al. 2021, section 2; differences are listed in docs/method.md.
     """
+    wanted = Wanted(name, batches, seed, repeat, observers)
+    (found,) = discover_many(network, loss, [wanted], selection=selection, config=config, checkpoint=checkpoint, compute=compute)
+    return found
+
+
+def discover_many(
+    network: nn.Module,
+    loss: Loss,
+    wanted: Sequence[Wanted],
+    *,
+    selection: Selection | None = None,
+    config: MaskConfig | None = None,
+    checkpoint: Checkpoint | Path | None = None,
+    compute: Compute | None = None,
+) -> list[Discovery]:
+    """Finds several masks over one frozen network together: functions, repeats, seeds. Each is what `discover` finds.
+
+    Where the samples of a step go in one call, those of all masks do. That pays where a step is mostly overhead: in small
+    networks and on accelerators (`reproduction/benchmarks.md`). The logits of all masks are in memory at one time.
+
+    Args:
+        network: any module.
+        loss: ``loss(network, part)``; the functions differ in their data.
+        wanted: the masks.
+        selection: see `discover`; the same for all.
+        config: the settings, the same for all.
+        checkpoint: of all of them together.
+        compute: how the work is done.
+
+    Raises:
+        ConfigError: nothing is wanted, or two of the wanted have one identity: their noise would be the same.
+    """
+    wanted = list(wanted)
+    _check_wanted(wanted)
     selection = select(network) if selection is None else selection
     config = MaskConfig() if config is None else config
-    noise = Noise(seed, name, repeat)
+    compute = Compute() if compute is None else compute
     weights = selection.of(network)
-    objective = MaskObjective(network, loss, batches, selection, config, noise)
-    with evaluation_mode(network):
-        result: LoopResult = run_loop(
-            objective,
-            LoopConfig(config.steps, config.learning_rate, config.clip_norm),
-            seed=child_seed(seed, "network-noise", name, repeat),
-            identity=_identity(selection, config, noise, weights) if checkpoint else {},
-            observers=observers,
-            checkpoint=Checkpoint(checkpoint) if isinstance(checkpoint, Path) else checkpoint,
-        )
-    logits = MaskLogits(selection, objective.logits.flat.detach())
-    made_by: Json = {
-        "noise": asdict(noise),
-        "config": asdict(config),
-        "selection": {"include": list(selection.include), "exclude": list(selection.exclude)},
-    }
-    mask = BinaryMask.from_logits(logits, weights, made_by)
-    return Discovery(mask, logits, result.history, result.reference_loss, result.seconds)
-
-
-def _identity(selection: Selection, config: MaskConfig, noise: Noise, weights: dict[str, Tensor]) -> Json:
-    return {
+    jobs = [Job(PartSource(one.batches), one.noise) for one in wanted]
+    objective = MaskObjective(network, loss, jobs, selection, config, compute)
+    noises = [asdict(one.noise) for one in wanted]
+    identity: Json = {
         "selection": digest([asdict(weight) for weight in selection.weights]),
         "config": asdict(config),
-        "noise": asdict(noise),
-        "weights": digest({name: tensor_digest(weight) for name, weight in weights.items()}),
+        "compute": asdict(compute),
+        "noise": noises,
+        "weights": digest({name: tensor_digest(weight) for name, weight in weights.items()}) if checkpoint else None,
     }
+    with evaluation_mode(network):
+        result = run_loop(
+            objective,
+            LoopConfig(config.steps, config.learning_rate, config.clip_norm),
+            seed=child_seed(wanted[0].seed, "network-noise", *(part for one in wanted for part in (one.name, one.repeat))),
+            identity=identity,
+            observers=[one.observers for one in wanted],
+            checkpoint=Checkpoint(checkpoint) if isinstance(checkpoint, Path) else checkpoint,
+        )
+    found = []
+    for track, noise in enumerate(noises):
+        logits = MaskLogits(selection, objective.logits[track].flat.detach())
+        made_by: Json = {
+            "noise": noise,
+            "config": asdict(config),
+            "compute": asdict(compute),
+            "selection": {"include": list(selection.include), "exclude": list(selection.exclude)},
+        }
+        mask = BinaryMask.from_logits(logits, weights, made_by)
+        found.append(Discovery(mask, logits, result.histories[track], result.reference_losses[track], result.seconds))
+    return found
+
+
+def _check_wanted(wanted: Sequence[Wanted]) -> None:
+    if not wanted:
+        raise ConfigError("No mask is wanted; at least one was expected.")
+    noises = [one.noise for one in wanted]
+    twice = sorted({f"{noise.mask} (seed {noise.seed}, repeat {noise.repeat})" for noise in noises if noises.count(noise) > 1})
+    if twice:
+        raise ConfigError(
+            f"Wanted twice with one identity: {', '.join(twice)}. Their noise would be the same at every step; give them "
+            "different names, repeats or seeds."
+        )

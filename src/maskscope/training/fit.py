@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from maskscope.masks import Loss, backpropagate
 from maskscope.training.batches import Batches, PartSource
 from maskscope.training.checkpoint import Checkpoint
-from maskscope.training.loop import LoopConfig, LoopResult, Objective, run_loop
+from maskscope.training.loop import LoopConfig, LoopResult, run_loop
+from maskscope.training.objective import Objective
 from maskscope.training.observers import Observer
 
 
@@ -24,9 +25,9 @@ class WeightObjective(Objective):
         self.device = next(network.parameters()).device
 
     @property
-    def parameters(self) -> list[Tensor]:
+    def parameters(self) -> list[list[Tensor]]:
         """See `Objective.parameters`."""
-        return [parameter for parameter in self._network.parameters() if parameter.requires_grad]
+        return [[parameter for parameter in self._network.parameters() if parameter.requires_grad]]
 
     def state(self) -> dict[str, Tensor]:
         """See `Objective.state`: parameters and buffers."""
@@ -34,9 +35,13 @@ class WeightObjective(Objective):
 
     def accumulate(self, step: int) -> Tensor:
         """See `Objective.accumulate`."""
+        (parameters,) = self.parameters
+        for parameter in parameters:
+            if parameter.grad is not None:
+                parameter.grad.zero_()
         value = self._loss(self._network, self._source.part(step))
-        backpropagate(value, self.parameters)
-        return value.detach()
+        backpropagate(value, parameters)
+        return value.detach().reshape(1)
 
 
 def fit(
@@ -71,7 +76,7 @@ def fit(
             config,
             seed=seed,
             identity={"what": "fit", "seed": seed, "config": repr(config)},
-            observers=observers,
+            observers=[observers],
             checkpoint=Checkpoint(checkpoint) if isinstance(checkpoint, Path) else checkpoint,
         )
     finally:

@@ -4,8 +4,7 @@ import math
 import signal
 import threading
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
@@ -15,32 +14,9 @@ from torch import Tensor
 from maskscope.errors import ConfigError, NotFiniteError
 from maskscope.storage import Json
 from maskscope.training.checkpoint import Checkpoint, Keeper, Saved, load, optimizer_tensors, restore_optimizer
+from maskscope.training.objective import Objective
 from maskscope.training.observers import History, Moment, Observer
 from maskscope.training.seeds import child_seed, isolated_random, reseed
-
-
-class Objective(ABC):
-    """What is trained and what is minimised."""
-
-    device: torch.device
-    reference_loss: float = math.nan
-
-    @property
-    @abstractmethod
-    def parameters(self) -> list[Tensor]:
-        """The leaf tensors that are trained."""
-
-    @abstractmethod
-    def state(self) -> dict[str, Tensor]:
-        """Everything that changes during training, by name; the live tensors."""
-
-    @abstractmethod
-    def accumulate(self, step: int) -> Tensor:
-        """Adds the gradient of step number ``step`` (from 0) to ``.grad`` of the parameters, and returns the mean loss."""
-
-    def measures(self) -> Mapping[str, float]:
-        """Slower things worth showing."""
-        return {}
 
 
 @dataclass(frozen=True)
@@ -68,10 +44,10 @@ class LoopConfig:
 
 @dataclass(frozen=True)
 class LoopResult:
-    """How a run went: its history, the unmasked loss at the start, and the seconds it took over all its sessions."""
+    """How a run went: for each track its history and the loss that it is compared with; and the seconds over all sessions."""
 
-    history: History
-    reference_loss: float
+    histories: list[History]
+    reference_losses: list[float]
     seconds: float
 
 
@@ -81,84 +57,119 @@ def run_loop(
     *,
     seed: int,
     identity: Json,
-    observers: Sequence[Observer] = (),
+    observers: Sequence[Sequence[Observer]] = ((),),
     checkpoint: Checkpoint | None = None,
 ) -> LoopResult:
-    """Trains for exactly ``config.steps`` steps, or takes up a saved run and does the rest of them.
+    """Trains for ``config.steps`` steps, or takes up a saved run and does the rest of them; or until the objective is done.
 
     Every step has its own seed for torch's generators, so that a resumed run draws what an unbroken one would.
+
+    Args:
+        objective: what is trained.
+        config: how.
+        seed: for torch's generators.
+        identity: of the run, for its checkpoint.
+        observers: for each track, who watches it.
+        checkpoint: where to keep the state.
 
     Raises:
         NotFiniteError: a gradient is NaN or infinite; the last checkpoint is still good.
         KeyboardInterrupt: after Ctrl-C, when the step is done and the checkpoint is written.
     """
-    optimizer = torch.optim.Adam(objective.parameters, lr=config.learning_rate, eps=1e-8, fused=True)
+    leaves = [leaf for track in objective.parameters for leaf in track]
+    optimizer = torch.optim.Adam(leaves, lr=config.learning_rate, eps=1e-8, fused=True)
     keeper = Keeper(checkpoint, identity) if checkpoint else None
     saved = load(checkpoint, identity) if checkpoint else None
-    history = _restore(objective, optimizer, saved)
+    histories = _restore(objective, optimizer, saved)
     start, before = (saved.step, saved.seconds) if saved else (0, 0.0)
     began = time.perf_counter()
-
-    def moment(step: int) -> Moment:
-        loss, first = (history.loss[-1], history.loss[0]) if history.loss else (math.nan, math.nan)
-        return Moment(step, config.steps, loss, objective.reference_loss, first, objective.measures)
+    tracks = [_Track(objective, config.steps, number, history) for number, history in enumerate(histories)]
+    watchers = [(track, [track.history, *own]) for track, own in zip(tracks, observers, strict=True)]
 
     def save(step: int) -> None:
         if keeper:
             tensors = {f"state/{name}": tensor for name, tensor in objective.state().items()} | optimizer_tensors(optimizer)
-            remembered = asdict(history) | {"reference_loss": _plain(objective.reference_loss)}
+            remembered = [
+                asdict(track.history) | {"reference_loss": _plain(objective.reference_loss(track.number))} for track in tracks
+            ]
             keeper.write(Saved(step, before + time.perf_counter() - began, tensors, remembered))
 
-    everyone: list[Observer] = [history, *observers]
     with isolated_random(seed, objective.device), _deferred_interrupt() as interrupted:
-        for observer in everyone:
-            observer.begin(moment(start))
+        for track, own in watchers:
+            for observer in own:
+                observer.begin(track.moment(start))
         try:
+            done = objective.is_done(start)
             for step in range(start, config.steps):
+                if done:
+                    break
                 reseed(child_seed(seed, "step", step), objective.device)
-                loss = objective.accumulate(step)
-                _clip(objective.parameters, config.clip_norm, step, float(loss))
+                losses = objective.accumulate(step).tolist()
+                for number, parameters in enumerate(objective.parameters):
+                    _clip(parameters, config.clip_norm, step, losses[number])
+                for group in optimizer.param_groups:
+                    group["lr"] = config.learning_rate * objective.learning_rate_factor(step)
                 optimizer.step()
-                optimizer.zero_grad(set_to_none=False)
-                now = _with_loss(moment(step + 1), float(loss))
-                for observer in everyone:
-                    observer.after_step(now)
+                for track, own in watchers:
+                    now = track.moment(step + 1, losses[track.number])
+                    for observer in own:
+                        observer.after_step(now)
+                done = objective.is_done(step + 1)
                 if interrupted.is_set():
                     save(step + 1)
                     raise KeyboardInterrupt
-                if keeper and (keeper.due() or step + 1 == config.steps):
+                if keeper and (keeper.due() or done or step + 1 == config.steps):
                     save(step + 1)
         finally:
-            for observer in everyone:
-                observer.end()
-    return LoopResult(history, objective.reference_loss, before + time.perf_counter() - began)
+            for _, own in watchers:
+                for observer in own:
+                    observer.end()
+    references = [objective.reference_loss(track.number) for track in tracks]
+    return LoopResult(histories, references, before + time.perf_counter() - began)
 
 
-def _with_loss(moment: Moment, loss: float) -> Moment:
-    first = loss if math.isnan(moment.first_loss) else moment.first_loss
-    return Moment(moment.step, moment.steps, loss, moment.reference_loss, first, moment.measure)
+@dataclass(frozen=True)
+class _Track:
+    objective: Objective
+    steps: int
+    number: int
+    history: History
+
+    def moment(self, step: int, loss: float | None = None) -> Moment:
+        known = self.history.loss
+        loss = (known[-1] if known else math.nan) if loss is None else loss
+        first = known[0] if known else loss
+        reference = self.objective.reference_loss(self.number)
+        return Moment(step, self.steps, loss, reference, first, lambda: self.objective.measures(self.number))
 
 
-def _restore(objective: Objective, optimizer: torch.optim.Optimizer, saved: Saved | None) -> History:
+def _restore(objective: Objective, optimizer: torch.optim.Optimizer, saved: Saved | None) -> list[History]:
     if saved is None:
-        return History()
+        return [History() for _ in objective.parameters]
     with torch.no_grad():
         for name, tensor in objective.state().items():
             tensor.copy_(saved.tensors[f"state/{name}"])
     restore_optimizer(optimizer, saved.tensors)
-    remembered = dict(saved.history)
-    reference = remembered.pop("reference_loss")
-    objective.reference_loss = math.nan if reference is None else reference
-    return History(**remembered)
+    histories = []
+    for track, entry in enumerate(saved.histories):
+        remembered = dict(entry)
+        reference = remembered.pop("reference_loss")
+        objective.set_reference_loss(track, math.nan if reference is None else reference)
+        histories.append(History(**remembered))
+    return histories
 
 
 def _clip(parameters: list[Tensor], limit: float, step: int, loss: float) -> None:
-    norm = torch.nn.utils.clip_grad_norm_(parameters, limit or math.inf)
-    if not math.isfinite(float(norm)):
+    """Scales the gradient down to the limit; one that is below it is left alone, which saves a pass over it."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = float(torch.nn.utils.get_total_norm(gradients))
+    if not math.isfinite(norm):
         raise NotFiniteError(
             f"Step {step + 1}: the gradient is not finite (the loss is {loss}). Look for NaN or infinity in the weights and "
             "the data, and for a logarithm or a division in the loss."
         )
+    if limit and norm > limit:
+        torch._foreach_mul_(gradients, limit / (norm + 1e-6))
 
 
 def _plain(value: float) -> float | None:

@@ -1,4 +1,4 @@
-"""What an estimator is: it opens gates at random, and says how the gradient goes back through a gate that cannot move.
+"""What an estimator is: a way for the gradient to go back through a gate that cannot move.
 
 A hard gate b is 0 or 1, so the loss has no derivative with respect to its logit. An estimator replaces it by a *slope*:
 
@@ -10,19 +10,20 @@ with w the weight and g_k the gradient of sample k's loss with respect to its ma
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
 from maskscope.errors import ConfigError
+from maskscope.masks.kernels.slopes import SlopeLaw
+from maskscope.masks.kernels.threshold import keep_threshold, position
 
 
 @dataclass(frozen=True)
 class Gates:
-    """Four samples of the gates of n weights."""
+    """Samples of the gates of n weights."""
 
-    is_open: Bool[Tensor, "4 n"]
-    slope: Float32[Tensor, "4 n"]
+    is_open: Bool[Tensor, "samples n"]
+    slope: Float32[Tensor, "samples n"]
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,10 @@ class Estimator(ABC):
             raise ConfigError(f"temperature is {self.temperature}; a number above 0 was expected (the paper has 1).")
 
     @abstractmethod
-    def sample(self, logits: Float32[Tensor, " n"], draws: Int64[Tensor, "4 n"], gates: Gates) -> None:
-        """Sets the gates of four samples from their draws, each in [0, 2^32).
+    def law(self) -> SlopeLaw:
+        """The slope of a gate."""
 
-        The gates are filled in place: fresh memory at every step costs as much as the arithmetic.
-        """
-
-    def gates(self, logits: Float32[Tensor, " n"], draws: Int64[Tensor, "4 n"]) -> Gates:
-        """The same, in new memory."""
-        gates = Gates(torch.empty_like(draws, dtype=torch.bool), torch.empty_like(draws, dtype=torch.float32))
-        self.sample(logits, draws, gates)
-        return gates
+    def gates(self, logits: Float32[Tensor, " n"], draws: Int64[Tensor, "samples n"]) -> Gates:
+        """The gates of samples from their draws, each in [0, 2^32): the definition that the kernels are compared with."""
+        is_open = draws < keep_threshold(position(logits))
+        return Gates(is_open, self.law().slope(logits, is_open, draws))

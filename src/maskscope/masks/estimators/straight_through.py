@@ -2,12 +2,8 @@
 
 from dataclasses import dataclass
 
-import torch
-from jaxtyping import Float32, Int64
-from torch import Tensor
-
-from maskscope.masks.estimators.gate import Estimator, Gates
-from maskscope.masks.kernels.threshold import keep_threshold, position
+from maskscope.masks.estimators.gate import Estimator
+from maskscope.masks.kernels.slopes import LogisticSlope
 
 
 @dataclass(frozen=True)
@@ -18,10 +14,6 @@ class StraightThrough(Estimator):
     logit of *one* uniform has the same law (docs/method.md).
     """
 
-    def sample(self, logits: Float32[Tensor, " n"], draws: Int64[Tensor, "4 n"], gates: Gates) -> None:
-        """See `Estimator.sample`; the noise is read from the same draw that opens the gate."""
-        # v uniform in (0, 1): z = l - logit(v) > 0 exactly when v < sigmoid(l)
-        uniform = draws.to(torch.float64).add_(0.5).mul_(2.0**-32)
-        soft = torch.sigmoid((logits - torch.logit(uniform)) / self.temperature)
-        gates.slope.copy_(soft.mul_(1 - soft).div_(self.temperature))
-        torch.lt(draws, keep_threshold(position(logits)), out=gates.is_open)
+    def law(self) -> LogisticSlope:
+        """See `Estimator.law`; the noise is read from the same draw that opens the gate."""
+        return LogisticSlope(self.temperature)

@@ -1,1 +1,73 @@
-"""Random bits and keep thresholds: the specification that every faster kernel must equal bit by bit."""
+"""Random bits, keep thresholds and the passes over the weights: a definition in plain PyTorch, and faster ways to its bits."""
+
+import warnings
+from functools import cache
+from importlib import import_module
+
+import torch
+
+from maskscope.errors import ConfigError, UnknownNameError
+from maskscope.masks.kernels.cpu import CpuKernels
+from maskscope.masks.kernels.passes import SAMPLES_PER_GROUP, Address, Kernels
+from maskscope.masks.kernels.reference import ReferenceKernels
+from maskscope.masks.kernels.slopes import LogisticSlope, SlopeLaw, TableSlope
+
+__all__ = [
+    "KERNELS",
+    "SAMPLES_PER_GROUP",
+    "Address",
+    "CpuKernels",
+    "Kernels",
+    "LogisticSlope",
+    "ReferenceKernels",
+    "SlopeLaw",
+    "SlowKernelsWarning",
+    "TableSlope",
+    "make_kernels",
+]
+KERNELS = ("auto", "cpu", "cuda", "reference")
+
+
+class SlowKernelsWarning(UserWarning):
+    """The compiled kernels cannot be used, and plain PyTorch does their work: same bits, ten times slower."""
+
+
+@cache
+def make_kernels(device: torch.device, name: str = "auto") -> Kernels:
+    """Who makes the passes on a device.
+
+    Args:
+        device: of the weights.
+        name: ``auto`` for the fastest that is installed, with one warning if that is plain PyTorch for want of a package;
+            ``reference`` for plain PyTorch; ``cpu`` or ``cuda`` for those.
+
+    Raises:
+        UnknownNameError: no kernels of that name.
+        ConfigError: they do not run on this device, or what they need is not installed.
+    """
+    if name not in KERNELS:
+        raise UnknownNameError("kernels", name, KERNELS)
+    if name == "reference":
+        return ReferenceKernels()
+    if name != "auto" and device.type != name:
+        raise ConfigError(f"The kernels {name!r} run on {name} devices; the network is on {device}. Leave kernels at 'auto'.")
+    try:
+        return _compiled(device.type)
+    except ImportError as error:
+        cure = f"{error}. Plain PyTorch gives the same masks, about ten times slower"
+        if name != "auto":
+            raise ConfigError(f"The kernels {name!r} cannot be used: {cure}: kernels='reference'.") from error
+        warnings.warn(f"the compiled kernels cannot be used: {cure}", SlowKernelsWarning, stacklevel=3)
+        return ReferenceKernels()
+
+
+def _compiled(device_type: str) -> Kernels:
+    package, kernels = {"cpu": ("numba", "cpu.CpuKernels"), "cuda": ("triton", "cuda.CudaKernels")}.get(device_type, ("", ""))
+    if not package:
+        raise ImportError(f"there are none for devices of type {device_type}")
+    try:
+        module, name = kernels.split(".")
+        found: Kernels = getattr(import_module(f"maskscope.masks.kernels.{module}"), name)()
+    except ImportError as error:
+        raise ImportError(f"{package} is missing or broken ({error}); pip install {package}") from error
+    return found

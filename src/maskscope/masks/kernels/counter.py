@@ -35,8 +35,8 @@ LAYOUT_VERSION = 1
 ROUNDS = 7
 SAMPLES_PER_BLOCK = 4
 
-_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-_WEYL = (0x9E3779B9, 0xBB67AE85)
+MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+WEYL = (0x9E3779B9, 0xBB67AE85)
 _LOW = 0xFFFFFFFF
 # Elements in work at one time: a few buffers of this length stay in the second-level cache.
 CHUNK = 1 << 16
@@ -73,10 +73,10 @@ def philox(counter: Words, key: tuple[int, int], rounds: int = ROUNDS, spare: li
     k0, k1 = key
     spare = [] if spare is None else spare
     for _ in range(rounds):
-        high0, low0 = _multiply(x0, _MULTIPLIERS[0], spare)
-        high1, low1 = _multiply(x2, _MULTIPLIERS[1], spare)
+        high0, low0 = _multiply(x0, MULTIPLIERS[0], spare)
+        high1, low1 = _multiply(x2, MULTIPLIERS[1], spare)
         x0, x1, x2, x3 = _xor(high1, x1, k0, spare), low1, _xor(high0, x3, k1, spare), low0
-        k0, k1 = (k0 + _WEYL[0]) & _LOW, (k1 + _WEYL[1]) & _LOW
+        k0, k1 = (k0 + WEYL[0]) & _LOW, (k1 + WEYL[1]) & _LOW
     return x0, x1, x2, x3
 
 

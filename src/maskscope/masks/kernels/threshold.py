@@ -51,13 +51,14 @@ def position(logits: Float32[Tensor, " n"]) -> Position:
 
 def keep_threshold(where: Position) -> Int64[Tensor, " n"]:
     """The threshold at each position, in [0, 2^32): a weight is kept when its draw is below it."""
-    table, rise = _table(where.index.device)
+    table, rise = threshold_table(where.index.device)
     threshold = rise.index_select(0, where.index)
     return threshold.mul_(where.fraction).bitwise_right_shift_(9).add_(table.index_select(0, where.index))
 
 
 @cache
-def _table(device: torch.device) -> tuple[Int64[Tensor, " entries"], Int64[Tensor, " entries"]]:
+def threshold_table(device: torch.device) -> tuple[Int64[Tensor, " entries"], Int64[Tensor, " entries"]]:
+    """The thresholds at the grid points, and the rise from each to the next."""
     with as_file(files("maskscope.masks.kernels") / "sigmoid_table.npy") as path:
         table = torch.from_numpy(np.load(path, allow_pickle=False).astype(np.int64)).to(device)
     return table, table.diff(append=table[-1:])

@@ -1,0 +1,174 @@
+"""All samples of a group in one call: the network is vmapped over its masks, and its masked weights come into being where used.
+
+`torch.func.vmap` has the semantics of one call for each sample, and torch's batched operations do the work. The weights that it
+sees are stand-ins. A function mode looks at every torch function that the network calls:
+
+* a linear map with a masked weight becomes a product that makes the masked copies block by block, each just before it is
+  multiplied, and hands its weight gradient on block by block: neither exists as a whole;
+* any other use of a stand-in gets all copies at once, ``[samples, *shape]``.
+
+A stand-in is full of NaN and takes no memory: were a use to escape the mode, the loss would say so at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
+
+from maskscope.errors import ConfigError, LossError, MaskscopeError
+from maskscope.masks.call import call_with
+from maskscope.masks.executors.executor import Executor
+from maskscope.masks.executors.gated import GatedWeight
+from maskscope.masks.executors.product import all_copies, masked_product
+from maskscope.masks.gradient import NO_PATH, Loss, scalar_loss, start_backward
+
+
+class CannotBatchError(Exception):
+    """The samples of this network, or these parts, cannot go in one call; they can one by one."""
+
+
+@final
+class BatchedExecutor(Executor):
+    """One vmapped call for all samples of a group, and of all masks in work."""
+
+    name = "batched"
+
+    def __init__(self, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
+        super().__init__(network, loss, units)
+        self._stand_ins = {name: _stand_in(unit) for name, unit in units.items()}
+        self._by_identity = {id(tensor): units[name] for name, tensor in self._stand_ins.items()}
+
+    def run(self, parts: Sequence[Sequence[Any]]) -> Tensor:
+        """See `Executor.run`.
+
+        Raises:
+            ConfigError: the samples cannot go in one call.
+        """
+        try:
+            return self.attempt(parts)
+        except MaskscopeError:
+            raise
+        except Exception as error:
+            raise ConfigError(
+                f"The samples of a step cannot go in one call ({type(error).__name__}: {str(error).splitlines()[0]}). Leave the "
+                "executor at 'auto', or take executor='sequential'."
+            ) from error
+
+    def attempt(self, parts: Sequence[Sequence[Any]]) -> Tensor:
+        """The same, with whatever error comes.
+
+        Raises:
+            CannotBatchError: the parts differ in structure or shape; nothing has been done.
+        """
+        rows = [part for mine in parts for part in mine]
+        stacked, constants, structure = _stack(rows)
+        anchor = torch.zeros((), requires_grad=True)
+        sample = torch.arange(len(rows))
+
+        def one(sample: Tensor, *tensors: Tensor) -> Tensor:
+            given = iter(tensors)
+            part = pytree.tree_unflatten([next(given) if leaf is None else leaf for leaf in constants], structure)
+            with _StandInMode(self._by_identity, sample, anchor):
+                value = call_with(self.network, self._stand_ins, lambda guest: self.loss(guest, part))
+            return scalar_loss(value).reshape(())
+
+        # the fused attention of processors has no rule for vmap; its plain form has
+        with torch.enable_grad(), self.precision(), sdpa_kernel(SDPBackend.MATH):
+            losses = torch.func.vmap(one)(sample, *stacked)
+            start_backward(losses.sum(), [anchor])
+        if anchor.grad is None:
+            raise LossError(NO_PATH)
+        return losses.detach().view(len(parts), -1)
+
+
+class _StandInMode(TorchFunctionMode):
+    """Gives every use of a stand-in what it stands for."""
+
+    _ASKS_ONLY_FOR_SHAPE = frozenset(
+        [
+            "size",
+            "dim",
+            "ndimension",
+            "numel",
+            "nelement",
+            "element_size",
+            "stride",
+            "is_contiguous",
+            "is_floating_point",
+            "is_complex",
+            "__len__",
+        ]
+    )
+
+    def __init__(self, units: Mapping[int, GatedWeight], sample: Tensor, anchor: Tensor) -> None:
+        super().__init__()
+        self._units, self._sample, self._anchor = units, sample, anchor
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is functional.linear:
+            return self._linear(*args, **kwargs)
+        if not self._holds(args) and not self._holds(kwargs.values()):
+            return func(*args, **kwargs)
+        name = getattr(func, "__name__", "")
+        if name in self._ASKS_ONLY_FOR_SHAPE:
+            return func(*args, **kwargs)
+        if name == "__get__":
+            found = func(*args, **kwargs)
+            if not isinstance(found, Tensor):  # .shape, .dtype, .device, .requires_grad and the like
+                return found
+        return func(*self._filled(args), **{key: self._filled([value])[0] for key, value in kwargs.items()})
+
+    def _linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        unit = self._units.get(id(weight))
+        if unit is None or weight.dim() != 2:
+            return functional.linear(*self._filled([x, weight, bias]))
+        x, bias = self._filled([x, bias])
+        product = masked_product(x, self._sample, self._anchor, unit)
+        return product if bias is None else product + bias.to(product.dtype)
+
+    def _holds(self, values: Any) -> bool:
+        return any(self._holds(value) if isinstance(value, list | tuple) else id(value) in self._units for value in values)
+
+    def _filled(self, values: Any) -> Any:
+        filled = [self._fill(value) for value in values]
+        return filled if isinstance(values, list) else tuple(filled)
+
+    def _fill(self, value: Any) -> Any:
+        if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+            return self._filled(value)
+        unit = self._units.get(id(value))
+        return value if unit is None else all_copies(self._sample, self._anchor, unit)
+
+
+def _stand_in(unit: GatedWeight) -> Tensor:
+    nothing = torch.full((), float("nan"), dtype=unit.dtype, device=unit.device)
+    return nothing.expand(unit.shape).detach().requires_grad_()
+
+
+def _stack(rows: Sequence[Any]) -> tuple[list[Tensor], list[Any], Any]:
+    """The tensors of the parts, stacked; the leaves that are no tensors (None for the tensors); the structure of a part."""
+    flattened = [pytree.tree_flatten(row) for row in rows]
+    structure = flattened[0][1]
+    if any(other != structure for _, other in flattened):
+        raise CannotBatchError("the parts of a step are not all of one structure")
+    stacked: list[Tensor] = []
+    constants: list[Any] = []
+    for leaves in zip(*(leaves for leaves, _ in flattened), strict=True):
+        if isinstance(leaves[0], Tensor):
+            if any(leaf.shape != leaves[0].shape or leaf.dtype != leaves[0].dtype for leaf in leaves):
+                raise CannotBatchError("the parts of a step are not all of one shape")
+            stacked.append(torch.stack(leaves))
+            constants.append(None)
+        elif any(type(leaf) is not type(leaves[0]) or leaf != leaves[0] for leaf in leaves):
+            raise CannotBatchError("the parts of a step differ in something that is no tensor")
+        else:
+            constants.append(leaves[0])
+    if not stacked:
+        raise CannotBatchError("the parts hold no tensor")
+    return stacked, constants, structure

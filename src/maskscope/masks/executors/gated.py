@@ -1,0 +1,180 @@
+"""What is frozen and what is learned, as the executors see it: each weight tensor with its logits under every mask in work."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor
+
+from maskscope.masks.kernels import SAMPLES_PER_GROUP, Address, Kernels, SlopeLaw
+from maskscope.masks.logits import MaskLogits
+from maskscope.masks.sample import Noise
+
+
+@dataclass(frozen=True)
+class LearnedMask:
+    """One mask in work.
+
+    Args:
+        logits: what is learned.
+        gradient: where the gradient of the logits is added up, in the order of ``logits.flat``.
+        noise: the identity of its random stream.
+    """
+
+    logits: MaskLogits
+    gradient: Float32[Tensor, " n"]
+    noise: Noise
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """One mask's share of one weight tensor."""
+
+    key: tuple[int, int]
+    logits: Float32[Tensor, " n"]
+    gradient: Float32[Tensor, " n"]
+    gates: UInt8[Tensor, " n"]
+
+
+class Workspace:
+    """Memory that is used again by whoever needs some for a short time; fresh memory costs as much as the arithmetic."""
+
+    def __init__(self) -> None:
+        self._memory: dict[tuple[torch.dtype, torch.device], Tensor] = {}
+
+    def take(self, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """A vector of that many elements, with anything in them; the next call may hand out the same memory."""
+        memory = self._memory.get((dtype, device))
+        if memory is None or memory.numel() < count:
+            memory = self._memory[dtype, device] = torch.empty(count, dtype=dtype, device=device)
+        return memory[:count]
+
+
+class GatedWeight:
+    """One weight tensor under the sampled masks of all masks in work: makes its masked copies, takes their gradients.
+
+    Rows of copies and of gradients are the samples of the first mask, then those of the second, and so on.
+    """
+
+    def __init__(
+        self, weight: Tensor, compute: Tensor, slices: Sequence[_Slice], kernels: Kernels, law: SlopeLaw, workspace: Workspace
+    ) -> None:
+        self.shape = weight.shape
+        self.workspace = workspace
+        self._weight, self._compute = weight.view(-1), compute.view(-1)
+        self._slices, self._kernels, self._law = slices, kernels, law
+        self.begin(0, 0, 1, 1.0)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the masked copies."""
+        return self._compute.dtype
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether the copies are of lower precision than the weight."""
+        return self._compute.dtype != self._weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Of the weight."""
+        return self._weight.device
+
+    @property
+    def rows(self) -> int:
+        """Masks times samples."""
+        return len(self._slices) * self._samples
+
+    def begin(self, step: int, group: int, samples: int, scale: float) -> None:
+        """Turns to a group of samples of a step; gradients are then added with a factor of ``scale``."""
+        self._step, self._group, self._samples, self._scale = step, group, samples, scale
+        self.is_drawn = False
+
+    def draw(self) -> None:
+        """Draws the gates of all elements."""
+        for mine in self._slices:
+            self._kernels.open_gates(mine.logits, self._at(mine, 0), self._samples, mine.gates)
+        self.is_drawn = True
+
+    def copies(self, out: Tensor, start: int = 0) -> Tensor:
+        """Writes the masked copies of the elements from ``start`` on to ``out``, ``[rows, elements]``; draws if need be.
+
+        Whoever takes a tensor in pieces sets ``is_drawn`` when the last piece is drawn.
+        """
+        here = slice(start, start + out.shape[1])
+        for mask, mine in enumerate(self._slices):
+            into = out[mask * self._samples : (mask + 1) * self._samples]
+            if self.is_drawn:
+                self._kernels.copy_open(self._compute[here], mine.gates[here], 0, into)
+            else:
+                at = self._at(mine, start)
+                self._kernels.draw_masked(mine.logits[here], self._compute[here], at, mine.gates[here], into)
+        return out
+
+    def copy_sample(self, mask: int, sample: int, out: Tensor) -> None:
+        """Writes the whole masked copy of one sample of one mask to ``out``, ``[n]``; the gates must be drawn."""
+        self._kernels.copy_open(self._compute, self._slices[mask].gates, sample, out[None])
+
+    def take(self, gradients: Tensor, start: int = 0) -> None:
+        """Adds what gradients with respect to masked copies, ``[rows, elements]`` from ``start`` on, are for the logits."""
+        for mask in range(len(self._slices)):
+            self._take(mask, gradients[mask * self._samples : (mask + 1) * self._samples], start, 0)
+
+    def take_sample(self, mask: int, sample: int, gradient: Tensor) -> None:
+        """The same for the whole tensor under one sample of one mask."""
+        self._take(mask, gradient.reshape(1, -1), 0, sample)
+
+    def gradients(self) -> list[Tensor]:
+        """A copy of the gradients as they stand, for each mask."""
+        return [mine.gradient.clone() for mine in self._slices]
+
+    def restore(self, gradients: Sequence[Tensor]) -> None:
+        """Puts the gradients back."""
+        for mine, gradient in zip(self._slices, gradients, strict=True):
+            mine.gradient.copy_(gradient)
+
+    def _take(self, mask: int, gradients: Tensor, start: int, first_sample: int) -> None:
+        mine, here = self._slices[mask], slice(start, start + gradients.shape[1])
+        self._kernels.add_gradient(
+            self._law,
+            mine.logits[here],
+            self._weight[here],
+            mine.gates[here],
+            gradients,
+            self._at(mine, start),
+            first_sample=first_sample,
+            scale=self._scale,
+            out=mine.gradient[here],
+        )
+
+    def _at(self, mine: _Slice, start: int) -> Address:
+        return Address(mine.key, self._step, self._group, start)
+
+
+def gate(
+    weights: Mapping[str, Tensor], compute: Mapping[str, Tensor], masks: Sequence[LearnedMask], kernels: Kernels, law: SlopeLaw
+) -> dict[str, GatedWeight]:
+    """Brings weights and masks together.
+
+    Args:
+        weights: frozen, contiguous, by dotted name.
+        compute: the same in the dtype of the masked copies.
+        masks: at least one; all over these weights.
+        kernels: who makes the passes.
+        law: of the slope.
+    """
+    samples: dict[str, list[_Slice]] = {name: [] for name in weights}
+    for mask in masks:
+        gates = torch.zeros(mask.logits.flat.shape, dtype=torch.uint8, device=mask.logits.flat.device)
+        views = [mask.logits.by_tensor(flat) for flat in (mask.logits.flat, mask.gradient, gates)]
+        for name, slices in samples.items():
+            slices.append(_Slice(mask.noise.key(name), *(view[name].view(-1) for view in views)))
+    workspace = Workspace()
+    return {name: GatedWeight(weight, compute[name], samples[name], kernels, law, workspace) for name, weight in weights.items()}
+
+
+def groups(samples: int) -> list[tuple[int, int]]:
+    """The groups of S samples: their numbers and how many samples each has."""
+    whole, rest = divmod(samples, SAMPLES_PER_GROUP)
+    return [(number, SAMPLES_PER_GROUP) for number in range(whole)] + ([(whole, rest)] if rest else [])

@@ -1,0 +1,39 @@
+"""One call of the network for each sample: the definition of a step, right for every network."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from maskscope.masks.executors.executor import Executor
+from maskscope.masks.gradient import loss_and_handed_gradients
+
+
+@final
+class SequentialExecutor(Executor):
+    """A masked copy of the weights, a call and its backward pass; then the next sample.
+
+    One masked copy is alive at a time, and each weight gradient becomes the logits' as it arises.
+    """
+
+    name = "sequential"
+    _copies: dict[str, Tensor] | None = None
+
+    def run(self, parts: Sequence[Sequence[Any]]) -> Tensor:
+        """See `Executor.run`."""
+        units = self.units
+        if self._copies is None:
+            self._copies = {name: torch.empty(unit.shape, dtype=unit.dtype, device=unit.device) for name, unit in units.items()}
+        for unit in units.values():
+            unit.draw()
+        losses = []
+        for mask, mine in enumerate(parts):
+            for sample, part in enumerate(mine):
+                for name, unit in units.items():
+                    unit.copy_sample(mask, sample, self._copies[name].view(-1))
+                takers = {name: partial(unit.take_sample, mask, sample) for name, unit in units.items()}
+                with self.precision():
+                    losses.append(loss_and_handed_gradients(self.network, self.loss, part, self._copies, takers))
+        return torch.stack([loss.to(torch.float32).reshape(()) for loss in losses]).view(len(parts), -1)

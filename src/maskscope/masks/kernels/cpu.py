@@ -1,0 +1,124 @@
+"""The passes on processors: tensors to the loops of `loops.py`, on as many threads as torch has."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, final
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor
+
+from maskscope.masks.kernels.exact import as_integers
+from maskscope.masks.kernels.passes import Address, Kernels
+from maskscope.masks.kernels.slopes import LogisticSlope, SlopeLaw, TableSlope
+from maskscope.masks.kernels.threshold import threshold_table
+
+
+@final
+class CpuKernels(Kernels):
+    """Loops compiled by numba: no C compiler is needed; they are compiled at first use and kept on disk.
+
+    Raises:
+        ImportError: numba is not installed.
+    """
+
+    name = "cpu"
+
+    def __init__(self) -> None:
+        from maskscope.masks.kernels import loops
+
+        self._loops = loops
+
+    def open_gates(self, logits: Float32[Tensor, " n"], at: Address, samples: int, gates: UInt8[Tensor, " n"]) -> None:
+        """See `Kernels.open_gates`."""
+        with self._loops.on_threads(torch.get_num_threads()):
+            for here, words in _pieces(logits.numel(), at):
+                self._loops.open_gates(logits[here].numpy(), _thresholds(), *words, samples, gates[here].numpy())
+
+    def copy_open(self, weights: Tensor, gates: UInt8[Tensor, " n"], first_sample: int, out: Tensor) -> None:
+        """See `Kernels.copy_open`."""
+        with self._loops.on_threads(torch.get_num_threads()):
+            self._loops.copy_open(_bits(weights), gates.numpy(), first_sample, _bits(out))
+
+    def draw_masked(
+        self, logits: Float32[Tensor, " n"], weights: Tensor, at: Address, gates: UInt8[Tensor, " n"], out: Tensor
+    ) -> None:
+        """See `Kernels.draw_masked`."""
+        if out.shape[0] % 4:
+            super().draw_masked(logits, weights, at, gates, out)
+            return
+        with self._loops.on_threads(torch.get_num_threads()):
+            for here, words in _pieces(logits.numel(), at):
+                into = (gates[here].numpy(), _bits(out)[:, here])
+                self._loops.draw_masked(logits[here].numpy(), _bits(weights[here]), _thresholds(), *words, *into)
+
+    def add_gradient(
+        self,
+        law: SlopeLaw,
+        logits: Float32[Tensor, " n"],
+        weights: Tensor,
+        gates: UInt8[Tensor, " n"],
+        gradients: Tensor,
+        at: Address,
+        *,
+        first_sample: int,
+        scale: float,
+        out: Float32[Tensor, " n"],
+    ) -> None:
+        """See `Kernels.add_gradient`."""
+        given = (_numbers(weights), _numbers(gradients))
+        with self._loops.on_threads(torch.get_num_threads()):
+            match law:
+                case TableSlope():
+                    tables, into = _slopes(law), (first_sample, np.float32(scale), out.numpy())
+                    self._loops.add_table_gradient(logits.numpy(), given[0], gates.numpy(), given[1], *tables, *into)
+                case LogisticSlope():
+                    for here, words in _pieces(logits.numel(), at):
+                        where = (np.float32(law.temperature), *words, first_sample, np.float32(scale), out[here].numpy())
+                        mine = (logits[here].numpy(), given[0][here], given[1][:, here])
+                        self._loops.add_logistic_gradient(*mine, *where)
+                case _:
+                    raise TypeError(f"the CPU kernels know no slope of type {type(law).__name__}")
+
+
+def _pieces(elements: int, at: Address) -> Iterator[tuple[slice, tuple[Any, ...]]]:
+    """The elements, cut where the low word of their index overflows (nearly always one piece), and the loops' words for each."""
+    low = 0xFFFFFFFF
+    start = 0
+    while start < elements:
+        first = at.first + start
+        end = min(elements, start + (1 << 32) - (first & low))
+        key0, key1 = at.key
+        words = (np.uint32(key0), np.uint32(key1), np.uint32(at.step & low), np.uint32(at.step >> 32))
+        yield slice(start, end), (*words, at.group, first)
+        start = end
+
+
+def _bits(tensor: Tensor) -> Any:
+    return as_integers(tensor).numpy()
+
+
+def _numbers(tensor: Tensor) -> Any:
+    """float32 and float64 as they are, bfloat16 as 16 bits, everything else made float32."""
+    if tensor.dtype == torch.bfloat16:
+        return tensor.view(torch.uint16).numpy()
+    return tensor.numpy() if tensor.dtype in (torch.float32, torch.float64) else tensor.to(torch.float32).numpy()
+
+
+@cache
+def _thresholds() -> Any:
+    table, rise = (part.numpy().astype(np.uint64) for part in threshold_table(torch.device("cpu")))
+    return table | rise << np.uint64(32)
+
+
+@cache
+def _slopes(law: TableSlope) -> tuple[Any, Any]:
+    closed, opened = (_packed(table.numpy()) for table in law.tables)
+    return closed, opened
+
+
+def _packed(table: Any) -> Any:
+    """An entry in the low half of each word, its rise to the next one, divided by 512, in the high half."""
+    rise = np.diff(table, append=table[-1:]) / np.float32(512)
+    return np.stack([table, rise.astype(np.float32)], axis=1).view(np.uint64)[:, 0].copy()

@@ -1,0 +1,125 @@
+"""The passes on CUDA devices: tensors to the programs of `triton_loops.py`. On processors too, under Triton's interpreter.
+
+Not yet run on a device: CI has the interpreter (TRITON_INTERPRET=1, set before triton is first imported), which tells whether the
+bits are right, and nothing of speed.
+"""
+
+import importlib.util
+import os
+from functools import cache
+from typing import Any, final
+
+import torch
+from jaxtyping import Float32, Int64, UInt8
+from torch import Tensor
+
+from maskscope.masks.kernels.exact import as_integers
+from maskscope.masks.kernels.passes import Address, Kernels
+from maskscope.masks.kernels.slopes import LogisticSlope, SlopeLaw, TableSlope
+from maskscope.masks.kernels.threshold import threshold_table
+
+# Four weights a thread: a float32 access is then 16 bytes, and all accesses of a program have one layout (8-byte weights excepted).
+# With more, Triton gives the gates' bytes and the copies other layouts, and sends each row through shared memory in between.
+BLOCK = 1024
+# For the compiler, not the interpreter. Unsigned words wrap on purpose, which Triton's debug mode would report; without a choice about
+# fusion Triton 3.9 warns.
+_OPTIONS = {"num_warps": 8, "sanitize_overflow": False, "enable_fp_fusion": False}
+
+
+def available() -> bool:
+    """Whether the compiler is installed, and a device or the interpreter is there to run what it makes."""
+    interpreter = os.environ.get("TRITON_INTERPRET", "").lower() in ("1", "true", "on", "yes", "y")
+    return importlib.util.find_spec("triton") is not None and (torch.cuda.is_available() or interpreter)
+
+
+@final
+class CudaKernels(Kernels):
+    """Programs compiled by Triton, at first use of each combination of dtypes and rows; Triton keeps them on disk.
+
+    Accesses are 16 bytes wide where ``n`` is a multiple of 16, else single elements; both are right.
+    """
+
+    name = "cuda"
+
+    def __init__(self) -> None:
+        from maskscope.masks.kernels import triton_loops
+
+        self._loops = triton_loops
+
+    def open_gates(self, logits: Float32[Tensor, " n"], at: Address, samples: int, gates: UInt8[Tensor, " n"]) -> None:
+        """See `Kernels.open_gates`."""
+        given = (logits, _thresholds(logits.device), *_words(at), gates, logits.numel())
+        _launch(self._loops.open_gates, logits, *given, SAMPLES=samples)
+
+    def copy_open(self, weights: Tensor, gates: UInt8[Tensor, " n"], first_sample: int, out: Tensor) -> None:
+        """See `Kernels.copy_open`."""
+        given = (as_integers(weights), gates, first_sample, as_integers(out), weights.numel(), out.stride(0))
+        _launch(self._loops.copy_open, weights, *given, ROWS=out.shape[0])
+
+    def draw_masked(
+        self, logits: Float32[Tensor, " n"], weights: Tensor, at: Address, gates: UInt8[Tensor, " n"], out: Tensor
+    ) -> None:
+        """See `Kernels.draw_masked`."""
+        given = (logits, as_integers(weights), _thresholds(logits.device), *_words(at))
+        into = (gates, as_integers(out), logits.numel(), out.stride(0))
+        _launch(self._loops.draw_masked, logits, *given, *into, ROWS=out.shape[0])
+
+    def add_gradient(
+        self,
+        law: SlopeLaw,
+        logits: Float32[Tensor, " n"],
+        weights: Tensor,
+        gates: UInt8[Tensor, " n"],
+        gradients: Tensor,
+        at: Address,
+        *,
+        first_sample: int,
+        scale: float,
+        out: Float32[Tensor, " n"],
+    ) -> None:
+        """See `Kernels.add_gradient`."""
+        rows, into = gradients.shape[0], (scale, out, logits.numel(), gradients.stride(0))
+        match law:
+            case TableSlope():
+                given = (logits, weights, gates, gradients, *_slopes(law, logits.device), first_sample)
+                _launch(self._loops.add_table_gradient, logits, *given, *into, ROWS=rows)
+            case LogisticSlope():
+                drawn = (logits, weights, gradients, 1 / law.temperature, *_words(at))
+                which = {"FIRST": first_sample, "ROWS": rows, "UNIT": law.temperature == 1}
+                _launch(self._loops.add_logistic_gradient, logits, *drawn, *into, **which)
+            case _:
+                raise TypeError(f"the CUDA kernels know no slope of type {type(law).__name__}")
+
+
+def _launch(program: Any, like: Tensor, *arguments: Any, **constants: int) -> None:
+    """Runs a program over as many elements as ``like`` has, on its device: Triton's own choice is the current one."""
+    options = _OPTIONS if like.is_cuda else {}
+    with torch.cuda.device_of(like):
+        program[(-(-like.numel() // BLOCK),)](*arguments, **constants, BLOCK=BLOCK, **options)
+
+
+def _words(at: Address) -> tuple[int, ...]:
+    """The pieces of an address in the programs' order."""
+    low = 0xFFFFFFFF
+    words = (at.first & low, at.first >> 32, at.step & low, at.step >> 32, *at.key, at.group)
+    return tuple(_signed(word) for word in words)
+
+
+def _signed(word: int) -> int:
+    """The signed integer with the bits of an unsigned 32-bit word; so that every piece has one type, int32."""
+    return word - (word >> 31 << 32)
+
+
+@cache
+def _thresholds(device: torch.device) -> Int64[Tensor, " entries"]:
+    """An entry in the low half of each word, its rise to the next one in the high half."""
+    table, rise = threshold_table(device)
+    return table | rise << 32
+
+
+@cache
+def _slopes(law: TableSlope, device: torch.device) -> tuple[Int64[Tensor, " entries"], Int64[Tensor, " entries"]]:
+    """The tables for closed and for open gates: entries as above, in float32, and rises divided by 512."""
+    rises = law.tables.diff(append=law.tables[:, -1:]) / 512
+    closed, opened = torch.stack([law.tables, rises], dim=-1).view(torch.int64)[..., 0].to(device)
+    return closed.contiguous(), opened.contiguous()

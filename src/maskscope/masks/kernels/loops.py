@@ -1,0 +1,358 @@
+"""The passes as loops over plain arrays, compiled for the processor at hand by numba; `cpu.py` calls them with tensors.
+
+How they come to be fast, each measured (docs/speed.md): work goes in runs of `CHUNK` weights, so that what one loop leaves for
+the next stays in the first-level cache; every inner loop is simple enough for the compiler to vectorise, which is why positions,
+table look-ups, draws and gates are loops of their own; a table entry and its rise are one 64-bit word, read once.
+
+Annotations are left out: numba infers types, from arguments that `cpu.py` makes.
+"""
+
+from contextlib import contextmanager
+
+import numpy as np
+from numba import config, get_num_threads, njit, prange, set_num_threads, types
+from numba.extending import overload
+
+from maskscope.masks.kernels.counter import MULTIPLIERS, ROUNDS, WEYL
+from maskscope.masks.kernels.threshold import LIMIT
+
+CHUNK = 2048
+
+f32, i32, u8, u32, u64 = np.float32, np.int32, np.uint8, np.uint32, np.uint64
+_M0, _M1 = (u64(word) for word in MULTIPLIERS)
+_W0, _W1 = (u32(word) for word in WEYL)
+_FINE = f32(1 << 15)
+_MIDDLE = i32(LIMIT << 15)
+_LIMIT = f32(LIMIT)
+_LAST = i32(2 * (LIMIT << 15) - 1)
+_LOW = u64(0xFFFFFFFF)
+_ZERO = f32(0)
+_HUGE = f32(1e18)  # its slope is 0 in float32, and its square is finite
+_MAY_OPEN = i32((LIMIT - 23) << 15)  # the threshold is 0 up to a logit of -22.95
+
+
+def _loop(parallel=True, contract=False):
+    """njit, cached on disk if there is a place for it."""
+    options = {"parallel": parallel, "error_model": "numpy", "nogil": True}
+    if contract:
+        options["fastmath"] = {"contract"}  # gradients only: no gate depends on floating-point arithmetic that can be contracted
+
+    def decorate(function):
+        try:
+            return njit(cache=True, **options)(function)
+        except RuntimeError:  # numba found no folder that it can write
+            return njit(**options)(function)
+
+    return decorate
+
+
+@contextmanager
+def on_threads(count):
+    """The loops run on so many threads, if there are as many; afterwards the setting is as it was."""
+    before = get_num_threads()
+    set_num_threads(max(1, min(count, config.NUMBA_NUM_THREADS)))
+    try:
+        yield
+    finally:
+        set_num_threads(before)
+
+
+@njit(inline="always")
+def _philox(x0, x1, x2, x3, k0, k1):
+    """counter.philox, on one counter."""
+    for _ in range(ROUNDS):
+        p0 = u64(x0) * _M0
+        p1 = u64(x2) * _M1
+        x0, x1, x2, x3 = u32(p1 >> u64(32)) ^ x1 ^ k0, u32(p1), u32(p0 >> u64(32)) ^ x3 ^ k1, u32(p0)
+        k0 = u32(k0 + _W0)
+        k1 = u32(k1 + _W1)
+    return x0, x1, x2, x3
+
+
+@njit(inline="always")
+def _fixed(logit):
+    """threshold.position, before it is cut into index and fraction."""
+    below = i32(np.floor(min(max(logit, -_LIMIT), _LIMIT) * _FINE)) + _MIDDLE
+    return min(below, _LAST)
+
+
+@njit(inline="always")
+def _threshold(fixed, table):
+    """threshold.keep_threshold; ``table`` has an entry in the low and its rise in the high half of each word."""
+    word = table[fixed >> 8]
+    return u32((word & _LOW) + (((word >> u64(32)) * u64(2 * (fixed & 255) + 1)) >> u64(9)))
+
+
+@njit(inline="always")
+def _interpolated(fixed, table):
+    """Position.interpolate; ``table`` has a float32 entry in the low and its rise / 512 in the high half of each word."""
+    word = table[fixed >> 8]
+    return np.uint32(word & _LOW).view(np.float32) + np.uint32(word >> u64(32)).view(np.float32) * f32(2 * (fixed & 255) + 1)
+
+
+def _real(value):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(_real, inline="always")
+def _real_of(value):
+    """A number as float32; bfloat16 comes as the 16 bits that it is."""
+    if isinstance(value, types.Float):
+        return lambda value: f32(value)
+    return lambda value: np.uint32(u32(value) << u32(16)).view(np.float32)
+
+
+@njit(inline="always")
+def _positions(logits):
+    fixed = np.empty(logits.size, np.int32)
+    for i in range(logits.size):
+        fixed[i] = _fixed(logits[i])
+    return fixed
+
+
+@njit(inline="always")
+def _limits(fixed, table):
+    """The thresholds of a run of weights."""
+    limit = np.empty(fixed.size, np.uint32)
+    for i in range(fixed.size):
+        limit[i] = _threshold(fixed[i], table)
+    return limit
+
+
+@njit(inline="always")
+def _few_above(fixed, least, one_in):
+    """The places of the weights at a position of at least ``least``, if they are fewer than one in so many; else none, and False.
+
+    Most logits end far below where a gate ever opens. Then only the others are worth the work: the bits are the same.
+    """
+    count = i32(0)
+    for i in range(fixed.size):
+        count += i32(fixed[i] >= least)
+    if one_in * count >= fixed.size:
+        return np.empty(0, np.int32), False
+    places, found = np.empty(fixed.size, np.int32), 0
+    for i in range(fixed.size):
+        places[found] = i
+        found += np.int64(fixed[i] >= least)
+    return places[:found], True
+
+
+@njit(inline="always")
+def _counter(first, begin, block):
+    """Counter words 0 and 1 of an element; word 0 does not overflow within a call (`cpu.py` sees to it)."""
+    element = u64(first) + u64(begin)
+    return u32(element), u32(element >> u64(32)) | (u32(block) << u32(16))
+
+
+@njit(inline="always")
+def _compare(x0, x1, x2, x3, h):
+    return u32(x0 < h) | (u32(x1 < h) << u32(1)) | (u32(x2 < h) << u32(2)) | (u32(x3 < h) << u32(3))
+
+
+@njit(inline="always")
+def _add_gates(limit, low, high, step0, step1, key0, key1, keep, shift, bits):
+    """Adds the gates of one block of four samples, as 32-bit words: so the compiler keeps to vectors of eight."""
+    for i in range(limit.size):
+        x0, x1, x2, x3 = _philox(u32(low + u32(i)), high, step0, step1, key0, key1)
+        bits[i] |= (_compare(x0, x1, x2, x3, limit[i]) & keep) << shift
+
+
+@njit(inline="always")
+def _add_gates_of(places, limit, low, high, step0, step1, key0, key1, keep, shift, bits):
+    """The same for some places of the run; limits and bits are theirs."""
+    for j in range(places.size):
+        x0, x1, x2, x3 = _philox(u32(low + u32(places[j])), high, step0, step1, key0, key1)
+        bits[j] |= (_compare(x0, x1, x2, x3, limit[j]) & keep) << shift
+
+
+@njit(inline="always")
+def _add_gates_and_copies(limit, low, high, step0, step1, key0, key1, shift, bits, weight, row0, row1, row2, row3):
+    """As `_add_gates`, and the four masked copies from the draws while they are in registers."""
+    for i in range(limit.size):
+        x0, x1, x2, x3 = _philox(u32(low + u32(i)), high, step0, step1, key0, key1)
+        h, w = limit[i], weight[i]
+        bits[i] |= _compare(x0, x1, x2, x3, h) << shift
+        row0[i] = w if x0 < h else 0
+        row1[i] = w if x1 < h else 0
+        row2[i] = w if x2 < h else 0
+        row3[i] = w if x3 < h else 0
+
+
+@njit(inline="always")
+def _open_few(places, fixed, table, begin, key0, key1, step0, step1, group, first, samples, gates):
+    """Gates of a run of which only the weights at some places may open; returns theirs as words."""
+    mine = np.empty(places.size, np.int32)
+    for j in range(places.size):
+        mine[j] = fixed[places[j]]
+    limit, bits = _limits(mine, table), np.zeros(places.size, np.uint32)
+    for block in range((samples + 3) // 4):
+        keep = u32(15) >> u32(4 - min(samples - 4 * block, 4))
+        low, high = _counter(first, begin, 2 * group + block)
+        _add_gates_of(places, limit, low, high, step0, step1, key0, key1, keep, u32(4 * block), bits)
+    gates[:] = 0
+    for j in range(places.size):
+        gates[places[j]] = u8(bits[j])
+    return bits
+
+
+@_loop()
+def open_gates(logits, table, key0, key1, step0, step1, group, first, samples, gates):
+    """Kernels.open_gates."""
+    for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
+        begin = chunk * CHUNK
+        into, fixed = gates[begin : begin + CHUNK], _positions(logits[begin : begin + CHUNK])
+        places, few = _few_above(fixed, _MAY_OPEN, 4)
+        if few:
+            _open_few(places, fixed, table, begin, key0, key1, step0, step1, group, first, samples, into)
+        else:
+            limit, bits = _limits(fixed, table), np.zeros(fixed.size, np.uint32)
+            for block in range((samples + 3) // 4):
+                keep = u32(15) >> u32(4 - min(samples - 4 * block, 4))
+                low, high = _counter(first, begin, 2 * group + block)
+                _add_gates(limit, low, high, step0, step1, key0, key1, keep, u32(4 * block), bits)
+            for i in range(bits.size):
+                into[i] = u8(bits[i])
+
+
+@_loop()
+def draw_masked(logits, weights, table, key0, key1, step0, step1, group, first, gates, out):
+    """Kernels.draw_masked for a multiple of four samples; weights and copies as integers of their size."""
+    for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
+        begin = chunk * CHUNK
+        end = begin + CHUNK
+        into, weight, fixed = gates[begin:end], weights[begin:end], _positions(logits[begin:end])
+        places, few = _few_above(fixed, _MAY_OPEN, 8)
+        if few:
+            bits = _open_few(places, fixed, table, begin, key0, key1, step0, step1, group, first, out.shape[0], into)
+            for k in range(out.shape[0]):
+                row = out[k, begin:end]
+                row[:] = 0
+                for j in range(places.size):
+                    row[places[j]] = weight[places[j]] if bits[j] & (u32(1) << u32(k)) else 0
+        else:
+            limit, bits = _limits(fixed, table), np.zeros(fixed.size, np.uint32)
+            for block in range(out.shape[0] // 4):
+                k = 4 * block
+                row0, row1, row2, row3 = out[k, begin:end], out[k + 1, begin:end], out[k + 2, begin:end], out[k + 3, begin:end]
+                low, high = _counter(first, begin, 2 * group + block)
+                _add_gates_and_copies(limit, low, high, step0, step1, key0, key1, u32(k), bits, weight, row0, row1, row2, row3)
+            for i in range(bits.size):
+                into[i] = u8(bits[i])
+
+
+@_loop()
+def copy_open(weights, gates, first_sample, out):
+    """Kernels.copy_open; weights and copies as integers of their size. A gate shifted to the sign and back is all ones, or 0."""
+    kind = out.dtype.type
+    for chunk in prange((weights.size + CHUNK - 1) // CHUNK):
+        begin = chunk * CHUNK
+        weight, gate = weights[begin : begin + CHUNK], gates[begin : begin + CHUNK]
+        bits = np.empty(weight.size, out.dtype)
+        for i in range(weight.size):
+            bits[i] = kind(gate[i])
+        last = kind(8 * out.itemsize - 1)
+        for k in range(out.shape[0]):
+            row, up = out[k, begin : begin + CHUNK], kind(8 * out.itemsize - 1 - first_sample - k)
+            for i in range(weight.size):
+                row[i] = weight[i] & kind(kind(bits[i] << up) >> last)
+
+
+@_loop(contract=True)
+def add_table_gradient(logits, weights, gates, gradients, table_closed, table_open, first_sample, scale, out):
+    """Kernels.add_gradient for a TableSlope."""
+    for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
+        begin = chunk * CHUNK
+        logit, weight = logits[begin : begin + CHUNK], weights[begin : begin + CHUNK]
+        gate, into = gates[begin : begin + CHUNK], out[begin : begin + CHUNK]
+        n = logit.size
+        fixed, closed, opened = _positions(logit), np.empty(n, np.float32), np.empty(n, np.float32)
+        places, few = _few_above(fixed, i32(1), 4)
+        if few:  # all others have the slope of the lowest position, and no gate open
+            closed[:] = _interpolated(i32(0), table_closed)
+            opened[:] = _ZERO
+            for j in range(places.size):
+                closed[places[j]] = _interpolated(fixed[places[j]], table_closed)
+                opened[places[j]] = _interpolated(fixed[places[j]], table_open)
+        else:
+            for i in range(n):
+                closed[i] = _interpolated(fixed[i], table_closed)
+            for i in range(n):
+                opened[i] = _interpolated(fixed[i], table_open)
+        rows, k = gradients.shape[0], 0
+        while k + 4 <= rows:  # four streams at once: their sum, and the sum of those behind open gates
+            g0, g1 = gradients[k, begin : begin + CHUNK], gradients[k + 1, begin : begin + CHUNK]
+            g2, g3 = gradients[k + 2, begin : begin + CHUNK], gradients[k + 3, begin : begin + CHUNK]
+            place = u32(first_sample + k)
+            for i in range(n):
+                bits = u32(gate[i]) >> place
+                a0, a1, a2, a3 = _real(g0[i]), _real(g1[i]), _real(g2[i]), _real(g3[i])
+                behind_open = ((a0 if bits & u32(1) else _ZERO) + (a1 if bits & u32(2) else _ZERO)) + (
+                    (a2 if bits & u32(4) else _ZERO) + (a3 if bits & u32(8) else _ZERO)
+                )
+                behind_closed = ((_ZERO if bits & u32(1) else a0) + (_ZERO if bits & u32(2) else a1)) + (
+                    (_ZERO if bits & u32(4) else a2) + (_ZERO if bits & u32(8) else a3)
+                )
+                into[i] += _real(weight[i]) * (closed[i] * behind_closed + opened[i] * behind_open) * scale
+            k += 4
+        while k < rows:
+            g, place = gradients[k, begin : begin + CHUNK], u32(first_sample + k)
+            for i in range(n):
+                into[i] += _real(weight[i]) * _real(g[i]) * (opened[i] if (u32(gate[i]) >> place) & u32(1) else closed[i]) * scale
+            k += 1
+
+
+@njit(inline="always")
+def _exp(x):
+    """e^x for |x| <= 80, in float32, within 3e-7: the library's exp is not vectorised."""
+    y = x * f32(1.4426950408889634)
+    whole = np.floor(y + f32(0.5))
+    rest = (x - whole * f32(0.693359375)) - whole * f32(-2.12194440e-4)  # ln 2 in two parts
+    p = f32(1.9875691500e-4)  # the minimax polynomial of Cephes' expf (Moshier)
+    p = p * rest + f32(1.3981999507e-3)
+    p = p * rest + f32(8.3334519073e-3)
+    p = p * rest + f32(4.1665795894e-2)
+    p = p * rest + f32(1.6666665459e-1)
+    p = p * rest + f32(5.0000001201e-1)
+    p = p * rest * rest + rest + f32(1)
+    return p * np.int32((i32(whole) + i32(127)) << i32(23)).view(np.float32)
+
+
+@njit(inline="always")
+def _odds(word):
+    """V / (1 - v) of the uniform number v = (word + 1/2) / 2^32."""
+    return (f32(word) + f32(0.5)) / (f32(~word) + f32(0.5))
+
+
+@_loop(contract=True)
+def add_logistic_gradient(
+    logits, weights, gradients, temperature, key0, key1, step0, step1, group, first, first_sample, scale, out
+):
+    """Kernels.add_gradient for a LogisticSlope: with e = exp(-l / tau) odds^(1 / tau), the slope is e / (1 + e)^2 / tau."""
+    for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
+        begin = chunk * CHUNK
+        logit, weight, into = logits[begin : begin + CHUNK], weights[begin : begin + CHUNK], out[begin : begin + CHUNK]
+        n = logit.size
+        total, factor, words = np.zeros(n, np.float32), np.empty(n, np.float32), np.empty((4, n), np.uint32)
+        for i in range(n):
+            factor[i] = _exp(min(max(logit[i] / -temperature, f32(-80)), f32(80)))
+        for k in range(gradients.shape[0]):
+            sample = first_sample + k
+            if k == 0 or sample % 4 == 0:
+                w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
+                for i in range(n):
+                    element = u64(first) + u64(begin + i)
+                    high = u32(element >> u64(32)) | (u32(2 * group + sample // 4) << u32(16))
+                    w0[i], w1[i], w2[i], w3[i] = _philox(u32(element), high, step0, step1, key0, key1)
+            word, gradient = words[sample % 4], gradients[k, begin : begin + CHUNK]
+            if temperature == f32(1):
+                for i in range(n):
+                    e = min(factor[i] * _odds(word[i]), _HUGE)
+                    soft = f32(1) / (f32(1) + e)
+                    total[i] += _real(gradient[i]) * (e * soft * soft)
+            else:
+                for i in range(n):
+                    e = min(factor[i] * f32(np.exp(np.log(_odds(word[i])) / temperature)), _HUGE)
+                    soft = f32(1) / (f32(1) + e)
+                    total[i] += _real(gradient[i]) * (e * soft * soft)
+        for i in range(n):
+            into[i] += _real(weight[i]) * total[i] * (scale / temperature)

@@ -1,0 +1,90 @@
+"""How a mask is found, and how the work of it is done."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from maskscope.errors import ConfigError, UnknownNameError
+from maskscope.masks import EXECUTORS, KERNELS, make_estimator, make_penalty
+from maskscope.training.loop import LoopConfig
+
+SCHEDULES = ("constant", "linear", "cosine")
+
+
+@dataclass(frozen=True)
+class MaskConfig:
+    """How a mask is found. The defaults are the paper's, but for the penalty, which it sets for each experiment.
+
+    Args:
+        steps: optimisation steps, exactly, unless ``stop_when_settled``.
+        samples_per_step: S, the independent mask samples of a step; each sees its own part of the data.
+        learning_rate: Adam's, for the logits.
+        penalty_weight: alpha, the factor of the penalty (the paper's beta / batch size of the network's training).
+        initial_logit: where every logit starts; 2 is a keep probability of .88.
+        estimator: a name in ``maskscope.masks.ESTIMATORS``.
+        penalty: a name in ``maskscope.masks.PENALTIES``.
+        temperature: tau of the estimator's slope.
+        clip_norm: the largest norm of the logits' gradient; 0 for no clipping.
+        accumulation: parts that each sample sees before the logits move: a larger batch's gradient in a smaller one's memory.
+        schedule: of the learning rate: ``constant``; ``linear`` or ``cosine`` to 0 at the last step.
+        stop_when_settled: ends before ``steps`` once fewer logits than 1 % of those kept are undecided (keep probability between
+            .05 and .95) and the density moved by less than 1 % of itself over the last tenth of the steps done.
+    """
+
+    steps: int = 20_000
+    samples_per_step: int = 4
+    learning_rate: float = 1e-2
+    penalty_weight: float = 7.8125e-7
+    initial_logit: float = 2.0
+    estimator: str = "rao-blackwell"
+    penalty: str = "logit-sum"
+    temperature: float = 1.0
+    clip_norm: float = 1.0
+    accumulation: int = 1
+    schedule: str = "constant"
+    stop_when_settled: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.samples_per_step <= 1 << 18:
+            raise ConfigError(f"samples_per_step is {self.samples_per_step}; a number from 1 to {1 << 18} was expected.")
+        if self.accumulation < 1:
+            raise ConfigError(f"accumulation is {self.accumulation}; a number of at least 1 was expected.")
+        if self.schedule not in SCHEDULES:
+            raise UnknownNameError("schedule", self.schedule, SCHEDULES)
+        LoopConfig(self.steps, self.learning_rate, self.clip_norm)
+        make_estimator(self.estimator, self.temperature)
+        make_penalty(self.penalty, self.penalty_weight)
+
+    @property
+    def parts_per_step(self) -> int:
+        """Parts of data that a step takes."""
+        return self.samples_per_step * self.accumulation
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How the work is done. What is found is the same to rounding, but for ``dtype``.
+
+    Args:
+        executor: a name in ``maskscope.masks.EXECUTORS``: who runs the samples of a step.
+        kernels: a name in ``maskscope.masks.KERNELS``: who draws the gates and turns gradients.
+        dtype: of the masked copies: ``weight`` for that of the weights; ``bfloat16`` for half the memory traffic and, where there
+            are instructions for it, faster products; everything they meet is brought to it by torch's autocast.
+    """
+
+    executor: str = "auto"
+    kernels: str = "auto"
+    dtype: Literal["weight", "bfloat16"] = "weight"
+
+    def __post_init__(self) -> None:
+        if self.executor not in EXECUTORS:
+            raise UnknownNameError("executor", self.executor, EXECUTORS)
+        if self.kernels not in KERNELS:
+            raise UnknownNameError("kernels", self.kernels, KERNELS)
+        if self.dtype not in ("weight", "bfloat16"):
+            raise UnknownNameError("compute dtype", self.dtype, ("weight", "bfloat16"))
+
+    def of_copies(self, weight: torch.Tensor) -> torch.dtype:
+        """The dtype of a weight's masked copies: vectors (norms, biases) keep theirs, as under autocast."""
+        return torch.bfloat16 if self.dtype == "bfloat16" and weight.dim() > 1 else weight.dtype

@@ -1,0 +1,95 @@
+"""The logits of one mask or several over one frozen network, as the loop trains them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from maskscope.masks import (
+    LearnedMask,
+    Loss,
+    MaskLogits,
+    Noise,
+    Selection,
+    call_with,
+    gate,
+    make_estimator,
+    make_executor,
+    make_kernels,
+    make_penalty,
+)
+from maskscope.training.batches import PartSource
+from maskscope.training.mask_config import Compute, MaskConfig
+from maskscope.training.objective import Objective
+
+
+@dataclass(frozen=True)
+class Job:
+    """One mask to be found: where its data come from and the identity of its noise."""
+
+    source: PartSource
+    noise: Noise
+
+
+class MaskObjective(Objective):
+    """A track for each mask: the mean loss of S sampled masks, each on its own part, plus the penalty."""
+
+    def __init__(
+        self, network: nn.Module, loss: Loss, jobs: Sequence[Job], selection: Selection, config: MaskConfig, compute: Compute
+    ) -> None:
+        self._network, self._loss, self._jobs, self._config = network, loss, jobs, config
+        weights = {name: weight.contiguous() for name, weight in selection.of(network).items()}
+        self.device = next(iter(weights.values())).device
+        self._penalty = make_penalty(config.penalty, config.penalty_weight)
+        self.logits = [MaskLogits.full(selection, config.initial_logit, self.device) for _ in jobs]
+        masks = []
+        for job, logits in zip(jobs, self.logits, strict=True):
+            logits.flat.grad = torch.zeros_like(logits.flat)
+            masks.append(LearnedMask(logits, logits.flat.grad, job.noise))
+        copied = {name: weight.to(compute.of_copies(weight)) for name, weight in weights.items()}
+        law = make_estimator(config.estimator, config.temperature).law()
+        units = gate(weights, copied, masks, make_kernels(self.device, compute.kernels), law)
+        self._executor = make_executor(compute.executor, network, loss, units)
+        self._references = [float("nan") for _ in jobs]
+
+    @property
+    def parameters(self) -> list[list[Tensor]]:
+        """See `Objective.parameters`."""
+        return [[logits.flat] for logits in self.logits]
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Objective.state`."""
+        return {f"logits/{track}": logits.flat for track, logits in enumerate(self.logits)}
+
+    def measures(self, track: int) -> dict[str, float]:
+        """Density of the mask as it stands, and the share of undecided weights."""
+        return {"density": self.logits[track].density(), "undecided": self.logits[track].undecided()}
+
+    def reference_loss(self, track: int) -> float:
+        """See `Objective.reference_loss`: of the unmasked network, on the data of the first step."""
+        return self._references[track]
+
+    def set_reference_loss(self, track: int, value: float) -> None:
+        """See `Objective.set_reference_loss`."""
+        self._references[track] = value
+
+    def accumulate(self, step: int) -> Float[Tensor, " tracks"]:
+        """Gradient = the penalty's + mean over the samples k of  w * g_k * slope_k (docs/method.md)."""
+        count = self._config.parts_per_step
+        parts = [[job.source.part(step * count + index) for index in range(count)] for job in self._jobs]
+        for logits in self.logits:
+            assert logits.flat.grad is not None
+            self._penalty.begin_gradient(logits.flat, logits.flat.grad)
+        losses = self._executor.add_gradients(step, parts, self._config.samples_per_step)
+        if step == 0:
+            self._references = [self._unmasked_loss(mine) for mine in parts]
+        return losses
+
+    def _unmasked_loss(self, parts: Sequence[object]) -> float:
+        def loss_of_all(guest: nn.Module) -> float:
+            return sum(float(self._loss(guest, part)) for part in parts) / len(parts)
+
+        with torch.no_grad():
+            return call_with(self._network, {}, loss_of_all)

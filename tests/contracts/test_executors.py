@@ -1,0 +1,221 @@
+"""Every executor makes the step that the definition makes, on every guest: losses and gradients of the logits, to rounding."""
+
+import pytest
+import torch
+from torch import nn
+
+import maskscope as ms
+from maskscope.errors import ConfigError, LossError, UnknownNameError
+from maskscope.masks import (
+    ESTIMATORS,
+    EXECUTORS,
+    LearnedMask,
+    MaskLogits,
+    Noise,
+    evaluation_mode,
+    gate,
+    loss_and_gradient,
+    make_estimator,
+    make_executor,
+    make_kernels,
+    masked_weights,
+)
+
+from .guests import GUESTS, make
+
+pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor")
+CANNOT_BATCH = {"lstm", "gru", "lstm cell"}  # torch.func.vmap has no rule for them
+
+
+class Bench:
+    """Masks in work over a guest, and what the definition says of a step of theirs."""
+
+    def __init__(self, network, loss, names=("f",), samples=4, estimator="rao-blackwell", kernels="auto", initial=0.5):
+        self.network, self.loss, self.samples, self.estimator = network, loss, samples, estimator
+        self.selection = ms.select(network)
+        self.weights = self.selection.of(network)
+        random = torch.Generator().manual_seed(1)
+        count = self.selection.count
+        self.masks = []
+        for name in names:
+            logits = MaskLogits(self.selection, torch.randn(count, generator=random) + initial)
+            self.masks.append(LearnedMask(logits, torch.zeros(count), Noise(3, name)))
+        law = make_estimator(estimator).law()
+        self.units = gate(self.weights, self.weights, self.masks, make_kernels(torch.device("cpu"), kernels), law)
+
+    def run(self, executor, step, parts):
+        for mask in self.masks:
+            mask.gradient.zero_()
+        with evaluation_mode(self.network):
+            losses = make_executor(executor, self.network, self.loss, self.units).add_gradients(step, parts, self.samples)
+        return losses, [mask.gradient.clone() for mask in self.masks]
+
+    def definition(self, step, parts):
+        """Sample by sample: w * g * slope, from the masks that `ms.sample` draws and the draws themselves."""
+        from maskscope.masks.kernels.counter import draw_words
+
+        losses, gradients = [], []
+        for mask, mine in zip(self.masks, parts, strict=True):
+            turns = len(mine) // self.samples
+            total, gradient = 0.0, {name: torch.zeros_like(weight) for name, weight in self.weights.items()}
+            for index, part in enumerate(mine):
+                sample = index // turns
+                drawn = ms.sample(mask.logits, mask.noise, step=step, index=sample)
+                with evaluation_mode(self.network):
+                    value, of_masked = loss_and_gradient(self.network, self.loss, part, masked_weights(self.weights, drawn))
+                for name, logits in mask.logits.by_tensor().items():
+                    words = draw_words(mask.noise.key(name), step=step, block=sample // 4, first=0, count=logits.numel())[
+                        sample % 4 : sample % 4 + 1
+                    ]
+                    slope = make_estimator(self.estimator).gates(logits.flatten(), words).slope.view(logits.shape)
+                    gradient[name] += self.weights[name] * of_masked[name] * slope / len(mine)
+                total += float(value) / len(mine)
+            losses.append(total)
+            gradients.append(torch.cat([one.flatten() for one in gradient.values()]))
+        return torch.tensor(losses), gradients
+
+
+def assert_same_step(found, wanted):
+    torch.testing.assert_close(found[0], wanted[0], rtol=1e-5, atol=1e-6)
+    for mine, theirs in zip(found[1], wanted[1], strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-6 * float(theirs.abs().max()) + 1e-8)
+        assert float(theirs.abs().max()) > 0
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("name", GUESTS)
+def test_a_step_is_the_definitions(name, executor):
+    network, guest = make(name)
+    bench = Bench(network, guest.loss)
+    parts = [[guest.part(index) for index in range(4)]]
+    if executor == "batched" and name in CANNOT_BATCH:
+        with pytest.raises(ConfigError, match="executor='sequential'"):
+            bench.run(executor, 5, parts)
+        return
+    assert_same_step(bench.run(executor, 5, parts), bench.definition(5, parts))
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize(("samples", "turns", "masks"), [(1, 1, 1), (3, 2, 1), (8, 1, 2), (11, 1, 1), (4, 1, 3)])
+@pytest.mark.parametrize("kernels", ["auto", "reference"])
+def test_samples_accumulation_and_several_masks(executor, estimator, samples, turns, masks, kernels):
+    network, guest = make("mlp")
+    names = ("f", "g", "h")[:masks]
+    bench = Bench(network, guest.loss, names, samples, estimator, kernels)
+    parts = [[guest.part(100 * mask + index) for index in range(samples * turns)] for mask in range(masks)]
+    assert_same_step(bench.run(executor, 2, parts), bench.definition(2, parts))
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_closed_gates_give_the_all_zero_networks_loss(executor):
+    network, guest = make("mlp")
+    bench = Bench(network, guest.loss, initial=-100.0)
+    parts = [[guest.part(index) for index in range(4)]]
+    losses, _ = bench.run(executor, 0, parts)
+    zeroed, _ = make("mlp")
+    with torch.no_grad():
+        for parameter in zeroed.parameters():
+            parameter.zero_()
+        wanted = sum(float(guest.loss(zeroed, part)) for part in parts[0]) / 4
+    assert float(losses[0]) == pytest.approx(wanted, rel=1e-6)
+
+
+class Odd(nn.Module):
+    """Uses its weights in every way that is not a layer's forward pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(5, 6)
+        self.second = nn.Linear(6, 3)
+        self.scales = nn.ParameterList([nn.Parameter(torch.ones(6)), nn.Parameter(torch.ones(6))])
+
+    def forward(self, x):
+        hidden = self.first(x) @ torch.eye(self.first.weight.shape[0])
+        hidden = hidden + x @ self.first.weight.T + nn.functional.linear(x, self.first.weight[:, :5])  # three uses of one weight
+        hidden = torch.stack(list(self.scales)).sum(0) * hidden.tanh()
+        return torch.cat([self.second(hidden), hidden @ self.second.weight.t()], dim=-1)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_weight_used_in_many_ways(executor):
+    network, guest = Odd(), GUESTS["mlp"]
+    bench = Bench(network, guest.loss)
+    parts = [[guest.part(index) for index in range(4)]]
+    assert_same_step(bench.run(executor, 1, parts), bench.definition(1, parts))
+
+
+def test_products_in_blocks_are_products(monkeypatch):
+    from maskscope.masks.executors import product
+
+    monkeypatch.setitem(product.CACHE_BYTES, "cpu", 4 * 4 * 64 * 3)  # three output features of 64 at a time
+    network = nn.Sequential(nn.Linear(5, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 3))
+    guest = GUESTS["mlp"]
+    bench = Bench(network, guest.loss)
+    parts = [[guest.part(index) for index in range(4)]]
+    assert_same_step(bench.run("batched", 1, parts), bench.definition(1, parts))
+
+
+def test_weights_that_lie_oddly_in_memory():
+    network = nn.Linear(6, 4)
+    with torch.no_grad():
+        network.weight = nn.Parameter(torch.randn(12, 8).t()[1:5, ::2])
+    loss = lambda net, x: net(x).square().mean()  # noqa: E731
+    parts = [torch.randn(3, 6) for _ in range(8)]
+    config = ms.MaskConfig(steps=3, learning_rate=0.1)
+    found = ms.discover(network, loss, parts, config=config)
+    straight = nn.Linear(6, 4)
+    straight.load_state_dict(network.state_dict())
+    wanted = ms.discover(straight, loss, parts, config=config)
+    assert torch.equal(found.logits.flat, wanted.logits.flat)
+
+
+def test_automatic_falls_back_where_samples_cannot_be_batched():
+    network, guest = make("mlp")
+
+    def branching(net, part):
+        value = guest.loss(net, part)
+        return value * 2 if float(value.detach()) > 0 else value  # data-dependent: vmap cannot
+
+    bench = Bench(network, branching)
+    parts = [[guest.part(index) for index in range(4)]]
+    assert_same_step(bench.run("auto", 1, parts), bench.definition(1, parts))
+    with pytest.raises(ConfigError, match="cannot go in one call"):
+        bench.run("batched", 1, parts)
+
+
+def test_automatic_takes_parts_of_unequal_size_one_by_one():
+    network, guest = make("mlp")
+    bench = Bench(network, guest.loss)
+    executor = make_executor("auto", network, guest.loss, bench.units)
+    even = [[guest.part(index) for index in range(4)]]
+    uneven = [[*even[0][:3], tuple(leaf[:5] for leaf in guest.part(3))]]
+    for step, parts in enumerate((even, uneven, even)):
+        bench.masks[0].gradient.zero_()
+        losses = executor.add_gradients(step, parts, 4)
+        assert_same_step((losses, [bench.masks[0].gradient.clone()]), bench.definition(step, parts))
+    with pytest.raises(ConfigError, match="not all of one shape"):
+        make_executor("batched", network, guest.loss, bench.units).add_gradients(0, uneven, 4)
+
+
+def test_an_error_of_the_users_own_comes_through():
+    network, guest = make("mlp")
+
+    def failing(net, part):
+        raise KeyError("mine")
+
+    for executor in EXECUTORS:
+        with pytest.raises((KeyError, ConfigError), match="mine"):
+            Bench(network, failing).run(executor, 0, [[guest.part(0)] * 4])
+
+
+def test_a_loss_without_path_is_refused_by_each():
+    network, guest = make("mlp")
+    for executor in EXECUTORS:
+        with pytest.raises(LossError, match="No gradient leads"):
+            Bench(network, lambda net, part: part[0].sum()).run(executor, 0, [[guest.part(0)] * 4])
+
+
+def test_unknown_executor_suggests():
+    with pytest.raises(UnknownNameError, match="Did you mean 'batched'"):
+        ms.Compute(executor="batch")

@@ -1,0 +1,163 @@
+"""Every implementation of the passes gives the definition's bits, and its gradients to rounding. A row in the table is tested."""
+
+import math
+import threading
+
+import pytest
+import torch
+
+from maskscope.errors import ConfigError, UnknownNameError
+from maskscope.masks import make_estimator, make_kernels
+from maskscope.masks.kernels import Address, CpuKernels, LogisticSlope, ReferenceKernels, SlopeLaw
+from maskscope.masks.kernels.counter import draw_words, stream_key
+from maskscope.masks.kernels.threshold import keep_threshold, position
+
+REFERENCE = ReferenceKernels()
+FAST = {"cpu": CpuKernels}
+LAWS = {
+    "rao-blackwell": make_estimator("rao-blackwell").law(),
+    "straight-through": make_estimator("straight-through").law(),
+    "straight-through, cold": LogisticSlope(0.5),
+    "straight-through, warm": LogisticSlope(2.0),
+}
+KEY = stream_key("kernels")
+BORDER = 1 << 32
+# lengths below, at and above a chunk and a vector; starts before, across and after a border of the low counter word
+RUNS = [
+    (1, 0),
+    (7, 3),
+    (2047, 0),
+    (2049, 1),
+    (9000, BORDER - 5000),
+    (4096, BORDER - 4096),
+    (77, 3 << 40),
+    (513, 5 * BORDER),
+]
+
+
+def logits_of(n, kind="wide"):
+    random = torch.Generator().manual_seed(n)
+    spread = torch.randn(n, generator=random) * 8
+    if kind == "settled":  # most far below where a gate opens, which kernels may treat apart
+        return torch.where(torch.rand(n, generator=random) < 0.05, spread, -60.0)
+    return spread
+
+
+@pytest.fixture(params=FAST)
+def kernels(request):
+    return FAST[request.param]()
+
+
+def weights_of(n, dtype):
+    weights = torch.randn(n, generator=torch.Generator().manual_seed(n + 1))
+    weights[:5] = torch.tensor([math.inf, -math.inf, math.nan, -0.0, 1e-42])[: min(5, n)]
+    return weights.to(dtype)
+
+
+@pytest.mark.parametrize("kind", ["wide", "settled"])
+@pytest.mark.parametrize("samples", range(1, 9))
+@pytest.mark.parametrize(("n", "first"), RUNS)
+def test_gates_and_copies_are_the_definitions_bits(kernels, n, first, samples, kind):
+    at = Address(KEY, step=(1 << 35) + samples, group=samples % 3, first=first)
+    logits, dtype = logits_of(n, kind), [torch.float32, torch.float64, torch.bfloat16, torch.float16][samples % 4]
+    weights = weights_of(n, dtype)
+    wanted, opened, drawn = (torch.full((n,), 255, dtype=torch.uint8) for _ in range(3))
+    REFERENCE.open_gates(logits, at, samples, wanted)
+    kernels.open_gates(logits, at, samples, opened)
+    assert torch.equal(opened, wanted)
+    copies, found = (torch.full((samples, n), 9.0, dtype=dtype) for _ in range(2))
+    REFERENCE.copy_open(weights, wanted, 0, copies)
+    kernels.draw_masked(logits, weights, at, drawn, found)
+    assert torch.equal(drawn, wanted)
+    assert torch.equal(found.view(torch.uint8), copies.view(torch.uint8))
+    found.fill_(9.0)
+    kernels.copy_open(weights, wanted, 0, found)
+    assert torch.equal(found.view(torch.uint8), copies.view(torch.uint8))
+    kernels.copy_open(weights, wanted, samples - 1, found[:1])
+    assert torch.equal(found[0].view(torch.uint8), copies[-1].view(torch.uint8))
+
+
+@pytest.mark.parametrize("kind", ["wide", "settled"])
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize(("n", "first"), RUNS)
+def test_gradients_are_the_definitions_to_rounding(kernels, n, first, law, kind):
+    """float32 sums of up to eight terms: within 1e-5 of the largest term."""
+    logits, random = logits_of(n, kind), torch.Generator().manual_seed(0)
+    gates = torch.empty(n, dtype=torch.uint8)
+    for samples, first_sample, dtype in (
+        (4, 0, torch.float32),
+        (8, 0, torch.bfloat16),
+        (3, 5, torch.float64),
+        (1, 3, torch.float16),
+    ):
+        at = Address(KEY, step=3, group=2, first=first)
+        REFERENCE.open_gates(logits, at, 8, gates)
+        weights = torch.randn(n, generator=random).to(dtype)
+        gradients = torch.randn(samples, n, generator=random).to(dtype)
+        wanted, found = torch.ones(n), torch.ones(n)
+        given = (LAWS[law], logits, weights, gates, gradients, at)
+        REFERENCE.add_gradient(*given, first_sample=first_sample, scale=0.3, out=wanted)
+        kernels.add_gradient(*given, first_sample=first_sample, scale=0.3, out=found)
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_many_draws_are_the_definitions_whatever_the_threads(kernels, threads):
+    """48 million draws in unequal pieces; the reference makes 1 in 40 of them again, spread over all."""
+    torch.set_num_threads(threads)
+    n = 3_000_017
+    logits, at = torch.linspace(-26, 26, n), Address(KEY, step=11, first=BORDER - n // 3)
+    for group in (0, 5):
+        gates = torch.empty(n, dtype=torch.uint8)
+        kernels.open_gates(logits, Address(KEY, at.step, group, at.first), 8, gates)
+        for start in range(0, n, n // 7):
+            here = slice(start, min(n, start + 10_000))
+            wanted = torch.empty(here.stop - here.start, dtype=torch.uint8)
+            REFERENCE.open_gates(logits[here].clone(), Address(KEY, at.step, group, at.first + start), 8, wanted)
+            assert torch.equal(gates[here], wanted)
+
+
+def test_reference_is_the_specification():
+    """From the counter's words and the thresholds, sample by sample."""
+    n, at = 1000, Address(KEY, step=7, group=3, first=123)
+    logits, gates = logits_of(n), torch.empty(n, dtype=torch.uint8)
+    REFERENCE.open_gates(logits, at, 8, gates)
+    for sample in range(8):
+        words = draw_words(KEY, step=7, block=6 + sample // 4, first=123, count=n)[sample % 4]
+        assert torch.equal((gates >> sample & 1).bool(), words < keep_threshold(position(logits)))
+
+
+def test_an_unknown_law_is_refused(kernels):
+    class Strange(SlopeLaw):
+        def slope(self, logits, is_open, draws):
+            return draws.float()
+
+    vector, gates, at = torch.zeros(3), torch.zeros(3, dtype=torch.uint8), Address(KEY, 0)
+    with pytest.raises(TypeError, match="no slope of type Strange"):
+        kernels.add_gradient(
+            Strange(), vector, vector, gates, vector[None], Address(KEY, 0), first_sample=0, scale=1.0, out=vector
+        )
+
+
+@pytest.mark.parametrize("wrong", [{"first": 1 << 48}, {"group": 1 << 15}, {"step": 1 << 64}, {"first": -1}])
+def test_addresses_outside_the_layout_are_refused(wrong):
+    with pytest.raises(ValueError, match="outside the layout"):
+        Address(KEY, **({"step": 0} | wrong))
+
+
+def test_kernels_by_name():
+    cpu = torch.device("cpu")
+    assert make_kernels(cpu).name == "cpu"
+    assert make_kernels(cpu, "reference").name == "reference"
+    with pytest.raises(UnknownNameError, match="There is no kernels 'cpus'. Did you mean 'cpu'"):
+        make_kernels(cpu, "cpus")
+    with pytest.raises(ConfigError, match="'cuda' run on cuda devices"):
+        make_kernels(cpu, "cuda")
+
+
+def test_another_threads_setting_is_left_alone(kernels):
+    numba = pytest.importorskip("numba")
+    before = numba.get_num_threads()
+    kernels.open_gates(torch.zeros(10), Address(KEY, 0), 4, torch.empty(10, dtype=torch.uint8))
+    assert numba.get_num_threads() == before
+    assert threading.active_count() == 1
