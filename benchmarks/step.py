@@ -1,20 +1,25 @@
 """What a mask step costs, over the fastest plain training step of the same network and items a step, in one run.
 
-    python benchmarks/step.py                      all sizes of the paper's feed-forward network (several minutes)
-    python benchmarks/step.py --networks small     one of them
-    python benchmarks/step.py --json step.json     also writes the numbers, with machine and versions
+    python -m benchmarks.step                           everything (some twenty minutes)
+    python -m benchmarks.step --networks small          one of them
+    python -m benchmarks.step --json step.json          also writes the numbers, with machine and versions
 
-What is compared takes turns, block by block, so that a disturbance hits all of it; the first step of each block is not counted.
-Printed are the median and the quartiles of the steps. What else the machine does before the run is recorded, and flagged
-above 0.3 cores.
+What is compared takes turns, block by block, so that a disturbance hits all of it; the first step of each turn is not counted.
+Printed are the median and the quartiles of the steps. What else the machine does before and after is recorded, and flagged above
+0.3 cores.
+
+Kinds of steps: *plain* is an ordinary training loop with nothing around it, in training mode. *mask* is what `discover` does,
+with observers and its 200 measurements in 20,000 steps: logits at their start, where every gate has to be drawn; *settled*: 1 % of
+the logits alive and the rest far below, as for most of a long run. *plain PyTorch* is the same with the reference kernels; *the
+paper's way* its estimator as its code has it. bfloat16 only where there are instructions for it.
 """
 
-import os
-import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -22,26 +27,27 @@ import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
-from torch import nn
 
-from maskscope.experiments.provenance import machine, provenance
-from maskscope.experiments.spec import MaskSpec
-from maskscope.masks import ESTIMATORS, select
+from benchmarks.cases import BATCH, CASES, Case
+from benchmarks.paper_way import paper_step
+from benchmarks.turns import Runner, Timing, about, busy_cores, take_turns, timed
+from maskscope.masks import Noise, evaluation_mode, has_bfloat16, select
 from maskscope.storage import write_json
-from maskscope.tasks import AdditionMultiplication
-from maskscope.training import FitConfig, Moment, Observer, discover, fit
+from maskscope.training import Compute, History, Job, LoopConfig, MaskConfig, MaskObjective, Moment, PartSource, run_loop
 from maskscope.zoo import MLP
 
-SIZES = {"small": (400, 400, 200), "medium": (800,) * 4, "big": (2000,) * 4, "huge": (4000,) * 4}
-BATCH = 128
+Name = Literal["small", "medium", "big", "huge", "mnist", "cnn", "lstm", "transformer"]
+ALPHA = 7.8125e-7
 
 
 @dataclass(frozen=True)
 class Options:
     """Cost of a mask step over a plain training step."""
 
-    networks: tuple[Literal["small", "medium", "big", "huge"], ...] = ("small", "medium", "big", "huge")
-    """Which sizes: small 400 400 200, medium 800 x 4, big 2000 x 4, huge 4000 x 4."""
+    networks: tuple[Name, ...] = ("small", "medium", "big", "mnist", "cnn", "lstm", "transformer")
+    """Which networks (benchmarks/cases.py)."""
+    kinds: tuple[str, ...] = ()
+    """Only the kinds of steps with one of these words in their names; plain ones always. All, unless given."""
     steps: int = 20
     """Steps counted of each kind."""
     blocks: int = 4
@@ -52,141 +58,128 @@ class Options:
     """A file for the numbers."""
 
 
-@dataclass(frozen=True)
-class Timing:
-    """Seconds of a kind of step: median and quartiles of n."""
+class _Limited(MaskObjective):
+    """Ends after so many steps of a long run."""
 
-    median: float
-    lower: float
-    upper: float
-    n: int
+    limit = 0
+
+    def is_done(self, step: int) -> bool:
+        return step >= self.limit
 
 
-class Stopwatch(Observer):
-    """The time between the ends of successive steps; the first step of a block only starts the watch."""
-
+class _Stopwatch(History):
     def __init__(self) -> None:
-        self.seconds: list[float] = []
-        self._last = 0.0
+        super().__init__()
+        self.ends: list[float] = []
 
     def after_step(self, moment: Moment) -> None:
-        """Notes the time."""
-        now = time.perf_counter()
-        if moment.step > 1:
-            self.seconds.append(now - self._last)
-        self._last = now
+        super().after_step(moment)
+        self.ends.append(time.perf_counter())
 
 
-def plain(network: nn.Module, task: AdditionMultiplication, steps: int, *, fused: bool) -> list[float]:
-    """An ordinary training loop, with nothing around it."""
-    optimizer = torch.optim.Adam(network.parameters(), fused=fused, foreach=not fused)
-    batches = task.batches("all", BATCH, 0)
-    seconds = []
-    for step in range(steps + 1):
-        began = time.perf_counter()
+def _mask_steps(case: Case, network: torch.nn.Module, config: MaskConfig, compute: Compute, *, settled: bool) -> Runner:
+    selection = select(network, exclude=case.exclude)
+    source = PartSource(lambda index: case.part(index, BATCH // case.samples))
+    objective = _Limited(network, case.loss, [Job(source, Noise(0, "benchmark"))], selection, config, compute)
+    if settled:
+        flat = objective.logits[0].flat
+        random = torch.Generator().manual_seed(0)
+        alive = torch.rand(flat.shape, generator=random) < 0.01
+        flat.copy_(torch.where(alive, 3 + 2 * torch.randn(flat.shape, generator=random), -60.0))
+
+    def run(steps: int) -> list[float]:
+        watch = _Stopwatch()
+        objective.limit = steps + 1
+        loop = LoopConfig(config.steps, 1e-9, config.clip_norm)
+        with evaluation_mode(network):
+            run_loop(objective, loop, seed=0, identity={}, observers=[[watch]])
+        return [after - before for before, after in pairwise(watch.ends)]
+
+    return run
+
+
+def _plain_steps(case: Case, network: torch.nn.Module, *, fused: bool) -> Runner:
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-9, fused=fused, foreach=not fused)
+
+    def step(number: int) -> None:
         optimizer.zero_grad()
-        loss = task.loss(network, batches(step))
-        torch.autograd.backward(loss)
+        torch.autograd.backward(case.loss(network, case.part(number, BATCH)))
         optimizer.step()
-        if step:
-            seconds.append(time.perf_counter() - began)
-    return seconds
+
+    return lambda steps: timed(step, steps)
 
 
-def kinds_of_steps(name: str, task: AdditionMultiplication) -> dict[str, Callable[[int], list[float]]]:
-    """Everything that is compared on one network: each takes a number of steps and returns their seconds."""
-    network = MLP([task.sizes[0], *SIZES[name], task.sizes[1]])
-    selection = select(network, exclude=["*bias"])
+def kinds_of_steps(case: Case) -> dict[str, Runner]:
+    """Everything that is compared on one network."""
+    network = case.make()
+    config = MaskConfig(samples_per_step=case.samples, penalty_weight=ALPHA)
+    paper = MaskConfig(samples_per_step=case.samples, penalty_weight=ALPHA, estimator="straight-through")
+    fast, bfloat16, plain = Compute(), Compute(dtype="bfloat16"), Compute(kernels="reference")
 
-    def fitting(steps: int) -> list[float]:
-        watch = Stopwatch()
-        fit(network, task.loss, task.batches("all", BATCH, 0), config=FitConfig(steps + 1, 1e-9), seed=0, observers=[watch])
-        return watch.seconds
+    def mask(config: MaskConfig, compute: Compute, *, settled: bool = False) -> Runner:
+        return _mask_steps(case, network, config, compute, settled=settled)
 
-    def masking(estimator: str) -> Callable[[int], list[float]]:
-        def run(steps: int) -> list[float]:
-            watch = Stopwatch()
-            spec = MaskSpec(steps=steps + 1, batch_size=BATCH, estimator=estimator)
-            batches = task.batches("all", spec.part_size, 0)
-            discover(network, task.loss, batches, selection=selection, config=spec.config(), observers=[watch])
-            return watch.seconds
-
-        return run
-
-    return {
-        "plain, fused Adam": lambda steps: plain(network, task, steps, fused=True),
-        "plain, foreach Adam": lambda steps: plain(network, task, steps, fused=False),
-        "maskscope fit": fitting,
-        **{f"mask, {estimator}": masking(estimator) for estimator in sorted(ESTIMATORS)},
+    kinds = {
+        "plain, fused Adam": _plain_steps(case, network, fused=True),
+        "plain, foreach Adam": _plain_steps(case, network, fused=False),
+        "mask, rao-blackwell": mask(config, fast),
+        "mask, rao-blackwell, settled": mask(config, fast, settled=True),
+        "mask, straight-through": mask(paper, fast),
+        "mask, rao-blackwell, plain PyTorch": mask(config, plain),
     }
+    if has_bfloat16(torch.device("cpu")):
+        kinds["mask, rao-blackwell, bfloat16"] = mask(config, bfloat16)
+    if isinstance(network, MLP):
+        step = paper_step(network.layers, lambda f, n: case.loss(f, case.part(n, BATCH)), case.samples, ALPHA)
+        kinds["mask, the paper's way"] = lambda steps: timed(step, steps)
+    return kinds
 
 
-def busy_cores() -> float:
-    """How many cores other programs keep busy, over two seconds; the one-minute load average where the system does not tell."""
-    counters = Path("/proc/stat")
-    if not counters.exists():
-        return os.getloadavg()[0]
-
-    def idle() -> int:
-        return sum(int(word) for word in counters.read_text().splitlines()[0].split()[4:6])
-
-    before = idle()
-    time.sleep(2)
-    ticks = os.sysconf("SC_CLK_TCK")
-    return max(0.0, (os.cpu_count() or 1) - (idle() - before) / ticks / 2)
+def measure(name: str, options: Options) -> dict[str, Timing]:
+    """Takes turns over the kinds of steps of one network."""
+    kinds = {
+        kind: run
+        for kind, run in kinds_of_steps(CASES[name]).items()
+        if kind.startswith("plain") or not options.kinds or any(word in kind for word in options.kinds)
+    }
+    return take_turns(kinds, options.steps, options.blocks)
 
 
-def timing(seconds: list[float]) -> Timing:
-    """Median and quartiles."""
-    lower, median, upper = statistics.quantiles(seconds, n=4, method="inclusive")
-    return Timing(median, lower, upper, len(seconds))
-
-
-def measure(name: str, task: AdditionMultiplication, options: Options) -> dict[str, Timing]:
-    """Takes turns over all kinds of steps."""
-    kinds = kinds_of_steps(name, task)
-    seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
-    for run in kinds.values():
-        run(1)
-    for _ in range(options.blocks):
-        for kind, run in kinds.items():
-            seconds[kind] += run(-(-options.steps // options.blocks))
-    batches = task.batches("all", BATCH // 4, 0)
-    began = time.perf_counter()
-    for index in range(4000):
-        batches(index)
-    seconds["feeding, of a mask step"] = [(time.perf_counter() - began) / 1000] * 2
-    return {kind: timing(values) for kind, values in seconds.items()}
+@contextmanager
+def load_noted(result: dict[str, object]) -> Iterator[None]:
+    """Records what other programs do before and after, and says so if it is much."""
+    result["busy_cores_before"] = busy_cores()
+    yield
+    result["busy_cores_after"] = busy_cores()
+    worst = max(float(str(result[key])) for key in ("busy_cores_before", "busy_cores_after"))
+    if worst > 0.3:
+        sys.stderr.write(f"The machine was busy with other things ({worst:.2f} cores): do not trust these numbers.\n")
 
 
 def main() -> None:
     """Measures, prints, writes."""
-    options = tyro.cli(Options, prog="benchmarks/step.py")
+    options = tyro.cli(Options, prog="python -m benchmarks.step")
     if options.threads:
         torch.set_num_threads(options.threads)
-    load = busy_cores()
-    task = AdditionMultiplication()
-    console, result = Console(), {}
-    for name in options.networks:
-        timings = measure(name, task, options)
-        fastest = min(value.median for kind, value in timings.items() if kind.startswith("plain"))
-        table = Table(
-            "", "ms", "quartiles", "over plain", title=f"{name}: 42-{'-'.join(map(str, SIZES[name]))}-20, {BATCH} items"
-        )
-        for kind, value in timings.items():
-            quartiles = f"{value.lower * 1e3:.3g} to {value.upper * 1e3:.3g}"
-            table.add_row(kind, f"{value.median * 1e3:.3g}", quartiles, f"{value.median / fastest:.3g}")
-        console.print(table)
-        result[name] = {
-            "timings": {kind: asdict(value) for kind, value in timings.items()},
-            "over_fastest_plain": {kind: value.median / fastest for kind, value in timings.items()},
-            "feeding_share": timings["feeding, of a mask step"].median / timings["mask, rao-blackwell"].median,
-        }
-    about = asdict(provenance(threads=torch.get_num_threads(), device="cpu", seconds={})) | {"machine": machine()}
-    if load > 0.3:
-        sys.stderr.write(f"The machine was busy ({load:.2f} cores before the run): do not trust these numbers.\n")
+    console, networks = Console(), {}
+    result: dict[str, object] = {}
+    with load_noted(result):
+        for name in options.networks:
+            timings = measure(name, options)
+            fastest = min(value.median for kind, value in timings.items() if kind.startswith("plain"))
+            table = Table(
+                "", "ms", "quartiles", "over plain", title=f"{CASES[name].title}, {BATCH} items, S = {CASES[name].samples}"
+            )
+            for kind, value in timings.items():
+                quartiles = f"{value.lower * 1e3:.3g} to {value.upper * 1e3:.3g}"
+                table.add_row(kind, f"{value.median * 1e3:.3g}", quartiles, f"{value.median / fastest:.3g}")
+            console.print(table)
+            networks[name] = {
+                "timings": {kind: asdict(value) for kind, value in timings.items()},
+                "over_fastest_plain": {kind: value.median / fastest for kind, value in timings.items()},
+            }
     if options.json:
-        write_json(options.json, {"busy_cores_before": load, "about": about, "networks": result})
+        write_json(options.json, result | {"about": about(), "networks": networks})
 
 
 if __name__ == "__main__":

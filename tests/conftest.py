@@ -5,12 +5,11 @@ from pathlib import Path
 from jaxtyping import install_import_hook
 
 ROOT = Path(__file__).parent.parent / "src"
-COMPILED = {"loops", "triton_loops"}  # for numba and triton, which want the functions as they are
 
 
 def _hooked() -> list[str]:
-    """Every module but the compiled ones; and not the packages above them, whose names would stand for all that is below."""
-    files = [file.relative_to(ROOT) for file in sorted((ROOT / "maskscope").rglob("*.py")) if file.stem not in COMPILED]
+    """Every module but those that numba and triton compile, and the packages above them, which would stand for what is below."""
+    files = [file.relative_to(ROOT) for file in sorted((ROOT / "maskscope").rglob("*.py")) if not file.stem.endswith("loops")]
     modules = [".".join(file.with_suffix("").parts).removesuffix(".__init__") for file in files]
     return [name for name in modules if not "maskscope.masks.kernels.loops".startswith(name + ".")]
 

@@ -21,10 +21,11 @@ from maskscope.masks import (
     masked_weights,
 )
 
+from maskscope.masks.executors import batched, product
+
 from .guests import GUESTS, make
 
 pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor")
-CANNOT_BATCH = {"lstm", "gru", "lstm cell"}  # torch.func.vmap has no rule for them
 
 
 class Bench:
@@ -82,16 +83,14 @@ def assert_same_step(found, wanted):
         assert float(theirs.abs().max()) > 0
 
 
+@pytest.mark.parametrize("whole_bytes", [0, 1 << 20])
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("name", GUESTS)
-def test_a_step_is_the_definitions(name, executor):
+def test_a_step_is_the_definitions(name, executor, whole_bytes, monkeypatch):
+    monkeypatch.setattr(batched, "WHOLE_BYTES", whole_bytes)  # 0: the weights of every linear map stand in
     network, guest = make(name)
     bench = Bench(network, guest.loss)
     parts = [[guest.part(index) for index in range(4)]]
-    if executor == "batched" and name in CANNOT_BATCH:
-        with pytest.raises(ConfigError, match="executor='sequential'"):
-            bench.run(executor, 5, parts)
-        return
     assert_same_step(bench.run(executor, 5, parts), bench.definition(5, parts))
 
 
@@ -137,8 +136,10 @@ class Odd(nn.Module):
         return torch.cat([self.second(hidden), hidden @ self.second.weight.t()], dim=-1)
 
 
+@pytest.mark.parametrize("whole_bytes", [0, 1 << 20])
 @pytest.mark.parametrize("executor", EXECUTORS)
-def test_a_weight_used_in_many_ways(executor):
+def test_a_weight_used_in_many_ways(executor, whole_bytes, monkeypatch):
+    monkeypatch.setattr(batched, "WHOLE_BYTES", whole_bytes)
     network, guest = Odd(), GUESTS["mlp"]
     bench = Bench(network, guest.loss)
     parts = [[guest.part(index) for index in range(4)]]
@@ -146,8 +147,7 @@ def test_a_weight_used_in_many_ways(executor):
 
 
 def test_products_in_blocks_are_products(monkeypatch):
-    from maskscope.masks.executors import product
-
+    monkeypatch.setattr(batched, "WHOLE_BYTES", 0)
     monkeypatch.setitem(product.CACHE_BYTES, "cpu", 4 * 4 * 64 * 3)  # three output features of 64 at a time
     network = nn.Sequential(nn.Linear(5, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 3))
     guest = GUESTS["mlp"]
@@ -219,3 +219,35 @@ def test_a_loss_without_path_is_refused_by_each():
 def test_unknown_executor_suggests():
     with pytest.raises(UnknownNameError, match="Did you mean 'batched'"):
         ms.Compute(executor="batch")
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+@pytest.mark.parametrize("settings", [{}, {"bidirectional": True}, {"bias": False}, {"batch_first": True, "num_layers": 3}])
+def test_recurrent_layers_in_plain_operations_are_torchs_own(kind, settings):
+    layer = kind(3, 4, **settings)
+    x = torch.randn(5, 6, 3)
+    wanted = layer(x)
+    with batched._StandInMode({}, torch.zeros(()), torch.zeros(())):
+        found = layer(x)
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTMCell, nn.GRUCell])
+def test_recurrent_cells_in_plain_operations_are_torchs_own(kind):
+    cell = kind(3, 4)
+    x = torch.randn(5, 3)
+    with batched._StandInMode({}, torch.zeros(()), torch.zeros(())):
+        found = cell(x)
+    torch.testing.assert_close(found, cell(x), rtol=1e-5, atol=1e-6)
+
+
+def test_what_the_plain_recurrent_layers_cannot_do_is_said():
+    packed = nn.utils.rnn.pack_padded_sequence(torch.randn(5, 2, 3), torch.tensor([5, 3]))
+    layer = nn.LSTM(3, 4)
+    wanted = layer(packed)[0].data
+    with batched._StandInMode({}, torch.zeros(()), torch.zeros(())):
+        torch.testing.assert_close(layer(packed)[0].data, wanted)  # packed sequences stay with torch
+        with pytest.raises(NotImplementedError, match="projections"):
+            nn.LSTM(3, 4, proj_size=2)(torch.randn(5, 2, 3))
+        with pytest.raises(NotImplementedError, match="dropout"):
+            nn.LSTM(3, 4, num_layers=2, dropout=0.5)(torch.randn(5, 2, 3))

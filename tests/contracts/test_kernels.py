@@ -134,9 +134,7 @@ def test_an_unknown_law_is_refused(kernels):
 
     vector, gates, at = torch.zeros(3), torch.zeros(3, dtype=torch.uint8), Address(KEY, 0)
     with pytest.raises(TypeError, match="no slope of type Strange"):
-        kernels.add_gradient(
-            Strange(), vector, vector, gates, vector[None], Address(KEY, 0), first_sample=0, scale=1.0, out=vector
-        )
+        kernels.add_gradient(Strange(), vector, vector, gates, vector[None], at, first_sample=0, scale=1.0, out=vector)
 
 
 @pytest.mark.parametrize("wrong", [{"first": 1 << 48}, {"group": 1 << 15}, {"step": 1 << 64}, {"first": -1}])

@@ -37,7 +37,26 @@ def test_a_penaltys_weight_is_checked(name, weight):
         make_penalty(name + "s", 1.0)
 
 
-NETWORKS = {"MLP": lambda: zoo.MLP([6, 9, 5, 3])}
+NETWORKS = {
+    "CNN": lambda: zoo.CNN(3, 1),
+    "LSTM": lambda: zoo.LSTM(6, 3, hidden=5),
+    "MLP": lambda: zoo.MLP([6, 9, 5, 3]),
+    "Transformer": lambda: zoo.Transformer(6, 4, 3, width=8, heads=2, feedforward=16, layers=1),
+}
+SIZES_OF_THE_PAPER = [  # all parameters, and those without biases, as the authors' code counts them
+    (zoo.CNN(), 390_986, None),
+    (zoo.CNN(dropout=False), 390_986, None),
+    (zoo.LSTM(42, 20), None, 834_560),
+    (zoo.MLP([784, 800, 800, 64, 10]), 1_320_714, None),
+    (zoo.MLP([42, 800, 800, 800, 800, 20]), 1_972_820, 1_969_600),
+]
+
+
+@pytest.mark.parametrize(("network", "everything", "without_biases"), SIZES_OF_THE_PAPER)
+def test_networks_have_the_papers_sizes(network, everything, without_biases):
+    sizes = {name: parameter.numel() for name, parameter in network.named_parameters()}
+    assert everything in (None, sum(sizes.values()))
+    assert without_biases in (None, sum(size for name, size in sizes.items() if "bias" not in name))
 
 
 def test_every_network_of_the_zoo_is_here():

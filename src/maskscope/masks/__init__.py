@@ -6,6 +6,7 @@ from maskscope.masks.estimators import ESTIMATORS, Estimator, make_estimator
 from maskscope.masks.executors import EXECUTORS, Executor, LearnedMask, gate, make_executor
 from maskscope.masks.gradient import Loss, backpropagate, loss_and_gradient
 from maskscope.masks.kernels import KERNELS, Kernels, SlowKernelsWarning, make_kernels
+from maskscope.masks.kernels.exact import has_bfloat16
 from maskscope.masks.logits import MaskLogits
 from maskscope.masks.overlap import OverlapCounts, SharedNoiseWarning, dice, iomin, iou, iou_from_dice, overlap_by_tensor
 from maskscope.masks.penalty import PENALTIES, Penalty, make_penalty
@@ -40,6 +41,7 @@ __all__ = [
     "dice",
     "evaluation_mode",
     "gate",
+    "has_bfloat16",
     "iomin",
     "iou",
     "iou_from_dice",

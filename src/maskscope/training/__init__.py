@@ -4,8 +4,10 @@ from maskscope.training.batches import Batches, PartSource, SkippedPartsWarning
 from maskscope.training.checkpoint import Checkpoint, ThreadsWarning
 from maskscope.training.discover import Discovery, Wanted, discover, discover_many
 from maskscope.training.fit import FitConfig, fit
-from maskscope.training.loop import LoopResult
+from maskscope.training.loop import LoopConfig, LoopResult, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
+from maskscope.training.mask_objective import Job, MaskObjective
+from maskscope.training.objective import Objective
 from maskscope.training.observers import History, LossWarning, Moment, Observer, ProgressBar, Watchdog
 from maskscope.training.seeds import child_seed, isolated_random
 
@@ -16,10 +18,14 @@ __all__ = [
     "Discovery",
     "FitConfig",
     "History",
+    "Job",
+    "LoopConfig",
     "LoopResult",
     "LossWarning",
     "MaskConfig",
+    "MaskObjective",
     "Moment",
+    "Objective",
     "Observer",
     "PartSource",
     "ProgressBar",
@@ -32,4 +38,5 @@ __all__ = [
     "discover_many",
     "fit",
     "isolated_random",
+    "run_loop",
 ]

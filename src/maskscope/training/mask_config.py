@@ -1,5 +1,7 @@
 """How a mask is found, and how the work of it is done."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +11,12 @@ from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.masks import EXECUTORS, KERNELS, make_estimator, make_penalty
 from maskscope.training.loop import LoopConfig
 
-SCHEDULES = ("constant", "linear", "cosine")
+# What the learning rate is multiplied by when a share of the steps is done.
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda share: 1.0,
+    "linear": lambda share: 1 - share,
+    "cosine": lambda share: (1 + math.cos(math.pi * share)) / 2,
+}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from maskscope.masks import (
     make_penalty,
 )
 from maskscope.training.batches import PartSource
-from maskscope.training.mask_config import Compute, MaskConfig
+from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig
 from maskscope.training.objective import Objective
 
 
@@ -53,6 +53,8 @@ class MaskObjective(Objective):
         units = gate(weights, copied, masks, make_kernels(self.device, compute.kernels), law)
         self._executor = make_executor(compute.executor, network, loss, units)
         self._references = [float("nan") for _ in jobs]
+        self._every = max(1, config.steps // 200)
+        self._densities = torch.full((len(jobs), config.steps // self._every + 1), float("nan"))
 
     @property
     def parameters(self) -> list[list[Tensor]]:
@@ -61,7 +63,8 @@ class MaskObjective(Objective):
 
     def state(self) -> dict[str, Tensor]:
         """See `Objective.state`."""
-        return {f"logits/{track}": logits.flat for track, logits in enumerate(self.logits)}
+        logits = {f"logits/{track}": logits.flat for track, logits in enumerate(self.logits)}
+        return logits | {"densities": self._densities} if self._config.stop_when_settled else logits
 
     def measures(self, track: int) -> dict[str, float]:
         """Density of the mask as it stands, and the share of undecided weights."""
@@ -74,6 +77,22 @@ class MaskObjective(Objective):
     def set_reference_loss(self, track: int, value: float) -> None:
         """See `Objective.set_reference_loss`."""
         self._references[track] = value
+
+    def learning_rate_factor(self, step: int) -> float:
+        """See `Objective.learning_rate_factor`."""
+        return SCHEDULES[self._config.schedule](step / self._config.steps)
+
+    def is_done(self, step: int) -> bool:
+        """See `Objective.is_done`: all masks are settled, looked at some 200 times a run (`MaskConfig.stop_when_settled`)."""
+        if not self._config.stop_when_settled or step % self._every:
+            return False
+        now = step // self._every
+        settled = []
+        for densities, logits in zip(self._densities, self.logits, strict=True):
+            densities[now] = density = logits.density()
+            moved = abs(density - float(densities[now - max(1, now // 10)]))
+            settled.append(now > 0 and logits.undecided() < 0.01 * density and moved < 0.01 * density)
+        return all(settled)
 
     def accumulate(self, step: int) -> Float[Tensor, " tracks"]:
         """Gradient = the penalty's + mean over the samples k of  w * g_k * slope_k (docs/method.md)."""

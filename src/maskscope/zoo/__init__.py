@@ -1,5 +1,8 @@
 """Ordinary PyTorch networks; this package imports torch only."""
 
+from maskscope.zoo.cnn import CNN
+from maskscope.zoo.lstm import LSTM
 from maskscope.zoo.mlp import MLP
+from maskscope.zoo.transformer import Transformer
 
-__all__ = ["MLP"]
+__all__ = ["CNN", "LSTM", "MLP", "Transformer"]

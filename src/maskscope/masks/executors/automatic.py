@@ -11,14 +11,13 @@ from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.sequential import SequentialExecutor
 from maskscope.masks.gradient import Loss
 
-# Batched, a convolution becomes a grouped one, which takes longer on a processor than one call for each sample.
+# Batched, a convolution becomes a grouped one, which takes longer than one call for each sample (reproduction/benchmarks.md).
 _SLOWER_BATCHED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-_NO_RULE = (nn.RNNBase, nn.RNNCellBase)
 
 
 @final
 class AutomaticExecutor(Executor):
-    """Batched, unless the network has layers for which that is slower or impossible, or it turns out not to work.
+    """Batched, unless the network has layers for which that is slower, or it turns out not to work.
 
     The choice depends on the network and the parts alone, never on a clock: so a run that is taken up goes on as it began.
     """
@@ -28,7 +27,7 @@ class AutomaticExecutor(Executor):
     def __init__(self, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
         super().__init__(network, loss, units)
         self._sequential = SequentialExecutor(network, loss, units)
-        suits = not any(isinstance(module, _SLOWER_BATCHED + _NO_RULE) for module in network.modules())
+        suits = not any(isinstance(module, _SLOWER_BATCHED) for module in network.modules())
         self._batched = BatchedExecutor(network, loss, units) if suits else None
         self._tried = False
 

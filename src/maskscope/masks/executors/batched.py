@@ -1,16 +1,18 @@
-"""All samples of a group in one call: the network is vmapped over its masks, and its masked weights come into being where used.
+"""All samples of a group in one call: the network is vmapped over its masks.
 
-`torch.func.vmap` has the semantics of one call for each sample, and torch's batched operations do the work. The weights that it
-sees are stand-ins. A function mode looks at every torch function that the network calls:
+`torch.func.vmap` has the semantics of one call for each sample, and torch's batched operations do the work. Small weights are given to
+it as masked copies, ``[samples, *shape]``. For the large weights of linear maps it sees stand-ins, and a function mode looks at every
+torch function that the network calls:
 
-* a linear map with a masked weight becomes a product that makes the masked copies block by block, each just before it is
-  multiplied, and hands its weight gradient on block by block: neither exists as a whole;
-* any other use of a stand-in gets all copies at once, ``[samples, *shape]``.
+* a linear map with a stand-in becomes a product that makes the masked copies block by block, each just before it is multiplied,
+  and hands its weight gradient on block by block: neither exists as a whole;
+* any other use of a stand-in gets all copies at once.
 
 A stand-in is full of NaN and takes no memory: were a use to escape the mode, the loss would say so at once.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, final
 
 import torch
@@ -25,11 +27,15 @@ from maskscope.masks.call import call_with
 from maskscope.masks.executors.executor import Executor
 from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.product import all_copies, masked_product
+from maskscope.masks.executors.recurrent import PLAIN, applies
 from maskscope.masks.gradient import NO_PATH, Loss, scalar_loss, start_backward
+
+# Masked copies of a weight are made as a whole up to so many bytes; there a product in blocks costs more than it saves.
+WHOLE_BYTES = 1 << 20
 
 
 class CannotBatchError(Exception):
-    """The samples of this network, or these parts, cannot go in one call; they can one by one."""
+    """These parts cannot go in one call; they can one by one."""
 
 
 @final
@@ -40,8 +46,9 @@ class BatchedExecutor(Executor):
 
     def __init__(self, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
         super().__init__(network, loss, units)
-        self._stand_ins = {name: _stand_in(unit) for name, unit in units.items()}
-        self._by_identity = {id(tensor): units[name] for name, tensor in self._stand_ins.items()}
+        linear = {f"{name}.weight" if name else "weight" for name, m in network.named_modules() if isinstance(m, nn.Linear)}
+        self._may_stand_in = linear & set(units)
+        self._memory: dict[str, Tensor] = {}
 
     def run(self, parts: Sequence[Sequence[Any]]) -> Tensor:
         """See `Executor.run`.
@@ -67,42 +74,54 @@ class BatchedExecutor(Executor):
         """
         rows = [part for mine in parts for part in mine]
         stacked, constants, structure = _stack(rows)
+        stand_ins = {name: _stand_in(unit) for name, unit in self.units.items() if self._stands_in(name)}
+        by_identity = {id(tensor): self.units[name] for name, tensor in stand_ins.items()}
+        leaves = {name: self._leaf(name) for name in self.units if name not in stand_ins}
         anchor = torch.zeros((), requires_grad=True)
         sample = torch.arange(len(rows))
 
-        def one(sample: Tensor, *tensors: Tensor) -> Tensor:
+        def one(sample: Tensor, copies: dict[str, Tensor], tensors: list[Tensor]) -> Tensor:
             given = iter(tensors)
             part = pytree.tree_unflatten([next(given) if leaf is None else leaf for leaf in constants], structure)
-            with _StandInMode(self._by_identity, sample, anchor):
-                value = call_with(self.network, self._stand_ins, lambda guest: self.loss(guest, part))
+            with _StandInMode(by_identity, sample, anchor):
+                value = call_with(self.network, copies | stand_ins, lambda guest: self.loss(guest, part))
             return scalar_loss(value).reshape(())
 
         # the fused attention of processors has no rule for vmap; its plain form has
         with torch.enable_grad(), self.precision(), sdpa_kernel(SDPBackend.MATH):
-            losses = torch.func.vmap(one)(sample, *stacked)
-            start_backward(losses.sum(), [anchor])
-        if anchor.grad is None:
+            losses = torch.func.vmap(one)(sample, leaves, stacked)
+            start_backward(losses.sum(), [anchor, *leaves.values()])
+        if anchor.grad is None and not any(self.units[name].is_taken for name in leaves):
             raise LossError(NO_PATH)
         return losses.detach().view(len(parts), -1)
 
+    def _stands_in(self, name: str) -> bool:
+        unit = self.units[name]
+        return name in self._may_stand_in and unit.rows * unit.shape.numel() * unit.dtype.itemsize > WHOLE_BYTES
+
+    def _leaf(self, name: str) -> Tensor:
+        unit = self.units[name]
+        shape = (unit.rows, *unit.shape)
+        memory = self._memory.get(name)
+        if memory is None or memory.shape != shape:
+            memory = self._memory[name] = torch.empty(shape, dtype=unit.dtype, device=unit.device)
+        unit.copies(memory.view(unit.rows, -1))
+        leaf = memory.detach().requires_grad_()
+        leaf.register_post_accumulate_grad_hook(partial(_hand_over, unit))
+        return leaf
+
+
+def _hand_over(unit: GatedWeight, leaf: Tensor) -> None:
+    assert leaf.grad is not None
+    gradient, leaf.grad = leaf.grad, None
+    unit.take((gradient.to_dense() if gradient.is_sparse else gradient).reshape(unit.rows, -1))
+
 
 class _StandInMode(TorchFunctionMode):
-    """Gives every use of a stand-in what it stands for."""
+    """Gives every use of a stand-in what it stands for, and recurrent layers operations that can be batched."""
 
     _ASKS_ONLY_FOR_SHAPE = frozenset(
-        [
-            "size",
-            "dim",
-            "ndimension",
-            "numel",
-            "nelement",
-            "element_size",
-            "stride",
-            "is_contiguous",
-            "is_floating_point",
-            "is_complex",
-            "__len__",
-        ]
+        "size dim ndimension numel nelement element_size stride is_contiguous is_floating_point is_complex __len__".split()
     )
 
     def __init__(self, units: Mapping[int, GatedWeight], sample: Tensor, anchor: Tensor) -> None:
@@ -111,6 +130,11 @@ class _StandInMode(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        plain = PLAIN.get(func)
+        if plain is not None and applies(func, args):
+            func = plain
+        if not self._units:
+            return func(*args, **kwargs)
         if func is functional.linear:
             return self._linear(*args, **kwargs)
         if not self._holds(args) and not self._holds(kwargs.values()):
@@ -126,9 +150,9 @@ class _StandInMode(TorchFunctionMode):
 
     def _linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         unit = self._units.get(id(weight))
-        if unit is None or weight.dim() != 2:
-            return functional.linear(*self._filled([x, weight, bias]))
         x, bias = self._filled([x, bias])
+        if unit is None:
+            return functional.linear(x, weight, bias)
         product = masked_product(x, self._sample, self._anchor, unit)
         return product if bias is None else product + bias.to(product.dtype)
 

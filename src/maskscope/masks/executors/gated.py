@@ -89,7 +89,7 @@ class GatedWeight:
     def begin(self, step: int, group: int, samples: int, scale: float) -> None:
         """Turns to a group of samples of a step; gradients are then added with a factor of ``scale``."""
         self._step, self._group, self._samples, self._scale = step, group, samples, scale
-        self.is_drawn = False
+        self.is_drawn = self.is_taken = False
 
     def draw(self) -> None:
         """Draws the gates of all elements."""
@@ -100,7 +100,7 @@ class GatedWeight:
     def copies(self, out: Tensor, start: int = 0) -> Tensor:
         """Writes the masked copies of the elements from ``start`` on to ``out``, ``[rows, elements]``; draws if need be.
 
-        Whoever takes a tensor in pieces sets ``is_drawn`` when the last piece is drawn.
+        Who asks for a tensor in pieces does so in order: what was asked for once need not be drawn again.
         """
         here = slice(start, start + out.shape[1])
         for mask, mine in enumerate(self._slices):
@@ -110,6 +110,7 @@ class GatedWeight:
             else:
                 at = self._at(mine, start)
                 self._kernels.draw_masked(mine.logits[here], self._compute[here], at, mine.gates[here], into)
+        self.is_drawn = self.is_drawn or here.stop == self._weight.numel()
         return out
 
     def copy_sample(self, mask: int, sample: int, out: Tensor) -> None:
@@ -135,6 +136,7 @@ class GatedWeight:
             mine.gradient.copy_(gradient)
 
     def _take(self, mask: int, gradients: Tensor, start: int, first_sample: int) -> None:
+        self.is_taken = True
         mine, here = self._slices[mask], slice(start, start + gradients.shape[1])
         self._kernels.add_gradient(
             self._law,

@@ -68,7 +68,6 @@ class _Copies(torch.autograd.Function):
     def forward(ctx: Any, anchor: Tensor, unit: GatedWeight) -> Tensor:
         ctx.unit = unit
         copies = unit.copies(torch.empty(unit.rows, unit.shape.numel(), dtype=unit.dtype, device=unit.device))
-        unit.is_drawn = True
         return copies.view(unit.rows, *unit.shape)
 
     @staticmethod
@@ -92,7 +91,6 @@ class _Product(torch.autograd.Function):
         y = x.new_empty(x.shape[0], unit.shape[0], x.shape[1])
         for block, copies in _blocks(unit):
             torch.bmm(copies, x.mT, out=y[:, block])
-        unit.is_drawn = True
         return y.mT.contiguous()  # as torch's own: networks may take a view of it
 
     @staticmethod

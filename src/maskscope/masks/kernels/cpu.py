@@ -26,9 +26,9 @@ class CpuKernels(Kernels):
     name = "cpu"
 
     def __init__(self) -> None:
-        from maskscope.masks.kernels import loops
+        from maskscope.masks.kernels import logistic_loops, loops
 
-        self._loops = loops
+        self._loops, self._logistic = loops, logistic_loops
 
     def open_gates(self, logits: Float32[Tensor, " n"], at: Address, samples: int, gates: UInt8[Tensor, " n"]) -> None:
         """See `Kernels.open_gates`."""
@@ -77,7 +77,7 @@ class CpuKernels(Kernels):
                     for here, words in _pieces(logits.numel(), at):
                         where = (np.float32(law.temperature), *words, first_sample, np.float32(scale), out[here].numpy())
                         mine = (logits[here].numpy(), given[0][here], given[1][:, here])
-                        self._loops.add_logistic_gradient(*mine, *where)
+                        self._logistic.add_logistic_gradient(*mine, *where)
                 case _:
                     raise TypeError(f"the CPU kernels know no slope of type {type(law).__name__}")
 

@@ -18,11 +18,11 @@ from maskscope.masks.kernels.passes import Address, Kernels
 from maskscope.masks.kernels.slopes import LogisticSlope, SlopeLaw, TableSlope
 from maskscope.masks.kernels.threshold import threshold_table
 
-# Four weights a thread: a float32 access is then 16 bytes, and all accesses of a program have one layout (8-byte weights excepted).
+# Four weights a thread: a float32 access is then 16 bytes, and all accesses of a program have one layout (float64 excepted).
 # With more, Triton gives the gates' bytes and the copies other layouts, and sends each row through shared memory in between.
 BLOCK = 1024
-# For the compiler, not the interpreter. Unsigned words wrap on purpose, which Triton's debug mode would report; without a choice about
-# fusion Triton 3.9 warns.
+# For the compiler, not the interpreter. Unsigned words wrap on purpose, which Triton's debug mode would report; Triton 3.9
+# warns when nothing is said about fusion.
 _OPTIONS = {"num_warps": 8, "sanitize_overflow": False, "enable_fp_fusion": False}
 
 
@@ -36,7 +36,10 @@ def available() -> bool:
 class CudaKernels(Kernels):
     """Programs compiled by Triton, at first use of each combination of dtypes and rows; Triton keeps them on disk.
 
-    Accesses are 16 bytes wide where ``n`` is a multiple of 16, else single elements; both are right.
+    Accesses are up to 16 bytes wide where ``n`` is a multiple of 16, else single elements.
+
+    Raises:
+        ImportError: Triton is not installed.
     """
 
     name = "cuda"

@@ -20,3 +20,12 @@ def value_if_open(is_open: Tensor, value: Tensor, out: Tensor) -> Tensor:
     bits = as_integers(value)
     torch.bitwise_and(bits, is_open.to(bits.dtype).neg_(), out=as_integers(out))
     return out
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16 itself; where it does not, torch imitates it, many times slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu" and torch.backends.mkldnn.is_available():
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return False

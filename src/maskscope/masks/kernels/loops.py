@@ -4,7 +4,8 @@ How they come to be fast, each measured (docs/speed.md): work goes in runs of `C
 the next stays in the first-level cache; every inner loop is simple enough for the compiler to vectorise, which is why positions,
 table look-ups, draws and gates are loops of their own; a table entry and its rise are one 64-bit word, read once.
 
-Annotations are left out: numba infers types, from arguments that `cpu.py` makes.
+Annotations are left out: numba infers types, from arguments that `cpu.py` makes. A compiled function is kept on disk under the
+date of its *own* file: who changes what `logistic_loops.py` uses of this one must empty the cache (`make clean`).
 """
 
 from contextlib import contextmanager
@@ -22,18 +23,15 @@ f32, i32, u8, u32, u64 = np.float32, np.int32, np.uint8, np.uint32, np.uint64
 _M0, _M1 = (u64(word) for word in MULTIPLIERS)
 _W0, _W1 = (u32(word) for word in WEYL)
 _FINE = f32(1 << 15)
-_MIDDLE = i32(LIMIT << 15)
-_LIMIT = f32(LIMIT)
-_LAST = i32(2 * (LIMIT << 15) - 1)
+_LIMIT, _MIDDLE, _LAST = f32(LIMIT), i32(LIMIT << 15), i32(2 * (LIMIT << 15) - 1)
 _LOW = u64(0xFFFFFFFF)
 _ZERO = f32(0)
-_HUGE = f32(1e18)  # its slope is 0 in float32, and its square is finite
 _MAY_OPEN = i32((LIMIT - 23) << 15)  # the threshold is 0 up to a logit of -22.95
 
 
-def _loop(parallel=True, contract=False):
+def compiled(*, contract=False):
     """njit, cached on disk if there is a place for it."""
-    options = {"parallel": parallel, "error_model": "numpy", "nogil": True}
+    options = {"parallel": True, "error_model": "numpy", "nogil": True}
     if contract:
         options["fastmath"] = {"contract"}  # gradients only: no gate depends on floating-point arithmetic that can be contracted
 
@@ -58,7 +56,7 @@ def on_threads(count):
 
 
 @njit(inline="always")
-def _philox(x0, x1, x2, x3, k0, k1):
+def philox(x0, x1, x2, x3, k0, k1):
     """counter.philox, on one counter."""
     for _ in range(ROUNDS):
         p0 = u64(x0) * _M0
@@ -90,13 +88,13 @@ def _interpolated(fixed, table):
     return np.uint32(word & _LOW).view(np.float32) + np.uint32(word >> u64(32)).view(np.float32) * f32(2 * (fixed & 255) + 1)
 
 
-def _real(value):
+def real(value):
+    """A number as float32; bfloat16 comes as the 16 bits that it is."""
     raise NotImplementedError("compiled code only")
 
 
-@overload(_real, inline="always")
+@overload(real, inline="always")
 def _real_of(value):
-    """A number as float32; bfloat16 comes as the 16 bits that it is."""
     if isinstance(value, types.Float):
         return lambda value: f32(value)
     return lambda value: np.uint32(u32(value) << u32(16)).view(np.float32)
@@ -153,7 +151,7 @@ def _compare(x0, x1, x2, x3, h):
 def _add_gates(limit, low, high, step0, step1, key0, key1, keep, shift, bits):
     """Adds the gates of one block of four samples, as 32-bit words: so the compiler keeps to vectors of eight."""
     for i in range(limit.size):
-        x0, x1, x2, x3 = _philox(u32(low + u32(i)), high, step0, step1, key0, key1)
+        x0, x1, x2, x3 = philox(u32(low + u32(i)), high, step0, step1, key0, key1)
         bits[i] |= (_compare(x0, x1, x2, x3, limit[i]) & keep) << shift
 
 
@@ -161,7 +159,7 @@ def _add_gates(limit, low, high, step0, step1, key0, key1, keep, shift, bits):
 def _add_gates_of(places, limit, low, high, step0, step1, key0, key1, keep, shift, bits):
     """The same for some places of the run; limits and bits are theirs."""
     for j in range(places.size):
-        x0, x1, x2, x3 = _philox(u32(low + u32(places[j])), high, step0, step1, key0, key1)
+        x0, x1, x2, x3 = philox(u32(low + u32(places[j])), high, step0, step1, key0, key1)
         bits[j] |= (_compare(x0, x1, x2, x3, limit[j]) & keep) << shift
 
 
@@ -169,7 +167,7 @@ def _add_gates_of(places, limit, low, high, step0, step1, key0, key1, keep, shif
 def _add_gates_and_copies(limit, low, high, step0, step1, key0, key1, shift, bits, weight, row0, row1, row2, row3):
     """As `_add_gates`, and the four masked copies from the draws while they are in registers."""
     for i in range(limit.size):
-        x0, x1, x2, x3 = _philox(u32(low + u32(i)), high, step0, step1, key0, key1)
+        x0, x1, x2, x3 = philox(u32(low + u32(i)), high, step0, step1, key0, key1)
         h, w = limit[i], weight[i]
         bits[i] |= _compare(x0, x1, x2, x3, h) << shift
         row0[i] = w if x0 < h else 0
@@ -195,7 +193,7 @@ def _open_few(places, fixed, table, begin, key0, key1, step0, step1, group, firs
     return bits
 
 
-@_loop()
+@compiled()
 def open_gates(logits, table, key0, key1, step0, step1, group, first, samples, gates):
     """Kernels.open_gates."""
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
@@ -214,7 +212,7 @@ def open_gates(logits, table, key0, key1, step0, step1, group, first, samples, g
                 into[i] = u8(bits[i])
 
 
-@_loop()
+@compiled()
 def draw_masked(logits, weights, table, key0, key1, step0, step1, group, first, gates, out):
     """Kernels.draw_masked for a multiple of four samples; weights and copies as integers of their size."""
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
@@ -240,7 +238,7 @@ def draw_masked(logits, weights, table, key0, key1, step0, step1, group, first, 
                 into[i] = u8(bits[i])
 
 
-@_loop()
+@compiled()
 def copy_open(weights, gates, first_sample, out):
     """Kernels.copy_open; weights and copies as integers of their size. A gate shifted to the sign and back is all ones, or 0."""
     kind = out.dtype.type
@@ -257,7 +255,7 @@ def copy_open(weights, gates, first_sample, out):
                 row[i] = weight[i] & kind(kind(bits[i] << up) >> last)
 
 
-@_loop(contract=True)
+@compiled(contract=True)
 def add_table_gradient(logits, weights, gates, gradients, table_closed, table_open, first_sample, scale, out):
     """Kernels.add_gradient for a TableSlope."""
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
@@ -285,74 +283,17 @@ def add_table_gradient(logits, weights, gates, gradients, table_closed, table_op
             place = u32(first_sample + k)
             for i in range(n):
                 bits = u32(gate[i]) >> place
-                a0, a1, a2, a3 = _real(g0[i]), _real(g1[i]), _real(g2[i]), _real(g3[i])
+                a0, a1, a2, a3 = real(g0[i]), real(g1[i]), real(g2[i]), real(g3[i])
                 behind_open = ((a0 if bits & u32(1) else _ZERO) + (a1 if bits & u32(2) else _ZERO)) + (
                     (a2 if bits & u32(4) else _ZERO) + (a3 if bits & u32(8) else _ZERO)
                 )
                 behind_closed = ((_ZERO if bits & u32(1) else a0) + (_ZERO if bits & u32(2) else a1)) + (
                     (_ZERO if bits & u32(4) else a2) + (_ZERO if bits & u32(8) else a3)
                 )
-                into[i] += _real(weight[i]) * (closed[i] * behind_closed + opened[i] * behind_open) * scale
+                into[i] += real(weight[i]) * (closed[i] * behind_closed + opened[i] * behind_open) * scale
             k += 4
         while k < rows:
             g, place = gradients[k, begin : begin + CHUNK], u32(first_sample + k)
             for i in range(n):
-                into[i] += _real(weight[i]) * _real(g[i]) * (opened[i] if (u32(gate[i]) >> place) & u32(1) else closed[i]) * scale
+                into[i] += real(weight[i]) * real(g[i]) * (opened[i] if (u32(gate[i]) >> place) & u32(1) else closed[i]) * scale
             k += 1
-
-
-@njit(inline="always")
-def _exp(x):
-    """e^x for |x| <= 80, in float32, within 3e-7: the library's exp is not vectorised."""
-    y = x * f32(1.4426950408889634)
-    whole = np.floor(y + f32(0.5))
-    rest = (x - whole * f32(0.693359375)) - whole * f32(-2.12194440e-4)  # ln 2 in two parts
-    p = f32(1.9875691500e-4)  # the minimax polynomial of Cephes' expf (Moshier)
-    p = p * rest + f32(1.3981999507e-3)
-    p = p * rest + f32(8.3334519073e-3)
-    p = p * rest + f32(4.1665795894e-2)
-    p = p * rest + f32(1.6666665459e-1)
-    p = p * rest + f32(5.0000001201e-1)
-    p = p * rest * rest + rest + f32(1)
-    return p * np.int32((i32(whole) + i32(127)) << i32(23)).view(np.float32)
-
-
-@njit(inline="always")
-def _odds(word):
-    """V / (1 - v) of the uniform number v = (word + 1/2) / 2^32."""
-    return (f32(word) + f32(0.5)) / (f32(~word) + f32(0.5))
-
-
-@_loop(contract=True)
-def add_logistic_gradient(
-    logits, weights, gradients, temperature, key0, key1, step0, step1, group, first, first_sample, scale, out
-):
-    """Kernels.add_gradient for a LogisticSlope: with e = exp(-l / tau) odds^(1 / tau), the slope is e / (1 + e)^2 / tau."""
-    for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
-        begin = chunk * CHUNK
-        logit, weight, into = logits[begin : begin + CHUNK], weights[begin : begin + CHUNK], out[begin : begin + CHUNK]
-        n = logit.size
-        total, factor, words = np.zeros(n, np.float32), np.empty(n, np.float32), np.empty((4, n), np.uint32)
-        for i in range(n):
-            factor[i] = _exp(min(max(logit[i] / -temperature, f32(-80)), f32(80)))
-        for k in range(gradients.shape[0]):
-            sample = first_sample + k
-            if k == 0 or sample % 4 == 0:
-                w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
-                for i in range(n):
-                    element = u64(first) + u64(begin + i)
-                    high = u32(element >> u64(32)) | (u32(2 * group + sample // 4) << u32(16))
-                    w0[i], w1[i], w2[i], w3[i] = _philox(u32(element), high, step0, step1, key0, key1)
-            word, gradient = words[sample % 4], gradients[k, begin : begin + CHUNK]
-            if temperature == f32(1):
-                for i in range(n):
-                    e = min(factor[i] * _odds(word[i]), _HUGE)
-                    soft = f32(1) / (f32(1) + e)
-                    total[i] += _real(gradient[i]) * (e * soft * soft)
-            else:
-                for i in range(n):
-                    e = min(factor[i] * f32(np.exp(np.log(_odds(word[i])) / temperature)), _HUGE)
-                    soft = f32(1) / (f32(1) + e)
-                    total[i] += _real(gradient[i]) * (e * soft * soft)
-        for i in range(n):
-            into[i] += _real(weight[i]) * total[i] * (scale / temperature)

@@ -29,7 +29,7 @@ _LAST = tl.constexpr(2 * (LIMIT << 15) - 1)
 # e^64 times odds of 2^33 is below the largest float32; beyond 64, a slope is below 1e-17
 _FAR = tl.constexpr(64.0)
 
-# Pieces of an address: no value among them may become a compile-time constant, or every step would compile anew.
+# The pieces of an address: left alone, Triton compiles anew for one that is 1 or divisible by 16.
 _ADDRESS = ["first0", "first1", "step0", "step1", "key0", "key1", "group"]
 
 
@@ -184,16 +184,13 @@ def add_table_gradient(
 @triton.jit
 @no_type_check
 def _logistic_slope(word, logit, inverse, UNIT: tl.constexpr):
-    """S (1 - s) with s = sigmoid(z / tau), z = logit - log(odds), for a draw of these odds: tau times the slope. It is even in z.
+    """s (1 - s) with s = sigmoid(z / tau), z = logit - log(odds), for the odds of a draw: tau times the slope. It is even in z.
 
-    With t = e^-|z / tau| it is t / (1 + t)^2, which neither overflows nor cancels. At tau = 1 the same with t = odds e^-logit, one
-    exponential a weight instead of a logarithm and one a draw; ``logit`` is then e^-logit, bounded.
-    """
+    With t = e^-|z / tau| it is t / (1 + t)^2, which neither overflows nor cancels. At tau = 1 the same with t = odds e^-logit:
+    one exponential a weight, none and no logarithm a draw; ``logit`` is then e^-logit, bounded.
+    """  # noqa: D403
     odds = (word.to(tl.float32) + 0.5) / ((word ^ 0xFFFFFFFF).to(tl.float32) + 0.5)
-    if UNIT:
-        t = odds * logit
-    else:
-        t = tl.exp(-tl.abs(logit - tl.log(odds)) * inverse)
+    t = odds * logit if UNIT else tl.exp(-tl.abs(logit - tl.log(odds)) * inverse)
     soft = 1.0 / (1.0 + t)
     return (t * soft) * soft
 

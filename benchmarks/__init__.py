@@ -1,0 +1,1 @@
+"""What things cost, measured by taking turns in one run."""

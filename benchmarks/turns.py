@@ -1,0 +1,73 @@
+"""Timing that can be trusted: what is compared takes turns, block by block, so that a disturbance hits all of it."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from maskscope.experiments.provenance import machine, provenance
+
+# Runs so many steps of a kind and returns the seconds of each; the first step of a run is not to be among them.
+Runner = Callable[[int], list[float]]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of a kind of step: median and quartiles of n."""
+
+    median: float
+    lower: float
+    upper: float
+    n: int
+
+
+def take_turns(kinds: Mapping[str, Runner], steps: int, blocks: int) -> dict[str, Timing]:
+    """Times every kind ``steps`` times in ``blocks`` turns, after one that is thrown away."""
+    seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for run in kinds.values():
+        run(2)
+    for _ in range(blocks):
+        for kind, run in kinds.items():
+            seconds[kind] += run(-(-steps // blocks))
+    return {kind: timing(values) for kind, values in seconds.items()}
+
+
+def timing(seconds: list[float]) -> Timing:
+    """Median and quartiles."""
+    lower, median, upper = statistics.quantiles(seconds, n=4, method="inclusive")
+    return Timing(median, lower, upper, len(seconds))
+
+
+def timed(step: Callable[[int], object], steps: int) -> list[float]:
+    """Seconds of each step after the first."""
+    seconds = []
+    for number in range(steps + 1):
+        began = time.perf_counter()
+        step(number)
+        if number:
+            seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+def busy_cores(seconds: float = 2.0) -> float:
+    """How many cores other programs keep busy; the one-minute load average where the system does not tell."""
+    counters = Path("/proc/stat")
+    if not counters.exists():
+        return os.getloadavg()[0]
+
+    def idle() -> int:
+        return sum(int(word) for word in counters.read_text().splitlines()[0].split()[4:6])
+
+    before = idle()
+    time.sleep(seconds)
+    ticks = os.sysconf("SC_CLK_TCK")
+    return max(0.0, (os.cpu_count() or 1) - (idle() - before) / ticks / seconds)
+
+
+def about() -> dict[str, object]:
+    """Versions, code and machine."""
+    return asdict(provenance(threads=torch.get_num_threads(), device="cpu", seconds={})) | {"machine": machine()}

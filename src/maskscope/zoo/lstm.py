@@ -1,0 +1,30 @@
+"""The recurrent network of the paper's arithmetic experiments, on torch's own LSTM."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class LSTM(nn.Module):
+    """A stack of LSTM layers that sees the whole input at every one of a few steps and answers at the last.
+
+    Args:
+        inputs: features of the input.
+        outputs: scores.
+        hidden: units of each layer.
+        layers: number of layers.
+        steps: times that the input is shown.
+
+    Source: Csordás et al. 2021, section 3.1: 2 layers of 256, 3 steps; 834,560 weights without biases for 42 inputs, 20 outputs.
+    """
+
+    def __init__(self, inputs: int, outputs: int, hidden: int = 256, layers: int = 2, steps: int = 3) -> None:
+        super().__init__()
+        self.steps = steps
+        self.core = nn.LSTM(inputs, hidden, layers, batch_first=True)
+        self.output = nn.Linear(hidden, outputs)
+
+    def forward(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
+        """Scores at the last step."""
+        states, _ = self.core(x[:, None].expand(-1, self.steps, -1))
+        scores: Tensor = self.output(states[:, -1])
+        return scores

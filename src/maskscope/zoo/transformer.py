@@ -1,0 +1,35 @@
+"""A small Transformer encoder over a short sequence of feature vectors; ours, not the paper's."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Transformer(nn.Module):
+    """A linear embedding with learned positions, torch's own encoder layers, the mean over positions, a linear map.
+
+    Args:
+        features: of each position.
+        length: positions.
+        outputs: scores.
+        width: of the model.
+        heads: of the attention.
+        feedforward: units of each feed-forward part.
+        layers: number of layers.
+    """
+
+    def __init__(
+        self, features: int, length: int, outputs: int, width: int = 128, heads: int = 4, feedforward: int = 512, layers: int = 3
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Linear(features, width)
+        self.position_embedding = nn.Parameter(0.02 * torch.randn(length, width))
+        layer = nn.TransformerEncoderLayer(width, heads, feedforward, dropout=0.0, batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.output = nn.Linear(width, outputs)
+
+    def forward(self, x: Float[Tensor, "n length features"]) -> Float[Tensor, "n outputs"]:
+        """Scores."""
+        encoded = self.encoder(self.embedding(x) + self.position_embedding)
+        scores: Tensor = self.output(encoded.mean(1))
+        return scores
