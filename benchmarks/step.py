@@ -9,9 +9,9 @@ Printed are the median and the quartiles of the steps. What else the machine doe
 0.3 cores.
 
 Kinds of steps: *plain* is an ordinary training loop with nothing around it, in training mode. *mask* is what `discover` does,
-with observers and its 200 measurements in 20,000 steps: logits at their start, where every gate has to be drawn; *settled*: 1 % of
-the logits alive and the rest far below, as for most of a long run. *plain PyTorch* is the same with the reference kernels; *the
-paper's way* its estimator as its code has it. bfloat16 only where there are instructions for it.
+with observers and its 200 measurements in 20,000 steps: logits at their start, where every gate has to be drawn; *settled*: 1 %
+of the logits alive and the rest far below, as for most of a long run. *plain PyTorch* is the same with the reference kernels;
+*the paper's way* its estimator as its code has it. bfloat16 only where there are instructions for it.
 """
 
 import sys

@@ -3,12 +3,13 @@
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
+from maskscope.analysis import summarise
 from maskscope.experiments.provenance import machine, provenance
 
 # Runs so many steps of a kind and returns the seconds of each; the first step of a run is not to be among them.
@@ -71,3 +72,9 @@ def busy_cores(seconds: float = 2.0) -> float:
 def about() -> dict[str, object]:
     """Versions, code and machine."""
     return asdict(provenance(threads=torch.get_num_threads(), device="cpu", seconds={})) | {"machine": machine()}
+
+
+def with_interval(values: Sequence[float]) -> str:
+    """The mean over networks and its 95 % t-interval, for a table."""
+    found = summarise(values)
+    return f"{found.mean:.4g}" + (f" [{found.low:.4g}, {found.high:.4g}]" if found.n > 1 else "")

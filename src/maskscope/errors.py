@@ -52,6 +52,10 @@ class RunFolderError(MaskscopeError):
     """A run folder that cannot be written, or that another process is using."""
 
 
+class OutOfMemoryError(MaskscopeError):
+    """There is not enough memory; the message says how much is needed for what, and which option lowers it."""
+
+
 class MissingExtraError(MaskscopeError):
     """An optional package that this command needs is not installed."""
 

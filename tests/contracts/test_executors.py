@@ -20,7 +20,6 @@ from maskscope.masks import (
     make_kernels,
     masked_weights,
 )
-
 from maskscope.masks.executors import batched, product
 
 from .guests import GUESTS, make

@@ -100,4 +100,4 @@ class TestExperiment:
         claims = EXPERIMENTS[name].claims
         assert len({claim.name for claim in claims}) == len(claims)
         assert all(claim.conditions and claim.question.endswith("?") for claim in claims)
-        assert {"smoke", "quick", "paper"} == set(EXPERIMENTS[name].presets)
+        assert {"smoke", "quick", "fast", "paper"} == set(EXPERIMENTS[name].presets)

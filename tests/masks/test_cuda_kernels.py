@@ -13,7 +13,7 @@ if not ON_DEVICE:
     os.environ["TRITON_INTERPRET"] = "1"  # read when the programs are first imported
 pytest.importorskip("triton")
 
-from maskscope.masks.kernels import Address, LogisticSlope, ReferenceKernels, SlopeLaw, TableSlope, cuda  # noqa: E402
+from maskscope.masks.kernels import Address, LogisticSlope, ReferenceKernels, SlopeLaw, TableSlope  # noqa: E402
 from maskscope.masks.kernels.cuda import CudaKernels  # noqa: E402
 from maskscope.masks.kernels.threshold import grid  # noqa: E402
 
@@ -156,19 +156,6 @@ def test_an_unknown_law_is_refused(kernels):
             Strange(), vector, vector, vector.to(torch.uint8), vector[None], Address(KEY, step=0), first_sample=0, scale=1.0,
             out=vector,
         )  # fmt: skip
-
-
-def test_available_with_a_device_or_the_interpreter(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    assert not cuda.available()
-    monkeypatch.setenv("TRITON_INTERPRET", "1")
-    assert cuda.available()
-    monkeypatch.delenv("TRITON_INTERPRET")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert cuda.available()
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert not cuda.available()
 
 
 COMPILE = """

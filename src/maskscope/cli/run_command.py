@@ -26,8 +26,9 @@ class RunOptions:
     """
 
     name: Positional[Annotated[str, tyro.conf.arg(metavar="EXPERIMENT", help="See `maskscope list`.")]]
-    preset: Literal["smoke", "quick", "paper"] = "quick"
-    """Settings to begin from: smoke (seconds), quick (minutes), paper (the published settings)."""
+    preset: Literal["smoke", "quick", "fast", "paper"] = "quick"
+    """Settings to begin from: smoke (seconds), quick (minutes), fast (the paper's but for fewer mask steps), paper (the published
+    settings)."""
     out: Path = Path("runs")
     """Run folder: artefacts, record, tables, figures, report."""
     seeds: int = 1
@@ -40,6 +41,10 @@ class RunOptions:
     """Torch device: cpu, cuda, cuda:1."""
     threads: int = 0
     """Torch threads of each process; 0: torch's choice. Sums depend on it in their last bits."""
+    executor: Literal["auto", "batched", "sequential"] = "auto"
+    """Who runs the samples of a mask step: all in one call, or one by one. Equal but for last bits."""
+    kernels: Literal["auto", "cpu", "cuda", "reference"] = "auto"
+    """Who draws the masks: compiled kernels, or plain PyTorch. The same masks, other speeds."""
     dry_run: bool = False
     """Print the stages with estimates of time, memory and disk, and do nothing."""
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
@@ -61,7 +66,7 @@ def run_command(words: list[str]) -> None:
         print(json.dumps(to_json(options.spec), indent=1))
         return
     seeds = tuple(range(options.first_seed, options.first_seed + options.seeds))
-    job = Job(options.spec, seeds, str(options.out), options.device, options.threads)
+    job = Job(options.spec, seeds, str(options.out), options.device, options.threads, options.executor, options.kernels)
     require_device(options.device)
     if options.dry_run:
         _print_plan(make_plan(job), options)

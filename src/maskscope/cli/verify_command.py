@@ -4,9 +4,9 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from maskscope.cli.output import announce, defined
 from maskscope.errors import ConfigError
-from maskscope.experiments.planted import verify_planted, verify_table
+from maskscope.experiments.planted import VERIFY_CONFIG, verify_planted, verify_table
 from maskscope.experiments.spec import to_json
 from maskscope.storage import write_json
 
@@ -28,6 +28,14 @@ class VerifyOptions:
     """How many planted networks of each kind."""
     seed: int = 0
     """Root seed of networks and masks."""
+    steps: int = VERIFY_CONFIG.steps
+    """Steps of each mask."""
+    learning_rate: float = VERIFY_CONFIG.learning_rate
+    """Adam's, for the logits."""
+    penalty_weight: float = VERIFY_CONFIG.penalty_weight
+    """Factor of the sum of logits."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """Of the learning rate."""
     cache: Path = Path("runs/planted")
     """Where planted networks are kept."""
     out: Path | None = None
@@ -42,7 +50,9 @@ def verify_command(words: list[str]) -> None:
     if options.nets < 1:
         raise ConfigError(f"--nets is {options.nets}; at least 1 was expected.")
     with _bar() as progress:
-        record = verify_planted(options.nets, options.cache, seed=options.seed, progress=progress)
+        settings = {name: getattr(options, name) for name in ("steps", "learning_rate", "penalty_weight", "schedule")}
+        config = replace(VERIFY_CONFIG, **settings)
+        record = verify_planted(options.nets, options.cache, seed=options.seed, config=config, progress=progress)
     if options.out:
         write_json(options.out, to_json(record))
     if options.as_json:

@@ -19,6 +19,8 @@ class Job:
         run: the run folder.
         device: torch device, ``cpu`` or ``cuda``.
         threads: torch threads; 0 for torch's own choice.
+        executor: who runs the samples of a mask step (``maskscope.masks.EXECUTORS``).
+        kernels: who draws the gates (``maskscope.masks.KERNELS``).
     """
 
     spec: AdditionMultiplicationSpec
@@ -26,6 +28,8 @@ class Job:
     run: str
     device: str = "cpu"
     threads: int = 0
+    executor: str = "auto"
+    kernels: str = "auto"
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What a run would do and cost, found out without doing it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,12 +12,9 @@ from maskscope.experiments.stages import analysis_stage, mask_stage, network_sta
 from maskscope.experiments.study import UNMASKED, make_network, make_task
 from maskscope.masks import select
 from maskscope.tasks import AdditionMultiplication
-from maskscope.training import FitConfig, MaskConfig, discover, fit
+from maskscope.training import Compute, FitConfig, discover, fit, needs
 
-# Bytes for each maskable weight while a mask is found: logit, gradient and two moments of Adam; then, for the four samples of a
-# block, an open/closed byte and a float32 slope each; one masked copy and its gradient.
-_MASK_BYTES = 4 * 4 + 4 * (1 + 4) + 2 * 4
-# The same for each weight while the network is fitted: weight, gradient, two moments.
+# Bytes for each weight while the network is fitted: weight, gradient, two moments.
 _FIT_BYTES = 4 * 4
 _BASE_BYTES = 450 * 2**20
 _STEPS_TIMED = 4
@@ -60,10 +57,13 @@ def make_plan(job: Job) -> Plan:
         stages += _stages_of(spec, seed, task, run, fit_step, mask_step)
     network = make_network(spec, 0, task)
     weights = sum(parameter.numel() for parameter in network.parameters())
-    maskable = select(network, exclude=UNMASKED).count
+    selection = select(network, exclude=UNMASKED)
+    maskable = selection.count
+    compute = Compute(job.executor, job.kernels, spec.mask.compute_dtype)
+    wanted = needs(selection, compute, torch.device(job.device), samples=spec.mask.samples_per_step, masks=1)
     masks = len(plan_masks(spec, task.functions, task.whole))
     disk = len(job.seeds) * (4 * weights * 2 + masks * (4 * maskable + maskable // 8)) + 12 * maskable
-    memory = _BASE_BYTES + max(_FIT_BYTES * weights, 4 * weights + _MASK_BYTES * maskable)
+    memory = _BASE_BYTES + max(_FIT_BYTES * weights, 4 * weights + sum(need.bytes for need in wanted))
     return Plan(tuple(stages), sum(stage.seconds for stage in stages if not stage.done), memory, disk)
 
 
@@ -111,7 +111,7 @@ def _step_seconds(spec: AdditionMultiplicationSpec, task: AdditionMultiplication
 
     def masking(steps: int) -> float:
         batches = task.batches(task.whole, spec.mask.part_size, 0)
-        few = MaskConfig(steps=steps, samples_per_step=config.samples_per_step, estimator=config.estimator)
+        few = replace(config, steps=steps, stop_when_settled=False)
         return discover(network, task.loss, batches, selection=selection, config=few).seconds
 
     fitting(2), masking(1)  # the first steps pay for buffers and data

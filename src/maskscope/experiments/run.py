@@ -62,7 +62,7 @@ def run_here(
     job: Job, watch: Callable[[str], Sequence[Observer]], announce: Callable[[str], None]
 ) -> tuple[list[NetworkResult], dict[str, float]]:
     """All stages of a job in this process: results, and seconds by kind of stage."""
-    place = Place(Path(job.run), torch.device(job.device), watch, announce)
+    place = Place(Path(job.run), torch.device(job.device), watch, announce, job.executor, job.kernels)
     results, seconds = [], dict[str, float]()
     with threads(job.threads):
         for seed in job.seeds:

@@ -60,6 +60,14 @@ class MaskSpec:
     """Temperature of the estimator's slope. Paper: 1."""
     clip_norm: float = 1.0
     """Largest norm of the logits' gradient; 0 for no clipping. Paper: 1, but over accumulated gradients of the weights too."""
+    accumulation: int = field(default=1, metadata={"added": "0.1.0"})
+    """Parts that each sample sees before the logits move: a larger batch in the memory of a smaller. Paper: 1."""
+    schedule: Literal["constant", "linear", "cosine"] = field(default="constant", metadata={"added": "0.1.0"})
+    """Of the learning rate; linear and cosine end at 0. Paper: constant."""
+    stop_when_settled: bool = field(default=False, metadata={"added": "0.1.0"})
+    """Whether a mask whose logits are decided and whose density is flat ends before its steps do. Paper: no."""
+    compute_dtype: Literal["weight", "bfloat16"] = field(default="weight", metadata={"added": "0.1.0"})
+    """Of the masked copies; bfloat16 pays where there are instructions for it. Paper: float32."""
 
     def __post_init__(self) -> None:
         _at_least(self, steps=0, batch_size=1, samples_per_step=1, reference_batch=1)
@@ -87,6 +95,9 @@ class MaskSpec:
             estimator=self.estimator,
             temperature=self.temperature,
             clip_norm=self.clip_norm,
+            accumulation=self.accumulation,
+            schedule=self.schedule,
+            stop_when_settled=self.stop_when_settled,
         )
 
 

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from maskscope.experiments.artefact import Stage
 from maskscope.experiments.spec import AdditionMultiplicationSpec, canonical_spec
 
-NETWORK_VERSION = MASK_VERSION = ANALYSIS_VERSION = 1
+NETWORK_VERSION = ANALYSIS_VERSION = 1
+MASK_VERSION = 2  # 2: compiled kernels and batched products, other last bits
 
 
 @dataclass(frozen=True)

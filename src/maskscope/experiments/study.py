@@ -17,7 +17,7 @@ from maskscope.experiments.stages import MaskPlan, analysis_stage, mask_stage, n
 from maskscope.masks import BinaryMask, MaskLogits, select
 from maskscope.storage import Json, read_json, read_tensors, write_json, write_tensors
 from maskscope.tasks import AdditionMultiplication
-from maskscope.training import History, Observer, Watchdog, child_seed, discover, fit, isolated_random
+from maskscope.training import Compute, History, Observer, Watchdog, child_seed, discover, fit, isolated_random
 from maskscope.zoo import MLP
 
 UNMASKED = ("*bias",)
@@ -32,12 +32,16 @@ class Place:
         device: of the network and the masks.
         watch: makes the observers of a long stage from its name.
         announce: is told what happens.
+        executor: who runs the samples of a mask step.
+        kernels: who draws the gates.
     """
 
     run: Path
     device: torch.device
     watch: Callable[[str], Sequence[Observer]]
     announce: Callable[[str], None]
+    executor: str = "auto"
+    kernels: str = "auto"
 
 
 class Study:
@@ -112,6 +116,7 @@ class Study:
             repeat=plan.repeat,
             observers=(Watchdog(), *self.place.watch(name)) if plan.trained else self.place.watch(name),
             checkpoint=checkpoint,
+            compute=Compute(self.place.executor, self.place.kernels, spec.compute_dtype),
         )
         found.mask.save(folder / "mask.safetensors")
         write_tensors(folder / "logits.safetensors", found.logits.by_tensor(), kind="logits", metadata=found.mask.made_by)

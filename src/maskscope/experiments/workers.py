@@ -63,7 +63,14 @@ def make_in_workers(job: Job, workers: int, announce: Callable[[str], None]) -> 
 def do_share(share: Share) -> None:
     """Makes one worker's share."""
     job = share.job
-    place = Place(Path(job.run), torch.device(job.device), lambda name: (ProgressBar(name),), lambda name: None)
+    place = Place(
+        Path(job.run),
+        torch.device(job.device),
+        lambda name: (ProgressBar(name),),
+        lambda name: None,
+        job.executor,
+        job.kernels,
+    )
     with threads(job.threads):
         studies = [Study(job.spec, seed, place) for seed in job.seeds]
         if share.what == "networks":

@@ -65,14 +65,27 @@ def flat_weights_kept(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def evaluation_mode(network: nn.Module) -> Iterator[None]:
-    """Eval mode for the length of the block; afterwards each module is in the mode it was in, also on an error."""
+    """Eval mode for the length of the block; afterwards each module is in the mode it was in, also on an error.
+
+    Fused recurrent layers on an accelerator have no backward pass in eval mode. In training mode without dropout they compute the
+    same; so that is what they get.
+    """
     modes = [(module, module.training) for module in network.modules()]
+    recurrent = [(module, module.dropout) for module in network.modules() if isinstance(module, nn.RNNBase) and _is_fused(module)]
     network.eval()
+    for fused, _ in recurrent:
+        fused.training, fused.dropout = True, 0.0
     try:
         yield
     finally:
+        for fused, dropout in recurrent:
+            fused.dropout = dropout
         for module, mode in modes:
             module.training = mode
+
+
+def _is_fused(module: nn.RNNBase) -> bool:
+    return any(parameter.is_cuda for parameter in module.parameters())
 
 
 def call_masked(network: nn.Module, mask: BinaryMask, *args: Any, **kwargs: Any) -> Any:

@@ -7,6 +7,7 @@ from maskscope.training.fit import FitConfig, fit
 from maskscope.training.loop import LoopConfig, LoopResult, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.mask_objective import Job, MaskObjective
+from maskscope.training.memory import Need, needs
 from maskscope.training.objective import Objective
 from maskscope.training.observers import History, LossWarning, Moment, Observer, ProgressBar, Watchdog
 from maskscope.training.seeds import child_seed, isolated_random
@@ -25,6 +26,7 @@ __all__ = [
     "MaskConfig",
     "MaskObjective",
     "Moment",
+    "Need",
     "Objective",
     "Observer",
     "PartSource",
@@ -38,5 +40,6 @@ __all__ = [
     "discover_many",
     "fit",
     "isolated_random",
+    "needs",
     "run_loop",
 ]

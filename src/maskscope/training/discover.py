@@ -14,6 +14,7 @@ from maskscope.training.checkpoint import Checkpoint
 from maskscope.training.loop import LoopConfig, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.mask_objective import Job, MaskObjective
+from maskscope.training.memory import check_memory, needs, said_on_failure
 from maskscope.training.observers import History, Observer
 from maskscope.training.seeds import child_seed
 
@@ -94,6 +95,7 @@ def discover(
         BatchesError: the batches are empty or end too early.
         SelectionError: the selection is for another network.
         ConfigError: the checkpoint belongs to another run.
+        OutOfMemoryError: this needs more memory than there is.
 
     Source: Csordás et al. 2021, section 2; differences are listed in docs/method.md.
     """
@@ -128,6 +130,7 @@ def discover_many(
 
     Raises:
         ConfigError: nothing is wanted, or two of the wanted have one identity: their noise would be the same.
+        OutOfMemoryError: this needs more memory than there is.
     """
     wanted = list(wanted)
     _check_wanted(wanted)
@@ -136,7 +139,17 @@ def discover_many(
     compute = Compute() if compute is None else compute
     weights = selection.of(network)
     jobs = [Job(PartSource(one.batches), one.noise) for one in wanted]
-    objective = MaskObjective(network, loss, jobs, selection, config, compute)
+    device = next(iter(weights.values())).device
+    itemsize = max(weight.element_size() for weight in weights.values())
+    wants = needs(selection, compute, device, samples=config.samples_per_step, masks=len(wanted), biggest_itemsize=itemsize)
+    check_memory(wants, device)
+
+    def say(text: str) -> None:
+        for one in wanted:
+            for observer in one.observers:
+                observer.note(text)
+
+    objective = MaskObjective(network, loss, jobs, selection, config, compute, say)
     noises = [asdict(one.noise) for one in wanted]
     identity: Json = {
         "selection": digest([asdict(weight) for weight in selection.weights]),
@@ -145,7 +158,7 @@ def discover_many(
         "noise": noises,
         "weights": digest({name: tensor_digest(weight) for name, weight in weights.items()}) if checkpoint else None,
     }
-    with evaluation_mode(network):
+    with evaluation_mode(network), said_on_failure(wants, device):
         result = run_loop(
             objective,
             LoopConfig(config.steps, config.learning_rate, config.clip_norm),

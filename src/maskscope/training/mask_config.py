@@ -1,14 +1,16 @@
 """How a mask is found, and how the work of it is done."""
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from torch import nn
 
 from maskscope.errors import ConfigError, UnknownNameError
-from maskscope.masks import EXECUTORS, KERNELS, make_estimator, make_penalty
+from maskscope.masks import EXECUTORS, KERNELS, has_bfloat16, make_estimator, make_penalty
 from maskscope.training.loop import LoopConfig
 
 # What the learning rate is multiplied by when a share of the steps is done.
@@ -95,3 +97,28 @@ class Compute:
     def of_copies(self, weight: torch.Tensor) -> torch.dtype:
         """The dtype of a weight's masked copies: vectors (norms, biases) keep theirs, as under autocast."""
         return torch.bfloat16 if self.dtype == "bfloat16" and weight.dim() > 1 else weight.dtype
+
+
+class SlowBfloat16Warning(UserWarning):
+    """The device has no instructions for bfloat16; torch imitates it, many times slower than float32."""
+
+
+def check_bfloat16(network: nn.Module, compute: Compute, device: torch.device) -> None:
+    """Looks whether the device can do what `Compute` asks of it.
+
+    Raises:
+        ConfigError: torch's recurrent layers cannot run in bfloat16 here.
+    """
+    if has_bfloat16(device):
+        return
+    if compute.executor == "sequential" and any(isinstance(module, nn.RNNBase) for module in network.modules()):
+        raise ConfigError(
+            f"This network's recurrent layers cannot run in bfloat16 on {device}, which has no instructions for it. Leave the "
+            "compute dtype at 'weight', or the executor at 'auto'."
+        )
+    warnings.warn(
+        f"{device} has no instructions for bfloat16: the masks are those of bfloat16, but each step takes many times longer than "
+        "with dtype='weight'",
+        SlowBfloat16Warning,
+        stacklevel=4,
+    )

@@ -1,6 +1,6 @@
 """The logits of one mask or several over one frozen network, as the loop trains them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,7 +21,7 @@ from maskscope.masks import (
     make_penalty,
 )
 from maskscope.training.batches import PartSource
-from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig
+from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16
 from maskscope.training.objective import Objective
 
 
@@ -37,7 +37,14 @@ class MaskObjective(Objective):
     """A track for each mask: the mean loss of S sampled masks, each on its own part, plus the penalty."""
 
     def __init__(
-        self, network: nn.Module, loss: Loss, jobs: Sequence[Job], selection: Selection, config: MaskConfig, compute: Compute
+        self,
+        network: nn.Module,
+        loss: Loss,
+        jobs: Sequence[Job],
+        selection: Selection,
+        config: MaskConfig,
+        compute: Compute,
+        say: Callable[[str], object] | None = None,
     ) -> None:
         self._network, self._loss, self._jobs, self._config = network, loss, jobs, config
         weights = {name: weight.contiguous() for name, weight in selection.of(network).items()}
@@ -48,9 +55,13 @@ class MaskObjective(Objective):
         for job, logits in zip(jobs, self.logits, strict=True):
             logits.flat.grad = torch.zeros_like(logits.flat)
             masks.append(LearnedMask(logits, logits.flat.grad, job.noise))
+        if compute.dtype == "bfloat16":
+            check_bfloat16(network, compute, self.device)
         copied = {name: weight.to(compute.of_copies(weight)) for name, weight in weights.items()}
         law = make_estimator(config.estimator, config.temperature).law()
-        units = gate(weights, copied, masks, make_kernels(self.device, compute.kernels), law)
+        kernels = make_kernels(self.device, compute.kernels)
+        kernels.prepare(law, {weight.dtype for weight in (*weights.values(), *copied.values())}, say or _nobody)
+        units = gate(weights, copied, masks, kernels, law)
         self._executor = make_executor(compute.executor, network, loss, units)
         self._references = [float("nan") for _ in jobs]
         self._every = max(1, config.steps // 200)
@@ -112,3 +123,7 @@ class MaskObjective(Objective):
 
         with torch.no_grad():
             return call_with(self._network, {}, loss_of_all)
+
+
+def _nobody(text: str) -> None:
+    """Listens to what is said, and does nothing."""

@@ -42,6 +42,9 @@ class Observer:
     def after_step(self, moment: Moment) -> None:
         """Called after each step."""
 
+    def note(self, text: str) -> None:
+        """Called before `begin` with what the user should know of a long preparation."""
+
     def end(self) -> None:
         """Called once at the end, also after an error."""
 
@@ -87,6 +90,11 @@ class ProgressBar(Observer):
             self._bar = Progress(TextColumn("{task.description}"), *columns, console=Console(file=self._stream))
             self._bar.start()
             self._bar.add_task(self._label, total=moment.steps, completed=moment.step, state="")
+
+    def note(self, text: str) -> None:
+        """Writes a line."""
+        self._stream.write(f"{self._label}: {text}\n")
+        self._stream.flush()
 
     def after_step(self, moment: Moment) -> None:
         """Moves the bar, or writes a line when it is time."""

@@ -1,8 +1,8 @@
 """All samples of a group in one call: the network is vmapped over its masks.
 
-`torch.func.vmap` has the semantics of one call for each sample, and torch's batched operations do the work. Small weights are given to
-it as masked copies, ``[samples, *shape]``. For the large weights of linear maps it sees stand-ins, and a function mode looks at every
-torch function that the network calls:
+`torch.func.vmap` has the semantics of one call for each sample, and torch's batched operations do the work. Small weights are
+given to it as masked copies, ``[samples, *shape]``. For the large weights of linear maps it sees stand-ins, and a function mode
+looks at every torch function that the network calls:
 
 * a linear map with a stand-in becomes a product that makes the masked copies block by block, each just before it is multiplied,
   and hands its weight gradient on block by block: neither exists as a whole;
@@ -121,7 +121,10 @@ class _StandInMode(TorchFunctionMode):
     """Gives every use of a stand-in what it stands for, and recurrent layers operations that can be batched."""
 
     _ASKS_ONLY_FOR_SHAPE = frozenset(
-        "size dim ndimension numel nelement element_size stride is_contiguous is_floating_point is_complex __len__".split()
+        (
+            *("size", "dim", "ndimension", "numel", "nelement", "element_size", "stride", "__len__"),
+            *("is_contiguous", "is_floating_point", "is_complex"),
+        )
     )
 
     def __init__(self, units: Mapping[int, GatedWeight], sample: Tensor, anchor: Tensor) -> None:

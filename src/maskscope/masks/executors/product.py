@@ -105,7 +105,7 @@ class _Product(torch.autograd.Function):
                 torch.baddbmm(dx, scratch.mT, out, out=dx)
             torch.bmm(out, x, out=scratch)  # the copies have done their work
             unit.take(scratch.view(unit.rows, -1), block.start * unit.shape[1])
-        return None if dx is None else dx.mT, torch.zeros(()), None
+        return None if dx is None else dx.mT.contiguous(), torch.zeros(()), None
 
 
 def _blocks(unit: GatedWeight, *, fill: bool = True) -> Iterator[tuple[slice, Tensor]]:

@@ -46,7 +46,7 @@ def _stack(
     bidirectional: bool,
     batch_first: bool,
 ) -> tuple[Tensor, State]:
-    """Layers and directions; arguments in the order of torch's own functions. States: ``[layers * directions, batch, hidden]``."""
+    """Layers and directions; arguments as torch's own functions have them. States: ``[layers * directions, batch, hidden]``."""
     if train and dropout:
         raise NotImplementedError("dropout between recurrent layers")
     sequence = x.transpose(0, 1) if batch_first else x

@@ -1,7 +1,9 @@
 """The passes on processors: tensors to the loops of `loops.py`, on as many threads as torch has."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -26,19 +28,40 @@ class CpuKernels(Kernels):
     name = "cpu"
 
     def __init__(self) -> None:
-        from maskscope.masks.kernels import logistic_loops, loops
+        from maskscope.masks.kernels import compiler, logistic_loops, loops
 
-        self._loops, self._logistic = loops, logistic_loops
+        self._loops, self._logistic, self._on_threads = loops, logistic_loops, compiler.on_threads
+
+    def prepare(self, law: SlopeLaw, dtypes: Iterable[torch.dtype], say: Callable[[str], object]) -> None:
+        """See `Kernels.prepare`: makes every pass once over a handful of weights."""
+        began = time.perf_counter()
+        if not self._is_kept():
+            folder = self._loops.open_gates.stats.cache_path
+            say(f"compiling the kernels for this processor, {f'once, into {folder}' if folder else 'at every start'} ...")
+        logits, gates, at = torch.zeros(8), torch.zeros(8, dtype=torch.uint8), Address((0, 0), 0)
+        for dtype in dtypes:
+            weights, copies = torch.zeros(8, dtype=dtype), torch.zeros(4, 8, dtype=dtype)
+            self.open_gates(logits, at, 4, gates)
+            self.draw_masked(logits, weights, at, gates, copies)
+            self.copy_open(weights, gates, 0, copies)
+            self.add_gradient(law, logits, weights, gates, copies, at, first_sample=0, scale=0.0, out=torch.zeros(8))
+        seconds = time.perf_counter() - began
+        if seconds > 2:
+            say(f"compiled the kernels in {seconds:.0f} s")
+
+    def _is_kept(self) -> bool:
+        folder = self._loops.open_gates.stats.cache_path
+        return folder is not None and any(Path(folder).glob("loops.open_gates-*.nbi"))
 
     def open_gates(self, logits: Float32[Tensor, " n"], at: Address, samples: int, gates: UInt8[Tensor, " n"]) -> None:
         """See `Kernels.open_gates`."""
-        with self._loops.on_threads(torch.get_num_threads()):
+        with self._on_threads(torch.get_num_threads()):
             for here, words in _pieces(logits.numel(), at):
                 self._loops.open_gates(logits[here].numpy(), _thresholds(), *words, samples, gates[here].numpy())
 
     def copy_open(self, weights: Tensor, gates: UInt8[Tensor, " n"], first_sample: int, out: Tensor) -> None:
         """See `Kernels.copy_open`."""
-        with self._loops.on_threads(torch.get_num_threads()):
+        with self._on_threads(torch.get_num_threads()):
             self._loops.copy_open(_bits(weights), gates.numpy(), first_sample, _bits(out))
 
     def draw_masked(
@@ -48,7 +71,7 @@ class CpuKernels(Kernels):
         if out.shape[0] % 4:
             super().draw_masked(logits, weights, at, gates, out)
             return
-        with self._loops.on_threads(torch.get_num_threads()):
+        with self._on_threads(torch.get_num_threads()):
             for here, words in _pieces(logits.numel(), at):
                 into = (gates[here].numpy(), _bits(out)[:, here])
                 self._loops.draw_masked(logits[here].numpy(), _bits(weights[here]), _thresholds(), *words, *into)
@@ -68,7 +91,7 @@ class CpuKernels(Kernels):
     ) -> None:
         """See `Kernels.add_gradient`."""
         given = (_numbers(weights), _numbers(gradients))
-        with self._loops.on_threads(torch.get_num_threads()):
+        with self._on_threads(torch.get_num_threads()):
             match law:
                 case TableSlope():
                     tables, into = _slopes(law), (first_sample, np.float32(scale), out.numpy())

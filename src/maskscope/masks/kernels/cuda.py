@@ -4,8 +4,6 @@ Not yet run on a device: CI has the interpreter (TRITON_INTERPRET=1, set before 
 bits are right, and nothing of speed.
 """
 
-import importlib.util
-import os
 from functools import cache
 from typing import Any, final
 
@@ -24,12 +22,6 @@ BLOCK = 1024
 # For the compiler, not the interpreter. Unsigned words wrap on purpose, which Triton's debug mode would report; Triton 3.9
 # warns when nothing is said about fusion.
 _OPTIONS = {"num_warps": 8, "sanitize_overflow": False, "enable_fp_fusion": False}
-
-
-def available() -> bool:
-    """Whether the compiler is installed, and a device or the interpreter is there to run what it makes."""
-    interpreter = os.environ.get("TRITON_INTERPRET", "").lower() in ("1", "true", "on", "yes", "y")
-    return importlib.util.find_spec("triton") is not None and (torch.cuda.is_available() or interpreter)
 
 
 @final

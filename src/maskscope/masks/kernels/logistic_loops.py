@@ -3,7 +3,8 @@
 import numpy as np
 from numba import njit, prange
 
-from maskscope.masks.kernels.loops import CHUNK, compiled, philox, real
+from maskscope.masks.kernels.compiler import compiled
+from maskscope.masks.kernels.loops import CHUNK, philox, real
 
 f32, i32, u32, u64 = np.float32, np.int32, np.uint32, np.uint64
 _HUGE = f32(1e18)  # its slope is 0 in float32, and its square is finite

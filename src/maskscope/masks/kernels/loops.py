@@ -8,12 +8,11 @@ Annotations are left out: numba infers types, from arguments that `cpu.py` makes
 date of its *own* file: who changes what `logistic_loops.py` uses of this one must empty the cache (`make clean`).
 """
 
-from contextlib import contextmanager
-
 import numpy as np
-from numba import config, get_num_threads, njit, prange, set_num_threads, types
+from numba import njit, prange, types
 from numba.extending import overload
 
+from maskscope.masks.kernels.compiler import compiled
 from maskscope.masks.kernels.counter import MULTIPLIERS, ROUNDS, WEYL
 from maskscope.masks.kernels.threshold import LIMIT
 
@@ -27,32 +26,6 @@ _LIMIT, _MIDDLE, _LAST = f32(LIMIT), i32(LIMIT << 15), i32(2 * (LIMIT << 15) - 1
 _LOW = u64(0xFFFFFFFF)
 _ZERO = f32(0)
 _MAY_OPEN = i32((LIMIT - 23) << 15)  # the threshold is 0 up to a logit of -22.95
-
-
-def compiled(*, contract=False):
-    """njit, cached on disk if there is a place for it."""
-    options = {"parallel": True, "error_model": "numpy", "nogil": True}
-    if contract:
-        options["fastmath"] = {"contract"}  # gradients only: no gate depends on floating-point arithmetic that can be contracted
-
-    def decorate(function):
-        try:
-            return njit(cache=True, **options)(function)
-        except RuntimeError:  # numba found no folder that it can write
-            return njit(**options)(function)
-
-    return decorate
-
-
-@contextmanager
-def on_threads(count):
-    """The loops run on so many threads, if there are as many; afterwards the setting is as it was."""
-    before = get_num_threads()
-    set_num_threads(max(1, min(count, config.NUMBA_NUM_THREADS)))
-    try:
-        yield
-    finally:
-        set_num_threads(before)
 
 
 @njit(inline="always")

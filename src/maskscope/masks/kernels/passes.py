@@ -5,8 +5,10 @@ backward pass reads what the forward pass drew, at a quarter of a byte a sample 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
@@ -47,6 +49,10 @@ class Kernels(ABC):
     """
 
     name: str
+
+    def prepare(self, law: SlopeLaw, dtypes: Iterable[torch.dtype], say: Callable[[str], object]) -> None:
+        """Compiles what will be needed for weights and copies of these dtypes, and tells if that takes long."""
+        del law, dtypes, say
 
     @abstractmethod
     def open_gates(self, logits: Float32[Tensor, " n"], at: Address, samples: int, gates: UInt8[Tensor, " n"]) -> None:

@@ -1,0 +1,110 @@
+"""What bfloat16 copies do to the masks found: against float32, and against what another repeat in float32 does.
+
+    python -m benchmarks.bfloat16 --seeds 9201 9202 9203 --json bfloat16.json
+
+On each network (400-400-200, fitted as the preset `quick` does) the full mask is sought three times: in float32, in float32 with
+other noise and data order, and in bfloat16 with the noise and the data order of the first. If bfloat16 changes what is found no
+more than chance does, the Dice of the first and the third is at least that of the first and the second.
+"""
+
+import warnings
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.schedules import fitted
+from benchmarks.turns import about, with_interval
+from maskscope.analysis import score
+from maskscope.experiments.catalogue import experiment
+from maskscope.experiments.study import UNMASKED, make_task
+from maskscope.masks import dice, select
+from maskscope.storage import read_json, write_json
+from maskscope.training import Compute, Discovery, ProgressBar, child_seed, discover
+
+
+@dataclass(frozen=True)
+class Options:
+    """Masks in bfloat16 against masks in float32."""
+
+    seeds: tuple[int, ...] = (9201, 9202, 9203)
+    """Networks."""
+    preset: str = "fast"
+    """Preset whose mask settings are used."""
+    steps: int = 2_000
+    """Mask steps; where bfloat16 is imitated they are slow."""
+    json: Path = Path("bfloat16.json")
+    """The file of results; extended if it is there."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network."""
+
+    seed: int
+    accuracy: float
+    accuracy_repeat: float
+    accuracy_bfloat16: float
+    density: float
+    density_repeat: float
+    density_bfloat16: float
+    dice_repeat: float
+    dice_bfloat16: float
+
+
+def measure(seed: int, options: Options) -> Row:
+    """Three masks of one network."""
+    chosen = experiment("addition-multiplication")
+    task = make_task(chosen.preset("quick"), torch.device("cpu"))
+    spec = replace(chosen.preset(options.preset).mask, steps=options.steps)
+    network = fitted(seed)
+
+    def find(repeat: int, compute: Compute) -> Discovery:
+        return discover(
+            network,
+            task.loss,
+            task.batches(task.whole, spec.part_size, child_seed(seed, "data", "bfloat16", repeat)),
+            selection=select(network, exclude=UNMASKED),
+            config=spec.config(),
+            seed=child_seed(seed, "bfloat16"),
+            name=task.whole,
+            repeat=repeat,
+            observers=[ProgressBar(f"network {seed}, repeat {repeat}, {compute.dtype}", seconds=60)],
+            compute=compute,
+        )
+
+    first, repeat = find(0, Compute()), find(1, Compute())
+    with warnings.catch_warnings(action="ignore"):  # same noise, on purpose; and slow, on many processors
+        reduced = find(0, Compute(dtype="bfloat16"))
+        closeness = dice(first.mask, repeat.mask), dice(first.mask, reduced.mask)
+    own, again, low = (min(score(network, task, found.mask).accuracy.values()) for found in (first, repeat, reduced))
+    density, *others = (found.mask.density for found in (first, repeat, reduced))
+    return Row(seed, own, again, low, density, others[0], others[1], *closeness)
+
+
+def main() -> None:
+    """Measures what is missing, prints, writes."""
+    options = tyro.cli(Options, prog="python -m benchmarks.bfloat16")
+    rows = [Row(**row) for row in read_json(options.json)["rows"]] if options.json.exists() else []
+    for seed in options.seeds:
+        if seed not in {row.seed for row in rows}:
+            rows.append(measure(seed, options))
+            settings = {"preset": options.preset, "steps": options.steps}
+            write_json(options.json, {"rows": [asdict(row) for row in rows], "settings": settings, "about": about()})
+    mine = [row for row in rows if row.seed in options.seeds]
+    table = Table("", "float32", "float32, repeat", "bfloat16", title=f"n = {len(mine)} networks; mean [95 % t-interval]")
+
+    def cell(field: str) -> str:
+        return with_interval([float(getattr(row, field)) for row in mine])
+
+    table.add_row("accuracy, worse operation", cell("accuracy"), cell("accuracy_repeat"), cell("accuracy_bfloat16"))
+    table.add_row("density", cell("density"), cell("density_repeat"), cell("density_bfloat16"))
+    table.add_row("Dice with the first", "", cell("dice_repeat"), cell("dice_bfloat16"))
+    Console(width=140).print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+"""How the work is done does not change what is found; what cannot be done is said."""
+
+import importlib
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+import maskscope as ms
+from maskscope.errors import ConfigError, OutOfMemoryError, UnknownNameError
+from maskscope.masks import SlowKernelsWarning, evaluation_mode, has_bfloat16, make_kernels
+from maskscope.masks.kernels import compiler
+from maskscope.training import isolated_random, memory
+from maskscope.training.mask_config import SlowBfloat16Warning
+from tests.contracts.guests import GUESTS, make
+from tests.training.test_discover import loss, network, part
+
+CONFIG = ms.MaskConfig(steps=6, learning_rate=0.1, penalty_weight=1e-3)
+WANTED = [ms.Wanted("f", part), ms.Wanted("g", lambda index: part(index + 50), seed=2), ms.Wanted("f", part, repeat=1)]
+
+
+@pytest.mark.parametrize("executor", ["auto", "sequential"])
+def test_many_masks_are_those_found_one_by_one(executor):
+    net, compute = network(), ms.Compute(executor=executor)
+    together = ms.discover_many(net, loss, WANTED, config=CONFIG, compute=compute)
+    for wanted, found in zip(WANTED, together, strict=True):
+        settings = {"seed": wanted.seed, "name": wanted.name, "repeat": wanted.repeat}
+        alone = ms.discover(net, loss, wanted.batches, config=CONFIG, compute=compute, **settings)
+        torch.testing.assert_close(found.logits.flat, alone.logits.flat, rtol=1e-4, atol=1e-4)
+        assert found.history.loss == pytest.approx(alone.history.loss, rel=1e-5)
+        assert found.reference_loss == pytest.approx(alone.reference_loss)
+        assert found.mask.made_by["noise"] == alone.mask.made_by["noise"]
+    assert len({tuple(found.logits.flat.tolist()) for found in together}) == 3
+
+
+def test_each_of_many_is_clipped_alone():
+    """One track with a gradient a thousand times larger does not shrink the other's."""
+    net, config = network(), ms.MaskConfig(steps=1, learning_rate=0.1, clip_norm=1e-3)
+    steep = [tuple_ * 1000 for tuple_ in (part(0), part(1), part(2), part(3))]
+    pair = [ms.Wanted("f", part), ms.Wanted("g", steep)]
+    together = ms.discover_many(net, loss, pair, config=config)
+    alone = ms.discover(net, loss, part, config=config, name="f")
+    torch.testing.assert_close(together[0].logits.flat, alone.logits.flat)
+
+
+@pytest.mark.parametrize(("wanted", "words"), [([], "No mask is wanted"), (WANTED[:1] * 2, "Wanted twice.*seed 0, repeat 0")])
+def test_what_cannot_be_found_together(wanted, words):
+    with pytest.raises(ConfigError, match=words):
+        ms.discover_many(network(), loss, wanted, config=CONFIG)
+
+
+def test_observers_of_many_watch_their_own():
+    seen = {}
+
+    class Watcher(ms.Observer):
+        def __init__(self, name):
+            self.name = name
+
+        def after_step(self, moment):
+            seen.setdefault(self.name, []).append(moment.loss)
+
+    wanted = [ms.Wanted(name, part, observers=[Watcher(name)]) for name in ("f", "g")]
+    together = ms.discover_many(network(), loss, wanted, config=CONFIG)
+    assert seen == {"f": together[0].history.loss, "g": together[1].history.loss}
+
+
+@pytest.mark.parametrize("kernels", ["cpu", "reference"])
+@pytest.mark.parametrize("executor", ["batched", "sequential"])
+def test_every_way_finds_the_same_mask(executor, kernels):
+    net, config = network(), ms.MaskConfig(steps=40, learning_rate=0.1, penalty_weight=1e-3)
+    wanted = ms.discover(net, loss, part, config=config)
+    found = ms.discover(net, loss, part, config=config, compute=ms.Compute(executor=executor, kernels=kernels))
+    torch.testing.assert_close(found.logits.flat, wanted.logits.flat, rtol=1e-3, atol=1e-3)
+
+
+def test_accumulation_is_the_mean_over_more_parts_of_the_same_masks():
+    """Twice the parts under the same four masks: one step along the mean gradient, which one loss over both parts gives too."""
+    net = network()
+    config = {"learning_rate": 0.1, "steps": 3, "penalty_weight": 1e-3}
+    accumulated = ms.discover(net, loss, part, config=ms.MaskConfig(accumulation=2, **config))
+    joined = ms.discover(net, loss, lambda i: torch.cat([part(2 * i), part(2 * i + 1)]), config=ms.MaskConfig(**config))
+    torch.testing.assert_close(accumulated.logits.flat, joined.logits.flat, rtol=1e-4, atol=1e-5)
+    assert accumulated.reference_loss == pytest.approx(joined.reference_loss, rel=1e-5)
+
+
+def test_the_learning_rate_follows_its_schedule():
+    """With the penalty alone Adam moves every logit by the learning rate: the sum of the factors tells the schedule."""
+    net = network()
+    for schedule, factors in (("constant", 4.0), ("linear", 1 + 0.75 + 0.5 + 0.25), ("cosine", 1 + 0.8535534 + 0.5 + 0.1464466)):
+        config = ms.MaskConfig(steps=4, learning_rate=0.1, penalty_weight=1.0, schedule=schedule, clip_norm=0.0)
+        found = ms.discover(net, lambda n, x: n(x).sum() * 0, part, config=config)
+        torch.testing.assert_close(found.logits.flat, torch.full_like(found.logits.flat, 2 - 0.1 * factors), rtol=1e-4, atol=1e-4)
+    with pytest.raises(UnknownNameError, match="Did you mean 'linear'"):
+        ms.MaskConfig(schedule="liner")
+
+
+def test_a_settled_run_ends_early_and_resumed_to_the_same_bits(tmp_path):
+    class Interrupt(ms.Observer):
+        def after_step(self, moment):
+            if moment.step == 150:
+                raise KeyboardInterrupt
+
+    net = nn.Linear(4, 1, bias=False)
+    with torch.no_grad():
+        net.weight.copy_(torch.tensor([[1.0, 0.9, 1.1, 1.0]]))
+
+    def first_input(n, x):
+        return (n(x) - x[:, :1]).square().mean()
+
+    config = ms.MaskConfig(steps=2000, learning_rate=0.03, penalty_weight=1e-3, stop_when_settled=True)
+    whole = ms.discover(net, first_input, part, config=config)
+    assert whole.mask["weight"].tolist() == [[True, False, False, False]]
+    assert 150 < len(whole.history.loss) < 1000
+    assert whole.history.measures["undecided"][-1] == 0
+    keep = ms.Checkpoint(tmp_path / "run.safetensors", every_seconds=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        ms.discover(net, first_input, part, config=config, checkpoint=keep, observers=[Interrupt()])
+    resumed = ms.discover(net, first_input, part, config=config, checkpoint=keep)
+    assert torch.equal(resumed.logits.flat, whole.logits.flat)
+    assert resumed.history.loss == whole.history.loss
+    again = ms.discover(net, first_input, part, config=config, checkpoint=keep)  # it is done, and stays so
+    assert again.history.loss == whole.history.loss
+
+
+@pytest.mark.filterwarnings("ignore::maskscope.training.mask_config.SlowBfloat16Warning", "ignore:enable_nested_tensor")
+@pytest.mark.parametrize("executor", ["batched", "sequential"])
+@pytest.mark.parametrize("name", GUESTS)
+def test_bfloat16_copies_take_a_step_like_float32s(name, executor):
+    """Losses within 2 % (bfloat16 has 8 bits); the frozen network and the logits stay as they are."""
+    net, guest = make(name)
+    recurrent = any(isinstance(module, nn.RNNBase) for module in net.modules())
+    compute = ms.Compute(executor=executor, dtype="bfloat16")
+    config = ms.MaskConfig(steps=2, learning_rate=0.1)
+    refusal = None
+    if recurrent and executor == "sequential" and not has_bfloat16(torch.device("cpu")):
+        refusal = "recurrent layers cannot run in bfloat16"
+    elif executor == "batched" and any(isinstance(module, nn.Conv2d) for module in net.modules()):
+        refusal = "cannot go in one call"  # autocast does not reach convolutions under vmap; 'auto' takes them one by one
+    if refusal:
+        with pytest.raises(ConfigError, match=refusal):
+            ms.discover(net, guest.loss, guest.part, config=config, compute=compute)
+        return
+    wanted = ms.discover(net, guest.loss, guest.part, config=config)
+    found = ms.discover(net, guest.loss, guest.part, config=config, compute=compute)
+    assert found.history.loss[0] == pytest.approx(wanted.history.loss[0], rel=0.02)
+    assert found.logits.flat.dtype == torch.float32
+    assert {parameter.dtype for parameter in net.parameters()} == {torch.float32}
+
+
+@pytest.mark.skipif(has_bfloat16(torch.device("cpu")), reason="this processor has instructions for bfloat16")
+def test_a_device_without_bfloat16_warns():
+    with pytest.warns(SlowBfloat16Warning, match="no instructions for bfloat16"):
+        ms.discover(network(), loss, part, config=ms.MaskConfig(steps=1), compute=ms.Compute(dtype="bfloat16"))
+
+
+def test_too_little_memory_is_said_before_anything_is_done(monkeypatch):
+    monkeypatch.setattr(memory, "available_bytes", lambda device: 100)
+    with pytest.raises(OutOfMemoryError, match=r"(?s)are free on cpu.*two moments of Adam; lowered by"):
+        ms.discover(network(), loss, part, config=CONFIG)
+
+
+def test_memory_that_runs_out_on_the_way_is_said():
+    def greedy(net, x):
+        torch.empty(1 << 60, dtype=torch.uint8)
+        return loss(net, x)
+
+    with pytest.raises(OutOfMemoryError, match="masked copies and weight gradients in work; lowered by: lower samples_per_step"):
+        ms.discover(network(), greedy, part, config=CONFIG)
+
+    def other(net, x):
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        ms.discover(network(), other, part, config=CONFIG)
+
+
+def test_without_the_compiler_plain_pytorch_works_and_warns_once(monkeypatch):
+    import maskscope.masks.kernels as package
+
+    def missing(name):
+        if name.endswith("kernels.cpu"):
+            raise ImportError("No module named 'numba'")
+        return importlib.import_module(name)
+
+    wanted = ms.discover(network(), loss, part, config=CONFIG)
+    monkeypatch.setattr(package, "import_module", missing)
+    make_kernels.cache_clear()
+    try:
+        with pytest.warns(SlowKernelsWarning, match="numba is missing or broken.*pip install numba") as caught:
+            found = ms.discover(network(), loss, part, config=CONFIG)
+        assert len(caught) == 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            ms.discover(network(), loss, part, config=CONFIG)
+        with pytest.raises(ConfigError, match="pip install numba.*kernels='reference'"):
+            ms.discover(network(), loss, part, config=CONFIG, compute=ms.Compute(kernels="cpu"))
+    finally:
+        make_kernels.cache_clear()
+    torch.testing.assert_close(found.logits.flat, wanted.logits.flat, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:(?s).*parallel=True")
+def test_a_cache_that_cannot_be_written_warns_and_works(monkeypatch):
+    real = compiler.njit
+
+    def refusing(**options):
+        if options.pop("cache", False):
+
+            def refuse(function):
+                raise RuntimeError("cannot cache function: no locator available")
+
+            return refuse
+        return real(**options)
+
+    monkeypatch.setattr(compiler, "njit", refusing)
+    with pytest.warns(compiler.KernelCacheWarning, match="NUMBA_CACHE_DIR"):
+        double = compiler.compiled()(lambda x: 2 * x)
+    assert double(3) == 6
+
+
+def test_compiling_is_said_to_the_observers(monkeypatch, tmp_path):
+    said = []
+
+    class Listener(ms.Observer):
+        def note(self, text):
+            said.append(text)
+
+    ms.discover(network(), loss, part, config=ms.MaskConfig(steps=1), observers=[Listener()])
+    assert not any("compiling" in text for text in said)  # done in the tests before
+    kernels = make_kernels(torch.device("cpu"))
+    monkeypatch.setattr(type(kernels), "_is_kept", lambda self: False)
+    ms.discover(network(), loss, part, config=ms.MaskConfig(steps=1), observers=[Listener()])
+    assert any("compiling the kernels for this processor" in text for text in said)
+
+
+def test_fused_recurrent_layers_get_training_mode_without_dropout(monkeypatch):
+    from maskscope.masks import call
+
+    monkeypatch.setattr(call, "_is_fused", lambda module: True)
+    with isolated_random(0):
+        net = nn.Sequential(nn.LSTM(3, 4, num_layers=2, dropout=0.5), nn.Dropout(0.5)).eval()
+    net[0].train()
+    inside = []
+
+    def use():
+        with evaluation_mode(net):
+            inside.append((net[0].training, net[0].dropout, net[1].training))
+            raise ValueError("inside")
+
+    with pytest.raises(ValueError, match="inside"):
+        use()
+    assert inside == [(True, 0.0, False)]
+    assert (net[0].training, net[0].dropout, net[1].training) == (True, 0.5, False)
