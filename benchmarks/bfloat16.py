@@ -20,7 +20,7 @@ from benchmarks.schedules import fitted
 from benchmarks.turns import about, with_interval
 from maskscope.analysis import score
 from maskscope.experiments.catalogue import experiment
-from maskscope.experiments.study import UNMASKED, make_task
+from maskscope.experiments.study import UNMASKED, initial_logits, make_task
 from maskscope.masks import dice, select
 from maskscope.storage import read_json, write_json
 from maskscope.training import Compute, Discovery, ProgressBar, child_seed, discover
@@ -61,19 +61,22 @@ def measure(seed: int, options: Options) -> Row:
     task = make_task(chosen.preset("quick"), torch.device("cpu"))
     spec = replace(chosen.preset(options.preset).mask, steps=options.steps)
     network = fitted(seed)
+    selection = select(network, exclude=UNMASKED)
+    initial = initial_logits(network, task, task.whole, selection, spec, seed)
 
     def find(repeat: int, compute: Compute) -> Discovery:
         return discover(
             network,
             task.loss,
             task.batches(task.whole, spec.part_size, child_seed(seed, "data", "bfloat16", repeat)),
-            selection=select(network, exclude=UNMASKED),
+            selection=selection,
             config=spec.config(),
             seed=child_seed(seed, "bfloat16"),
             name=task.whole,
             repeat=repeat,
             observers=[ProgressBar(f"network {seed}, repeat {repeat}, {compute.dtype}", seconds=60)],
             compute=compute,
+            initial=initial,
         )
 
     first, repeat = find(0, Compute()), find(1, Compute())

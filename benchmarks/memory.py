@@ -48,11 +48,9 @@ def one(size: str, executor: str) -> dict[str, float]:
         return torch.randn(32, 42, generator=torch.Generator().manual_seed(index))
 
     small = MLP([42, 8, 20])
-    discover(
-        small, lambda net, x: net(x).square().mean(), part, config=MaskConfig(steps=1), compute=compute
-    )  # compiler, libraries
+    discover(small, _loss, part, config=MaskConfig(steps=1), compute=compute)  # the compiler's and the libraries' own memory
     before = _resident()
-    discover(network, lambda net, x: net(x).square().mean(), part, selection=selection, config=config, compute=compute)
+    discover(network, _loss, part, selection=selection, config=config, compute=compute)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
     formula = sum(need.bytes for need in needs(selection, compute, torch.device("cpu"), samples=4, masks=1))
     return {"weights": selection.count, "network": before, "above": peak - before, "formula": formula}

@@ -19,7 +19,7 @@ from rich.table import Table
 from benchmarks.turns import about, with_interval
 from maskscope.analysis import score
 from maskscope.experiments.catalogue import experiment
-from maskscope.experiments.study import UNMASKED, make_network, make_task
+from maskscope.experiments.study import UNMASKED, initial_logits, make_network, make_task
 from maskscope.masks import select
 from maskscope.storage import read_json, write_json
 from maskscope.training import ProgressBar, child_seed, discover, fit
@@ -57,16 +57,18 @@ def measure(preset: str, seed: int, network: torch.nn.Module) -> Row:
     task = make_task(chosen.preset("quick"), torch.device("cpu"))
     spec = chosen.preset(preset).mask
     batches = task.batches(task.whole, spec.part_size, child_seed(seed, "data", "schedules"))
+    selection = select(network, exclude=UNMASKED)
     began = time.perf_counter()
     found = discover(
         network,
         task.loss,
         batches,
-        selection=select(network, exclude=UNMASKED),
+        selection=selection,
         config=spec.config(),
         seed=child_seed(seed, "schedules"),
         name=task.whole,
         observers=[ProgressBar(f"{preset}, network {seed}", seconds=60)],
+        initial=initial_logits(network, task, task.whole, selection, spec, seed),
     )
     seconds = time.perf_counter() - began
     worst = min(score(network, task, found.mask).accuracy.values())

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -77,10 +78,14 @@ class _Stopwatch(History):
         self.ends.append(time.perf_counter())
 
 
-def _mask_steps(case: Case, network: torch.nn.Module, config: MaskConfig, compute: Compute, *, settled: bool) -> Runner:
+def _mask_steps(
+    case: Case, network: torch.nn.Module, config: MaskConfig, compute: Compute, *, settled: bool = False, masks: int = 1
+) -> Runner:
+    """Steps of a search for one mask, or for several at once; then seconds are those of each."""
     selection = select(network, exclude=case.exclude)
     source = PartSource(lambda index: case.part(index, BATCH // case.samples))
-    objective = _Limited(network, case.loss, [Job(source, Noise(0, "benchmark"))], selection, config, compute)
+    jobs = [Job(source, Noise(number, "benchmark")) for number in range(masks)]
+    objective = _Limited(network, case.loss, jobs, selection, config, compute)
     if settled:
         flat = objective.logits[0].flat
         random = torch.Generator().manual_seed(0)
@@ -92,8 +97,8 @@ def _mask_steps(case: Case, network: torch.nn.Module, config: MaskConfig, comput
         objective.limit = steps + 1
         loop = LoopConfig(config.steps, 1e-9, config.clip_norm)
         with evaluation_mode(network):
-            run_loop(objective, loop, seed=0, identity={}, observers=[[watch]])
-        return [after - before for before, after in pairwise(watch.ends)]
+            run_loop(objective, loop, seed=0, identity={}, observers=[[] for _ in jobs[1:]] + [[watch]])
+        return [(after - before) / masks for before, after in pairwise(watch.ends)]
 
     return run
 
@@ -116,14 +121,13 @@ def kinds_of_steps(case: Case) -> dict[str, Runner]:
     paper = MaskConfig(samples_per_step=case.samples, penalty_weight=ALPHA, estimator="straight-through")
     fast, bfloat16, plain = Compute(), Compute(dtype="bfloat16"), Compute(kernels="reference")
 
-    def mask(config: MaskConfig, compute: Compute, *, settled: bool = False) -> Runner:
-        return _mask_steps(case, network, config, compute, settled=settled)
-
+    mask = partial(_mask_steps, case, network)
     kinds = {
         "plain, fused Adam": _plain_steps(case, network, fused=True),
         "plain, foreach Adam": _plain_steps(case, network, fused=False),
         "mask, rao-blackwell": mask(config, fast),
         "mask, rao-blackwell, settled": mask(config, fast, settled=True),
+        "mask, rao-blackwell, three at once, each": mask(config, fast, masks=3),
         "mask, straight-through": mask(paper, fast),
         "mask, rao-blackwell, plain PyTorch": mask(config, plain),
     }

@@ -8,6 +8,7 @@ from maskscope.analysis.ablation import (
     random_mask_like,
     top_weights,
     top_weights_overall,
+    warm_start,
     weight_times_gradient,
 )
 from maskscope.errors import BatchesError, MaskMismatchError
@@ -100,3 +101,15 @@ def test_random_masks_are_uniform():
     counts = sum(random_mask_like(mask, generator)["a"].int() for _ in range(2000))
     # 500 expected, standard deviation 19.4
     assert all(abs(int(count) - 500) < 4 * 19.4 for count in counts)
+
+
+def test_a_warm_start_ranks_the_scores_of_each_tensor():
+    network = nn.Linear(3, 2)
+    selection = select(network)
+    scores = {"weight": torch.tensor([[5.0, 0.0, 1.0], [9.0, 2.0, 3.0]]), "bias": torch.tensor([1.0, 0.5])}
+    logits = warm_start(scores, selection, middle=2.0, spread=2.0).by_tensor()
+    torch.testing.assert_close(logits["weight"], torch.tensor([[4, 0, 1], [5, 2, 3]]) * 0.8)
+    assert logits["bias"].tolist() == [4.0, 0.0]
+    assert warm_start({"weight": torch.zeros(2, 3), "bias": torch.zeros(2)}, selection, 1.0, 0.0).flat.tolist() == [1.0] * 8
+    with pytest.raises(MaskMismatchError, match="Expected logits for weight, bias"):
+        warm_start({"weight": torch.zeros(2, 3)}, selection)

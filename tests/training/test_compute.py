@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import maskscope as ms
-from maskscope.errors import ConfigError, OutOfMemoryError, UnknownNameError
+from maskscope.errors import ConfigError, MaskMismatchError, OutOfMemoryError, UnknownNameError
 from maskscope.masks import SlowKernelsWarning, evaluation_mode, has_bfloat16, make_kernels
 from maskscope.masks.kernels import compiler
 from maskscope.training import isolated_random, memory
@@ -252,3 +252,19 @@ def test_fused_recurrent_layers_get_training_mode_without_dropout(monkeypatch):
         use()
     assert inside == [(True, 0.0, False)]
     assert (net[0].training, net[0].dropout, net[1].training) == (True, 0.5, False)
+
+
+def test_a_search_begins_where_it_is_told(tmp_path):
+    net = network()
+    selection = ms.select(net)
+    initial = ms.MaskLogits(selection, torch.linspace(-3, 3, selection.count))
+    config = ms.MaskConfig(steps=1, learning_rate=1e-6)
+    keep = tmp_path / "run.safetensors"
+    found = ms.discover(net, loss, part, config=config, initial=initial, checkpoint=keep)
+    torch.testing.assert_close(found.logits.flat, initial.flat, rtol=0, atol=1e-5)
+    assert initial.flat[0] == -3  # what was given is left alone
+    with pytest.raises(ConfigError, match="another initial"):
+        ms.discover(net, loss, part, config=config, checkpoint=keep)
+    other = ms.MaskLogits.full(ms.select(net, exclude=["*bias"]), 1.0)
+    with pytest.raises(MaskMismatchError, match="for other weights"):
+        ms.discover(net, loss, part, config=config, initial=other)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from maskscope.errors import BatchesError, MaskMismatchError
-from maskscope.masks import BinaryMask, Loss, Selection, evaluation_mode, loss_and_gradient
+from maskscope.masks import BinaryMask, Loss, MaskLogits, Selection, evaluation_mode, loss_and_gradient
 
 
 def magnitude(network: nn.Module, selection: Selection) -> dict[str, Tensor]:
@@ -44,6 +44,25 @@ def weight_times_gradient(network: nn.Module, loss: Loss, parts: Iterable[Any], 
     if not count:
         raise BatchesError("weight_times_gradient needs at least one part of data, and was given none.")
     return {name: (weight * total[name] / count).abs() for name, weight in weights.items()}
+
+
+def warm_start(scores: Mapping[str, Tensor], selection: Selection, middle: float = 2.0, spread: float = 2.0) -> MaskLogits:
+    """Logits to start a search from: in each tensor evenly spaced by the rank of the scores, the highest at ``middle + spread``.
+
+    Args:
+        scores: by dotted name, in the weights' shapes, for example `weight_times_gradient`.
+        selection: the weights that are masked.
+        middle: where the paper has all logits start.
+        spread: half the distance between the logits of the lowest and the highest score.
+
+    Raises:
+        MaskMismatchError: the scores are for other weights.
+    """
+    ranked = {}
+    for name, score in scores.items():
+        rank = score.reshape(-1).argsort(stable=True).argsort(stable=True).to(torch.float32)
+        ranked[name] = (middle - spread + 2 * spread * rank / max(1, score.numel() - 1)).view(score.shape)
+    return MaskLogits.from_tensors(selection, ranked)
 
 
 def top_weights(scores: Mapping[str, Tensor], kept_by_tensor: Mapping[str, int]) -> BinaryMask:

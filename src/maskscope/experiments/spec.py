@@ -66,11 +66,15 @@ class MaskSpec:
     """Of the learning rate; linear and cosine end at 0. Paper: constant."""
     stop_when_settled: bool = field(default=False, metadata={"added": "0.1.0"})
     """Whether a mask whose logits are decided and whose density is flat ends before its steps do. Paper: no."""
+    warm_start: float = field(default=0.0, metadata={"added": "0.1.0"})
+    """Spread of the initial logits: in each tensor by the rank of |weight x gradient|, around initial_logit. Paper: 0."""
     compute_dtype: Literal["weight", "bfloat16"] = field(default="weight", metadata={"added": "0.1.0"})
     """Of the masked copies; bfloat16 pays where there are instructions for it. Paper: float32."""
 
     def __post_init__(self) -> None:
         _at_least(self, steps=0, batch_size=1, samples_per_step=1, reference_batch=1)
+        if not self.warm_start >= 0:
+            raise ConfigError(f"warm_start is {self.warm_start}; a number of at least 0 was expected (0: all start equal).")
         if self.batch_size % self.samples_per_step:
             raise ConfigError(
                 f"batch_size {self.batch_size} does not divide by samples_per_step {self.samples_per_step}: each sample gets its "

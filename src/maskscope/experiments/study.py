@@ -9,18 +9,21 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from maskscope.analysis import warm_start, weight_times_gradient
 from maskscope.experiments.artefact import Artefact, make
 from maskscope.experiments.measure import Found, measure_network
 from maskscope.experiments.record import NetworkResult
-from maskscope.experiments.spec import AdditionMultiplicationSpec, from_json, to_json
+from maskscope.experiments.spec import AdditionMultiplicationSpec, MaskSpec, from_json, to_json
 from maskscope.experiments.stages import MaskPlan, analysis_stage, mask_stage, network_stage, plan_masks
-from maskscope.masks import BinaryMask, MaskLogits, select
+from maskscope.masks import BinaryMask, MaskLogits, Selection, select
 from maskscope.storage import Json, read_json, read_tensors, write_json, write_tensors
-from maskscope.tasks import AdditionMultiplication
+from maskscope.tasks import AdditionMultiplication, Task
 from maskscope.training import Compute, History, Observer, Watchdog, child_seed, discover, fit, isolated_random
 from maskscope.zoo import MLP
 
 UNMASKED = ("*bias",)
+# |weight x gradient| for a warm start is averaged over this many items of the function
+_SCORING_PARTS, _SCORING_ITEMS = 16, 128
 
 
 @dataclass(frozen=True)
@@ -105,11 +108,12 @@ class Study:
         spec = self.spec.mask
         purpose = "trained" if plan.trained else "untrained"
         data = child_seed(self.seed, "data", purpose, plan.function, plan.repeat)
+        selection = select(guest, exclude=UNMASKED)
         found = discover(
             guest,
             self.task.loss,
             self.task.batches(plan.function, spec.part_size, data),
-            selection=select(guest, exclude=UNMASKED),
+            selection=selection,
             config=spec.config(),
             seed=child_seed(self.seed, "masks", purpose),
             name=plan.function,
@@ -117,6 +121,7 @@ class Study:
             observers=(Watchdog(), *self.place.watch(name)) if plan.trained else self.place.watch(name),
             checkpoint=checkpoint,
             compute=Compute(self.place.executor, self.place.kernels, spec.compute_dtype),
+            initial=initial_logits(guest, self.task, plan.function, selection, spec, data),
         )
         found.mask.save(folder / "mask.safetensors")
         write_tensors(folder / "logits.safetensors", found.logits.by_tensor(), kind="logits", metadata=found.mask.made_by)
@@ -148,6 +153,17 @@ class Study:
         tensors, _ = read_tensors(artefact.path / "weights.safetensors", kind="weights")
         network.load_state_dict(tensors)
         return network
+
+
+def initial_logits(
+    network: nn.Module, task: Task, function: str, selection: Selection, spec: MaskSpec, seed: int
+) -> MaskLogits | None:
+    """Where the logits of a function's mask start, if not all at one value."""
+    if not spec.warm_start:
+        return None
+    batches = task.batches(function, _SCORING_ITEMS, child_seed(seed, "warm start"))
+    scores = weight_times_gradient(network, task.loss, [batches(index) for index in range(_SCORING_PARTS)], selection)
+    return warm_start(scores, selection, spec.initial_logit, spec.warm_start)
 
 
 def make_task(spec: AdditionMultiplicationSpec, device: torch.device) -> AdditionMultiplication:

@@ -40,6 +40,7 @@ class Wanted:
         seed: root seed of the mask noise.
         repeat: which of several masks for the same function.
         observers: who watches.
+        initial: where its logits start; all at ``initial_logit`` of the settings unless given.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Wanted:
     seed: int = 0
     repeat: int = 0
     observers: Sequence[Observer] = field(default=())
+    initial: MaskLogits | None = None
 
     @property
     def noise(self) -> Noise:
@@ -67,6 +69,7 @@ def discover(
     observers: Sequence[Observer] = (),
     checkpoint: Checkpoint | Path | None = None,
     compute: Compute | None = None,
+    initial: MaskLogits | None = None,
 ) -> Discovery:
     """Finds the weights that carry a function of a trained network, which is left untouched.
 
@@ -88,6 +91,7 @@ def discover(
         observers: who watches.
         checkpoint: where to keep the state of the run; if the file is there, the run goes on from it.
         compute: how the work is done.
+        initial: where the logits start (`maskscope.analysis.warm_start`, say); all at ``initial_logit`` unless given.
 
     Raises:
         LossError: the loss is no scalar, or has no gradient path to the selected weights.
@@ -99,7 +103,7 @@ def discover(
 
     Source: Csordás et al. 2021, section 2; differences are listed in docs/method.md.
     """
-    wanted = Wanted(name, batches, seed, repeat, observers)
+    wanted = Wanted(name, batches, seed, repeat, observers, initial)
     (found,) = discover_many(network, loss, [wanted], selection=selection, config=config, checkpoint=checkpoint, compute=compute)
     return found
 
@@ -138,7 +142,7 @@ def discover_many(
     config = MaskConfig() if config is None else config
     compute = Compute() if compute is None else compute
     weights = selection.of(network)
-    jobs = [Job(PartSource(one.batches), one.noise) for one in wanted]
+    jobs = [Job(PartSource(one.batches), one.noise, one.initial) for one in wanted]
     device = next(iter(weights.values())).device
     itemsize = max(weight.element_size() for weight in weights.values())
     wants = needs(selection, compute, device, samples=config.samples_per_step, masks=len(wanted), biggest_itemsize=itemsize)
@@ -156,6 +160,7 @@ def discover_many(
         "config": asdict(config),
         "compute": asdict(compute),
         "noise": noises,
+        "initial": [None if one.initial is None else tensor_digest(one.initial.flat) for one in wanted],
         "weights": digest({name: tensor_digest(weight) for name, weight in weights.items()}) if checkpoint else None,
     }
     with evaluation_mode(network), said_on_failure(wants, device):

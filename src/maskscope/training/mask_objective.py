@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from maskscope.errors import MaskMismatchError
 from maskscope.masks import (
     LearnedMask,
     Loss,
@@ -27,10 +28,11 @@ from maskscope.training.objective import Objective
 
 @dataclass(frozen=True)
 class Job:
-    """One mask to be found: where its data come from and the identity of its noise."""
+    """One mask to be found: where its data come from, the identity of its noise, and where its logits start."""
 
     source: PartSource
     noise: Noise
+    initial: MaskLogits | None = None
 
 
 class MaskObjective(Objective):
@@ -51,6 +53,11 @@ class MaskObjective(Objective):
         self.device = next(iter(weights.values())).device
         self._penalty = make_penalty(config.penalty, config.penalty_weight)
         self.logits = [MaskLogits.full(selection, config.initial_logit, self.device) for _ in jobs]
+        for job, logits in zip(jobs, self.logits, strict=True):
+            if job.initial is not None:
+                if job.initial.selection.weights != selection.weights:
+                    raise MaskMismatchError("The initial logits are for other weights than those that are to be masked.")
+                logits.flat.copy_(job.initial.flat)
         masks = []
         for job, logits in zip(jobs, self.logits, strict=True):
             logits.flat.grad = torch.zeros_like(logits.flat)

@@ -10,7 +10,7 @@ from maskscope.masks.executors.automatic import AutomaticExecutor
 from maskscope.masks.executors.batched import WHOLE_BYTES, BatchedExecutor
 from maskscope.masks.executors.executor import Executor
 from maskscope.masks.executors.gated import GatedWeight, LearnedMask, gate
-from maskscope.masks.executors.product import CACHE_BYTES
+from maskscope.masks.executors.product import block_bytes
 from maskscope.masks.executors.sequential import SequentialExecutor
 from maskscope.masks.gradient import Loss
 
@@ -51,6 +51,5 @@ def working_bytes(name: str, shapes: Sequence[tuple[int, ...]], device: torch.de
     sizes = [itemsize * torch.Size(shape).numel() for shape in shapes]
     sequential = sum(sizes) + max(sizes)
     whole = [rows * size for shape, size in zip(shapes, sizes, strict=True) if len(shape) != 2 or rows * size <= WHOLE_BYTES]
-    blocks = CACHE_BYTES.get(device.type, CACHE_BYTES["cuda"])
-    batched = 2 * sum(whole) + (blocks if len(whole) < len(sizes) else 0)
+    batched = 2 * sum(whole) + (block_bytes(device) if len(whole) < len(sizes) else 0)
     return {"sequential": sequential, "batched": batched}.get(name, max(sequential, batched))

@@ -14,6 +14,11 @@ from maskscope.masks.executors.gated import GatedWeight
 CACHE_BYTES = {"cpu": 8 << 20, "cuda": 256 << 20}
 
 
+def block_bytes(device: torch.device) -> int:
+    """Bytes of the masked copies that are in work at one time."""
+    return CACHE_BYTES.get(device.type, CACHE_BYTES["cuda"])
+
+
 def masked_product(x: Tensor, sample: Tensor, anchor: Tensor, unit: GatedWeight) -> Tensor:
     """``x @ masked(weight).T`` for the sample at hand, inside vmap.
 
@@ -111,7 +116,7 @@ class _Product(torch.autograd.Function):
 def _blocks(unit: GatedWeight, *, fill: bool = True) -> Iterator[tuple[slice, Tensor]]:
     """Runs of output features, each with memory for its copies ``[rows, features, in]``, filled with them unless told not to."""
     features, inputs = unit.shape
-    at_once = max(1, CACHE_BYTES[unit.device.type] // (unit.rows * inputs * unit.dtype.itemsize))
+    at_once = max(1, block_bytes(unit.device) // (unit.rows * inputs * unit.dtype.itemsize))
     count = -(-features // at_once)
     size = -(-features // count)
     memory = unit.workspace.take(unit.rows * size * inputs, unit.dtype, unit.device)
