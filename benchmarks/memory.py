@@ -52,7 +52,7 @@ def one(size: str, executor: str) -> dict[str, float]:
     before = _resident()
     discover(network, _loss, part, selection=selection, config=config, compute=compute)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
-    formula = sum(need.bytes for need in needs(selection, compute, torch.device("cpu"), samples=4, masks=1))
+    formula = sum(need.bytes for need in needs(network, selection, compute, torch.device("cpu"), samples=4, masks=1))
     return {"weights": selection.count, "network": before, "above": peak - before, "formula": formula}
 
 

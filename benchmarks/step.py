@@ -9,8 +9,8 @@ Printed are the median and the quartiles of the steps. What else the machine doe
 0.3 cores.
 
 Kinds of steps: *plain* is an ordinary training loop with nothing around it, in training mode. *mask* is what `discover` does,
-with observers and its 200 measurements in 20,000 steps: logits at their start, where every gate has to be drawn; *settled*: 1 %
-of the logits alive and the rest far below, as for most of a long run. *plain PyTorch* is the same with the reference kernels;
+but for the measurements of one step in a hundred: logits at their start, where every gate has to be drawn; *settled*: 1 % of
+the logits alive and the rest far below, as for most of a long run. *plain PyTorch* is the same with the reference kernels;
 *the paper's way* its estimator as its code has it. bfloat16 only where there are instructions for it.
 """
 
@@ -32,9 +32,9 @@ from rich.table import Table
 from benchmarks.cases import BATCH, CASES, Case
 from benchmarks.paper_way import paper_step
 from benchmarks.turns import Runner, Timing, about, busy_cores, take_turns, timed
-from maskscope.masks import Noise, evaluation_mode, has_bfloat16, select
+from maskscope.masks import evaluation_mode, has_bfloat16, select
 from maskscope.storage import write_json
-from maskscope.training import Compute, History, Job, LoopConfig, MaskConfig, MaskObjective, Moment, PartSource, run_loop
+from maskscope.training import Compute, History, LoopConfig, MaskConfig, MaskObjective, Moment, Wanted, run_loop
 from maskscope.zoo import MLP
 
 Name = Literal["small", "medium", "big", "huge", "mnist", "cnn", "lstm", "transformer"]
@@ -83,9 +83,8 @@ def _mask_steps(
 ) -> Runner:
     """Steps of a search for one mask, or for several at once; then seconds are those of each."""
     selection = select(network, exclude=case.exclude)
-    source = PartSource(lambda index: case.part(index, BATCH // case.samples))
-    jobs = [Job(source, Noise(number, "benchmark")) for number in range(masks)]
-    objective = _Limited(network, case.loss, jobs, selection, config, compute)
+    wanted = [Wanted("benchmark", lambda index: case.part(index, BATCH // case.samples), number) for number in range(masks)]
+    objective = _Limited(network, case.loss, wanted, selection, config, compute)
     if settled:
         flat = objective.logits[0].flat
         random = torch.Generator().manual_seed(0)
@@ -97,7 +96,7 @@ def _mask_steps(
         objective.limit = steps + 1
         loop = LoopConfig(config.steps, 1e-9, config.clip_norm)
         with evaluation_mode(network):
-            run_loop(objective, loop, seed=0, identity={}, observers=[[] for _ in jobs[1:]] + [[watch]])
+            run_loop(objective, loop, seed=0, identity={}, observers=[[watch], *([] for _ in wanted[1:])])
         return [(after - before) / masks for before, after in pairwise(watch.ends)]
 
     return run

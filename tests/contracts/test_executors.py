@@ -250,3 +250,77 @@ def test_what_the_plain_recurrent_layers_cannot_do_is_said():
             nn.LSTM(3, 4, proj_size=2)(torch.randn(5, 2, 3))
         with pytest.raises(NotImplementedError, match="dropout"):
             nn.LSTM(3, 4, num_layers=2, dropout=0.5)(torch.randn(5, 2, 3))
+
+
+class Checkpointed(nn.Module):
+    """Runs a part of itself again in the backward pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(5, 9), nn.Tanh())
+        self.head = nn.Linear(9, 3)
+
+    def forward(self, x):
+        return self.head(torch.utils.checkpoint.checkpoint(self.body, x, use_reentrant=False))
+
+
+@pytest.mark.parametrize("executor", ["auto", "sequential"])
+def test_activation_checkpointing_runs_the_masked_network_again(executor):
+    network, guest = Checkpointed(), GUESTS["mlp"]
+    bench = Bench(network, guest.loss)
+    parts = [[guest.part(index) for index in range(4)]]
+    found = bench.run(executor, 1, parts)
+
+    def without(net, part):
+        return nn.functional.cross_entropy(net.head(net.body(part[0])), part[1])
+
+    bench.loss = without
+    assert_same_step(found, bench.definition(1, parts))
+
+
+def test_the_automatic_choice_is_kept_over_a_resumed_run(tmp_path):
+    """A part of another size at the step where a run is taken up must not change what the later steps do."""
+    network, guest = make("mlp")
+
+    def part(index):
+        x, y = guest.part(index)
+        return (x[:5], y[:5]) if index in (8, 9) else (x, y)
+
+    class Interrupt(ms.Observer):
+        def after_step(self, moment):
+            if moment.step == 2:
+                raise KeyboardInterrupt
+
+    config, keep = ms.MaskConfig(steps=6, learning_rate=0.1), ms.Checkpoint(tmp_path / "run.safetensors", every_seconds=0.0)
+    whole = ms.discover(network, guest.loss, part, config=config)
+    with pytest.raises(KeyboardInterrupt):
+        ms.discover(network, guest.loss, part, config=config, checkpoint=keep, observers=[Interrupt()])
+    resumed = ms.discover(network, guest.loss, part, config=config, checkpoint=keep)
+    assert torch.equal(resumed.logits.flat, whole.logits.flat)
+
+
+def test_vmap_failing_later_falls_back_and_an_error_without_words_is_told():
+    network, guest = make("mlp")
+    calls = []
+
+    def later(net, part):
+        calls.append(1)
+        value = guest.loss(net, part)
+        if len(calls) > 1:
+            assert float(value.detach()) > 0
+        return value * 2
+
+    bench = Bench(network, later)
+    executor = make_executor("auto", network, later, bench.units)
+    for step in range(3):
+        parts = [[guest.part(4 * step + index) for index in range(4)]]
+        bench.masks[0].gradient.zero_()
+        losses = executor.add_gradients(step, parts, 4)
+        assert_same_step((losses, [bench.masks[0].gradient.clone()]), bench.definition(step, parts))
+    assert int(executor.choice) == 0
+
+    def wordless(net, part):
+        raise AssertionError
+
+    with pytest.raises(ConfigError, match="AssertionError: no message"):
+        Bench(network, wordless).run("batched", 0, [[guest.part(0)] * 4])

@@ -127,6 +127,17 @@ def test_reference_is_the_specification():
         assert torch.equal((gates >> sample & 1).bool(), words < keep_threshold(position(logits)))
 
 
+@pytest.mark.parametrize("temperature", [0.1, 1.0, 3.0])
+def test_slopes_of_far_logits_and_draws(kernels, temperature):
+    """The slope is large only where the draw is near the logit, however far both are out."""
+    n, at = 20_000, Address(KEY, step=1)
+    logits, gates = torch.linspace(-20, 20, n), torch.zeros(n, dtype=torch.uint8)
+    ones, wanted, found = torch.ones(n), torch.zeros(n), torch.zeros(n)
+    for mine, out in ((REFERENCE, wanted), (kernels, found)):
+        mine.add_gradient(LogisticSlope(temperature), logits, ones, gates, ones[None], at, first_sample=2, scale=1.0, out=out)
+    torch.testing.assert_close(found, wanted, rtol=3e-5, atol=1e-6)
+
+
 def test_an_unknown_law_is_refused(kernels):
     class Strange(SlopeLaw):
         def slope(self, logits, is_open, draws):

@@ -13,7 +13,7 @@ if not ON_DEVICE:
     os.environ["TRITON_INTERPRET"] = "1"  # read when the programs are first imported
 pytest.importorskip("triton")
 
-from maskscope.masks.kernels import Address, LogisticSlope, ReferenceKernels, SlopeLaw, TableSlope  # noqa: E402
+from maskscope.masks.kernels import Address, LogisticSlope, ReferenceKernels, SlopeLaw, TableSlope, cuda  # noqa: E402
 from maskscope.masks.kernels.cuda import CudaKernels  # noqa: E402
 from maskscope.masks.kernels.threshold import grid  # noqa: E402
 

@@ -165,7 +165,7 @@ def test_memory_that_runs_out_on_the_way_is_said():
         torch.empty(1 << 60, dtype=torch.uint8)
         return loss(net, x)
 
-    with pytest.raises(OutOfMemoryError, match="masked copies and weight gradients in work; lowered by: lower samples_per_step"):
+    with pytest.raises(OutOfMemoryError, match="masked copies and weight gradients in work; lowered by: Compute"):
         ms.discover(network(), greedy, part, config=CONFIG)
 
     def other(net, x):
@@ -185,7 +185,7 @@ def test_without_the_compiler_plain_pytorch_works_and_warns_once(monkeypatch):
 
     wanted = ms.discover(network(), loss, part, config=CONFIG)
     monkeypatch.setattr(package, "import_module", missing)
-    make_kernels.cache_clear()
+    package._made.cache_clear()
     try:
         with pytest.warns(SlowKernelsWarning, match="numba is missing or broken.*pip install numba") as caught:
             found = ms.discover(network(), loss, part, config=CONFIG)
@@ -196,7 +196,7 @@ def test_without_the_compiler_plain_pytorch_works_and_warns_once(monkeypatch):
         with pytest.raises(ConfigError, match="pip install numba.*kernels='reference'"):
             ms.discover(network(), loss, part, config=CONFIG, compute=ms.Compute(kernels="cpu"))
     finally:
-        make_kernels.cache_clear()
+        package._made.cache_clear()
     torch.testing.assert_close(found.logits.flat, wanted.logits.flat, rtol=1e-4, atol=1e-4)
 
 
@@ -268,3 +268,25 @@ def test_a_search_begins_where_it_is_told(tmp_path):
     other = ms.MaskLogits.full(ms.select(net, exclude=["*bias"]), 1.0)
     with pytest.raises(MaskMismatchError, match="for other weights"):
         ms.discover(net, loss, part, config=config, initial=other)
+
+
+def test_a_mask_that_has_not_begun_to_shrink_is_not_settled():
+    config = ms.MaskConfig(steps=60, learning_rate=1e-3, initial_logit=5.0, stop_when_settled=True)
+    assert len(ms.discover(network(), loss, part, config=config).history.loss) == 60
+
+
+def test_machine_code_of_another_version_is_refused(monkeypatch):
+    kernels = make_kernels(torch.device("cpu"))
+    original = type(kernels).open_gates
+    monkeypatch.setattr(type(kernels), "open_gates", lambda self, logits, at, samples, gates: gates.fill_(1))
+    with pytest.raises(ConfigError, match=r"do not do what this version defines\. Delete"):
+        ms.discover(network(), loss, part, config=CONFIG)
+    monkeypatch.setattr(type(kernels), "open_gates", original)
+
+
+def test_free_memory_is_the_least_of_machine_and_container(monkeypatch):
+    device = torch.device("cpu")
+    monkeypatch.setattr(memory, "_container_bytes", lambda: 123)
+    assert memory.available_bytes(device) == 123
+    monkeypatch.setattr(memory, "_container_bytes", lambda: None)
+    assert memory.available_bytes(device) is None or memory.available_bytes(device) > 123

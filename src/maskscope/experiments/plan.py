@@ -51,7 +51,7 @@ def make_plan(job: Job) -> Plan:
     spec, run = job.spec, Path(job.run)
     task = make_task(spec, torch.device(job.device))
     with threads(job.threads):
-        fit_step, mask_step = _step_seconds(spec, task)
+        fit_step, mask_step = _step_seconds(spec, task, _compute(job))
     stages = []
     for seed in job.seeds:
         stages += _stages_of(spec, seed, task, run, fit_step, mask_step)
@@ -59,8 +59,7 @@ def make_plan(job: Job) -> Plan:
     weights = sum(parameter.numel() for parameter in network.parameters())
     selection = select(network, exclude=UNMASKED)
     maskable = selection.count
-    compute = Compute(job.executor, job.kernels, spec.mask.compute_dtype)
-    wanted = needs(selection, compute, torch.device(job.device), samples=spec.mask.samples_per_step, masks=1)
+    wanted = needs(network, selection, _compute(job), torch.device(job.device), samples=spec.mask.samples_per_step, masks=1)
     masks = len(plan_masks(spec, task.functions, task.whole))
     disk = len(job.seeds) * (4 * weights * 2 + masks * (4 * maskable + maskable // 8)) + 12 * maskable
     memory = _BASE_BYTES + max(_FIT_BYTES * weights, 4 * weights + sum(need.bytes for need in wanted))
@@ -100,7 +99,11 @@ def _existing(stage: Stage, run: Path, inputs: dict[str, Artefact | None]) -> Ar
     return existing(stage, run, there) if len(there) == len(inputs) else None
 
 
-def _step_seconds(spec: AdditionMultiplicationSpec, task: AdditionMultiplication) -> tuple[float, float]:
+def _compute(job: Job) -> Compute:
+    return Compute(job.executor, job.kernels, job.spec.mask.compute_dtype)
+
+
+def _step_seconds(spec: AdditionMultiplicationSpec, task: AdditionMultiplication, compute: Compute) -> tuple[float, float]:
     network = make_network(spec, 0, task)
     selection = select(network, exclude=UNMASKED)
     config = spec.mask.config()
@@ -112,7 +115,7 @@ def _step_seconds(spec: AdditionMultiplicationSpec, task: AdditionMultiplication
     def masking(steps: int) -> float:
         batches = task.batches(task.whole, spec.mask.part_size, 0)
         few = replace(config, steps=steps, stop_when_settled=False)
-        return discover(network, task.loss, batches, selection=selection, config=few).seconds
+        return discover(network, task.loss, batches, selection=selection, config=few, compute=compute).seconds
 
     fitting(2), masking(1)  # the first steps pay for buffers and data
     return fitting(_STEPS_TIMED) / _STEPS_TIMED, masking(_STEPS_TIMED) / _STEPS_TIMED

@@ -3,9 +3,9 @@
 from maskscope.masks.binary import BinaryMask, MaskedWeight, check_mask
 from maskscope.masks.call import bake, call_masked, call_with, evaluation_mode
 from maskscope.masks.estimators import ESTIMATORS, Estimator, make_estimator
-from maskscope.masks.executors import EXECUTORS, Executor, LearnedMask, gate, make_executor
+from maskscope.masks.executors import EXECUTORS, Executor, LearnedMask, gate, is_faster_batched, make_executor
 from maskscope.masks.gradient import Loss, backpropagate, loss_and_gradient
-from maskscope.masks.kernels import KERNELS, Kernels, SlowKernelsWarning, make_kernels
+from maskscope.masks.kernels import KERNELS, SAMPLES_PER_GROUP, Kernels, SlowKernelsWarning, make_kernels
 from maskscope.masks.kernels.exact import has_bfloat16
 from maskscope.masks.logits import MaskLogits
 from maskscope.masks.overlap import OverlapCounts, SharedNoiseWarning, dice, iomin, iou, iou_from_dice, overlap_by_tensor
@@ -18,6 +18,7 @@ __all__ = [
     "EXECUTORS",
     "KERNELS",
     "PENALTIES",
+    "SAMPLES_PER_GROUP",
     "BinaryMask",
     "Estimator",
     "Executor",
@@ -45,6 +46,7 @@ __all__ = [
     "iomin",
     "iou",
     "iou_from_dice",
+    "is_faster_batched",
     "loss_and_gradient",
     "make_estimator",
     "make_executor",

@@ -62,9 +62,14 @@ def loss_and_handed_gradients(
 
     for name, leaf in leaves.items():
         leaf.register_post_accumulate_grad_hook(partial(hand_over, takers[name]))
+
+    def forward_and_backward(guest: nn.Module) -> Tensor:
+        value = loss(guest, part)
+        start_backward(value, list(leaves.values()))  # inside the call: activation checkpointing runs parts of the network again
+        return value
+
     with torch.enable_grad():
-        value = call_with(network, leaves, lambda guest: loss(guest, part))
-        start_backward(value, list(leaves.values()))
+        value = call_with(network, leaves, forward_and_backward)
     if not arrived:
         raise LossError(NO_PATH)
     return value.detach()

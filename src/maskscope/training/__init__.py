@@ -2,15 +2,16 @@
 
 from maskscope.training.batches import Batches, PartSource, SkippedPartsWarning
 from maskscope.training.checkpoint import Checkpoint, ThreadsWarning
-from maskscope.training.discover import Discovery, Wanted, discover, discover_many
+from maskscope.training.discover import Discovery, discover, discover_many
 from maskscope.training.fit import FitConfig, fit
 from maskscope.training.loop import LoopConfig, LoopResult, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
-from maskscope.training.mask_objective import Job, MaskObjective
+from maskscope.training.mask_objective import MaskObjective
 from maskscope.training.memory import Need, needs
 from maskscope.training.objective import Objective
 from maskscope.training.observers import History, LossWarning, Moment, Observer, ProgressBar, Watchdog
 from maskscope.training.seeds import child_seed, isolated_random
+from maskscope.training.wanted import Wanted
 
 __all__ = [
     "Batches",
@@ -19,7 +20,6 @@ __all__ = [
     "Discovery",
     "FitConfig",
     "History",
-    "Job",
     "LoopConfig",
     "LoopResult",
     "LossWarning",

@@ -14,7 +14,7 @@ class SkippedPartsWarning(UserWarning):
 
 
 class PartSource:
-    """Parts of batches in order. A step with S samples uses the parts ``step * S`` to ``step * S + S - 1``.
+    """Parts of batches in order. A step that takes P parts uses the parts ``step * P`` to ``step * P + P - 1``.
 
     A function ``batches(index)`` is asked for exactly what is needed, so a resumed run is exact at once. An iterable is begun
     again when it ends, and a resumed run has to skip over what was used already.

@@ -1,22 +1,22 @@
 """Finding a mask: the network stays as it is, one logit a weight is learned so that sampled masks perform the function."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from torch import nn
 
-from maskscope.errors import ConfigError
-from maskscope.masks import BinaryMask, Loss, MaskLogits, Noise, Selection, evaluation_mode, select
+from maskscope.masks import BinaryMask, Loss, MaskLogits, Selection, evaluation_mode, select
 from maskscope.storage import Json, digest, tensor_digest
-from maskscope.training.batches import Batches, PartSource
+from maskscope.training.batches import Batches
 from maskscope.training.checkpoint import Checkpoint
 from maskscope.training.loop import LoopConfig, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
-from maskscope.training.mask_objective import Job, MaskObjective
+from maskscope.training.mask_objective import MaskObjective
 from maskscope.training.memory import check_memory, needs, said_on_failure
 from maskscope.training.observers import History, Observer
 from maskscope.training.seeds import child_seed
+from maskscope.training.wanted import Wanted, check_wanted
 
 
 @dataclass(frozen=True)
@@ -28,32 +28,6 @@ class Discovery:
     history: History
     reference_loss: float
     seconds: float
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One of several masks that `discover_many` finds together.
-
-    Args:
-        name: which function it is for; part of the noise's key.
-        batches: a function ``batches(index) -> part`` or an iterable of parts.
-        seed: root seed of the mask noise.
-        repeat: which of several masks for the same function.
-        observers: who watches.
-        initial: where its logits start; all at ``initial_logit`` of the settings unless given.
-    """
-
-    name: str
-    batches: Batches
-    seed: int = 0
-    repeat: int = 0
-    observers: Sequence[Observer] = field(default=())
-    initial: MaskLogits | None = None
-
-    @property
-    def noise(self) -> Noise:
-        """The identity of its random stream."""
-        return Noise(self.seed, self.name, self.repeat)
 
 
 def discover(
@@ -118,7 +92,8 @@ def discover_many(
     checkpoint: Checkpoint | Path | None = None,
     compute: Compute | None = None,
 ) -> list[Discovery]:
-    """Finds several masks over one frozen network together: functions, repeats, seeds. Each is what `discover` finds.
+    """Finds several masks over one frozen network together: functions, repeats, seeds. Each is what `discover` finds, unless the
+    loss draws from torch's own generator.
 
     Where the samples of a step go in one call, those of all masks do. That pays where a step is mostly overhead: in small
     networks and on accelerators (`reproduction/benchmarks.md`). The logits of all masks are in memory at one time.
@@ -137,23 +112,19 @@ def discover_many(
         OutOfMemoryError: this needs more memory than there is.
     """
     wanted = list(wanted)
-    _check_wanted(wanted)
+    check_wanted(wanted)
     selection = select(network) if selection is None else selection
     config = MaskConfig() if config is None else config
     compute = Compute() if compute is None else compute
     weights = selection.of(network)
-    jobs = [Job(PartSource(one.batches), one.noise, one.initial) for one in wanted]
     device = next(iter(weights.values())).device
-    itemsize = max(weight.element_size() for weight in weights.values())
-    wants = needs(selection, compute, device, samples=config.samples_per_step, masks=len(wanted), biggest_itemsize=itemsize)
+    wants = needs(network, selection, compute, device, samples=config.samples_per_step, masks=len(wanted))
     check_memory(wants, device)
 
     def say(text: str) -> None:
-        for one in wanted:
-            for observer in one.observers:
-                observer.note(text)
+        for observer in {id(observer): observer for one in wanted for observer in one.observers}.values():
+            observer.note(text)
 
-    objective = MaskObjective(network, loss, jobs, selection, config, compute, say)
     noises = [asdict(one.noise) for one in wanted]
     identity: Json = {
         "selection": digest([asdict(weight) for weight in selection.weights]),
@@ -164,6 +135,7 @@ def discover_many(
         "weights": digest({name: tensor_digest(weight) for name, weight in weights.items()}) if checkpoint else None,
     }
     with evaluation_mode(network), said_on_failure(wants, device):
+        objective = MaskObjective(network, loss, wanted, selection, config, compute, say)
         result = run_loop(
             objective,
             LoopConfig(config.steps, config.learning_rate, config.clip_norm),
@@ -184,15 +156,3 @@ def discover_many(
         mask = BinaryMask.from_logits(logits, weights, made_by)
         found.append(Discovery(mask, logits, result.histories[track], result.reference_losses[track], result.seconds))
     return found
-
-
-def _check_wanted(wanted: Sequence[Wanted]) -> None:
-    if not wanted:
-        raise ConfigError("No mask is wanted; at least one was expected.")
-    noises = [one.noise for one in wanted]
-    twice = sorted({f"{noise.mask} (seed {noise.seed}, repeat {noise.repeat})" for noise in noises if noises.count(noise) > 1})
-    if twice:
-        raise ConfigError(
-            f"Wanted twice with one identity: {', '.join(twice)}. Their noise would be the same at every step; give them "
-            "different names, repeats or seeds."
-        )

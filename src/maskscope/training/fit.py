@@ -75,7 +75,7 @@ def fit(
             WeightObjective(network, loss, batches),
             config,
             seed=seed,
-            identity={"what": "fit", "seed": seed, "config": repr(config)},
+            identity={"what": "fit", "format": 2, "seed": seed, "config": repr(config)},
             observers=[observers],
             checkpoint=Checkpoint(checkpoint) if isinstance(checkpoint, Path) else checkpoint,
         )

@@ -82,6 +82,7 @@ def run_loop(
     saved = load(checkpoint, identity) if checkpoint else None
     histories = _restore(objective, optimizer, saved)
     start, before = (saved.step, saved.seconds) if saved else (0, 0.0)
+    del saved  # its tensors are copied
     began = time.perf_counter()
     tracks = [_Track(objective, config.steps, number, history) for number, history in enumerate(histories)]
     watchers = [(track, [track.history, *own]) for track, own in zip(tracks, observers, strict=True)]
@@ -106,19 +107,19 @@ def run_loop(
                 reseed(child_seed(seed, "step", step), objective.device)
                 losses = objective.accumulate(step).tolist()
                 for number, parameters in enumerate(objective.parameters):
-                    _clip(parameters, config.clip_norm, step, losses[number])
+                    _clip(parameters, config.clip_norm, step, losses[number], objective.title(number))
                 for group in optimizer.param_groups:
                     group["lr"] = config.learning_rate * objective.learning_rate_factor(step)
                 optimizer.step()
+                done = step + 1 == config.steps or objective.is_done(step + 1)
                 for track, own in watchers:
-                    now = track.moment(step + 1, losses[track.number])
+                    now = track.moment(step + 1, losses[track.number], is_last=done)
                     for observer in own:
                         observer.after_step(now)
-                done = objective.is_done(step + 1)
                 if interrupted.is_set():
                     save(step + 1)
                     raise KeyboardInterrupt
-                if keeper and (keeper.due() or done or step + 1 == config.steps):
+                if keeper and (keeper.due() or done):
                     save(step + 1)
         finally:
             for _, own in watchers:
@@ -135,12 +136,12 @@ class _Track:
     number: int
     history: History
 
-    def moment(self, step: int, loss: float | None = None) -> Moment:
+    def moment(self, step: int, loss: float | None = None, *, is_last: bool = False) -> Moment:
         known = self.history.loss
         loss = (known[-1] if known else math.nan) if loss is None else loss
         first = known[0] if known else loss
         reference = self.objective.reference_loss(self.number)
-        return Moment(step, self.steps, loss, reference, first, lambda: self.objective.measures(self.number))
+        return Moment(step, self.steps, loss, reference, first, lambda: self.objective.measures(self.number), is_last)
 
 
 def _restore(objective: Objective, optimizer: torch.optim.Optimizer, saved: Saved | None) -> list[History]:
@@ -159,14 +160,14 @@ def _restore(objective: Objective, optimizer: torch.optim.Optimizer, saved: Save
     return histories
 
 
-def _clip(parameters: list[Tensor], limit: float, step: int, loss: float) -> None:
+def _clip(parameters: list[Tensor], limit: float, step: int, loss: float, title: str) -> None:
     """Scales the gradient down to the limit; one that is below it is left alone, which saves a pass over it."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = float(torch.nn.utils.get_total_norm(gradients))
     if not math.isfinite(norm):
         raise NotFiniteError(
-            f"Step {step + 1}: the gradient is not finite (the loss is {loss}). Look for NaN or infinity in the weights and "
-            "the data, and for a logarithm or a division in the loss."
+            f"Step {step + 1}: the gradient{title and f' of {title}'} is not finite (the loss is {loss}). Look for NaN or "
+            "infinity in the weights and the data, and for a logarithm or a division in the loss."
         )
     if limit and norm > limit:
         torch._foreach_mul_(gradients, limit / (norm + 1e-6))

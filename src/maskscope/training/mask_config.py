@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from maskscope.errors import ConfigError, UnknownNameError
-from maskscope.masks import EXECUTORS, KERNELS, has_bfloat16, make_estimator, make_penalty
+from maskscope.masks import EXECUTORS, KERNELS, has_bfloat16, is_faster_batched, make_estimator, make_penalty
 from maskscope.training.loop import LoopConfig
 
 # What the learning rate is multiplied by when a share of the steps is done.
@@ -38,7 +38,8 @@ class MaskConfig:
         accumulation: parts that each sample sees before the logits move: a larger batch's gradient in a smaller one's memory.
         schedule: of the learning rate: ``constant``; ``linear`` or ``cosine`` to 0 at the last step.
         stop_when_settled: ends before ``steps`` once fewer logits than 1 % of those kept are undecided (keep probability between
-            .05 and .95) and the density moved by less than 1 % of itself over the last tenth of the steps done.
+            .05 and .95) and the density moved by less than 1 % of itself over the last tenth of the steps done; not before a
+            tenth of the steps, nor while the mask is as dense as at the start.
     """
 
     steps: int = 20_000
@@ -73,7 +74,7 @@ class MaskConfig:
 
 @dataclass(frozen=True)
 class Compute:
-    """How the work is done. What is found is the same to rounding, but for ``dtype``.
+    """How the work is done. Each step is the same to rounding, but for ``dtype``.
 
     Args:
         executor: a name in ``maskscope.masks.EXECUTORS``: who runs the samples of a step.
@@ -111,10 +112,11 @@ def check_bfloat16(network: nn.Module, compute: Compute, device: torch.device) -
     """
     if has_bfloat16(device):
         return
-    if compute.executor == "sequential" and any(isinstance(module, nn.RNNBase) for module in network.modules()):
+    one_by_one = compute.executor == "sequential" or (compute.executor == "auto" and not is_faster_batched(network))
+    if one_by_one and any(isinstance(module, nn.RNNBase) for module in network.modules()):
         raise ConfigError(
             f"This network's recurrent layers cannot run in bfloat16 on {device}, which has no instructions for it. Leave the "
-            "compute dtype at 'weight', or the executor at 'auto'."
+            "compute dtype at 'weight'."
         )
     warnings.warn(
         f"{device} has no instructions for bfloat16: the masks are those of bfloat16, but each step takes many times longer than "

@@ -1,7 +1,6 @@
 """The logits of one mask or several over one frozen network, as the loop trains them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -12,7 +11,6 @@ from maskscope.masks import (
     LearnedMask,
     Loss,
     MaskLogits,
-    Noise,
     Selection,
     call_with,
     gate,
@@ -24,15 +22,7 @@ from maskscope.masks import (
 from maskscope.training.batches import PartSource
 from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16
 from maskscope.training.objective import Objective
-
-
-@dataclass(frozen=True)
-class Job:
-    """One mask to be found: where its data come from, the identity of its noise, and where its logits start."""
-
-    source: PartSource
-    noise: Noise
-    initial: MaskLogits | None = None
+from maskscope.training.wanted import Wanted
 
 
 class MaskObjective(Objective):
@@ -42,37 +32,39 @@ class MaskObjective(Objective):
         self,
         network: nn.Module,
         loss: Loss,
-        jobs: Sequence[Job],
+        wanted: Sequence[Wanted],
         selection: Selection,
         config: MaskConfig,
         compute: Compute,
         say: Callable[[str], object] | None = None,
     ) -> None:
-        self._network, self._loss, self._jobs, self._config = network, loss, jobs, config
+        self._network, self._loss, self._config = network, loss, config
+        self._names = [str(one) for one in wanted]
+        self._sources = [PartSource(one.batches) for one in wanted]
         weights = {name: weight.contiguous() for name, weight in selection.of(network).items()}
         self.device = next(iter(weights.values())).device
         self._penalty = make_penalty(config.penalty, config.penalty_weight)
-        self.logits = [MaskLogits.full(selection, config.initial_logit, self.device) for _ in jobs]
-        for job, logits in zip(jobs, self.logits, strict=True):
-            if job.initial is not None:
-                if job.initial.selection.weights != selection.weights:
+        self.logits = [MaskLogits.full(selection, config.initial_logit, self.device) for _ in wanted]
+        for one, logits in zip(wanted, self.logits, strict=True):
+            if one.initial is not None:
+                if one.initial.selection.weights != selection.weights:
                     raise MaskMismatchError("The initial logits are for other weights than those that are to be masked.")
-                logits.flat.copy_(job.initial.flat)
+                logits.flat.copy_(one.initial.flat)
         masks = []
-        for job, logits in zip(jobs, self.logits, strict=True):
+        for one, logits in zip(wanted, self.logits, strict=True):
             logits.flat.grad = torch.zeros_like(logits.flat)
-            masks.append(LearnedMask(logits, logits.flat.grad, job.noise))
+            masks.append(LearnedMask(logits, logits.flat.grad, one.noise))
         if compute.dtype == "bfloat16":
             check_bfloat16(network, compute, self.device)
         copied = {name: weight.to(compute.of_copies(weight)) for name, weight in weights.items()}
         law = make_estimator(config.estimator, config.temperature).law()
         kernels = make_kernels(self.device, compute.kernels)
-        kernels.prepare(law, {weight.dtype for weight in (*weights.values(), *copied.values())}, say or _nobody)
+        kernels.prepare(law, {(weight.dtype, copied[name].dtype) for name, weight in weights.items()}, say or _nobody)
         units = gate(weights, copied, masks, kernels, law)
         self._executor = make_executor(compute.executor, network, loss, units)
-        self._references = [float("nan") for _ in jobs]
+        self._references = [float("nan") for _ in wanted]
         self._every = max(1, config.steps // 200)
-        self._densities = torch.full((len(jobs), config.steps // self._every + 1), float("nan"))
+        self._densities = torch.full((len(wanted), config.steps // self._every + 1), float("nan"))
 
     @property
     def parameters(self) -> list[list[Tensor]]:
@@ -82,7 +74,12 @@ class MaskObjective(Objective):
     def state(self) -> dict[str, Tensor]:
         """See `Objective.state`."""
         logits = {f"logits/{track}": logits.flat for track, logits in enumerate(self.logits)}
-        return logits | {"densities": self._densities} if self._config.stop_when_settled else logits
+        densities = {"densities": self._densities} if self._config.stop_when_settled else {}
+        return logits | densities | self._executor.state()
+
+    def title(self, track: int) -> str:
+        """See `Objective.title`."""
+        return self._names[track]
 
     def measures(self, track: int) -> dict[str, float]:
         """Density of the mask as it stands, and the share of undecided weights."""
@@ -109,13 +106,14 @@ class MaskObjective(Objective):
         for densities, logits in zip(self._densities, self.logits, strict=True):
             densities[now] = density = logits.density()
             moved = abs(density - float(densities[now - max(1, now // 10)]))
-            settled.append(now > 0 and logits.undecided() < 0.01 * density and moved < 0.01 * density)
+            left = density < float(densities[0]) and 10 * step >= self._config.steps
+            settled.append(left and logits.undecided() <= 0.01 * density and moved <= 0.01 * density)
         return all(settled)
 
     def accumulate(self, step: int) -> Float[Tensor, " tracks"]:
         """Gradient = the penalty's + mean over the samples k of  w * g_k * slope_k (docs/method.md)."""
         count = self._config.parts_per_step
-        parts = [[job.source.part(step * count + index) for index in range(count)] for job in self._jobs]
+        parts = [[source.part(step * count + index) for index in range(count)] for source in self._sources]
         for logits in self.logits:
             assert logits.flat.grad is not None
             self._penalty.begin_gradient(logits.flat, logits.flat.grad)

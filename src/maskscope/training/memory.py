@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from maskscope.errors import OutOfMemoryError
-from maskscope.masks import Selection
+from maskscope.masks import SAMPLES_PER_GROUP, Selection
 from maskscope.masks.executors import working_bytes
 from maskscope.training.mask_config import Compute
 
@@ -23,29 +24,33 @@ class Need:
 
 
 def needs(
-    selection: Selection, compute: Compute, device: torch.device, *, samples: int, masks: int, biggest_itemsize: int = 4
+    network: nn.Module, selection: Selection, compute: Compute, device: torch.device, *, samples: int, masks: int
 ) -> list[Need]:
     """What `discover_many` allocates above the frozen network and the activations of one call.
 
     Args:
-        selection: the weights that are masked.
+        network: whose weights are masked.
+        selection: which of them.
         compute: how the work is done.
         device: where.
         samples: S.
         masks: found together.
-        biggest_itemsize: bytes of a weight.
     """
     count = selection.count
-    itemsize = 2 if compute.dtype == "bfloat16" else biggest_itemsize
-    shapes = [weight.shape for weight in selection.weights]
-    working = working_bytes(compute.executor, shapes, device, rows=masks * min(samples, 8), itemsize=itemsize)
     exclude = "select fewer weights (exclude=...)"
+    rows = masks * min(samples, SAMPLES_PER_GROUP)
+    weights = selection.of(network)
+    itemsizes = {name: compute.of_copies(weight).itemsize for name, weight in weights.items()}
     found = [
         Need(4 * count * masks, "logits", exclude),
         Need(4 * count * masks, "their gradient", exclude),
         Need(8 * count * masks, "two moments of Adam", f"{exclude}, or fewer masks at once" if masks > 1 else exclude),
         Need(count * masks, "gates", exclude),
-        Need(working, "masked copies and weight gradients in work", "lower samples_per_step, or Compute(dtype='bfloat16')"),
+        Need(
+            working_bytes(compute.executor, network, itemsizes, device, rows),
+            "masked copies and weight gradients in work",
+            "Compute(executor='sequential'), lower samples_per_step, or Compute(dtype='bfloat16')",
+        ),
     ]
     if compute.dtype == "bfloat16":
         found.append(Need(2 * count, "the weights in bfloat16", "Compute(dtype='weight')"))
@@ -90,11 +95,21 @@ def _message(wanted: Sequence[Need], device: torch.device, there: int | None) ->
 def available_bytes(device: torch.device) -> int | None:
     """Memory that can still be taken; None where the system does not say."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, for the next who asks
+        return int(torch.cuda.mem_get_info(device)[0]) + kept
     listing = Path("/proc/meminfo")
     if device.type != "cpu" or not listing.exists():
         return None
-    for line in listing.read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) << 10
-    return None
+    lines = listing.read_text().splitlines()
+    machine = next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")), None)
+    limits = [limit for limit in (machine, _container_bytes()) if limit is not None]
+    return min(limits) if limits else None
+
+
+def _container_bytes() -> int | None:
+    """What a container's limit (cgroup v2) leaves; None without one."""
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if not limit.exists() or not used.exists():
+        return None
+    most = limit.read_text().strip()
+    return max(0, int(most) - int(used.read_text())) if most.isdigit() else None

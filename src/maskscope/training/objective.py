@@ -26,6 +26,11 @@ class Objective(ABC):
     def accumulate(self, step: int) -> Float[Tensor, " tracks"]:
         """Sets ``.grad`` of the parameters to the gradient of step number ``step`` (from 0); returns each track's mean loss."""
 
+    def title(self, track: int) -> str:
+        """What a track is called in messages."""
+        del track
+        return ""
+
     def measures(self, track: int) -> Mapping[str, float]:
         """Slower things worth showing."""
         del track

@@ -23,6 +23,7 @@ class Moment:
         reference_loss: the same data's loss at the first step without masks; NaN when weights are fitted.
         first_loss: the first step's loss.
         measure: works out slower things when asked: for masks ``density`` and ``undecided``.
+        is_last: whether the run ends with this step, be it before ``steps``.
     """
 
     step: int
@@ -31,6 +32,7 @@ class Moment:
     reference_loss: float
     first_loss: float
     measure: Callable[[], Mapping[str, float]]
+    is_last: bool = False
 
 
 class Observer:
@@ -60,7 +62,7 @@ class History(Observer):
     def after_step(self, moment: Moment) -> None:
         """Appends."""
         self.loss.append(moment.loss)
-        if moment.step % max(1, moment.steps // 200) == 0 or moment.step == moment.steps:
+        if moment.step % max(1, moment.steps // 200) == 0 or moment.is_last:
             self.measured_at.append(moment.step)
             for name, value in moment.measure().items():
                 self.measures.setdefault(name, []).append(value)
@@ -99,8 +101,7 @@ class ProgressBar(Observer):
     def after_step(self, moment: Moment) -> None:
         """Moves the bar, or writes a line when it is time."""
         now = time.monotonic()
-        last = moment.step == moment.steps
-        if now - self._shown < (0.2 if self._bar else self._seconds) and not last:
+        if now - self._shown < (0.2 if self._bar else self._seconds) and not moment.is_last:
             return
         self._shown = now
         rate = (moment.step - self._first) / max(now - self._began, 1e-9)
@@ -127,9 +128,9 @@ class LossWarning(UserWarning):
 class Watchdog(Observer):
     """Warns, once each, when the loss is not finite, or when the masked network has left the unmasked one behind.
 
-    The second is judged in the second half of a run, on the mean loss m of the last 100 steps: with the first step's loss f and
-    the unmasked loss u, warns when m > u + max(f - u, u, 0) / 2. Then the mask does not carry the function: the penalty is too
-    strong, or the steps are too few.
+    The second is judged in the second half of a run, and at its end, on the mean loss m of the last 100 steps: with the first
+    step's loss f and the unmasked loss u, warns when m > u + max(f - u, u, 0) / 2. Then the mask does not carry the function: the
+    penalty is too strong, or the steps are too few.
     """
 
     _WINDOW = 100
@@ -144,7 +145,7 @@ class Watchdog(Observer):
             self._warn("finite", f"step {moment.step}: the loss is {moment.loss}")
             return
         self._recent = [*self._recent[-self._WINDOW + 1 :], moment.loss]
-        if moment.step * 2 < moment.steps or len(self._recent) < self._WINDOW:
+        if (moment.step * 2 < moment.steps and not moment.is_last) or len(self._recent) < self._WINDOW:
             return
         mean, reference = sum(self._recent) / self._WINDOW, moment.reference_loss
         if mean > reference + max(moment.first_loss - reference, reference, 0) / 2:

@@ -1,13 +1,13 @@
 """Executors by name: who runs the S masked networks of a step. To add one: one file beside these, one row here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import nn
 
 from maskscope.errors import UnknownNameError
-from maskscope.masks.executors.automatic import AutomaticExecutor
-from maskscope.masks.executors.batched import WHOLE_BYTES, BatchedExecutor
+from maskscope.masks.executors.automatic import AutomaticExecutor, is_faster_batched
+from maskscope.masks.executors.batched import WHOLE_BYTES, BatchedExecutor, linear_weights
 from maskscope.masks.executors.executor import Executor
 from maskscope.masks.executors.gated import GatedWeight, LearnedMask, gate
 from maskscope.masks.executors.product import block_bytes
@@ -20,7 +20,7 @@ EXECUTORS: dict[str, type[Executor]] = {
     "sequential": SequentialExecutor,
 }
 
-__all__ = ["EXECUTORS", "Executor", "GatedWeight", "LearnedMask", "gate", "make_executor", "working_bytes"]
+__all__ = ["EXECUTORS", "Executor", "GatedWeight", "LearnedMask", "gate", "is_faster_batched", "make_executor", "working_bytes"]
 
 
 def make_executor(name: str, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> Executor:
@@ -34,22 +34,24 @@ def make_executor(name: str, network: nn.Module, loss: Loss, units: Mapping[str,
     return EXECUTORS[name](network, loss, units)
 
 
-def working_bytes(name: str, shapes: Sequence[tuple[int, ...]], device: torch.device, *, rows: int, itemsize: int) -> int:
+def working_bytes(name: str, network: nn.Module, itemsizes: Mapping[str, int], device: torch.device, rows: int) -> int:
     """The most bytes of masked copies and weight gradients that an executor has at one time.
 
-    Sequential: one copy of every weight, and the gradient of the largest, which is handed on as it arises. Batched: all copies of
-    the weights up to `WHOLE_BYTES` and as much again for their gradients, and one block of the others. (Weights of two dimensions
-    that are not a linear map's do not go in blocks: embeddings, recurrent layers. They take more than is said here.)
+    Sequential: one copy of every weight, and the gradient of the largest, which is handed on as it arises. Batched: one block of
+    the linear maps' weights; of all other weights, and of small ones, all copies and as much again for their gradients.
 
     Args:
-        name: of the executor; the automatic one takes the larger of the two.
-        shapes: of the weights.
+        name: of the executor.
+        network: whose weights are masked.
+        itemsizes: bytes of an element of each masked weight's copies, by dotted name.
         device: where.
         rows: masks times samples of a group.
-        itemsize: bytes of a copied weight.
     """
-    sizes = [itemsize * torch.Size(shape).numel() for shape in shapes]
-    sequential = sum(sizes) + max(sizes)
-    whole = [rows * size for shape, size in zip(shapes, sizes, strict=True) if len(shape) != 2 or rows * size <= WHOLE_BYTES]
-    batched = 2 * sum(whole) + (block_bytes(device) if len(whole) < len(sizes) else 0)
-    return {"sequential": sequential, "batched": batched}.get(name, max(sequential, batched))
+    parameters = dict(network.named_parameters())
+    sizes = {name: itemsize * parameters[name].numel() for name, itemsize in itemsizes.items()}
+    if name == "sequential" or (name == "auto" and not is_faster_batched(network)):
+        return sum(sizes.values()) + max(sizes.values())
+    in_blocks = {name for name in linear_weights(network) & set(sizes) if rows * sizes[name] > WHOLE_BYTES}
+    whole = rows * sum(size for name, size in sizes.items() if name not in in_blocks)
+    largest = max((rows * sizes[name] for name in in_blocks), default=0)
+    return 2 * whole + min(block_bytes(device), largest)

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
+import torch
 from torch import Tensor, nn
 
+from maskscope.errors import ConfigError
 from maskscope.masks.executors.batched import BatchedExecutor, CannotBatchError
 from maskscope.masks.executors.executor import Executor
 from maskscope.masks.executors.gated import GatedWeight
@@ -15,42 +17,57 @@ from maskscope.masks.gradient import Loss
 _SLOWER_BATCHED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
+_SEQUENTIAL, _BATCHED, _UNTRIED = range(3)
+
+
+def is_faster_batched(network: nn.Module) -> bool:
+    """Whether all samples in one call take less time than one call for each."""
+    return not any(isinstance(module, _SLOWER_BATCHED) for module in network.modules())
+
+
 @final
 class AutomaticExecutor(Executor):
     """Batched, unless the network has layers for which that is slower, or it turns out not to work.
 
-    The choice depends on the network and the parts alone, never on a clock: so a run that is taken up goes on as it began.
+    The choice depends on the network and the parts alone, never on a clock; and it is part of a run's state (`choice`), so that a
+    run that is taken up goes on as it was.
     """
 
     name = "auto"
+    choice: Tensor
 
     def __init__(self, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
         super().__init__(network, loss, units)
         self._sequential = SequentialExecutor(network, loss, units)
-        suits = not any(isinstance(module, _SLOWER_BATCHED) for module in network.modules())
-        self._batched = BatchedExecutor(network, loss, units) if suits else None
-        self._tried = False
+        self._batched = BatchedExecutor(network, loss, units)
+        self.choice = torch.tensor(_UNTRIED if is_faster_batched(network) else _SEQUENTIAL)
 
-    @property
-    def chosen(self) -> str:
-        """The executor that is used."""
-        return self._sequential.name if self._batched is None else self._batched.name
+    def state(self) -> dict[str, Tensor]:
+        """See `Executor.state`."""
+        return {"executor": self.choice}
 
     def run(self, parts: Sequence[Sequence[Any]]) -> Tensor:
         """See `Executor.run`."""
-        if self._batched is None:
+        if self.choice == _SEQUENTIAL:
             return self._sequential.run(parts)
-        if self._tried:
-            try:
-                return self._batched.attempt(parts)
-            except CannotBatchError:  # these parts only: raised before anything is done
-                return self._sequential.run(parts)
-        self._tried = True
-        before = [unit.gradients() for unit in self.units.values()]
+        before = self.takes
+        # at the first try, to be put back if it fails half-way; Adam's moments, twice as large, are not there yet
+        saved = [unit.gradients() for unit in self.units.values()] if self.choice == _UNTRIED else None
         try:
-            return self._batched.attempt(parts)
-        except Exception:  # whatever vmap cannot do; an error of the user's own comes again below
-            self._batched = None
-            for unit, gradients in zip(self.units.values(), before, strict=True):
-                unit.restore(gradients)
+            losses = self._batched.attempt(parts)
+            self.choice.fill_(_BATCHED)
+            return losses
+        except CannotBatchError:  # these parts only
+            return self._sequential.run(parts)
+        except (MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            if "DefaultCPUAllocator" in str(error):
+                raise
+            if saved is not None:
+                for unit, gradients in zip(self.units.values(), saved, strict=True):
+                    unit.restore(gradients)
+            elif self.takes != before:  # half of the gradients are there already
+                raise ConfigError(f"Batched, the backward pass fails: {error}. Take executor='sequential'.") from error
+            self.choice.fill_(_SEQUENTIAL)  # vmap cannot do this; an error of the user's own comes again here
             return self._sequential.run(parts)

@@ -46,9 +46,8 @@ class BatchedExecutor(Executor):
 
     def __init__(self, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
         super().__init__(network, loss, units)
-        linear = {f"{name}.weight" if name else "weight" for name, m in network.named_modules() if isinstance(m, nn.Linear)}
-        self._may_stand_in = linear & set(units)
-        self._memory: dict[str, Tensor] = {}
+        self._may_stand_in = linear_weights(network) & set(units)
+        self._memory: dict[tuple[str, int], Tensor] = {}
 
     def run(self, parts: Sequence[Sequence[Any]]) -> Tensor:
         """See `Executor.run`.
@@ -58,12 +57,15 @@ class BatchedExecutor(Executor):
         """
         try:
             return self.attempt(parts)
-        except MaskscopeError:
+        except (MaskscopeError, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:
+            if "DefaultCPUAllocator" in str(error):
+                raise
+            reason = next(iter(str(error).splitlines()), "no message")
             raise ConfigError(
-                f"The samples of a step cannot go in one call ({type(error).__name__}: {str(error).splitlines()[0]}). Leave the "
-                "executor at 'auto', or take executor='sequential'."
+                f"The samples of a step cannot go in one call ({type(error).__name__}: {reason}). Leave the executor at 'auto', "
+                "or take executor='sequential'."
             ) from error
 
     def attempt(self, parts: Sequence[Sequence[Any]]) -> Tensor:
@@ -77,7 +79,7 @@ class BatchedExecutor(Executor):
         stand_ins = {name: _stand_in(unit) for name, unit in self.units.items() if self._stands_in(name)}
         by_identity = {id(tensor): self.units[name] for name, tensor in stand_ins.items()}
         leaves = {name: self._leaf(name) for name in self.units if name not in stand_ins}
-        anchor = torch.zeros((), requires_grad=True)
+        anchor, before = torch.zeros((), requires_grad=True), self.takes
         sample = torch.arange(len(rows))
 
         def one(sample: Tensor, copies: dict[str, Tensor], tensors: list[Tensor]) -> Tensor:
@@ -91,7 +93,7 @@ class BatchedExecutor(Executor):
         with torch.enable_grad(), self.precision(), sdpa_kernel(SDPBackend.MATH):
             losses = torch.func.vmap(one)(sample, leaves, stacked)
             start_backward(losses.sum(), [anchor, *leaves.values()])
-        if anchor.grad is None and not any(self.units[name].is_taken for name in leaves):
+        if anchor.grad is None and self.takes == before:
             raise LossError(NO_PATH)
         return losses.detach().view(len(parts), -1)
 
@@ -102,9 +104,9 @@ class BatchedExecutor(Executor):
     def _leaf(self, name: str) -> Tensor:
         unit = self.units[name]
         shape = (unit.rows, *unit.shape)
-        memory = self._memory.get(name)
-        if memory is None or memory.shape != shape:
-            memory = self._memory[name] = torch.empty(shape, dtype=unit.dtype, device=unit.device)
+        memory = self._memory.get((name, unit.rows))
+        if memory is None:
+            memory = self._memory[name, unit.rows] = torch.empty(shape, dtype=unit.dtype, device=unit.device)
         unit.copies(memory.view(unit.rows, -1))
         leaf = memory.detach().requires_grad_()
         leaf.register_post_accumulate_grad_hook(partial(_hand_over, unit))
@@ -114,7 +116,14 @@ class BatchedExecutor(Executor):
 def _hand_over(unit: GatedWeight, leaf: Tensor) -> None:
     assert leaf.grad is not None
     gradient, leaf.grad = leaf.grad, None
-    unit.take((gradient.to_dense() if gradient.is_sparse else gradient).reshape(unit.rows, -1))
+    unit.take((gradient.to_dense() if gradient.is_sparse else gradient).reshape(unit.rows, -1).contiguous())
+
+
+def linear_weights(network: nn.Module) -> set[str]:
+    """The weights that only `linear` uses, as far as modules tell; attention's output map is a Linear that is not called."""
+    own = nn.modules.linear.NonDynamicallyQuantizableLinear
+    linear = [name for name, m in network.named_modules() if isinstance(m, nn.Linear) and not isinstance(m, own)]
+    return {f"{name}.weight" if name else "weight" for name in linear}
 
 
 class _StandInMode(TorchFunctionMode):

@@ -61,6 +61,15 @@ class Executor(ABC):
     def run(self, parts: Sequence[Sequence[Any]]) -> Tensor:
         """One group of samples; the units are turned to it. Returns the losses, ``[masks, samples]``."""
 
+    def state(self) -> dict[str, Tensor]:
+        """What it has found out on the way and goes by; the live tensors, for a run's checkpoint."""
+        return {}
+
+    @property
+    def takes(self) -> int:
+        """How many weight gradients have been taken so far."""
+        return sum(unit.takes for unit in self.units.values())
+
     def precision(self) -> AbstractContextManager[object]:
         """Where masked copies are of lower precision, what they meet is brought to it by torch's autocast."""
         if self._reduced is None:

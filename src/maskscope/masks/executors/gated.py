@@ -64,6 +64,7 @@ class GatedWeight:
         self.workspace = workspace
         self._weight, self._compute = weight.view(-1), compute.view(-1)
         self._slices, self._kernels, self._law = slices, kernels, law
+        self.takes = 0  # gradients taken so far: tells whether a pass that failed had begun to
         self.begin(0, 0, 1, 1.0)
 
     @property
@@ -89,7 +90,7 @@ class GatedWeight:
     def begin(self, step: int, group: int, samples: int, scale: float) -> None:
         """Turns to a group of samples of a step; gradients are then added with a factor of ``scale``."""
         self._step, self._group, self._samples, self._scale = step, group, samples, scale
-        self.is_drawn = self.is_taken = False
+        self.is_drawn = False
 
     def draw(self) -> None:
         """Draws the gates of all elements."""
@@ -136,7 +137,7 @@ class GatedWeight:
             mine.gradient.copy_(gradient)
 
     def _take(self, mask: int, gradients: Tensor, start: int, first_sample: int) -> None:
-        self.is_taken = True
+        self.takes += 1
         mine, here = self._slices[mask], slice(start, start + gradients.shape[1])
         self._kernels.add_gradient(
             self._law,

@@ -79,7 +79,7 @@ class _Copies(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         unit: GatedWeight = ctx.unit
-        unit.take(gradient.reshape(unit.rows, -1))
+        unit.take(gradient.reshape(unit.rows, -1).contiguous())
         return torch.zeros(()), None
 
 

@@ -32,7 +32,6 @@ class SlowKernelsWarning(UserWarning):
     """The compiled kernels cannot be used, and plain PyTorch does their work: same bits, ten times slower."""
 
 
-@cache
 def make_kernels(device: torch.device, name: str = "auto") -> Kernels:
     """Who makes the passes on a device.
 
@@ -47,6 +46,11 @@ def make_kernels(device: torch.device, name: str = "auto") -> Kernels:
     """
     if name not in KERNELS:
         raise UnknownNameError("kernels", name, KERNELS)
+    return _made(device, name)
+
+
+@cache
+def _made(device: torch.device, name: str) -> Kernels:
     if name == "reference":
         return ReferenceKernels()
     if name != "auto" and device.type != name:
@@ -57,7 +61,7 @@ def make_kernels(device: torch.device, name: str = "auto") -> Kernels:
         cure = f"{error}. Plain PyTorch gives the same masks, about ten times slower"
         if name != "auto":
             raise ConfigError(f"The kernels {name!r} cannot be used: {cure}: kernels='reference'.") from error
-        warnings.warn(f"the compiled kernels cannot be used: {cure}", SlowKernelsWarning, stacklevel=3)
+        warnings.warn(f"the compiled kernels cannot be used: {cure}", SlowKernelsWarning, stacklevel=4)
         return ReferenceKernels()
 
 

@@ -11,8 +11,10 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
+from maskscope.errors import ConfigError
 from maskscope.masks.kernels.exact import as_integers
 from maskscope.masks.kernels.passes import Address, Kernels
+from maskscope.masks.kernels.reference import ReferenceKernels
 from maskscope.masks.kernels.slopes import LogisticSlope, SlopeLaw, TableSlope
 from maskscope.masks.kernels.threshold import threshold_table
 
@@ -32,22 +34,42 @@ class CpuKernels(Kernels):
 
         self._loops, self._logistic, self._on_threads = loops, logistic_loops, compiler.on_threads
 
-    def prepare(self, law: SlopeLaw, dtypes: Iterable[torch.dtype], say: Callable[[str], object]) -> None:
-        """See `Kernels.prepare`: makes every pass once over a handful of weights."""
+    def prepare(self, law: SlopeLaw, dtypes: Iterable[tuple[torch.dtype, torch.dtype]], say: Callable[[str], object]) -> None:
+        """See `Kernels.prepare`: makes every pass over a few weights, and compares gates and gradient with the definition's.
+
+        Raises:
+            ConfigError: machine code on disk is that of another version: a date and a size are all that the compiler knows it by.
+        """
         began = time.perf_counter()
+        folder = self._loops.open_gates.stats.cache_path
         if not self._is_kept():
-            folder = self._loops.open_gates.stats.cache_path
             say(f"compiling the kernels for this processor, {f'once, into {folder}' if folder else 'at every start'} ...")
-        logits, gates, at = torch.zeros(8), torch.zeros(8, dtype=torch.uint8), Address((0, 0), 0)
-        for dtype in dtypes:
-            weights, copies = torch.zeros(8, dtype=dtype), torch.zeros(4, 8, dtype=dtype)
-            self.open_gates(logits, at, 4, gates)
-            self.draw_masked(logits, weights, at, gates, copies)
-            self.copy_open(weights, gates, 0, copies)
-            self.add_gradient(law, logits, weights, gates, copies, at, first_sample=0, scale=0.0, out=torch.zeros(8))
+        at, logits = Address((1, 2), (1 << 32) + 3, first=(1 << 32) - 100), torch.linspace(-30, 30, 300)
+        for of_weights, of_copies in dtypes:
+            weights, copied = torch.linspace(-1, 1, 300, dtype=of_weights), torch.linspace(-1, 1, 300, dtype=of_copies)
+            found = [self._sample_of_work(kernels, law, logits, weights, copied, at) for kernels in (self, ReferenceKernels())]
+            (*bits, gradient), (*wanted_bits, wanted) = found
+            same = all(torch.equal(mine, theirs) for mine, theirs in zip(bits, wanted_bits, strict=True))
+            if not same or not torch.allclose(gradient, wanted, rtol=1e-3, atol=1e-3):
+                raise ConfigError(
+                    f"The compiled kernels do not do what this version defines. Delete {folder}, from where they were loaded, or "
+                    "take kernels='reference'."
+                )
         seconds = time.perf_counter() - began
         if seconds > 2:
             say(f"compiled the kernels in {seconds:.0f} s")
+
+    @staticmethod
+    def _sample_of_work(
+        kernels: Kernels, law: SlopeLaw, logits: Tensor, weights: Tensor, copied: Tensor, at: Address
+    ) -> list[Tensor]:
+        opened, gates = torch.empty(2, 300, dtype=torch.uint8)
+        copies, drawn, gradient = *torch.empty(2, 4, 300, dtype=copied.dtype), torch.zeros(300)
+        kernels.open_gates(logits, at, 3, opened)
+        kernels.draw_masked(logits, copied, at, gates, drawn)
+        kernels.copy_open(copied, gates, 0, copies)
+        kernels.add_gradient(law, logits, weights, gates, copies, at, first_sample=0, scale=1.0, out=gradient)
+        return [opened, gates, drawn, copies, gradient]
 
     def _is_kept(self) -> bool:
         folder = self._loops.open_gates.stats.cache_path

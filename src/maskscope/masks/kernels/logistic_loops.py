@@ -36,14 +36,14 @@ def _odds(word):
 def add_logistic_gradient(
     logits, weights, gradients, temperature, key0, key1, step0, step1, group, first, first_sample, scale, out
 ):
-    """Kernels.add_gradient for a LogisticSlope: with e = exp(-l / tau) odds^(1 / tau), the slope is e / (1 + e)^2 / tau."""
+    """Kernels.add_gradient for a LogisticSlope: with e = exp(-z / tau), z = l - log odds, the slope is e / (1 + e)^2 / tau."""
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
         begin = chunk * CHUNK
         logit, weight, into = logits[begin : begin + CHUNK], weights[begin : begin + CHUNK], out[begin : begin + CHUNK]
         n = logit.size
         total, factor, words = np.zeros(n, np.float32), np.empty(n, np.float32), np.empty((4, n), np.uint32)
         for i in range(n):
-            factor[i] = _exp(min(max(logit[i] / -temperature, f32(-80)), f32(80)))
+            factor[i] = _exp(min(max(-logit[i], f32(-80)), f32(80)))
         for k in range(gradients.shape[0]):
             sample = first_sample + k
             if k == 0 or sample % 4 == 0:
@@ -60,7 +60,7 @@ def add_logistic_gradient(
                     total[i] += real(gradient[i]) * (e * soft * soft)
             else:
                 for i in range(n):
-                    e = min(factor[i] * f32(np.exp(np.log(_odds(word[i])) / temperature)), _HUGE)
+                    e = f32(np.exp(-abs(logit[i] - np.log(_odds(word[i]))) / temperature))  # the slope is even in z
                     soft = f32(1) / (f32(1) + e)
                     total[i] += real(gradient[i]) * (e * soft * soft)
         for i in range(n):

@@ -50,8 +50,8 @@ class Kernels(ABC):
 
     name: str
 
-    def prepare(self, law: SlopeLaw, dtypes: Iterable[torch.dtype], say: Callable[[str], object]) -> None:
-        """Compiles what will be needed for weights and copies of these dtypes, and tells if that takes long."""
+    def prepare(self, law: SlopeLaw, dtypes: Iterable[tuple[torch.dtype, torch.dtype]], say: Callable[[str], object]) -> None:
+        """Compiles what will be needed for these dtypes of weights and of their copies, and tells if that takes long."""
         del law, dtypes, say
 
     @abstractmethod
