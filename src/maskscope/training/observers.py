@@ -85,7 +85,7 @@ class ProgressBar(Observer):
 
     def begin(self, moment: Moment) -> None:
         """Shows the bar."""
-        self._began = self._shown = time.monotonic()
+        self._began, self._shown = time.monotonic(), -math.inf  # the first step is shown: it runs
         self._first = moment.step
         if self._stream.isatty():
             columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[state]}"))
