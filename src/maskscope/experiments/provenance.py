@@ -5,7 +5,7 @@ import os
 import platform
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -13,7 +13,7 @@ import torch
 import maskscope
 from maskscope.experiments.record import Provenance
 
-_PACKAGES = ("torch", "numpy", "safetensors", "scipy")
+_PACKAGES = ("torch", "numpy", "safetensors", "scipy", "numba", "triton")
 
 
 def provenance(*, threads: int, device: str, seconds: Mapping[str, float]) -> Provenance:
@@ -21,12 +21,20 @@ def provenance(*, threads: int, device: str, seconds: Mapping[str, float]) -> Pr
     return Provenance(
         maskscope=version("maskscope"),
         code=code_digest(),
-        versions={"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
+        versions={"python": platform.python_version()} | {name: version(name) for name in _PACKAGES if _is_there(name)},
         machine=machine(device),
         threads=threads,
         device=device,
         seconds=dict(seconds),
     )
+
+
+def _is_there(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 @cache
