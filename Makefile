@@ -8,7 +8,7 @@ OUT ?= runs/demo
 .PHONY: demo test clean
 
 demo: $(READY)
-	$(BIN)/maskscope run addition-multiplication --preset quick --workers 2 --out $(OUT)
+	$(BIN)/maskscope run addition-multiplication --preset quick --out $(OUT)
 	@$(BIN)/maskscope show $(OUT)
 	@echo
 	@echo "The report is $(OUT)/report.html"

@@ -13,7 +13,7 @@ from maskscope.cli.output import defined, write_everything
 from maskscope.experiments.catalogue import EXPERIMENTS
 from maskscope.experiments.run import load_record
 from maskscope.experiments.spec import to_json
-from maskscope.masks import ESTIMATORS
+from maskscope.masks import ESTIMATORS, EXECUTORS, KERNELS
 from maskscope.report import comparison, show_comparison, show_record
 
 Json = Annotated[bool, tyro.conf.arg(name="json", help="Print JSON on standard output instead of tables.")]
@@ -60,6 +60,8 @@ def list_command(words: list[str]) -> None:
             for name, one in EXPERIMENTS.items()
         },
         "estimators": sorted(ESTIMATORS),
+        "executors": sorted(EXECUTORS),
+        "kernels": sorted(KERNELS),
     }
     if options.as_json:
         print(json.dumps(found, indent=1))
@@ -68,7 +70,8 @@ def list_command(words: list[str]) -> None:
         print(f"{name}\n  {one.summary}")
         for preset, (text, _) in one.presets.items():
             print(f"    --preset {preset:<7}{text}")
-    print(f"estimators: {', '.join(sorted(ESTIMATORS))}")
+    for kind in ("estimators", "executors", "kernels"):
+        print(f"{kind}: {', '.join(found[kind])}")
 
 
 def show_command(words: list[str]) -> None:
