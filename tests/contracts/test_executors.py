@@ -197,6 +197,19 @@ def test_automatic_takes_parts_of_unequal_size_one_by_one():
         make_executor("batched", network, guest.loss, bench.units).add_gradients(0, uneven, 4)
 
 
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_parts_may_hold_anything_besides_tensors(executor):
+    network, guest = make("mlp")
+
+    def loss(net, part):
+        assert part["nothing"] is None
+        return guest.loss(net, part["data"]) * part["factor"]
+
+    bench = Bench(network, loss)
+    parts = [[{"nothing": None, "data": guest.part(index), "factor": 2.0} for index in range(4)]]
+    assert_same_step(bench.run(executor, 1, parts), bench.definition(1, parts))
+
+
 def test_an_error_of_the_users_own_comes_through():
     network, guest = make("mlp")
 

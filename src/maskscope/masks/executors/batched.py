@@ -32,6 +32,7 @@ from maskscope.masks.gradient import NO_PATH, Loss, scalar_loss, start_backward
 
 # Masked copies of a weight are made as a whole up to so many bytes; there a product in blocks costs more than it saves.
 WHOLE_BYTES = 1 << 20
+_TENSOR = object()  # stands for the tensors among the leaves of a part
 
 
 class CannotBatchError(Exception):
@@ -84,7 +85,7 @@ class BatchedExecutor(Executor):
 
         def one(sample: Tensor, copies: dict[str, Tensor], tensors: list[Tensor]) -> Tensor:
             given = iter(tensors)
-            part = pytree.tree_unflatten([next(given) if leaf is None else leaf for leaf in constants], structure)
+            part = pytree.tree_unflatten([next(given) if leaf is _TENSOR else leaf for leaf in constants], structure)
             with _StandInMode(by_identity, sample, anchor):
                 value = call_with(self.network, copies | stand_ins, lambda guest: self.loss(guest, part))
             return scalar_loss(value).reshape(())
@@ -188,7 +189,7 @@ def _stand_in(unit: GatedWeight) -> Tensor:
 
 
 def _stack(rows: Sequence[Any]) -> tuple[list[Tensor], list[Any], Any]:
-    """The tensors of the parts, stacked; the leaves that are no tensors (None for the tensors); the structure of a part."""
+    """The tensors of the parts, stacked; all leaves of a part, with `_TENSOR` for the tensors; its structure."""
     flattened = [pytree.tree_flatten(row) for row in rows]
     structure = flattened[0][1]
     if any(other != structure for _, other in flattened):
@@ -200,7 +201,7 @@ def _stack(rows: Sequence[Any]) -> tuple[list[Tensor], list[Any], Any]:
             if any(leaf.shape != leaves[0].shape or leaf.dtype != leaves[0].dtype for leaf in leaves):
                 raise CannotBatchError("the parts of a step are not all of one shape")
             stacked.append(torch.stack(leaves))
-            constants.append(None)
+            constants.append(_TENSOR)
         elif any(type(leaf) is not type(leaves[0]) or leaf != leaves[0] for leaf in leaves):
             raise CannotBatchError("the parts of a step differ in something that is no tensor")
         else:
