@@ -259,27 +259,6 @@ def test_activation_checkpointing_runs_the_masked_network_again(executor):
     assert_same_step(found, bench.definition(1, parts))
 
 
-def test_the_automatic_choice_is_kept_over_a_resumed_run(tmp_path):
-    """A part of another size at the step where a run is taken up must not change what the later steps do."""
-    network, guest = make("mlp")
-
-    def part(index):
-        x, y = guest.part(index)
-        return (x[:5], y[:5]) if index in (8, 9) else (x, y)
-
-    class Interrupt(ms.Observer):
-        def after_step(self, moment):
-            if moment.step == 2:
-                raise KeyboardInterrupt
-
-    config, keep = ms.MaskConfig(steps=6, learning_rate=0.1), ms.Checkpoint(tmp_path / "run.safetensors", every_seconds=0.0)
-    whole = ms.discover(network, guest.loss, part, config=config)
-    with pytest.raises(KeyboardInterrupt):
-        ms.discover(network, guest.loss, part, config=config, checkpoint=keep, observers=[Interrupt()])
-    resumed = ms.discover(network, guest.loss, part, config=config, checkpoint=keep)
-    assert torch.equal(resumed.logits.flat, whole.logits.flat)
-
-
 def test_vmap_failing_later_falls_back_and_an_error_without_words_is_told():
     network, guest = make("mlp")
     calls = []

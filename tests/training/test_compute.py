@@ -290,3 +290,24 @@ def test_free_memory_is_the_least_of_machine_and_container(monkeypatch):
     assert memory.available_bytes(device) == 123
     monkeypatch.setattr(memory, "_container_bytes", lambda: None)
     assert memory.available_bytes(device) is None or memory.available_bytes(device) > 123
+
+
+def test_the_automatic_choice_is_kept_over_a_resumed_run(tmp_path):
+    """A part of another size at the step where a run is taken up must not change what the later steps do."""
+    network, guest = make("mlp")
+
+    def part(index):
+        x, y = guest.part(index)
+        return (x[:5], y[:5]) if index in (8, 9) else (x, y)
+
+    class Interrupt(ms.Observer):
+        def after_step(self, moment):
+            if moment.step == 2:
+                raise KeyboardInterrupt
+
+    config, keep = ms.MaskConfig(steps=6, learning_rate=0.1), ms.Checkpoint(tmp_path / "run.safetensors", every_seconds=0.0)
+    whole = ms.discover(network, guest.loss, part, config=config)
+    with pytest.raises(KeyboardInterrupt):
+        ms.discover(network, guest.loss, part, config=config, checkpoint=keep, observers=[Interrupt()])
+    resumed = ms.discover(network, guest.loss, part, config=config, checkpoint=keep)
+    assert torch.equal(resumed.logits.flat, whole.logits.flat)
