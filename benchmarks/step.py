@@ -8,10 +8,10 @@ What is compared takes turns, block by block, so that a disturbance hits all of 
 Printed are the median and the quartiles of the steps. What else the machine does before and after is recorded, and flagged above
 0.3 cores.
 
-Kinds of steps: *plain* is an ordinary training loop with nothing around it, in training mode. *mask* is what `discover` does,
-but for the measurements of one step in a hundred: logits at their start, where every gate has to be drawn; *settled*: 1 % of
-the logits alive and the rest far below, as for most of a long run. *plain PyTorch* is the same with the reference kernels;
-*the paper's way* its estimator as its code has it. bfloat16 only where there are instructions for it.
+Kinds of steps: *plain* is an ordinary training loop with nothing around it, in training mode. *mask* is what `discover` does, but
+for the measurements of one step in a hundred: logits at their start, where every gate has to be drawn; *settled*: 1 % of the logits
+alive and the rest far below, made so for the benchmark. *plain PyTorch* is the same with the reference kernels; *the paper's way*
+its estimator as its code has it. bfloat16 only where there are instructions for it.
 """
 
 import sys

@@ -48,10 +48,10 @@ def working_bytes(name: str, network: nn.Module, itemsizes: Mapping[str, int], d
         rows: masks times samples of a group.
     """
     parameters = dict(network.named_parameters())
-    sizes = {name: itemsize * parameters[name].numel() for name, itemsize in itemsizes.items()}
+    sizes = {weight: itemsize * parameters[weight].numel() for weight, itemsize in itemsizes.items()}
     if name == "sequential" or (name == "auto" and not is_faster_batched(network)):
         return sum(sizes.values()) + max(sizes.values())
-    in_blocks = {name for name in linear_weights(network) & set(sizes) if rows * sizes[name] > WHOLE_BYTES}
-    whole = rows * sum(size for name, size in sizes.items() if name not in in_blocks)
-    largest = max((rows * sizes[name] for name in in_blocks), default=0)
+    in_blocks = {weight for weight in linear_weights(network) & set(sizes) if rows * sizes[weight] > WHOLE_BYTES}
+    whole = rows * sum(size for weight, size in sizes.items() if weight not in in_blocks)
+    largest = max((rows * sizes[weight] for weight in in_blocks), default=0)
     return 2 * whole + min(block_bytes(device), largest)
