@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from maskscope.analysis import counts_among, density_floor, half_mask_scores, normalised_sharing, score, summarise
+from maskscope.analysis import counts_among, density_floor, half_mask_scores, normalised_sharing, proportion, score, summarise
+from maskscope.errors import MaskscopeError
 from maskscope.masks import BinaryMask, OverlapCounts, dice
 from maskscope.tasks import AdditionMultiplication
 from maskscope.zoo import MLP
@@ -114,3 +115,26 @@ def test_scores_under_masks():
     assert early == score(network, task, (~full).only("layers.0.weight"))
     assert late == score(network, task, (~full).only("layers.1.weight"))
     assert network.training
+
+
+def test_a_share_and_its_exact_interval():
+    """The ends of the Clopper-Pearson interval are where the tails hold 2.5 % each."""
+    found = proportion(7, 40)
+    assert (found.successes, found.n, found.share) == (7, 40, 7 / 40)
+
+    def at_least(k, p):
+        return sum(math.comb(40, i) * p**i * (1 - p) ** (40 - i) for i in range(k, 41))
+
+    assert at_least(7, found.low) == pytest.approx(0.025)
+    assert 1 - at_least(8, found.high) == pytest.approx(0.025)
+    assert proportion(0, 10).low == 0
+    assert proportion(10, 10).high == 1
+    assert proportion(0, 10).high == pytest.approx(1 - 0.025 ** (1 / 10))
+
+
+def test_a_share_of_nothing_is_undefined_and_an_impossible_one_refused():
+    empty = proportion(0, 0)
+    assert all(math.isnan(value) for value in (empty.share, empty.low, empty.high))
+    for successes in (-1, 4):
+        with pytest.raises(MaskscopeError, match=f"{successes} of 3"):
+            proportion(successes, 3)

@@ -8,25 +8,57 @@ from maskscope.analysis.ablation import (
     warm_start,
     weight_times_gradient,
 )
-from maskscope.analysis.floor import Floor, density_floor
+from maskscope.analysis.controls import shuffled_weights
+from maskscope.analysis.cross import CrossMatrix, cross_matrix
+from maskscope.analysis.floor import Floor, density_floor, dice_floor
+from maskscope.analysis.null import NullTest, holm, mid_p_value, null_test, unrelated_null, unrelated_p_value
+from maskscope.analysis.one_network import require_one_network
 from maskscope.analysis.score import half_mask_scores, score
-from maskscope.analysis.sharing import Sharing, counts_among, normalised_sharing
-from maskscope.analysis.stats import Summary, summarise
+from maskscope.analysis.sharing import (
+    MeanDice,
+    Sharing,
+    between,
+    ceiling,
+    ceiling_exceeds_floor,
+    counts_among,
+    normalised_sharing,
+)
+from maskscope.analysis.stable import StableCore, stable_core
+from maskscope.analysis.stats import Proportion, Summary, proportion, summarise
 
 __all__ = [
+    "CrossMatrix",
     "Floor",
+    "MeanDice",
+    "NullTest",
+    "Proportion",
     "Sharing",
+    "StableCore",
     "Summary",
+    "between",
+    "ceiling",
+    "ceiling_exceeds_floor",
     "counts_among",
+    "cross_matrix",
     "density_floor",
+    "dice_floor",
     "half_mask_scores",
+    "holm",
     "kept_counts",
+    "mid_p_value",
     "normalised_sharing",
+    "null_test",
+    "proportion",
     "random_mask_like",
+    "require_one_network",
     "score",
+    "shuffled_weights",
+    "stable_core",
     "summarise",
     "top_weights",
     "top_weights_overall",
+    "unrelated_null",
+    "unrelated_p_value",
     "warm_start",
     "weight_times_gradient",
 ]

@@ -20,6 +20,22 @@ class Floor:
     iou: float
 
 
+def dice_floor(counts: Iterable[OverlapCounts]) -> float:
+    """The mean Dice when only the sizes are given: 2 sum_k (a_k b_k / N_k) / sum_k (a_k + b_k), exactly.
+
+    Args:
+        counts: for each tensor; ``both`` is not looked at.
+
+    Returns:
+        The floor c; NaN if both masks are empty.
+
+    Source: docs/statistics.md, "Density floor".
+    """
+    counts = [part for part in counts if part.weights]
+    sizes = sum(part.first + part.second for part in counts)
+    return 2 * sum(part.first * part.second / part.weights for part in counts) / sizes if sizes else math.nan
+
+
 def density_floor(counts: Iterable[OverlapCounts], seed: int) -> Floor:
     """The mean of each measure when only the sizes are given, in each tensor.
 
@@ -39,7 +55,7 @@ def density_floor(counts: Iterable[OverlapCounts], seed: int) -> Floor:
         both += random.hypergeometric(part.first, part.weights - part.first, part.second, _DRAWS)
     union = first + second - both
     return Floor(
-        dice=2 * mean / (first + second) if first + second else math.nan,
+        dice=dice_floor(counts),
         iomin=mean / min(first, second) if min(first, second) else math.nan,
         iou=float(np.mean(both / union)) if (union > 0).all() else math.nan,
     )

@@ -5,8 +5,30 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from maskscope.analysis.floor import density_floor
+from maskscope.analysis.floor import dice_floor
+from maskscope.analysis.one_network import require_one_network
+from maskscope.analysis.stats import summarise
 from maskscope.masks import BinaryMask, OverlapCounts, overlap_by_tensor
+
+
+@dataclass(frozen=True)
+class MeanDice:
+    """Mean overlap of some pairs of masks of one network.
+
+    Args:
+        dice: mean Dice over the pairs; NaN without a pair, or if both masks of any pair are empty.
+        floor: c, the mean over the same pairs of what their sizes alone give.
+        pairs: how many.
+    """
+
+    dice: float
+    floor: float
+    pairs: int
+
+    @property
+    def excess(self) -> float:
+        """What is more than density gives: dice - floor."""
+        return self.dice - self.floor
 
 
 @dataclass(frozen=True)
@@ -34,29 +56,88 @@ class Sharing:
     normalised: float
 
 
+def ceiling(masks: Sequence[BinaryMask], *, among: BinaryMask | None = None) -> MeanDice:
+    """w_f = mean of Dice(M_i, M_j) over i < j: how similar two masks for one function are, the most that can be asked of others.
+
+    With one mask there is no pair and no ceiling: NaN. Two empty masks have no Dice, which leaves the ceiling undefined too
+    (NaN); an empty mask and another have Dice 0.
+
+    Args:
+        masks: of one function on one network, from independent repeats.
+        among: the weights that are counted as possible; all maskable weights, unless told.
+
+    Raises:
+        MaskMismatchError: masks over different weights, or found on different networks.
+
+    Source: docs/statistics.md, "Ceiling".
+    """
+    require_one_network({f"mask {place}": mask for place, mask in enumerate(masks)}, "ceiling")
+    return _mean(combinations(masks, 2), among)
+
+
+def between(first: Sequence[BinaryMask], second: Sequence[BinaryMask], *, among: BinaryMask | None = None) -> MeanDice:
+    """d_AB = mean of Dice(A_i, B_j) over all cross pairs: how similar masks of two functions are.
+
+    NaN if one side has no mask, or if both masks of any pair are empty.
+
+    Args:
+        first: masks of A on one network.
+        second: masks of B on the same network.
+        among: see `ceiling`.
+
+    Raises:
+        MaskMismatchError: masks over different weights, or found on different networks.
+
+    Source: docs/statistics.md, "Normalised sharing".
+    """
+    named = {f"mask {place} of the first function": mask for place, mask in enumerate(first)}
+    named |= {f"mask {place} of the second function": mask for place, mask in enumerate(second)}
+    require_one_network(named, "mean overlap")
+    return _mean(product(first, second), among)
+
+
 def normalised_sharing(
     first: Sequence[BinaryMask], second: Sequence[BinaryMask], *, among: BinaryMask | None = None, seed: int = 0
 ) -> Sharing:
     """S_AB = (d_AB - c_AB) / sqrt((w_A - c_AA) (w_B - c_BB)), not clipped.
 
-    0: as unrelated as density allows; 1: as similar as two masks for one function. Undefined (NaN) with one mask a
-    function, or where a ceiling does not rise above its floor.
+    0: as unrelated as density allows; 1: as similar as two masks for one function. Undefined (NaN) with one mask of a function,
+    where a ceiling does not rise above its floor, and where both masks of a pair are empty. Over networks, see
+    `ceiling_exceeds_floor`.
 
     Args:
         first: masks of A on one network, from independent repeats.
         second: masks of B on the same network.
         among: the weights that the floor counts as possible; all maskable weights, unless told.
-        seed: of the floor's simulation.
+        seed: without effect: the floor of Dice is exact.
 
-    Source: ours; docs/statistics.md, section 3.
+    Raises:
+        MaskMismatchError: masks over different weights, or found on different networks.
+
+    Source: ours; docs/statistics.md, "Normalised sharing".
     """
-    w_a, c_aa = _mean(combinations(first, 2), among, seed)
-    w_b, c_bb = _mean(combinations(second, 2), among, seed)
-    d, c = _mean(product(first, second), among, seed)
-    square = (w_a - c_aa) * (w_b - c_bb)
-    defined = w_a > c_aa and w_b > c_bb
-    value = (d - c) / math.sqrt(square) if defined else math.nan
-    return Sharing(min(len(first), len(second)), d, w_a, w_b, c, c_aa, c_bb, value)
+    cross, w_a, w_b = between(first, second, among=among), ceiling(first, among=among), ceiling(second, among=among)
+    defined = w_a.excess > 0 and w_b.excess > 0
+    value = cross.excess / math.sqrt(w_a.excess * w_b.excess) if defined else math.nan
+    masks = min(len(first), len(second))
+    return Sharing(masks, cross.dice, w_a.dice, w_b.dice, cross.floor, w_a.floor, w_b.floor, value)
+
+
+def ceiling_exceeds_floor(excess_per_network: Sequence[float]) -> bool:
+    """Whether normalised sharing is defined over these networks: the 95 % t-interval of (w - c) lies above 0.
+
+    If it does not, sharing divides by what may be nothing, and is undefined on all networks, not on the unlucky ones alone.
+
+    Args:
+        excess_per_network: w - c of one function, a number a network; undefined ones (NaN) are left out.
+
+    Returns:
+        With one network there is no interval, and the number itself must be above 0; with none, False.
+
+    Source: docs/statistics.md, "Normalised sharing".
+    """
+    excess = summarise(excess_per_network)
+    return excess.mean > 0 if excess.n == 1 else excess.low > 0
 
 
 def counts_among(first: BinaryMask, second: BinaryMask, among: BinaryMask | None = None) -> dict[str, OverlapCounts]:
@@ -67,10 +148,11 @@ def counts_among(first: BinaryMask, second: BinaryMask, among: BinaryMask | None
     return {name: OverlapCounts(part.first, part.second, part.both, int(among[name].sum())) for name, part in inside.items()}
 
 
-def _mean(pairs: Iterable[tuple[BinaryMask, BinaryMask]], among: BinaryMask | None, seed: int) -> tuple[float, float]:
+def _mean(pairs: Iterable[tuple[BinaryMask, BinaryMask]], among: BinaryMask | None) -> MeanDice:
     values, floors = [], []
     for a, b in pairs:
         counts = counts_among(a, b, among)
         values.append(OverlapCounts.total(counts.values()).dice)
-        floors.append(density_floor(counts.values(), seed).dice)
-    return (sum(values) / len(values), sum(floors) / len(floors)) if values else (math.nan, math.nan)
+        floors.append(dice_floor(counts.values()))
+    n = len(values)
+    return MeanDice(sum(values) / n, sum(floors) / n, n) if n else MeanDice(math.nan, math.nan, 0)

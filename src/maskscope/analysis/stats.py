@@ -1,4 +1,4 @@
-"""Means and intervals. The replicate is the network (seed); repeats and functions are nested in it."""
+"""Means, shares and their intervals. The replicate is the network (seed); repeats and functions are nested in it."""
 
 import math
 from collections.abc import Sequence
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.stats
+
+from maskscope.errors import MaskscopeError
 
 CONFIDENCE = 0.95
 
@@ -45,3 +47,38 @@ def summarise(values: Sequence[float]) -> Summary:
     std = float(defined.std(ddof=1))
     half = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * std / math.sqrt(n)
     return Summary(n, mean, std, mean - half, mean + half, tuple(values))
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """So many of so many.
+
+    Args:
+        successes: how many.
+        n: of how many.
+        share: successes / n; NaN for n = 0.
+        low: lower end of the exact 95 % interval; NaN for n = 0.
+        high: upper end.
+    """
+
+    successes: int
+    n: int
+    share: float
+    low: float
+    high: float
+
+
+def proportion(successes: int, n: int) -> Proportion:
+    """A share with its exact binomial 95 % interval (Clopper-Pearson), for n independent cases.
+
+    Raises:
+        MaskscopeError: fewer than 0 or more than n successes.
+
+    Source: Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial", 1934.
+    """
+    if not 0 <= successes <= n:
+        raise MaskscopeError(f"{successes} of {n} is no share; from 0 to {n} successes were expected.")
+    if not n:
+        return Proportion(0, 0, math.nan, math.nan, math.nan)
+    interval = scipy.stats.binomtest(successes, n).proportion_ci(CONFIDENCE, method="exact")
+    return Proportion(successes, n, successes / n, float(interval.low), float(interval.high))

@@ -1,0 +1,53 @@
+"""Numbers over several masks mean something on one network only: the check that comes before all of them."""
+
+from collections.abc import Mapping
+
+from maskscope.errors import MaskMismatchError
+from maskscope.masks import BinaryMask
+
+
+def require_one_network(masks: Mapping[str, BinaryMask], quantity: str) -> None:
+    """Refuses masks over different weights, and masks that were found on different values of the same weights.
+
+    A mask knows the digests of the weights that it was found on, unless it was made by hand; where two masks know the digest of
+    one tensor, it must be the same.
+
+    Args:
+        masks: by the name that the message gives them.
+        quantity: what is to be computed, for the message: ``ceiling``, say.
+
+    Raises:
+        MaskMismatchError: names every difference from the first mask that knows.
+    """
+    (reference, first), *others = masks.items() or [("", BinaryMask({}))]
+    faults = []
+    for title, mask in others:
+        faults += [f"{name}: in {reference}, not in {title}" for name in first if name not in mask]
+        faults += [f"{name}: in {title}, not in {reference}" for name in mask if name not in first]
+        faults += [
+            f"{name}: shape {list(first[name].shape)} in {reference}, {list(mask[name].shape)} in {title}"
+            for name in first
+            if name in mask and mask[name].shape != first[name].shape
+        ]
+    if faults:
+        raise MaskMismatchError(
+            f"A {quantity} of masks that do not cover the same weights:\n  "
+            + "\n  ".join(faults)
+            + "\nFind all masks with the same selection."
+        )
+    known: dict[str, tuple[str, str]] = {}
+    for title, mask in masks.items():
+        for name, weight in mask.weights.items():
+            if weight.digest is None:
+                continue
+            since, digest = known.setdefault(name, (title, weight.digest))
+            if digest != weight.digest:
+                faults.append(
+                    f"{name}: {since} was found on weights {digest[:12]}..., {title} on weights {weight.digest[:12]}..."
+                )
+    if faults:
+        raise MaskMismatchError(
+            f"A {quantity} from another network: all masks were expected to be found on the same weights.\n  "
+            + "\n  ".join(faults)
+            + "\nCompute it for each network from its own masks, and average the numbers."
+        )

@@ -1,0 +1,76 @@
+"""What is in most masks of one function: its stable core, beside the core that sizes alone give."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from scipy.stats import poisson_binom
+
+from maskscope.analysis.one_network import require_one_network
+from maskscope.errors import ConfigError
+from maskscope.masks import BinaryMask
+
+MIN_REPEATS = 5
+
+
+@dataclass(frozen=True)
+class StableCore:
+    """The weights in at least a share q of m masks of one function.
+
+    Args:
+        mask: these weights.
+        repeats: m.
+        needed: the least number of masks that a weight of the core is in.
+        kept: its size.
+        share: its size over all maskable weights; NaN if there are none.
+        kept_by_chance: mean size with independent masks of the same sizes in each tensor.
+        share_by_chance: the same over all maskable weights.
+    """
+
+    mask: BinaryMask
+    repeats: int
+    needed: int
+    kept: int
+    share: float
+    kept_by_chance: float
+    share_by_chance: float
+
+
+def stable_core(masks: Sequence[BinaryMask], share: float) -> StableCore:
+    """Weights that are kept in at least ``share`` of the masks, and how many independent masks would have in common so.
+
+    In tensor k a weight is in mask i with probability p_ik, the mask's density there; if masks are independent, the number of
+    masks that it is in is Poisson-binomial, and the core by chance has sum_k N_k P(number >= needed) weights on average.
+
+    Args:
+        masks: of one function on one network, from m >= 5 independent repeats.
+        share: q, above 0 and up to 1; the core is in at least q m masks, rounded up.
+
+    Raises:
+        ConfigError: fewer than 5 masks, or a share outside (0, 1].
+        MaskMismatchError: masks over different weights, or found on different networks.
+
+    Source: docs/statistics.md, "Stable core".
+    """
+    masks = list(masks)
+    if len(masks) < MIN_REPEATS:
+        raise ConfigError(
+            f"A stable core of {len(masks)} masks was asked for; at least {MIN_REPEATS} repeats are needed to say what is stable."
+        )
+    if not 0 < share <= 1:
+        raise ConfigError(f"share is {share}; a number above 0 and up to 1 was expected.")
+    require_one_network({f"mask {place}": mask for place, mask in enumerate(masks)}, "stable core")
+    # .7 x 10 is 7.000000000000001
+    needed = math.ceil(share * len(masks) - 1e-9)
+    core, by_chance = {}, 0.0
+    for name, bits in masks[0].items():
+        times = torch.stack([mask[name].to(bits.device) for mask in masks]).sum(0)
+        core[name] = times >= needed
+        if bits.numel():
+            by_chance += bits.numel() * float(poisson_binom.sf(needed - 1, [mask.density_by_tensor[name] for mask in masks]))
+    made_by = {"stable core": [mask.made_by for mask in masks], "needed": needed}
+    weights = {name: known for mask in masks for name, known in mask.weights.items()}
+    found = BinaryMask(core, weights, made_by)
+    count = found.count or math.nan
+    return StableCore(found, len(masks), needed, found.kept, found.kept / count, by_chance, by_chance / count)
