@@ -20,7 +20,8 @@ from benchmarks.schedules import fitted
 from benchmarks.turns import about, with_interval
 from maskscope.analysis import score
 from maskscope.experiments.catalogue import experiment
-from maskscope.experiments.study import UNMASKED, initial_logits, make_task
+from maskscope.experiments.networks import UNMASKED, make_task
+from maskscope.experiments.study import initial_logits
 from maskscope.masks import dice, select
 from maskscope.storage import read_json, write_json
 from maskscope.training import Compute, Discovery, ProgressBar, child_seed, discover

@@ -19,7 +19,8 @@ from rich.table import Table
 from benchmarks.turns import about, with_interval
 from maskscope.analysis import score
 from maskscope.experiments.catalogue import experiment
-from maskscope.experiments.study import UNMASKED, initial_logits, make_network, make_task
+from maskscope.experiments.networks import UNMASKED, make_network, make_task
+from maskscope.experiments.study import initial_logits
 from maskscope.masks import select
 from maskscope.storage import read_json, write_json
 from maskscope.training import ProgressBar, child_seed, discover, fit

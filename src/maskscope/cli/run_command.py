@@ -2,9 +2,9 @@
 
 import json
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional
@@ -15,7 +15,7 @@ from maskscope.experiments.catalogue import EXPERIMENTS, Experiment, experiment
 from maskscope.experiments.job import Job
 from maskscope.experiments.plan import Plan, make_plan
 from maskscope.experiments.run import require_device, run_experiment
-from maskscope.experiments.spec import AdditionMultiplicationSpec, from_json, to_json
+from maskscope.experiments.spec import Spec, from_json, to_json
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,19 @@ class RunOptions:
     """A JSON file with the settings to begin from instead of a preset's; `--print-spec` shows the form."""
     print_spec: bool = False
     """Print the settings as JSON and do nothing."""
-    spec: Annotated[AdditionMultiplicationSpec, tyro.conf.arg(name="")] = field(default_factory=AdditionMultiplicationSpec)
 
 
 def run_command(words: list[str]) -> None:
     """Runs an experiment and writes its report."""
     chosen = experiment(words[0]) if words and not words[0].startswith("-") else next(iter(EXPERIMENTS.values()))
-    options = _parse(chosen, words)
+    options, spec = _parse(chosen, words)
     if options.seeds < 1 or options.workers < 1 or options.threads < 0:
         raise ConfigError("--seeds and --workers are at least 1, --threads at least 0.")
     if options.print_spec:
-        print(json.dumps(to_json(options.spec), indent=1))
+        print(json.dumps(to_json(spec), indent=1))
         return
     seeds = tuple(range(options.first_seed, options.first_seed + options.seeds))
-    job = Job(options.spec, seeds, str(options.out), options.device, options.threads, options.executor, options.kernels)
+    job = Job(spec, seeds, str(options.out), options.device, options.threads, options.executor, options.kernels)
     require_device(options.device)
     if options.dry_run:
         _print_plan(make_plan(job), options)
@@ -81,13 +80,24 @@ def run_command(words: list[str]) -> None:
     announce(f"numbers: maskscope show {options.out}")
 
 
-def _parse(chosen: Experiment, words: list[str]) -> RunOptions:
-    """Twice: first to learn the preset or the file, whose settings are then the defaults of everything else."""
-    named = _value_of(words, "--preset") or "quick"
+def _parse(chosen: Experiment, words: list[str]) -> tuple[RunOptions, Spec]:
+    """Twice: first to learn the network and the preset, or the file, whose settings are then the defaults of everything else."""
+    named, network = _value_of(words, "--preset") or "quick", _value_of(words, "--network") or "mlp"
     file = _value_of(words, "--spec-file")
-    begin = _read_spec(Path(file)) if file else chosen.preset(named)
-    default = replace(RunOptions(name=chosen.name), spec=begin, out=Path("runs") / f"{chosen.name}-{named}")
-    return tyro.cli(RunOptions, args=words, default=default, prog="maskscope run", config=(tyro.conf.FlagCreatePairsOff,))
+    begin = _read_spec(Path(file), chosen.spec) if file else chosen.preset(named, network)
+    names = [chosen.name, *([network] if network != "mlp" else []), named]
+    out = field(default=Path("runs") / "-".join(names))
+    # the options of a run, and with them every field of this experiment's settings
+    settings = field(default=begin)
+    kind = make_dataclass(
+        "RunOptions",
+        [("out", Path, out), ("spec", Annotated[chosen.spec, tyro.conf.arg(name="")], settings)],
+        bases=(RunOptions,),
+        frozen=True,
+    )
+    kind.__doc__ = RunOptions.__doc__
+    options: Any = tyro.cli(kind, args=words, prog="maskscope run", config=(tyro.conf.FlagCreatePairsOff,))
+    return options, options.spec
 
 
 def _value_of(words: list[str], option: str) -> str | None:
@@ -99,14 +109,14 @@ def _value_of(words: list[str], option: str) -> str | None:
     return None
 
 
-def _read_spec(path: Path) -> AdditionMultiplicationSpec:
+def _read_spec(path: Path, kind: type[Spec]) -> Spec:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"Cannot read the spec {path}: {error.strerror}.") from error
     except ValueError as error:
         raise ConfigError(f"{path} is not JSON: {error}. `maskscope run ... --print-spec` prints a valid one.") from error
-    return from_json(AdditionMultiplicationSpec, value)
+    return from_json(kind, value)
 
 
 def _print_plan(plan: Plan, options: RunOptions) -> None:

@@ -1,12 +1,12 @@
 """The experiments that there are, by name: a row each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from maskscope.errors import UnknownNameError
+from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.experiments.claims import Claim
-from maskscope.experiments.paper import addition_multiplication
-from maskscope.experiments.spec import AdditionMultiplicationSpec
+from maskscope.experiments.paper import addition_multiplication, double_addition
+from maskscope.experiments.spec import STUDIES, AdditionMultiplicationSpec, DoubleAdditionSpec, Spec
 
 
 @dataclass(frozen=True)
@@ -16,36 +16,56 @@ class Experiment:
     Args:
         name: as the command line has it.
         summary: one line.
-        presets: by name, what it is for and its settings.
+        spec: the class of its settings.
+        presets: by kind of network and name: what it is for, and its settings.
         claims: what its records are asked.
         differences: where it differs from the paper on purpose.
     """
 
     name: str
     summary: str
-    presets: Mapping[str, tuple[str, AdditionMultiplicationSpec]]
+    spec: type[Spec]
+    presets: Mapping[str, Mapping[str, tuple[str, Spec]]]
     claims: tuple[Claim, ...]
     differences: tuple[str, ...]
 
-    def preset(self, name: str) -> AdditionMultiplicationSpec:
+    def preset(self, name: str, network: str = "mlp") -> Spec:
         """The settings of a preset.
 
         Raises:
-            UnknownNameError: there is none of that name.
+            UnknownNameError: there is no such network, or no preset of that name for it.
         """
-        if name not in self.presets:
-            raise UnknownNameError("preset", name, self.presets)
-        return self.presets[name][1]
+        if network not in self.presets:
+            raise UnknownNameError("network", network, self.presets)
+        if name not in self.presets[network]:
+            raise UnknownNameError(f"preset of {self.name} with network {network}", name, self.presets[network])
+        return self.presets[network][name][1]
+
+    def claims_about(self, spec: Spec) -> tuple[Claim, ...]:
+        """The claims that are about the kind of network of a spec."""
+        return tuple(claim for claim in self.claims if spec.network in (claim.networks or (spec.network,)))
 
 
 EXPERIMENTS = {
-    "addition-multiplication": Experiment(
-        "addition-multiplication",
-        "one network adds or multiplies two numbers: are the two operations in different weights? (P_specialize)",
-        addition_multiplication.PRESETS,
-        addition_multiplication.CLAIMS,
-        addition_multiplication.DIFFERENCES,
-    ),
+    experiment.name: experiment
+    for experiment in (
+        Experiment(
+            STUDIES[AdditionMultiplicationSpec],
+            "one network adds or multiplies two numbers: are the two operations in different weights? (P_specialize)",
+            AdditionMultiplicationSpec,
+            addition_multiplication.PRESETS,
+            addition_multiplication.CLAIMS,
+            addition_multiplication.DIFFERENCES,
+        ),
+        Experiment(
+            STUDIES[DoubleAdditionSpec],
+            "one network adds two pairs of numbers: is the same addition, needed twice, in the same weights? (P_reuse)",
+            DoubleAdditionSpec,
+            double_addition.PRESETS,
+            double_addition.CLAIMS,
+            double_addition.DIFFERENCES,
+        ),
+    )
 }
 
 
@@ -58,3 +78,26 @@ def experiment(name: str) -> Experiment:
     if name not in EXPERIMENTS:
         raise UnknownNameError("experiment", name, EXPERIMENTS)
     return EXPERIMENTS[name]
+
+
+def lacking(claim: Claim, spec: Spec, seeds: Sequence[int]) -> tuple[str, ...]:
+    """What a record of these settings lacks that the claim needs, each with the cure."""
+    found = []
+    if len(seeds) < 2:
+        found.append(f"one network (seed {seeds[0]}) has no spread; run again with --seeds 2 or more")
+    if spec.repeats < claim.repeats:
+        found.append(
+            f"needs {claim.repeats} repeat(s) for the ceiling, has {spec.repeats}; run again with --repeats {claim.repeats}"
+        )
+    found += [
+        f"needs the control {control}, which was not run; run again with it among --controls"
+        for control in claim.controls
+        if control not in spec.controls
+    ]
+    return tuple(found)
+
+
+def require_fit(experiment: Experiment, spec: Spec) -> None:
+    """Raises `ConfigError` unless the settings are this experiment's."""
+    if not isinstance(spec, experiment.spec):
+        raise ConfigError(f"{experiment.name} was given the settings of {STUDIES[type(spec)]}.")

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from maskscope.analysis import Summary
+from maskscope.experiments.stages import Variant
 
 VerdictWord = Literal["supported", "not supported", "inconclusive"]
+About = Literal["P_specialize", "P_reuse", "method"]
 
 
 @dataclass(frozen=True)
@@ -17,14 +19,14 @@ class Quantity:
         measure: what is measured: ``sufficiency``, ``necessity``, ``density``, ``dice`` ...
         mask: the mask it is measured under, or the pair of functions.
         function: the function whose score it is.
-        trained: False for the untrained control.
+        variant: the trained network, or which control.
         summary: n, mean, spread, interval and every value.
     """
 
     measure: str
     mask: str
     function: str
-    trained: bool
+    variant: Variant
     summary: Summary
 
     @property
@@ -33,7 +35,7 @@ class Quantity:
         words = self.measure
         words += f" of {self.function}" if self.function else ""
         words += f", mask {self.mask}" if self.mask else ""
-        return words + ("" if self.trained else " (untrained network)")
+        return words + ("" if self.variant == "trained" else f" ({self.variant})")
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Condition:
     function: str
     relation: Literal[">=", "<="]
     bound: float
-    trained: bool = True
+    variant: Variant = "trained"
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,21 @@ class Claim:
         name: short.
         question: what is asked.
         conditions: all must hold.
+        about: the property that it speaks of, or ``method`` for what must hold before either can be asked.
+        paper: what Csordás et al. 2021 report; empty where they say nothing.
+        networks: the kinds of network that it is about; empty for all.
+        repeats: that a record needs at least.
+        controls: that a record needs.
     """
 
     name: str
     question: str
     conditions: tuple[Condition, ...]
+    about: About = "method"
+    paper: Literal["supported", "not supported", ""] = ""
+    networks: tuple[str, ...] = ()
+    repeats: int = 0
+    controls: tuple[Variant, ...] = ()
 
     @property
     def rule(self) -> str:
@@ -85,7 +97,9 @@ class Verdict:
         question: of the claim.
         rule: the rule with its constants.
         verdict: supported, not supported, or inconclusive.
-        reasons: for each condition, what was found.
+        reasons: for each condition, what was found; or what the record lacks.
+        about: of the claim.
+        paper: what the paper reports; empty where it says nothing.
     """
 
     name: str
@@ -93,10 +107,25 @@ class Verdict:
     rule: str
     verdict: VerdictWord
     reasons: tuple[str, ...]
+    about: About = "method"
+    paper: Literal["supported", "not supported", ""] = ""
+
+    @property
+    def contradicts_paper(self) -> bool:
+        """Whether the numbers say the opposite of what the paper reports; what is inconclusive contradicts nothing."""
+        return bool(self.paper) and "inconclusive" not in (self.verdict, self.paper) and self.verdict != self.paper
 
 
-def judge(claim: Claim, quantities: Sequence[Quantity]) -> Verdict:
-    """The verdict of the printed rule: see `Claim.rule`."""
+def judge(claim: Claim, quantities: Sequence[Quantity], lacking: Sequence[str] = ()) -> Verdict:
+    """The verdict of the printed rule: see `Claim.rule`.
+
+    Args:
+        claim: what is claimed.
+        quantities: of a record.
+        lacking: what the record has not that the claim needs; if anything, the verdict is inconclusive for that reason.
+    """
+    if lacking:
+        return Verdict(claim.name, claim.question, claim.rule, "inconclusive", tuple(lacking), claim.about, claim.paper)
     outcomes, reasons = [], []
     for condition in claim.conditions:
         found = _find(condition, quantities)
@@ -108,12 +137,12 @@ def judge(claim: Claim, quantities: Sequence[Quantity]) -> Verdict:
         word = "not supported"
     elif all(outcome == "satisfied" for outcome in outcomes):
         word = "supported"
-    return Verdict(claim.name, claim.question, claim.rule, word, tuple(reasons))
+    return Verdict(claim.name, claim.question, claim.rule, word, tuple(reasons), claim.about, claim.paper)
 
 
 def _find(condition: Condition, quantities: Sequence[Quantity]) -> Quantity | None:
-    address = (condition.measure, condition.mask, condition.function, condition.trained)
-    return next((q for q in quantities if (q.measure, q.mask, q.function, q.trained) == address), None)
+    address = (condition.measure, condition.mask, condition.function, condition.variant)
+    return next((q for q in quantities if (q.measure, q.mask, q.function, q.variant) == address), None)
 
 
 def _outcome(condition: Condition, found: Quantity | None) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from maskscope.experiments.spec import AdditionMultiplicationSpec
+from maskscope.experiments.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Job:
         kernels: who draws the gates (``maskscope.masks.KERNELS``).
     """
 
-    spec: AdditionMultiplicationSpec
+    spec: Spec
     seeds: tuple[int, ...]
     run: str
     device: str = "cpu"

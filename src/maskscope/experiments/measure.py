@@ -1,7 +1,7 @@
 """Everything that is measured on one network and its masks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations
@@ -16,17 +16,23 @@ from maskscope.analysis import (
     half_mask_scores,
     kept_counts,
     normalised_sharing,
+    null_test,
     random_mask_like,
     score,
+    stable_core,
     top_weights,
     weight_times_gradient,
 )
-from maskscope.experiments.record import HalfMask, Kept, MaskResult, NetworkResult, PairResult
+from maskscope.analysis.stable import MIN_REPEATS
+from maskscope.experiments.record import CoreResult, HalfMask, Kept, MaskResult, NetworkResult, PairResult, SharingResult
+from maskscope.experiments.stages import Variant
 from maskscope.masks import BinaryMask, MaskLogits, overlap_by_tensor
 from maskscope.tasks import Scores, Task
 from maskscope.training import History, child_seed
 
 BINS = 500
+# a stable core is in at least this share of the repeats
+CORE_SHARE = 0.8
 # |weight x gradient| is averaged over this many items of the function
 _SCORING_PARTS, _SCORING_ITEMS = 16, 128
 _LAST = 100
@@ -44,39 +50,57 @@ class Found:
     unmasked_loss: float
 
 
-def measure_network(
-    network: nn.Module, task: Task, found: Sequence[Found], *, seed: int, number: int, trained: bool, random_draws: int
-) -> NetworkResult:
+@dataclass(frozen=True)
+class Measured:
+    """How a network is measured.
+
+    Args:
+        number: the network's root seed, for the record.
+        variant: the trained network, or which control.
+        seed: of the random masks and the simulated floors.
+        random_draws: random masks for each found mask.
+        io: input and output tensors; where there are some, necessity is also measured with the full mask on them.
+        early: choices of early tensors for the half-mask test.
+    """
+
+    number: int
+    variant: Variant
+    seed: int
+    random_draws: int
+    io: Sequence[str]
+    early: Sequence[Sequence[str]]
+
+
+def measure_network(network: nn.Module, task: Task, found: Sequence[Found], how: Measured) -> NetworkResult:
     """Scores of the network under every mask, inverse and baseline; overlap of every pair of masks of functions.
 
     Args:
         network: the network that the masks were found on.
         task: with its evaluation data.
-        found: the masks.
-        seed: of the random masks and the simulated floors.
-        number: the network's root seed, for the record.
-        trained: False for the untrained control.
-        random_draws: random masks for each found mask.
+        found: the masks; one that is neither for the whole nor for a function of the task is for an unrelated function.
+        how: settings.
     """
     of_functions = [one for one in found if one.function in task.functions]
-    used = reduce(or_, (one.mask for one in found))
     full = next((one.mask for one in found if one.function == task.whole), None)
-    groups = [[one.mask for one in of_functions if one.function == function] for function in task.functions]
-    two = len(groups) == 2 and all(groups)
+    used = reduce(or_, [one.mask for one in of_functions] + ([full] if full is not None else []))
+    groups = {function: [one.mask for one in of_functions if one.function == function] for function in task.functions}
+    unrelated = [one.mask for one in found if one.function not in (*task.functions, task.whole)]
     return NetworkResult(
-        seed=number,
-        trained=trained,
+        seed=how.number,
+        variant=how.variant,
         unmasked=score(network, task),
-        masks=tuple(_measure_mask(network, task, one, seed, random_draws) for one in found),
-        pairs=tuple(_measure_pair(a, b, used, seed) for a, b in combinations(of_functions, 2)),
-        sharing=normalised_sharing(groups[0], groups[1], seed=seed) if two else None,
-        sharing_used=normalised_sharing(groups[0], groups[1], among=used, seed=seed) if two else None,
-        half_mask=_half_mask(network, task, full) if full is not None else None,
+        masks=tuple(
+            _measure_mask(network, task, one, full, how) for one in found if one.function in (*task.functions, task.whole)
+        ),
+        pairs=tuple(_measure_pair(a, b, used, how.seed) for a, b in combinations(of_functions, 2)),
+        sharing=tuple(_measure_sharing(pair, groups, used, unrelated, how.io) for pair in combinations(task.functions, 2)),
+        cores=tuple(_measure_core(name, masks) for name, masks in groups.items() if len(masks) >= MIN_REPEATS),
+        half_masks=_half_masks(network, task, full, how.early) if full is not None else (),
     )
 
 
-def _measure_mask(network: nn.Module, task: Task, found: Found, seed: int, random_draws: int) -> MaskResult:
-    mask = found.mask
+def _measure_mask(network: nn.Module, task: Task, found: Found, full: BinaryMask | None, how: Measured) -> MaskResult:
+    mask, seed = found.mask, how.seed
     device = next(network.parameters()).device
     kept = kept_counts(mask)
     batches = task.batches(found.function, _SCORING_ITEMS, child_seed(seed, "scores", found.function))
@@ -93,8 +117,9 @@ def _measure_mask(network: nn.Module, task: Task, found: Found, seed: int, rando
         unmasked_loss=found.unmasked_loss,
         sufficiency=score(network, task, mask),
         necessity=score(network, task, ~mask),
+        necessity_full_io=score(network, task, with_io(~mask, full, how.io)) if full is not None and how.io else None,
         top_weights=score(network, task, top_weights(scores, kept).to(device)),
-        random_removed=tuple(score(network, task, ~random_mask_like(mask, random)) for _ in range(random_draws)),
+        random_removed=tuple(score(network, task, ~random_mask_like(mask, random)) for _ in range(how.random_draws)),
         histogram=_histogram(found.logits),
     )
 
@@ -109,12 +134,44 @@ def _measure_pair(first: Found, second: Found, used: BinaryMask, seed: int) -> P
     )
 
 
-def _half_mask(network: nn.Module, task: Task, full: BinaryMask) -> HalfMask:
-    """Early are the first half of the weight tensors, rounded up: 3 of 5 in the paper's network."""
-    names = list(full)
-    early = names[: math.ceil(len(names) / 2)]
-    with_early, with_late = half_mask_scores(network, task, full, early)
-    return HalfMask(tuple(early), _overall(score(network, task, full)), _overall(with_early), _overall(with_late))
+def with_io(mask: BinaryMask, full: BinaryMask, io: Sequence[str]) -> BinaryMask:
+    """A mask whose input and output tensors are those of the full mask.
+
+    Source: the first-full-mask control of Csordás et al. 2021: is a loss due to the weights that the places have for themselves?
+    """
+    return BinaryMask({name: full[name] if name in io else bits for name, bits in mask.items()}, mask.weights)
+
+
+def _measure_sharing(
+    pair: tuple[str, str],
+    groups: Mapping[str, Sequence[BinaryMask]],
+    used: BinaryMask,
+    unrelated: Sequence[BinaryMask],
+    io: Sequence[str],
+) -> SharingResult:
+    first, second = groups[pair[0]], groups[pair[1]]
+    hidden = [name for name in used if name not in io]
+    inner = [[mask.only(*hidden) for mask in masks] for masks in (first, second)] if io else None
+    return SharingResult(
+        functions=pair,
+        all_weights=normalised_sharing(first, second),
+        used_weights=normalised_sharing(first, second, among=used),
+        hidden_weights=normalised_sharing(inner[0], inner[1]) if inner else None,
+        null=null_test(first[0], second[0], unrelated) if unrelated else None,
+    )
+
+
+def _measure_core(function: str, masks: Sequence[BinaryMask]) -> CoreResult:
+    core = stable_core(masks, CORE_SHARE)
+    return CoreResult(function, core.repeats, core.needed, core.kept, core.share, core.share_by_chance)
+
+
+def _half_masks(network: nn.Module, task: Task, full: BinaryMask, choices: Sequence[Sequence[str]]) -> tuple[HalfMask, ...]:
+    everywhere, result = _overall(score(network, task, full)), []
+    for early in choices:
+        with_early, with_late = half_mask_scores(network, task, full, early)
+        result.append(HalfMask(tuple(early), everywhere, _overall(with_early), _overall(with_late)))
+    return tuple(result)
 
 
 def _overall(scores: Scores) -> float:

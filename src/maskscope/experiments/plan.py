@@ -7,11 +7,11 @@ import torch
 
 from maskscope.experiments.artefact import Artefact, Stage, existing
 from maskscope.experiments.job import Job, threads
-from maskscope.experiments.spec import AdditionMultiplicationSpec
-from maskscope.experiments.stages import analysis_stage, mask_stage, network_stage, plan_masks
-from maskscope.experiments.study import UNMASKED, make_network, make_task
+from maskscope.experiments.networks import UNMASKED, make_network, make_task
+from maskscope.experiments.spec import Spec
+from maskscope.experiments.stages import analysis_stage, mask_stage, network_stage, plan_masks, variants
 from maskscope.masks import select
-from maskscope.tasks import AdditionMultiplication
+from maskscope.tasks import AdditionMultiplication, DoubleAddition
 from maskscope.training import Compute, FitConfig, discover, fit, needs
 
 # Bytes for each weight while the network is fitted: weight, gradient, two moments.
@@ -67,26 +67,32 @@ def make_plan(job: Job) -> Plan:
 
 
 def _stages_of(
-    spec: AdditionMultiplicationSpec,
+    spec: Spec,
     seed: int,
-    task: AdditionMultiplication,
+    task: AdditionMultiplication | DoubleAddition,
     run: Path,
     fit_step: float,
     mask_step: float,
 ) -> list[PlannedStage]:
     planned = []
-    for trained in (True, False) if spec.untrained else (True,):
-        network = network_stage(spec, seed, trained=trained)
-        made = existing(network, run, {})
-        planned.append(PlannedStage(network.name, made is not None, spec.fit.steps * fit_step if trained else 0.0))
+    networks: dict[str, Artefact | None] = {}
+    for variant in variants(spec):
+        network = network_stage(spec, seed, variant)
+        derived = variant in ("shuffled-weights", "copied-io")
+        made = _existing(network, run, {"network": networks["trained"]} if derived else {})
+        networks[variant] = made
+        if variant != "shuffled-labels":
+            planned.append(
+                PlannedStage(network.name, made is not None, spec.fit.steps * fit_step if variant == "trained" else 0.0)
+            )
         masks: dict[str, Artefact | None] = {}
         for plan in plan_masks(spec, task.functions, task.whole):
-            if plan.trained == trained:
+            if plan.variant == variant:
                 stage = mask_stage(spec, seed, plan)
                 found = _existing(stage, run, {"network": made})
                 masks[f"{plan.function}/{plan.repeat}"] = found
                 planned.append(PlannedStage(stage.name, found is not None, spec.mask.steps * mask_step))
-        stage = analysis_stage(spec, seed, trained=trained)
+        stage = analysis_stage(spec, seed, variant)
         done = _existing(stage, run, {"network": made, **masks}) is not None
         # each mask is scored alone, inverted, against top weights, and against the random draws: a forward pass over all inputs
         forward = (3 + spec.random_draws) * len(masks) * 2 * task.modulus**2 / spec.mask.batch_size * fit_step / 3
@@ -103,7 +109,7 @@ def _compute(job: Job) -> Compute:
     return Compute(job.executor, job.kernels, job.spec.mask.compute_dtype)
 
 
-def _step_seconds(spec: AdditionMultiplicationSpec, task: AdditionMultiplication, compute: Compute) -> tuple[float, float]:
+def _step_seconds(spec: Spec, task: AdditionMultiplication | DoubleAddition, compute: Compute) -> tuple[float, float]:
     network = make_network(spec, 0, task)
     selection = select(network, exclude=UNMASKED)
     config = spec.mask.config()

@@ -4,34 +4,47 @@ import math
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
-from maskscope.analysis import summarise
+from maskscope.analysis import Sharing, ceiling_exceeds_floor, holm, summarise
 from maskscope.experiments.claims import Quantity
-from maskscope.experiments.record import MaskResult, NetworkResult
-from maskscope.tasks import Scores
+from maskscope.experiments.record import MaskResult, NetworkResult, SharingResult
+from maskscope.tasks import Scores, Task
 
 # measure, mask, function
 Numbers = dict[tuple[str, str, str], float]
 
 
+# measure of normalised sharing, and where a network's result has it
+SHARING = {
+    "normalised sharing": "all_weights",
+    "normalised sharing among used": "used_weights",
+    "normalised sharing of hidden": "hidden_weights",
+}
+P_VALUE, P_HOLM = "p (unrelated functions)", "p (Holm)"
+
+
 def quantities(networks: Sequence[NetworkResult], functions: Sequence[str]) -> tuple[Quantity, ...]:
     """Every quantity, each summarised over the networks; one that is undefined on a network is NaN there.
 
-    A mask's number is that of repeat 0; overlap is the mean over all pairs of masks of the two functions, repeats included.
+    A mask's number is that of repeat 0; overlap is the mean over all pairs of masks of the two functions, repeats included. The
+    family of Holm's correction is every pair of functions on every trained network of the record.
     """
-    controls = {network.seed: network for network in networks if not network.trained}
+    trained = {network.seed: network for network in networks if network.variant == "trained"}
+    untrained = {network.seed: network for network in networks if network.variant == "untrained"}
     result = []
-    for trained in (True, False):
-        rows = [
-            _numbers(network, functions) | (_beyond_controls(network, controls.get(network.seed), functions) if trained else {})
-            for network in networks
-            if network.trained == trained
-        ]
-        no_ceiling = not _ceilings_exceed_floors([network for network in networks if network.trained == trained])
+    for variant in dict.fromkeys(network.variant for network in networks):
+        here = [network for network in networks if network.variant == variant]
+        rows = [_numbers(network, functions) for network in here]
+        if variant == "trained":
+            for row, network in zip(rows, here, strict=True):
+                row |= _beyond_controls(network, untrained.get(network.seed), functions)
+            _add_holm(rows)
+        if variant == "shuffled-labels":
+            for row, network in zip(rows, here, strict=True):
+                row |= _beyond_shuffled(trained.get(network.seed), network, functions)
+        undefined = _without_ceiling(here)
         for address in dict.fromkeys(address for row in rows for address in row):
-            values = [row.get(address, math.nan) for row in rows]
-            if no_ceiling and address[0].startswith("normalised sharing"):
-                values = [math.nan] * len(rows)
-            result.append(Quantity(*address, trained, summarise(values)))
+            values = [math.nan if address in undefined else row.get(address, math.nan) for row in rows]
+            result.append(Quantity(*address, variant, summarise(values)))
     return tuple(result)
 
 
@@ -40,16 +53,47 @@ def _numbers(network: NetworkResult, functions: Sequence[str]) -> Numbers:
     for found in network.masks:
         if found.repeat == 0:
             numbers |= _of_mask(found, functions)
+        if found.repeat == 0 and found.function == Task.whole:
+            lost = {f: network.unmasked.accuracy[f] - found.sufficiency.accuracy[f] for f in functions}
+            numbers |= {("loss under the full mask", Task.whole, function): loss for function, loss in lost.items()}
     for first, second in combinations_with_replacement(functions, 2):
         numbers |= _of_pair(network, first, second)
-    if network.sharing and network.sharing_used:
-        numbers["normalised sharing", ", ".join(functions), ""] = network.sharing.normalised
-        numbers["normalised sharing among used", ", ".join(functions), ""] = network.sharing_used.normalised
-    if network.half_mask:
-        numbers["half-mask accuracy", "full", ""] = network.half_mask.full
-        numbers["half-mask accuracy", "early", ""] = network.half_mask.early_masked
-        numbers["half-mask accuracy", "late", ""] = network.half_mask.late_masked
+    for shared in network.sharing:
+        numbers |= _of_sharing(shared)
+    for core in network.cores:
+        numbers["stable core", core.function, ""] = core.share
+        numbers["stable core by chance", core.function, ""] = core.share_by_chance
+    for name, key in {"full": "full", "early": "early_masked", "late": "late_masked"}.items():
+        if network.half_masks:
+            values = [getattr(half, key) for half in network.half_masks]
+            numbers["half-mask accuracy", name, ""] = sum(values) / len(values)
     return numbers
+
+
+def _of_sharing(shared: SharingResult) -> Numbers:
+    label = ", ".join(shared.functions)
+    numbers: Numbers = {}
+    for measure, key in SHARING.items():
+        sharing = getattr(shared, key)
+        if sharing is not None:
+            numbers[measure, label, ""] = sharing.normalised
+            numbers["dice over ceiling" + measure.removeprefix("normalised sharing"), label, ""] = _over_ceiling(sharing)
+    if shared.null is not None:
+        numbers["dice with unrelated functions", label, ""] = sum(shared.null.null) / len(shared.null.null)
+        numbers[P_VALUE, label, ""] = shared.null.p
+    return numbers
+
+
+def _over_ceiling(sharing: Sharing) -> float:
+    """d_AB / sqrt(w_A w_B): the overlap as a share of the ceilings, without floors."""
+    ceilings = sharing.within_first * sharing.within_second
+    return sharing.between / math.sqrt(ceilings) if ceilings > 0 else math.nan
+
+
+def _add_holm(rows: Sequence[Numbers]) -> None:
+    family = [(row, address) for row in rows for address in list(row) if address[0] == P_VALUE]
+    for (row, address), adjusted in zip(family, holm([row[address] for row, address in family]), strict=True):
+        row[P_HOLM, address[1], ""] = adjusted
 
 
 def _of_mask(found: MaskResult, functions: Sequence[str]) -> Numbers:
@@ -60,6 +104,8 @@ def _of_mask(found: MaskResult, functions: Sequence[str]) -> Numbers:
         numbers["necessity", mask, function] = found.necessity.accuracy[function]
         numbers["top weights", mask, function] = found.top_weights.accuracy[function]
         numbers["random removal", mask, function] = _mean(found.random_removed, function)
+        if found.necessity_full_io is not None:
+            numbers["necessity, full I/O", mask, function] = found.necessity_full_io.accuracy[function]
     numbers["density", mask, ""] = found.density
     numbers["undecided", mask, ""] = found.undecided
     return numbers
@@ -79,20 +125,35 @@ def _of_pair(network: NetworkResult, first: str, second: str) -> Numbers:
     }
 
 
-def _ceilings_exceed_floors(networks: Sequence[NetworkResult]) -> bool:
-    """Whether ceiling minus floor is above 0 for both functions, with its whole interval where there is one.
+def _without_ceiling(networks: Sequence[NetworkResult]) -> set[tuple[str, str, str]]:
+    """Addresses of normalised sharing that are undefined on all networks: a ceiling does not exceed its floor.
 
-    If not, normalised sharing divides by what may be nothing, and is undefined on all networks (docs/statistics.md).
+    Sharing would divide by what may be nothing (docs/statistics.md).
     """
-    for sharing in ([network.sharing for network in networks], [network.sharing_used for network in networks]):
-        known = [one for one in sharing if one is not None]
-        for excess in (
-            summarise([one.within_first - one.floor_first for one in known]),
-            summarise([one.within_second - one.floor_second for one in known]),
-        ):
-            if excess.n > 1 and excess.low <= 0:
-                return False
-    return True
+    excesses: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
+    for network in networks:
+        for shared in network.sharing:
+            for measure, key in SHARING.items():
+                one = getattr(shared, key)
+                if one is not None:
+                    excess = (one.within_first - one.floor_first, one.within_second - one.floor_second)
+                    excesses.setdefault((measure, ", ".join(shared.functions), ""), []).append(excess)
+    return {
+        address
+        for address, found in excesses.items()
+        if not all(ceiling_exceeds_floor(column) for column in zip(*found, strict=True))
+    }
+
+
+def _beyond_shuffled(trained: NetworkResult | None, shuffled: NetworkResult, functions: Sequence[str]) -> Numbers:
+    """How much more of a function its mask keeps than the mask for its shuffled labels keeps of those."""
+    numbers: Numbers = {}
+    for function in functions:
+        own, other = _first(trained, function) if trained else None, _first(shuffled, function)
+        if own is not None and other is not None:
+            kept = own.sufficiency.accuracy[function] - other.sufficiency.accuracy[function]
+            numbers["sufficiency beyond shuffled labels", function, function] = kept
+    return numbers
 
 
 def _beyond_controls(network: NetworkResult, control: NetworkResult | None, functions: Sequence[str]) -> Numbers:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from maskscope.analysis import Floor, Sharing, Summary
+from maskscope.analysis import Floor, NullTest, Sharing, Summary
 from maskscope.experiments.claims import Claim, Quantity, Verdict
+from maskscope.experiments.stages import Variant
 from maskscope.masks import OverlapCounts
 from maskscope.storage import Json
 from maskscope.tasks import Scores
@@ -33,6 +34,7 @@ class MaskResult:
         unmasked_loss: loss without masks, at the first step's data.
         sufficiency: scores under the mask.
         necessity: scores under its inverse.
+        necessity_full_io: the same, but input and output tensors under the full mask (the paper's first-full-mask control).
         top_weights: scores under the weights of largest |weight x gradient|, as many in each tensor as the mask keeps.
         random_removed: scores without random weights, as many in each tensor as the mask keeps; one for each draw.
         histogram: counts of keep probabilities in equal bins of [0, 1].
@@ -46,6 +48,7 @@ class MaskResult:
     unmasked_loss: float
     sufficiency: Scores
     necessity: Scores
+    necessity_full_io: Scores | None
     top_weights: Scores
     random_removed: tuple[Scores, ...]
     histogram: tuple[int, ...]
@@ -70,7 +73,7 @@ class PairResult:
         second: function and repeat of B.
         by_tensor: counts, by dotted name.
         floor: what the sizes alone give, over all maskable weights.
-        floor_used: the same inside the union of all masks of the network.
+        floor_used: the same inside the union of the full mask and all masks of functions: the weights in use.
     """
 
     first: tuple[str, int]
@@ -83,6 +86,46 @@ class PairResult:
     def total(self) -> OverlapCounts:
         """The sum over tensors."""
         return OverlapCounts.total(self.by_tensor.values())
+
+
+@dataclass(frozen=True)
+class SharingResult:
+    """What two functions share on one network.
+
+    Args:
+        functions: their names.
+        all_weights: normalised sharing with the floor over all maskable weights.
+        used_weights: the same with the floor inside the weights in use.
+        hidden_weights: without input and output tensors, which two places cannot share; None where the functions have the same.
+        null: the first mask's overlap with the second's, among its overlaps with masks of unrelated functions; None without such.
+    """
+
+    functions: tuple[str, str]
+    all_weights: Sharing
+    used_weights: Sharing
+    hidden_weights: Sharing | None
+    null: NullTest | None
+
+
+@dataclass(frozen=True)
+class CoreResult:
+    """The stable core of a function: the weights that most of its repeats keep.
+
+    Args:
+        function: its name.
+        repeats: masks of it.
+        needed: masks that a weight of the core is in, at least.
+        kept: size of the core.
+        share: of all maskable weights.
+        share_by_chance: what independent masks of those sizes would have in common so.
+    """
+
+    function: str
+    repeats: int
+    needed: int
+    kept: int
+    share: float
+    share_by_chance: float
 
 
 @dataclass(frozen=True)
@@ -108,23 +151,23 @@ class NetworkResult:
 
     Args:
         seed: the network's root seed.
-        trained: False for the untrained control.
+        variant: the trained network, or which control.
         unmasked: scores without a mask.
         masks: every mask.
         pairs: every pair of masks of functions.
-        sharing: normalised sharing of the two functions, with the floor over all maskable weights.
-        sharing_used: the same with the floor inside the union of all masks.
-        half_mask: of the full mask; None where there is none.
+        sharing: of every pair of functions.
+        cores: of every function with enough repeats.
+        half_masks: of the full mask, for each choice of early tensors.
     """
 
     seed: int
-    trained: bool
+    variant: Variant
     unmasked: Scores
     masks: tuple[MaskResult, ...]
     pairs: tuple[PairResult, ...]
-    sharing: Sharing | None
-    sharing_used: Sharing | None
-    half_mask: HalfMask | None
+    sharing: tuple[SharingResult, ...]
+    cores: tuple[CoreResult, ...]
+    half_masks: tuple[HalfMask, ...]
 
 
 @dataclass(frozen=True)
@@ -160,7 +203,7 @@ class Record:
         spec: all settings.
         functions: names of the functions.
         seeds: of the networks.
-        networks: results, trained networks first, then the untrained control.
+        networks: results, trained networks first, then each control.
         quantities: over networks, with spread.
         verdicts: the claims and what became of them.
         differences: where this differs from the paper on purpose.
@@ -178,9 +221,9 @@ class Record:
     differences: tuple[str, ...]
     provenance: Provenance
 
-    def quantity(self, measure: str, mask: str = "", function: str = "", *, trained: bool = True) -> Quantity | None:
+    def quantity(self, measure: str, mask: str = "", function: str = "", *, variant: Variant = "trained") -> Quantity | None:
         """The quantity of that address, or None."""
         for quantity in self.quantities:
-            if (quantity.measure, quantity.mask, quantity.function, quantity.trained) == (measure, mask, function, trained):
+            if (quantity.measure, quantity.mask, quantity.function, quantity.variant) == (measure, mask, function, variant):
                 return quantity
         return None

@@ -8,13 +8,14 @@ import filelock
 import torch
 
 from maskscope.errors import ConfigError, FileFormatError, RunFolderError
-from maskscope.experiments.catalogue import Experiment
+from maskscope.experiments.catalogue import Experiment, lacking, require_fit
 from maskscope.experiments.claims import judge
 from maskscope.experiments.job import Job, threads
 from maskscope.experiments.provenance import provenance
 from maskscope.experiments.quantities import quantities
 from maskscope.experiments.record import NetworkResult, Record
 from maskscope.experiments.spec import from_json, to_json
+from maskscope.experiments.stages import variants
 from maskscope.experiments.study import Place, Study
 from maskscope.experiments.workers import make_in_workers
 from maskscope.storage import read_json, remove_leftovers, write_json
@@ -47,6 +48,7 @@ def run_experiment(
         MaskscopeError: whatever a stage raises.
     """
     require_device(job.device)
+    require_fit(experiment, job.spec)
     folder = Path(job.run)
     with _locked(folder):
         remove_leftovers(folder)
@@ -77,7 +79,8 @@ def make_record(
     experiment: Experiment, preset: str, job: Job, results: Sequence[NetworkResult], seconds: dict[str, float]
 ) -> Record:
     """Puts the results of all seeds together: quantities with their spread, and verdicts."""
-    networks = tuple(sorted(results, key=lambda result: (not result.trained, result.seed)))
+    order = variants(job.spec)
+    networks = tuple(sorted(results, key=lambda result: (order.index(result.variant), result.seed)))
     functions = tuple(networks[0].unmasked.accuracy)
     over_networks = quantities(networks, functions)
     return Record(
@@ -88,7 +91,9 @@ def make_record(
         seeds=job.seeds,
         networks=networks,
         quantities=over_networks,
-        verdicts=tuple(judge(claim, over_networks) for claim in experiment.claims),
+        verdicts=tuple(
+            judge(claim, over_networks, lacking(claim, job.spec, job.seeds)) for claim in experiment.claims_about(job.spec)
+        ),
         differences=experiment.differences,
         provenance=provenance(threads=job.threads or torch.get_num_threads(), device=job.device, seconds=seconds),
     )

@@ -1,4 +1,4 @@
-"""One seed of an arithmetic study: fit the network, find the masks, measure; then the same on the untrained control."""
+"""One seed of an arithmetic study: fit the network, find the masks, measure; then the same on each control."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,19 +9,27 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from maskscope.analysis import warm_start, weight_times_gradient
+from maskscope.analysis import shuffled_weights, warm_start, weight_times_gradient
 from maskscope.experiments.artefact import Artefact, make
-from maskscope.experiments.measure import Found, measure_network
+from maskscope.experiments.measure import Found, Measured, measure_network
+from maskscope.experiments.networks import UNMASKED, copy_io, early_subsets, io_tensors, make_network, make_task
 from maskscope.experiments.record import NetworkResult
-from maskscope.experiments.spec import AdditionMultiplicationSpec, MaskSpec, from_json, to_json
-from maskscope.experiments.stages import MaskPlan, analysis_stage, mask_stage, network_stage, plan_masks
+from maskscope.experiments.spec import DoubleAdditionSpec, MaskSpec, Spec, from_json, to_json
+from maskscope.experiments.stages import (
+    UNRELATED,
+    MaskPlan,
+    Variant,
+    analysis_stage,
+    mask_stage,
+    network_stage,
+    plan_masks,
+    variants,
+)
 from maskscope.masks import BinaryMask, MaskLogits, Selection, select
 from maskscope.storage import Json, read_json, read_tensors, write_json, write_tensors
-from maskscope.tasks import AdditionMultiplication, Task
-from maskscope.training import Compute, History, Observer, Watchdog, child_seed, discover, fit, isolated_random
-from maskscope.zoo import MLP
+from maskscope.tasks import Task
+from maskscope.training import Compute, History, Observer, Watchdog, child_seed, discover, fit
 
-UNMASKED = ("*bias",)
 # |weight x gradient| for a warm start is averaged over this many items of the function
 _SCORING_PARTS, _SCORING_ITEMS = 16, 128
 
@@ -50,23 +58,26 @@ class Place:
 class Study:
     """All stages of one seed. What exists is not made again."""
 
-    def __init__(self, spec: AdditionMultiplicationSpec, seed: int, place: Place) -> None:
+    def __init__(self, spec: Spec, seed: int, place: Place) -> None:
         self.spec, self.seed, self.place = spec, seed, place
         self.task = make_task(spec, place.device)
         self.seconds: dict[str, float] = {}
 
     def results(self) -> list[NetworkResult]:
-        """The trained network's result, then the untrained control's if it is asked for."""
-        return [self._result(trained) for trained in ((True, False) if self.spec.untrained else (True,))]
+        """The trained network's result, then those of the controls."""
+        return [self._result(variant) for variant in variants(self.spec)]
 
-    def network(self, trained: bool) -> Artefact:
-        """The fitted network, or the untrained one."""
-        stage = network_stage(self.spec, self.seed, trained=trained)
-        return make(stage, self.place.run, {}, partial(self._fit, trained, stage.name), self.place.announce)
+    def network(self, variant: Variant) -> Artefact:
+        """The fitted network, or a control."""
+        stage = network_stage(self.spec, self.seed, variant)
+        derived = variant in ("shuffled-weights", "copied-io")
+        inputs = {"network": self.network("trained")} if derived else {}
+        work = partial(self._derive, variant, inputs["network"]) if derived else partial(self._fit, variant, stage.name)
+        return make(stage, self.place.run, inputs, work, self.place.announce)
 
     def mask(self, plan: MaskPlan) -> Artefact:
         """One mask of it."""
-        network = self.network(plan.trained)
+        network = self.network(plan.variant)
         stage = mask_stage(self.spec, self.seed, plan)
         work = partial(self._find, plan, stage.name, network)
         return make(stage, self.place.run, {"network": network}, work, self.place.announce)
@@ -75,21 +86,21 @@ class Study:
         """All masks of this seed."""
         return plan_masks(self.spec, self.task.functions, self.task.whole)
 
-    def _result(self, trained: bool) -> NetworkResult:
-        network = self.network(trained)
-        masks = {plan: self.mask(plan) for plan in self.plans() if plan.trained == trained}
-        stage = analysis_stage(self.spec, self.seed, trained=trained)
+    def _result(self, variant: Variant) -> NetworkResult:
+        network = self.network(variant)
+        masks = {plan: self.mask(plan) for plan in self.plans() if plan.variant == variant}
+        stage = analysis_stage(self.spec, self.seed, variant)
         inputs = {"network": network} | {f"{plan.function}/{plan.repeat}": mask for plan, mask in masks.items()}
-        made = make(stage, self.place.run, inputs, partial(self._measure, trained, network, masks), self.place.announce)
+        made = make(stage, self.place.run, inputs, partial(self._measure, variant, network, masks), self.place.announce)
         for artefact in (*inputs.values(), made):
             how = read_json(artefact.path / "record.json")
             self.seconds[how["kind"]] = self.seconds.get(how["kind"], 0.0) + how["seconds"]
         return from_json(NetworkResult, read_json(made.path / "result.json"))
 
-    def _fit(self, trained: bool, name: str, folder: Path, checkpoint: Path) -> None:
+    def _fit(self, variant: Variant, name: str, folder: Path, checkpoint: Path) -> None:
         network = make_network(self.spec, self.seed, self.task)
         record: Json = {"kind": "network", "seconds": 0.0}
-        if trained:
+        if variant != "untrained":
             went = fit(
                 network,
                 self.task.loss,
@@ -100,28 +111,40 @@ class Study:
                 checkpoint=checkpoint,
             )
             record |= {"seconds": went.seconds, "history": to_json(went.histories[0])}
+        self._write_network(folder, network, record)
+
+    def _derive(self, variant: Variant, trained: Artefact, folder: Path, _checkpoint: Path) -> None:
+        network = self._network(trained)
+        if variant == "copied-io":
+            copy_io(network, self.spec, self.task)
+        else:
+            random = torch.Generator().manual_seed(child_seed(self.seed, variant))
+            network = shuffled_weights(network, random)
+        self._write_network(folder, network, {"kind": "network", "seconds": 0.0})
+
+    def _write_network(self, folder: Path, network: nn.Module, record: Json) -> None:
         write_tensors(folder / "weights.safetensors", network.state_dict(), kind="weights", metadata={"seed": self.seed})
         write_json(folder / "record.json", record)
 
     def _find(self, plan: MaskPlan, name: str, network: Artefact, folder: Path, checkpoint: Path) -> None:
         guest = self._network(network)
         spec = self.spec.mask
-        purpose = "trained" if plan.trained else "untrained"
-        data = child_seed(self.seed, "data", purpose, plan.function, plan.repeat)
+        task, function = self._sought(plan)
+        data = child_seed(self.seed, "data", plan.variant, plan.function, plan.repeat)
         selection = select(guest, exclude=UNMASKED)
         found = discover(
             guest,
-            self.task.loss,
-            self.task.batches(plan.function, spec.part_size, data),
+            task.loss,
+            task.batches(function, spec.part_size, data),
             selection=selection,
             config=spec.config(),
-            seed=child_seed(self.seed, "masks", purpose),
+            seed=child_seed(self.seed, "masks", plan.variant),
             name=plan.function,
             repeat=plan.repeat,
-            observers=(Watchdog(), *self.place.watch(name)) if plan.trained else self.place.watch(name),
+            observers=(Watchdog(), *self.place.watch(name)) if plan.variant == "trained" else self.place.watch(name),
             checkpoint=checkpoint,
             compute=Compute(self.place.executor, self.place.kernels, spec.compute_dtype),
-            initial=initial_logits(guest, self.task, plan.function, selection, spec, data),
+            initial=initial_logits(guest, task, function, selection, spec, data),
         )
         found.mask.save(folder / "mask.safetensors")
         write_tensors(folder / "logits.safetensors", found.logits.by_tensor(), kind="logits", metadata=found.mask.made_by)
@@ -129,17 +152,35 @@ class Study:
         write_json(folder / "record.json", record | {"history": to_json(found.history)})
 
     def _measure(
-        self, trained: bool, network: Artefact, masks: dict[MaskPlan, Artefact], folder: Path, _checkpoint: Path
+        self, variant: Variant, network: Artefact, masks: dict[MaskPlan, Artefact], folder: Path, _checkpoint: Path
     ) -> None:
         began = time.perf_counter()
         guest = self._network(network)
         found = [self._load(plan, artefact, guest) for plan, artefact in masks.items()]
-        seed = child_seed(self.seed, "analysis", "trained" if trained else "untrained")
-        result = measure_network(
-            guest, self.task, found, seed=seed, number=self.seed, trained=trained, random_draws=self.spec.random_draws
+        names = list(found[0].mask)
+        seed = child_seed(self.seed, "analysis", variant)
+        measured = Measured(
+            number=self.seed,
+            variant=variant,
+            seed=seed,
+            random_draws=self.spec.random_draws,
+            io=io_tensors(self.spec, names) if isinstance(self.spec, DoubleAdditionSpec) else (),
+            early=early_subsets(self.spec, names, seed),
         )
-        write_json(folder / "result.json", to_json(result))
+        task = self._task(variant, UNRELATED) if variant == "shuffled-labels" else self.task
+        write_json(folder / "result.json", to_json(measure_network(guest, task, found, measured)))
         write_json(folder / "record.json", {"kind": "analysis", "seconds": time.perf_counter() - began})
+
+    def _sought(self, plan: MaskPlan) -> tuple[Task, str]:
+        """The task and the function that a mask is sought for; unrelated functions are the last function with shuffled labels."""
+        if plan.function.startswith(UNRELATED):
+            return self._task(plan.variant, plan.function), self.task.functions[-1]
+        if plan.variant == "shuffled-labels":
+            return self._task(plan.variant, UNRELATED), plan.function
+        return self.task, plan.function
+
+    def _task(self, *purpose: str) -> Task:
+        return make_task(self.spec, self.place.device, child_seed(self.seed, "labels", *purpose))
 
     def _load(self, plan: MaskPlan, artefact: Artefact, network: nn.Module) -> Found:
         record = read_json(artefact.path / "record.json")
@@ -164,16 +205,3 @@ def initial_logits(
     batches = task.batches(function, _SCORING_ITEMS, child_seed(seed, "warm start"))
     scores = weight_times_gradient(network, task.loss, [batches(index) for index in range(_SCORING_PARTS)], selection)
     return warm_start(scores, selection, spec.initial_logit, spec.warm_start)
-
-
-def make_task(spec: AdditionMultiplicationSpec, device: torch.device) -> AdditionMultiplication:
-    """The task of a spec."""
-    return AdditionMultiplication(spec.digits, spec.train_items, device, spec.torch_dtype)
-
-
-def make_network(spec: AdditionMultiplicationSpec, seed: int, task: AdditionMultiplication) -> nn.Module:
-    """The network as it is initialised under a seed; made on the CPU, so that the device does not matter."""
-    inputs, outputs = task.sizes
-    with isolated_random(child_seed(seed, "weights")):
-        network = MLP([inputs, *spec.hidden, outputs])
-    return network.to(task.device, spec.torch_dtype)

@@ -19,6 +19,7 @@ import torch
 from maskscope.errors import MaskscopeError
 from maskscope.experiments.job import Job, threads
 from maskscope.experiments.spec import from_json, to_json
+from maskscope.experiments.stages import variants
 from maskscope.experiments.study import Place, Study
 from maskscope.storage import canonical_json
 from maskscope.training import ProgressBar
@@ -74,10 +75,11 @@ def do_share(share: Share) -> None:
     with threads(job.threads):
         studies = [Study(job.spec, seed, place) for seed in job.seeds]
         if share.what == "networks":
-            kinds = (True, False) if job.spec.untrained else (True,)
-            networks = [(study, trained) for trained in kinds for study in studies]
-            for mine, trained in networks[share.first :: share.of]:
-                mine.network(trained)
+            # controls that are made from a fitted network take no time, and are made with their masks
+            kinds = [variant for variant in ("trained", "untrained") if variant in variants(job.spec)]
+            networks = [(study, variant) for variant in kinds for study in studies]
+            for mine, variant in networks[share.first :: share.of]:
+                mine.network(variant)
         else:
             masks = [(study, plan) for study in studies for plan in study.plans()]
             for mine, plan in masks[share.first :: share.of]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from maskscope.analysis import Floor, Summary, density_floor, summarise
 from maskscope.experiments.record import MaskResult, NetworkResult, PairResult, Record
+from maskscope.experiments.stages import Variant
 from maskscope.masks import OverlapCounts
 from maskscope.report.numbers import brief
 from maskscope.tasks import Scores, Task
@@ -30,19 +31,19 @@ def few_pairs(record: Record) -> bool:
     return sum(first != second for first, second in function_pairs(record)) <= _MOST_PAIRS
 
 
-def networks(record: Record, *, trained: bool = True) -> list[NetworkResult]:
-    """The trained networks, or the untrained ones."""
-    return [network for network in record.networks if network.trained == trained]
+def networks(record: Record, *, variant: Variant = "trained") -> list[NetworkResult]:
+    """The trained networks, or those of a control."""
+    return [network for network in record.networks if network.variant == variant]
 
 
-def over_networks(record: Record, value: Callable[[NetworkResult], float], *, trained: bool = True) -> Summary:
+def over_networks(record: Record, value: Callable[[NetworkResult], float], *, variant: Variant = "trained") -> Summary:
     """One number a network, summarised."""
-    return summarise([value(network) for network in networks(record, trained=trained)])
+    return summarise([value(network) for network in networks(record, variant=variant)])
 
 
 def has_untrained(record: Record) -> bool:
     """Whether the record holds the untrained control."""
-    return bool(networks(record, trained=False))
+    return bool(networks(record, variant="untrained"))
 
 
 def mask_names(record: Record) -> list[str]:

@@ -103,8 +103,8 @@ def show_comparison(compared: Comparison, console: Console) -> None:
             console.print(Text(f"{len(names)} more in the {which} record only."))
 
 
-def _address(quantity: Quantity) -> tuple[str, str, str, bool]:
-    return (quantity.measure, quantity.mask, quantity.function, quantity.trained)
+def _address(quantity: Quantity) -> tuple[str, str, str, str]:
+    return (quantity.measure, quantity.mask, quantity.function, quantity.variant)
 
 
 def _name(record: Record) -> str:

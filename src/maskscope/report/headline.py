@@ -46,7 +46,7 @@ def summary_sentences(record: Record) -> list[str]:
     if 1 < len(functions) <= _MOST_NAMED:
         sentences += [text for name in functions if (text := _under(record, name, functions))]
     for one in record.quantities:
-        if one.measure == "normalised sharing" and one.trained and one.summary.n:
+        if one.measure == "normalised sharing" and one.variant == "trained" and one.summary.n:
             sentences.append(
                 f"The masks of {in_words(one.mask.split(', '))} share {mean_text(one.summary, 'ratio')} on a scale where 0 is "
                 "what density alone gives and 1 is two masks for one function."
@@ -75,7 +75,7 @@ def tiles(record: Record) -> list[Tile]:
         _tile(record, "Other function without them", "necessity", pairs),
         _tile(record, "Weights kept by the mask", "density", [(name, "") for name in functions]),
     ]
-    sharing = [one for one in record.quantities if one.measure == "normalised sharing" and one.trained]
+    sharing = [one for one in record.quantities if one.measure == "normalised sharing" and one.variant == "trained"]
     found += [Tile("Normalised sharing, 0 to 1", ((one.mask, spread_text(one.summary, "ratio")),)) for one in sharing]
     return [tile for tile in found if tile.lines]
 

@@ -238,8 +238,8 @@ def _quantities(record: Record) -> Section:
 
 
 def _early(record: Record) -> str:
-    names = [network.half_mask.early for network in networks(record) if network.half_mask]
-    return ", ".join(names[0]) if names else f"not measured{'' if WHOLE in mask_names(record) else ', there is no full mask'}"
+    names = [[", ".join(half.early) for half in network.half_masks] for network in networks(record) if network.half_masks]
+    return "; or ".join(names[0]) if names else f"not measured{'' if WHOLE in mask_names(record) else ', there is no full mask'}"
 
 
 def _flat(name: str, value: object) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maskscope.experiments.record import Record
+from maskscope.experiments.stages import Variant
 from maskscope.report.across import (
     WHOLE,
     confusion,
@@ -84,8 +85,8 @@ def accuracy_table(record: Record) -> Table:
     """Accuracy on each function, without a mask, under each mask and its inverse, and under the controls."""
     masks = mask_names(record)
 
-    def row(group: str, label: str, measure: str, mask: str, *, trained: bool = True) -> Row:
-        found = [record.quantity(measure, mask, function, trained=trained) for function in record.functions]
+    def row(group: str, label: str, measure: str, mask: str, *, variant: Variant = "trained") -> Row:
+        found = [record.quantity(measure, mask, function, variant=variant) for function in record.functions]
         return Row(group, (label, *(Number(one.summary, "percent") if one else None for one in found)))
 
     rows = [row(NETWORK, "no mask", "accuracy", "")]
@@ -94,9 +95,9 @@ def accuracy_table(record: Record) -> Table:
     rows += [row(TOP, f"top weights for {mask_label(mask)}", "top weights", mask) for mask in masks]
     rows += [row(RANDOM, f"as many as {mask_label(mask)}", "random removal", mask) for mask in masks]
     if has_untrained(record):
-        rows.append(row(UNTRAINED, "untrained, no mask", "accuracy", "", trained=False))
+        rows.append(row(UNTRAINED, "untrained, no mask", "accuracy", "", variant="untrained"))
         named = [mask for mask in masks if mask != WHOLE]
-        rows += [row(UNTRAINED, f"untrained, {mask_label(mask)}", "sufficiency", mask, trained=False) for mask in named]
+        rows += [row(UNTRAINED, f"untrained, {mask_label(mask)}", "sufficiency", mask, variant="untrained") for mask in named]
     columns = (Column("network under"), *(Column(function) for function in record.functions))
     return Table(
         "accuracy", "Accuracy on each function (%): mean ± sample standard deviation over networks", columns, tuple(rows)
@@ -140,8 +141,7 @@ def sharing_table(record: Record) -> Table:
         names = quantity.mask.split(", ")
         ceiling = quantity.measure == "dice" and len(names) == 2 and names[0] == names[1]
         group = "Ceiling: two masks for one function" if ceiling else groups[start]
-        which = "trained" if quantity.trained else "untrained"
-        rows.append(Row(group, (quantity.measure, quantity.mask, which, Number(quantity.summary, "ratio"))))
+        rows.append(Row(group, (quantity.measure, quantity.mask, quantity.variant, Number(quantity.summary, "ratio"))))
     order = ("Floor", "Found", "Ceiling: two masks for one function", "On the scale 0 = floor, 1 = ceiling")
     rows.sort(key=lambda row: (order.index(row.group), row.cells[2], row.cells[0]))
     columns = (Column("measure"), Column("masks"), Column("network"), Column("value"))
@@ -170,7 +170,7 @@ def quantities_table(record: Record) -> Table:
     """Every quantity of the record."""
     rows = [
         Row(
-            "Trained networks" if quantity.trained else "Untrained networks",
+            "Trained networks" if quantity.variant == "trained" else f"Control: {quantity.variant}",
             (
                 quantity.measure,
                 quantity.mask,
@@ -179,7 +179,7 @@ def quantities_table(record: Record) -> Table:
                 Points(quantity.summary.values, unit_of(quantity.measure)),
             ),
         )
-        for quantity in sorted(record.quantities, key=lambda quantity: not quantity.trained)
+        for quantity in sorted(record.quantities, key=lambda quantity: quantity.variant != "trained")
     ]
     columns = (Column("measure"), Column("mask"), Column("function"), Column("value"), Column("each network"))
     return Table("quantities", "Every quantity: mean ± sample standard deviation, and each network's value", columns, tuple(rows))

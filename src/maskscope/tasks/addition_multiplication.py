@@ -6,16 +6,14 @@ Source: Csordás et al. 2021, section 3.1; the generator is that of the authors'
 from collections.abc import Callable
 from functools import cached_property
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
 from maskscope.errors import ConfigError
+from maskscope.tasks.digits import TRAIN, digits_of, every_pair, one_hot_digits, paper_random, require_digits, shuffled
 from maskscope.tasks.task import Part, Scores, Task, uniform_choice
 
-TRAIN, TEST, VALIDATION = 0, 1, 2
-_PAPER_SEED = 0x12345678
 _ITEMS_AT_ONCE = 4096
 
 
@@ -34,9 +32,8 @@ class AdditionMultiplication(Task):
         train_items: size of the training set; the paper has a million.
         device: where the tables live.
         dtype: of the inputs.
+        relabelled: a seed: the results of each operation are shuffled among its inputs, a function as arbitrary as can be.
     """
-
-    whole = "all"
 
     def __init__(
         self,
@@ -44,14 +41,12 @@ class AdditionMultiplication(Task):
         train_items: int = 1_000_000,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        relabelled: int | None = None,
     ) -> None:
-        if digits not in (1, 2, 3):
-            raise ConfigError(f"digits is {digits}; 1, 2 or 3 was expected.")
-        if train_items < 1:
-            raise ConfigError(f"train_items is {train_items}; a number of at least 1 was expected.")
+        require_digits(digits, train_items)
         self.digits, self.modulus, self.train_items = digits, 10**digits, train_items
         self.device, self.dtype = torch.device(device), dtype
-        self._inputs, self._targets = (table.to(self.device) for table in self._tables())
+        self._inputs, self._targets = (table.to(self.device) for table in self._tables(relabelled))
 
     @property
     def functions(self) -> tuple[str, ...]:
@@ -108,7 +103,7 @@ class AdditionMultiplication(Task):
             part: `TRAIN`, `TEST` or `VALIDATION`; added to the authors' seed.
             items: how many; the authors have 1,000,000 for training and 10,000 for the others.
         """
-        random = np.random.RandomState(_PAPER_SEED + part)
+        random = paper_random(part)
         arguments = random.randint(0, self.modulus, (items, 2))
         operation = random.randint(0, len(self.functions), items)
         return torch.from_numpy((operation * self.modulus + arguments[:, 0]) * self.modulus + arguments[:, 1])
@@ -117,21 +112,15 @@ class AdditionMultiplication(Task):
     def _train(self) -> Int64[Tensor, " items"]:
         return self.paper_items(TRAIN, self.train_items)
 
-    def _tables(self) -> tuple[UInt8[Tensor, "all inputs"], Int64[Tensor, "all digits"]]:
+    def _tables(self, relabelled: int | None) -> tuple[UInt8[Tensor, "all inputs"], Int64[Tensor, "all digits"]]:
         """Inputs and target digits of every (operation, a, b), in that order."""
-        numbers = torch.arange(self.modulus)
-        a, b = numbers.repeat_interleave(self.modulus), numbers.repeat(self.modulus)
-        hot = torch.cat([self._one_hot(a), self._one_hot(b)], dim=1)
+        a, b = every_pair(self.digits)
+        hot = torch.cat([one_hot_digits(a, self.digits), one_hot_digits(b, self.digits)], dim=1)
         inputs = []
         for operation in range(len(self.functions)):
             which = torch.zeros(len(a), len(self.functions), dtype=torch.uint8)
             which[:, operation] = 1
             inputs.append(torch.cat([hot, which], dim=1))
-        targets = [self._digits_of(result % self.modulus) for result in (a + b, a * b)]
-        return torch.cat(inputs), torch.cat(targets)
-
-    def _digits_of(self, numbers: Int64[Tensor, " n"]) -> Int64[Tensor, "n digits"]:
-        return torch.stack([numbers // 10**place % 10 for place in range(self.digits)], dim=1)
-
-    def _one_hot(self, numbers: Int64[Tensor, " n"]) -> UInt8[Tensor, "n units"]:
-        return nn.functional.one_hot(self._digits_of(numbers), 10).flatten(1).to(torch.uint8)
+        results = [digits_of(result % self.modulus, self.digits) for result in (a + b, a * b)]
+        seeds = [None if relabelled is None else relabelled + operation for operation in range(len(results))]
+        return torch.cat(inputs), torch.cat([shuffled(*each) for each in zip(results, seeds, strict=True)])

@@ -8,10 +8,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from maskscope.errors import ConfigError
-from maskscope.tasks.task import Part, Scores, Task, uniform_choice
+from maskscope.tasks.task import NOT_ASKED, Part, Scores, Task, uniform_choice
 
-# The target of a function that an item does not ask for; cross-entropy passes over it.
-NOT_ASKED = -100
 _MOST_INPUTS = 16
 
 

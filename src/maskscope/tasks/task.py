@@ -14,13 +14,15 @@ from maskscope.storage import digest
 
 # Parts of batches are drawn this many at a time, so that making one is a slice and two look-ups.
 _PARTS_AT_ONCE = 1024
+# The target of an answer that an item does not ask for; cross-entropy passes over it.
+NOT_ASKED = -100
 
 
 class Part(NamedTuple):
     """Items of one call of the network."""
 
-    inputs: Float[Tensor, "items inputs"]
-    targets: Int64[Tensor, "items digits"]
+    inputs: Float[Tensor, "items *inputs"]
+    targets: Int64[Tensor, "items *answers"]
 
 
 @dataclass(frozen=True)

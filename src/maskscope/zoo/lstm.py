@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class LSTM(nn.Module):
-    """A stack of LSTM layers that sees the whole input at every one of a few steps and answers at the last.
+    """A stack of LSTM layers. It sees one input at every one of a few steps and answers at the last; or it is shown a sequence.
 
     Args:
         inputs: features of the input.
@@ -23,8 +23,9 @@ class LSTM(nn.Module):
         self.core = nn.LSTM(inputs, hidden, layers, batch_first=True)
         self.output = nn.Linear(hidden, outputs)
 
-    def forward(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
-        """Scores at the last step."""
-        states, _ = self.core(x[:, None].expand(-1, self.steps, -1))
-        scores: Tensor = self.output(states[:, -1])
+    def forward(self, x: Float[Tensor, "n *steps inputs"]) -> Float[Tensor, "n *steps outputs"]:
+        """Scores at the last step for an input without steps; for a sequence, scores at each of its steps."""
+        repeated = x.dim() == 2
+        states, _ = self.core(x[:, None].expand(-1, self.steps, -1) if repeated else x)
+        scores: Tensor = self.output(states[:, -1] if repeated else states)
         return scores

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 class Transformer(nn.Module):
     """A linear embedding with learned positions, torch's own encoder layers, the mean over positions, a linear map.
 
+    A flat input is cut into positions, zeros being added to fill the last.
+
     Args:
         features: of each position.
         length: positions.
@@ -28,8 +30,11 @@ class Transformer(nn.Module):
         self.encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.output = nn.Linear(width, outputs)
 
-    def forward(self, x: Float[Tensor, "n length features"]) -> Float[Tensor, "n outputs"]:
+    def forward(self, x: Float[Tensor, "n *positions features"]) -> Float[Tensor, "n outputs"]:
         """Scores."""
+        if x.dim() == 2:
+            length, features = len(self.position_embedding), self.embedding.in_features
+            x = nn.functional.pad(x, (0, length * features - x.shape[1])).unflatten(1, (length, features))
         encoded = self.encoder(self.embedding(x) + self.position_embedding)
         scores: Tensor = self.output(encoded.mean(1))
         return scores

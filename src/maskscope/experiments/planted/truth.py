@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from maskscope.masks import BinaryMask, bake
 from maskscope.tasks import Part
-from maskscope.tasks.multiplexer import NOT_ASKED, Multiplexers
+from maskscope.tasks.multiplexer import Multiplexers
+from maskscope.tasks.task import NOT_ASKED
 
 Place = tuple[int, ...]
 

@@ -48,7 +48,7 @@ def sharing_panels(record: Record) -> list[Panel]:
         "normalised sharing": "floor over all\nmaskable weights",
         "normalised sharing among used": "floor over the\nweights in use",
     }
-    rows = [(names[one.measure], one.summary) for one in record.quantities if one.measure in names and one.trained]
+    rows = [(names[one.measure], one.summary) for one in record.quantities if one.measure in names and one.variant == "trained"]
     return [Panel("sharing", "Normalised sharing", (WIDTH, 2.0), partial(_draw_scale, rows=rows))] if rows else []
 
 

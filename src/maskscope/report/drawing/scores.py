@@ -6,20 +6,21 @@ from functools import partial
 from matplotlib.axes import Axes
 
 from maskscope.experiments.record import Record
+from maskscope.experiments.stages import Variant
 from maskscope.report.across import WHOLE, confusion, few, has_untrained, mask_label, mask_names, mask_title
 from maskscope.report.drawing.canvas import WHOLE_COLOUR, Panel
 from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, heat_size
 
-# row label, measure, mask, trained
-Asked = tuple[str, str, str, bool]
+# row label, measure, mask, variant
+Asked = tuple[str, str, str, Variant]
 
 
 def accuracy_panels(record: Record) -> list[Panel]:
     """Accuracy on each function under each mask, and under each inverse."""
     masks = mask_names(record)
-    under: list[Asked] = [("whole network", "accuracy", "", True)]
-    under += [(mask_label(mask), "sufficiency", mask, True) for mask in masks]
-    inverse: list[Asked] = [(mask_label(mask), "necessity", mask, True) for mask in masks]
+    under: list[Asked] = [("whole network", "accuracy", "", "trained")]
+    under += [(mask_label(mask), "sufficiency", mask, "trained") for mask in masks]
+    inverse: list[Asked] = [(mask_label(mask), "necessity", mask, "trained") for mask in masks]
     return [
         _score_panel(record, "accuracy-under", "Only these weights kept", under),
         _score_panel(record, "accuracy-inverse", "Only these weights removed", inverse),
@@ -31,9 +32,15 @@ def control_panels(record: Record) -> list[Panel]:
     functions = [name for name in mask_names(record) if name != WHOLE]
     if not functions:
         return []
-    kept = [("its own mask", "sufficiency", True), ("top |w × grad|", "top weights", True)]
-    kept += [("its mask, untrained", "sufficiency", False)] if has_untrained(record) else []
-    left = [("mask's weights", "necessity", True), ("random weights", "random removal", True)]
+    kept: list[tuple[str, str, Variant]] = [
+        ("its own mask", "sufficiency", "trained"),
+        ("top |w × grad|", "top weights", "trained"),
+    ]
+    kept += [("its mask, untrained", "sufficiency", "untrained")] if has_untrained(record) else []
+    left: list[tuple[str, str, Variant]] = [
+        ("mask's weights", "necessity", "trained"),
+        ("random weights", "random removal", "trained"),
+    ]
     return [
         _own_panel(record, "controls-kept", "Own function, keeping only …", kept, functions),
         _own_panel(record, "controls-removed", "Own function, removing …", left, functions),
@@ -80,8 +87,8 @@ def _draw_confusion(axes: Axes, rows: Sequence[str], columns: Sequence[str], val
 def _score_panel(record: Record, name: str, title: str, asked: Sequence[Asked]) -> Panel:
     functions = record.functions
     found = [
-        (label, [record.quantity(measure, mask, function, trained=trained) for function in functions])
-        for label, measure, mask, trained in asked
+        (label, [record.quantity(measure, mask, function, variant=variant) for function in functions])
+        for label, measure, mask, variant in asked
     ]
     if few(functions):
         rows = [
@@ -103,10 +110,12 @@ def _score_panel(record: Record, name: str, title: str, asked: Sequence[Asked]) 
     return Panel(name, f"{title} (%)", size, partial(draw_heat, rows=labels, columns=functions, values=values, unit="percent"))
 
 
-def _own_panel(record: Record, name: str, title: str, asked: Sequence[tuple[str, str, bool]], functions: Sequence[str]) -> Panel:
+def _own_panel(
+    record: Record, name: str, title: str, asked: Sequence[tuple[str, str, Variant]], functions: Sequence[str]
+) -> Panel:
     rows = []
-    for label, measure, trained in asked:
-        found = [record.quantity(measure, function, function, trained=trained) for function in functions]
+    for label, measure, variant in asked:
+        found = [record.quantity(measure, function, function, variant=variant) for function in functions]
         colours = [colour_of(function, record.functions) for function in functions]
         rows.append((label, [Bar(one.summary if one else None, colour) for one, colour in zip(found, colours, strict=True)]))
     if not few(record.functions):

@@ -1,0 +1,190 @@
+"""Double addition: settings, claims and differences. No code.
+
+The rules of the claims and their constants were fixed before any record was made. The paper reports that networks learn the same
+addition twice: removing one copy spares the other, and the masks have little in common. A claim of reuse that the paper denies
+has "not supported" as what the paper reports.
+"""
+
+from dataclasses import replace
+
+from maskscope.experiments.claims import Claim, Condition
+from maskscope.experiments.paper.differences import METHOD
+from maskscope.experiments.spec import Control, DoubleAdditionSpec, FitSpec, MaskSpec
+
+_SMOKE = DoubleAdditionSpec(
+    hidden=(32, 32),
+    train_items=20_000,
+    fit=FitSpec(steps=60),
+    mask=MaskSpec(steps=40, learning_rate=0.05),
+    random_draws=2,
+    controls=("untrained", "copied-io"),
+)
+_QUICK = replace(
+    _SMOKE,
+    hidden=(400, 400, 200),
+    train_items=1_000_000,
+    fit=FitSpec(steps=6_000),
+    mask=MaskSpec(steps=3_000, learning_rate=0.2, beta=2e-4),
+    random_draws=5,
+)
+_PAPER = DoubleAdditionSpec(
+    mask=MaskSpec(beta=4e-4),
+    repeats=4,
+    controls=("untrained", "shuffled-weights", "shuffled-labels", "copied-io"),
+    unrelated=19,
+)
+_BOTH_AT_ONCE: tuple[Control, ...] = ("untrained", "shuffled-weights", "shuffled-labels")
+_QUICK_RECURRENT = replace(
+    _QUICK,
+    network="lstm",
+    hidden=(128, 128),
+    mode="together",
+    fit=FitSpec(steps=12_000, learning_rate=2e-3),
+    mask=MaskSpec(steps=3_000, learning_rate=0.2, beta=1e-4),
+    controls=("untrained",),
+)
+_SMOKE_TEXT = "seconds; shows that everything runs, not that anything is found"
+PRESETS: dict[str, dict[str, tuple[str, DoubleAdditionSpec]]] = {
+    "mlp": {
+        "smoke": (_SMOKE_TEXT, _SMOKE),
+        "quick": ("minutes on two cores for each network; 400-400-200, fewer and larger steps than the paper's", _QUICK),
+        "paper": ("the published settings (network 2000 x 4), with all our controls, repeats and unrelated functions", _PAPER),
+    },
+    "lstm": {
+        "smoke": (
+            _SMOKE_TEXT,
+            replace(_SMOKE, network="lstm", hidden=(16, 16), mode="together", controls=("untrained",)),
+        ),
+        "quick": ("minutes on two cores for each network; half the paper's width, fewer and larger steps", _QUICK_RECURRENT),
+        "paper": (
+            "the published settings (2 x 256), with all our controls, repeats and unrelated functions",
+            replace(_PAPER, network="lstm", hidden=(256, 256), mode="together", mask=MaskSpec(beta=1e-4), controls=_BOTH_AT_ONCE),
+        ),
+    },
+    "transformer": {
+        "smoke": (
+            _SMOKE_TEXT,
+            replace(_SMOKE, network="transformer", hidden=(16, 16), mode="together", controls=("untrained",)),
+        ),
+        "quick": (
+            "ours, not the paper's: 2 layers of width 128, with the settings of the quick LSTM",
+            replace(_QUICK_RECURRENT, network="transformer"),
+        ),
+    },
+}
+
+# Without these a claim could hold of a network that does nothing at all.
+_LEARNED = (
+    Condition("accuracy", "", "pair-1", ">=", 0.95),
+    Condition("accuracy", "", "pair-2", ">=", 0.95),
+)
+
+CLAIMS = (
+    Claim(
+        "full mask",
+        "Does the full mask keep what the network can do (at most .02 of accuracy lost)?",
+        (
+            *_LEARNED,
+            Condition("loss under the full mask", "all", "pair-1", "<=", 0.02),
+            Condition("loss under the full mask", "all", "pair-2", "<=", 0.02),
+        ),
+        paper="supported",
+    ),
+    Claim(
+        "sufficient",
+        "Does the mask found for a pair keep the addition of that pair?",
+        (
+            *_LEARNED,
+            Condition("sufficiency", "pair-1", "pair-1", ">=", 0.95),
+            Condition("sufficiency", "pair-2", "pair-2", ">=", 0.95),
+        ),
+        paper="supported",
+    ),
+    Claim(
+        "necessary",
+        "Is a pair's addition lost when its mask's weights are removed?",
+        (
+            *_LEARNED,
+            Condition("necessity", "pair-1", "pair-1", "<=", 0.5),
+            Condition("necessity", "pair-2", "pair-2", "<=", 0.5),
+        ),
+        paper="supported",
+    ),
+    Claim(
+        "second copy",
+        "Is the other pair's addition spared when one pair's weights are removed, as if it had been learned twice?",
+        (
+            *_LEARNED,
+            Condition("necessity", "pair-1", "pair-2", ">=", 0.8),
+            Condition("necessity", "pair-2", "pair-1", ">=", 0.8),
+        ),
+        "P_reuse",
+        paper="supported",
+    ),
+    Claim(
+        "second copy, whole input and output",
+        "The same, with the full mask on input and output weights: a pair lost, the other spared, by hidden weights alone?",
+        (
+            *_LEARNED,
+            Condition("necessity, full I/O", "pair-1", "pair-1", "<=", 0.5),
+            Condition("necessity, full I/O", "pair-2", "pair-2", "<=", 0.5),
+            Condition("necessity, full I/O", "pair-1", "pair-2", ">=", 0.8),
+            Condition("necessity, full I/O", "pair-2", "pair-1", ">=", 0.8),
+        ),
+        "P_reuse",
+    ),
+    Claim(
+        "little in common",
+        "Do the masks of the two pairs have an IoU of at most .5?",
+        (
+            *_LEARNED,
+            Condition("iou", "pair-1, pair-2", "", "<=", 0.5),
+        ),
+        "P_reuse",
+        paper="supported",
+    ),
+    Claim(
+        "reuse",
+        "Do the two pairs' masks share at least half of what two masks for one pair share (normalised sharing, hidden weights)?",
+        (
+            *_LEARNED,
+            Condition("normalised sharing of hidden", "pair-1, pair-2", "", ">=", 0.5),
+        ),
+        "P_reuse",
+        paper="not supported",
+        repeats=1,
+    ),
+    Claim(
+        "reuse with copied input and output",
+        "And where both pairs have the same input and output weights, so that everything can be shared?",
+        (
+            Condition("accuracy", "", "pair-1", ">=", 0.95, "copied-io"),
+            Condition("accuracy", "", "pair-2", ">=", 0.95, "copied-io"),
+            Condition("normalised sharing of hidden", "pair-1, pair-2", "", ">=", 0.5, "copied-io"),
+        ),
+        "P_reuse",
+        repeats=1,
+        controls=("copied-io",),
+    ),
+    Claim(
+        "beyond the controls",
+        "Does the trained network's mask keep its addition where the controls of equal procedure or equal density do not?",
+        (
+            *_LEARNED,
+            Condition("sufficiency beyond top weights", "pair-1", "pair-1", ">=", 0.5),
+            Condition("sufficiency beyond top weights", "pair-2", "pair-2", ">=", 0.5),
+            Condition("sufficiency beyond untrained", "pair-1", "pair-1", ">=", 0.5),
+            Condition("sufficiency beyond untrained", "pair-2", "pair-2", ">=", 0.5),
+            Condition("loss beyond random removal", "pair-1", "pair-1", ">=", 0.5),
+            Condition("loss beyond random removal", "pair-2", "pair-2", ">=", 0.5),
+        ),
+        controls=("untrained",),
+    ),
+)
+
+DIFFERENCES = (
+    *METHOD,
+    "Evaluation shows every value of each pair once, matched at random with the other's; the paper has 10,000 drawn items.",
+    "Masks are sought on the trained network and, for copied-io, on the network with copied weights, without further training.",
+    "Added: normalised sharing over hidden weights alone, since input and output weights cannot be shared by construction.",
+)
