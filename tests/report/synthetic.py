@@ -2,116 +2,160 @@
 
 import dataclasses
 import math
+from itertools import combinations
 
 import numpy as np
 
-from maskscope.analysis import Floor, Sharing, density_floor
+from maskscope.analysis import Floor, NullTest, Sharing, density_floor, dice_floor
+from maskscope.analysis.null import unrelated_p_value
+from maskscope.experiments.catalogue import EXPERIMENTS, lacking
 from maskscope.experiments.claims import Claim, Condition, judge
-from maskscope.experiments.paper.addition_multiplication import CLAIMS, DIFFERENCES
 from maskscope.experiments.quantities import quantities
-from maskscope.experiments.record import HalfMask, Kept, MaskResult, NetworkResult, PairResult, Provenance, Record
+from maskscope.experiments.record import (
+    CoreResult,
+    HalfMask,
+    Kept,
+    MaskResult,
+    NetworkResult,
+    PairResult,
+    Provenance,
+    Record,
+    SharingResult,
+)
+from maskscope.experiments.spec import AdditionMultiplicationSpec, DoubleAdditionSpec, to_json
 from maskscope.masks import OverlapCounts
 from maskscope.tasks import Scores
 
 TENSORS = {"layers.0.weight": 42 * 400, "layers.1.weight": 400 * 400, "layers.2.weight": 400 * 200, "layers.3.weight": 200 * 20}
+IO = ("layers.0.weight", "layers.3.weight")
+ALL_CONTROLS = ("untrained", "shuffled-weights", "shuffled-labels", "copied-io")
 _DENSITY = {"layers.0.weight": 0.11, "layers.1.weight": 0.016, "layers.2.weight": 0.031, "layers.3.weight": 0.22}
 _WITHIN = {"layers.0.weight": 0.74, "layers.1.weight": 0.42, "layers.2.weight": 0.45, "layers.3.weight": 0.8}
 _BETWEEN = {"layers.0.weight": 0.52, "layers.1.weight": 0.07, "layers.2.weight": 0.1, "layers.3.weight": 0.66}
-SPEC = {
-    "network": "mlp",
-    "hidden": [400, 400, 200],
-    "digits": 2,
-    "train_items": 1_000_000,
-    "fit": {"steps": 12_000, "batch_size": 128, "learning_rate": 0.001, "clip_norm": 1.0},
-    "mask": {
-        "steps": 5_000,
-        "batch_size": 128,
-        "samples_per_step": 4,
-        "learning_rate": 0.05,
-        "beta": 0.0001,
-        "estimator": "rao-blackwell",
-    },
-    "repeats": 1,
-    "untrained": True,
-    "random_draws": 5,
-    "dtype": "float32",
-}
+# two places have inputs and outputs of their own
+_BETWEEN_PLACES = {"layers.0.weight": 0.002, "layers.1.weight": 0.09, "layers.2.weight": 0.12, "layers.3.weight": 0.001}
+PROVENANCE = Provenance(
+    maskscope="0.1.0",
+    code="5b7f0c31ab42",
+    versions={"python": "3.11.2", "torch": "2.13.0", "numpy": "2.3.1", "safetensors": "0.6.2", "scipy": "1.16.0"},
+    machine={"processor": "Example processor at 2.6 GHz", "cores": "2", "system": "Linux x86_64", "memory": "16 GiB"},
+    threads=1,
+    device="cpu",
+    seconds={"network": 171.3, "mask": 2840.7, "analysis": 61.0},
+)
 
 
-def make_record(seeds=(0, 1, 2), functions=("add", "mul"), *, repeats=1, untrained=True, hide="", spec=None) -> Record:
+def make_record(
+    seeds=(0, 1, 2),
+    functions=("add", "mul"),
+    *,
+    experiment="addition-multiplication",
+    repeats=1,
+    controls=("untrained",),
+    unrelated=0,
+    subsets=1,
+    hide="",
+    spec=None,
+) -> Record:
     """A plausible record.
 
     Args:
         seeds: of the networks.
         functions: their names.
+        experiment: whose claims are judged, if the functions are its own; double-addition has input and output weights apart.
         repeats: of each function's mask.
-        untrained: whether the control is there.
+        controls: that are there.
+        unrelated: masks of unrelated functions.
+        subsets: choices of early tensors for the half-mask test.
         hide: a function whose masks are empty, so that overlaps are undefined.
         spec: other settings.
     """
     random = np.random.default_rng(7)
-    networks = [_network(random, seed, functions, repeats, True, hide) for seed in seeds]
-    networks += [_network(random, seed, functions, 0, False, hide) for seed in seeds] if untrained else []
+    kind = DoubleAdditionSpec if experiment == "double-addition" else AdditionMultiplicationSpec
+    settings = kind(hidden=(400, 400, 200), repeats=repeats, controls=controls, unrelated=unrelated)
+    networks = []
+    for variant in ("trained", *controls):
+        made = _Made(random, tuple(functions), variant, settings, experiment == "double-addition", hide, subsets)
+        networks += [_network(made, seed) for seed in seeds]
     found = quantities(networks, functions)
-    claims = CLAIMS if set(functions) == {"add", "mul"} else _claims(functions)
+    chosen = EXPERIMENTS[experiment]
+    own = set(functions) in ({"add", "mul"}, {"pair-1", "pair-2"})
+    claims = chosen.claims if own else _claims(functions)
     return Record(
-        experiment="addition-multiplication",
+        experiment=experiment,
         preset="quick",
-        spec=spec or SPEC,
+        spec=spec or to_json(settings),
         functions=tuple(functions),
         seeds=tuple(seeds),
         networks=tuple(networks),
         quantities=found,
-        verdicts=tuple(judge(claim, found) for claim in claims),
-        differences=DIFFERENCES,
-        provenance=Provenance(
-            maskscope="0.1.0",
-            code="5b7f0c31ab42",
-            versions={"python": "3.11.2", "torch": "2.13.0", "numpy": "2.3.1", "safetensors": "0.6.2", "scipy": "1.16.0"},
-            machine={"processor": "Example processor at 2.6 GHz", "cores": "2", "system": "Linux x86_64", "memory": "16 GiB"},
-            threads=1,
-            device="cpu",
-            seconds={"network": 171.3, "mask": 2840.7, "analysis": 61.0},
-        ),
+        verdicts=tuple(judge(claim, found, lacking(claim, settings) if own else ()) for claim in claims),
+        differences=chosen.differences,
+        provenance=PROVENANCE,
     )
 
 
-def with_one(record: Record, measure: str, mask: str, function: str, value: float) -> Record:
-    """The record with one quantity's first value replaced."""
-    changed = []
-    for one in record.quantities:
-        if (one.measure, one.mask, one.function, one.trained) == (measure, mask, function, True):
-            summary = dataclasses.replace(
-                one.summary, n=0, mean=value, std=math.nan, low=math.nan, high=math.nan, values=(value,) * len(record.seeds)
-            )
-            one = dataclasses.replace(one, summary=summary)
-        changed.append(one)
-    return dataclasses.replace(record, quantities=tuple(changed))
+def make_double_record(**how) -> Record:
+    """Double addition with everything that can be measured, unless told."""
+    how = {"repeats": 4, "controls": ALL_CONTROLS, "unrelated": 19} | how
+    return make_record(functions=("pair-1", "pair-2"), experiment="double-addition", **how)
 
 
-def _network(random, seed, functions, repeats, trained, hide) -> NetworkResult:
-    whole = ["all"] if trained else []
-    names = [(name, 0) for name in whole] + [(name, repeat) for repeat in range(repeats + 1) for name in functions]
-    masks = tuple(_mask(random, name, repeat, functions, trained, hide) for name, repeat in names)
+SPEC = to_json(AdditionMultiplicationSpec(hidden=(400, 400, 200)))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Made:
+    """How the networks of one variant are made."""
+
+    random: np.random.Generator
+    functions: tuple[str, ...]
+    variant: str
+    settings: object
+    places: bool
+    hide: str
+    subsets: int
+
+    @property
+    def works(self) -> bool:
+        """Whether this network performs its functions at all."""
+        return self.variant in ("trained", "copied-io")
+
+
+def _network(made, seed) -> NetworkResult:
+    random, functions = made.random, made.functions
+    repeats = made.settings.repeats if made.works else 0
+    names = [("all", 0)] if made.works else []
+    names += [(name, repeat) for repeat in range(repeats + 1) for name in functions]
+    masks = tuple(_mask(made, name, repeat) for name, repeat in names)
     of_functions = [mask for mask in masks if mask.function != "all"]
-    pairs = tuple(_pair(random, a, b) for place, a in enumerate(of_functions) for b in of_functions[place + 1 :])
-    sharing = _sharing(random, 0 if hide else repeats) if len(functions) == 2 and trained else None
-    half = HalfMask(("layers.0.weight", "layers.1.weight"), _near(random, 0.988), _near(random, 0.981), _near(random, 0.985))
-    base = {name: _near(random, 0.998 if trained else 0.011, 0.002) for name in functions}
-    return NetworkResult(seed, trained, _scores(base), masks, pairs, sharing, sharing, half if trained else None)
+    pairs = tuple(_pair(made, a, b) for a, b in combinations(of_functions, 2))
+    base = {name: _near(random, 0.998 if made.works else 0.011, 0.002) for name in functions}
+    return NetworkResult(
+        seed=seed,
+        variant=made.variant,
+        unmasked=_scores(base),
+        masks=masks,
+        pairs=pairs,
+        sharing=tuple(_sharing(made, pairs, two) for two in combinations(functions, 2)),
+        cores=tuple(_core(made, masks, name) for name in functions if repeats >= 4),
+        half_masks=tuple(_half_mask(random, place) for place in range(made.subsets)) if made.works else (),
+    )
 
 
-def _mask(random, name, repeat, functions, trained, hide) -> MaskResult:
-    empty = name == hide
+def _mask(made, name, repeat) -> MaskResult:
+    random, functions = made.random, made.functions
+    size = 0.0 if name == made.hide else 1.6 if name == "all" else 1.0
     kept = {
-        tensor: Kept(
-            0 if empty else round(weights * _DENSITY[tensor] * (1.6 if name == "all" else 1) * random.uniform(0.93, 1.07)),
-            weights,
-        )
+        tensor: Kept(round(weights * _DENSITY[tensor] * size * random.uniform(0.93, 1.07)), weights)
         for tensor, weights in TENSORS.items()
     }
-    own = {f: _near(random, 0.985 if name in (f, "all") and trained else 0.06 if name == f else 0.008, 0.006) for f in functions}
-    inverse = {f: _near(random, 0.02 if name == f else 0.012 if name == "all" else 0.31, 0.018) for f in functions}
+    spared = 0.93 if made.places else 0.31
+    own = {
+        f: _near(random, 0.985 if name in (f, "all") and made.works else 0.06 if name == f else 0.008, 0.006) for f in functions
+    }
+    inverse = {f: _near(random, 0.02 if name == f else 0.012 if name == "all" else spared, 0.018) for f in functions}
+    hidden = {f: _near(random, 0.16 if name in (f, "all") else 0.88, 0.03) for f in functions}
     top = {f: _near(random, 0.34 if name in (f, "all") else 0.02, 0.05) for f in functions}
     removed = tuple(_scores({f: _near(random, 0.93, 0.02) for f in functions}) for _ in range(3))
     return MaskResult(
@@ -123,27 +167,69 @@ def _mask(random, name, repeat, functions, trained, hide) -> MaskResult:
         unmasked_loss=0.01,
         sufficiency=_scores(own),
         necessity=_scores(inverse),
+        necessity_full_io=_scores(hidden) if made.places and made.works else None,
         top_weights=_scores(top),
         random_removed=removed,
         histogram=_histogram(random, sum(part.kept for part in kept.values())),
     )
 
 
-def _pair(random, a: MaskResult, b: MaskResult) -> PairResult:
-    shared = _WITHIN if a.function == b.function else _BETWEEN
+def _pair(made, a: MaskResult, b: MaskResult) -> PairResult:
+    apart = _BETWEEN_PLACES if made.places and made.variant != "copied-io" else _BETWEEN
+    shared = _WITHIN if a.function == b.function else apart
     counts = {}
     for tensor, part in a.by_tensor.items():
         other = b.by_tensor[tensor].kept
-        both = round((part.kept + other) / 2 * shared[tensor] * random.uniform(0.9, 1.1))
+        both = round((part.kept + other) / 2 * shared[tensor] * made.random.uniform(0.9, 1.1))
         counts[tensor] = OverlapCounts(part.kept, other, min(both, part.kept, other), part.weights)
     floor = density_floor(counts.values(), 0)
     used = Floor(floor.dice * 4, floor.iomin * 4, floor.iou * 4)
     return PairResult((a.function, a.repeat), (b.function, b.repeat), counts, floor, used)
 
 
-def _sharing(random, repeats) -> Sharing:
-    value = float(random.normal(0.42, 0.03)) if repeats else math.nan
-    return Sharing(repeats + 1, 0.3, 0.55, 0.57, 0.04, 0.05, 0.05, value)
+def _sharing(made, pairs, functions) -> SharingResult:
+    found = Sharing(*_scale(made, pairs, functions, TENSORS, 1))
+    null = None
+    if made.variant == "trained" and made.settings.unrelated:
+        chance = tuple(float(made.random.normal(0.8, 0.08) * found.between) for _ in range(made.settings.unrelated))
+        null = NullTest(found.between, chance, unrelated_p_value(found.between, chance))
+    hidden = [name for name in TENSORS if name not in IO]
+    return SharingResult(
+        functions=functions,
+        all_weights=found,
+        used_weights=Sharing(*_scale(made, pairs, functions, TENSORS, 4)),
+        hidden_weights=Sharing(*_scale(made, pairs, functions, hidden, 1)) if made.places else None,
+        null=null,
+    )
+
+
+def _scale(made, pairs, functions, tensors, denser) -> tuple:
+    """Mean Dice and floor between and within two functions, and where the overlap lies on that scale."""
+    dice, floors = [], []
+    for names in (functions, functions[:1] * 2, functions[1:] * 2):
+        counts = [
+            [pair.by_tensor[name] for name in tensors]
+            for pair in pairs
+            if sorted((pair.first[0], pair.second[0])) == sorted(names)
+        ]
+        dice.append(_mean([OverlapCounts.total(one).dice for one in counts]))
+        floors.append(denser * _mean([dice_floor(one) for one in counts]))
+    between, first, second = (a - b for a, b in zip(dice, floors, strict=True))
+    value = between / math.sqrt(first * second) if first > 0 and second > 0 else math.nan
+    return (made.settings.repeats + 1, *dice, *floors, value)
+
+
+def _core(made, masks, name) -> CoreResult:
+    kept = [sum(part.kept for part in mask.by_tensor.values()) for mask in masks if mask.function == name]
+    weights = sum(TENSORS.values())
+    core = round(0.55 * _mean(kept) * made.random.uniform(0.95, 1.05))
+    return CoreResult(name, len(kept), math.ceil(0.8 * len(kept)), core, core / weights, (_mean(kept) / weights) ** 4)
+
+
+def _half_mask(random, place) -> HalfMask:
+    names = list(TENSORS)
+    early = tuple(sorted((names[place % 4], names[(place + 1) % 4])))
+    return HalfMask(early, _near(random, 0.988), _near(random, 0.701, 0.02 + 0.1 * place), _near(random, 0.895, 0.02))
 
 
 def _scores(accuracy) -> Scores:
@@ -165,6 +251,10 @@ def _histogram(random, kept) -> tuple[int, ...]:
 
 def _near(random, value, spread=0.004) -> float:
     return float(min(1.0, max(0.0, random.normal(value, spread))))
+
+
+def _mean(values) -> float:
+    return sum(values) / len(values) if values else math.nan
 
 
 def _claims(functions) -> tuple[Claim, ...]:

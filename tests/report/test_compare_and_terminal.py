@@ -15,7 +15,7 @@ def printed(show, value, width=150):
 
 
 def test_a_comparison_has_the_common_quantities_and_the_differing_settings(record, lonely):
-    other = make_record(seeds=(5,), repeats=0, untrained=False, spec=SPEC | {"repeats": 0, "new": True})
+    other = make_record(seeds=(5,), repeats=0, controls=(), spec=SPEC | {"repeats": 0, "new": True})
     compared = comparison(record, other)
     row = next(row for row in compared.rows if row.label == "sufficiency of add, mask add")
     assert row.first == record.quantity("sufficiency", "add", "add").summary
@@ -48,7 +48,7 @@ def test_a_printed_comparison(record, lonely):
 def test_a_printed_record(record):
     text = printed(show_record, record)
     for words in (
-        "6 claims",
+        "8 claims",
         "n = 3 networks",
         "selective removal",
         "not supported",
@@ -66,6 +66,6 @@ def test_a_printed_record_of_one_network(lonely):
 
 
 def test_names_are_never_markup():
-    record = make_record(functions=("[red]x", "[/]y"), seeds=(0,), untrained=False)
+    record = make_record(functions=("[red]x", "[/]y"), seeds=(0,), controls=())
     assert "[red]x" in printed(show_record, record)
     assert "[/]y" in printed(show_comparison, comparison(record, record))

@@ -110,8 +110,8 @@ def test_figures_are_inline_vectors_with_a_name(html, record):
 
 
 def test_the_same_record_gives_the_same_bytes():
-    small = make_record(functions=("add",), untrained=False)
-    assert page(small) == page(make_record(functions=("add",), untrained=False))
+    small = make_record(functions=("add",), controls=())
+    assert page(small) == page(make_record(functions=("add",), controls=()))
 
 
 def test_one_network_says_that_there_is_no_interval(lonely_html, html):
@@ -129,7 +129,7 @@ def test_undefined_is_said(lonely_html):
 
 
 def test_hostile_names_are_text():
-    record = make_record(functions=(HOSTILE, "$_&"), seeds=(0, 1), untrained=False, spec=SPEC | {HOSTILE: {"x": HOSTILE}})
+    record = make_record(functions=(HOSTILE, "$_&"), seeds=(0, 1), controls=(), spec=SPEC | {HOSTILE: {"x": HOSTILE}})
     html = page(record)
     assert "<script" not in html
     assert "&lt;script&gt;" in html
@@ -137,7 +137,7 @@ def test_hostile_names_are_text():
 
 
 def test_figures_as_pdf_and_png(tmp_path):
-    record = make_record(functions=("add",), seeds=(0,), untrained=False)
+    record = make_record(functions=("add",), seeds=(0,), controls=())
     first = {path.name: path.read_bytes() for path in write_figures(record, tmp_path / "a")}
     assert {"accuracy.pdf", "accuracy.png", "confusion.pdf", "weights.png", "histogram.pdf", "half-mask.png"} <= set(first)
     for name, content in first.items():
@@ -171,7 +171,7 @@ def test_a_missing_extra_is_named(package, lonely, tmp_path, monkeypatch):
 
 
 def test_many_functions_are_drawn_as_heat_maps():
-    record = make_record(functions=tuple("abcdefg"), seeds=(0,), untrained=False)
+    record = make_record(functions=tuple("abcdefg"), seeds=(0,), controls=())
     names = [panel.name for panels in all_panels(record).values() for panel in panels]
     assert "overlap-matrix" in names
     assert len(names) == len(set(names))

@@ -7,6 +7,7 @@ import pytest
 
 from maskscope.report import write_tables
 from maskscope.report.formats import csv_text, latex_escape, latex_text
+from maskscope.report.numbers import exact
 from maskscope.report.tables import accuracy_table, all_tables, confusion_table, overlap_table, sharing_table, weights_table
 from tests.report.synthetic import TENSORS, make_record
 
@@ -47,9 +48,9 @@ def test_csv_of_quantities_holds_every_network(record):
     rows = rows_of(next(table for table in all_tables(record) if table.name == "quantities"))
     assert len(rows) == len(record.quantities)
     for row in rows:
-        trained = row["group"].startswith("Trained")
-        quantity = record.quantity(row["measure"], row["mask"], row["function"], trained=trained)
-        assert tuple(float(value) for value in row["each network"].split(" ")) == quantity.summary.values
+        variant = row["group"].removeprefix("Control: ") if row["group"].startswith("Control") else "trained"
+        quantity = record.quantity(row["measure"], row["mask"], row["function"], variant=variant)
+        assert row["each network"].split(" ") == [exact(value) for value in quantity.summary.values]
 
 
 def test_csv_writes_undefined(lonely):
@@ -85,7 +86,7 @@ def test_overlap_totals_are_the_records_own_quantities(record):
 
 
 def test_empty_masks_have_undefined_overlap():
-    table = overlap_table(make_record(hide="mul", untrained=False))
+    table = overlap_table(make_record(hide="mul", controls=()))
     row = next(row for row in table.rows if row.group.startswith("mul, repeated"))
     assert all(math.isnan(cell.summary.mean) and cell.summary.n == 0 for cell in row.cells[1:])
     assert "undefined" in latex_text(table)
@@ -98,7 +99,7 @@ def test_weights_total_is_the_density(record):
 
 
 def test_functions_come_from_the_record():
-    table = accuracy_table(make_record(functions=("left", "right", "both"), untrained=False))
+    table = accuracy_table(make_record(functions=("left", "right", "both"), controls=()))
     assert [column.title for column in table.columns] == ["network under", "left", "right", "both"]
 
 
@@ -122,7 +123,7 @@ def test_latex_escapes():
 
 
 def test_a_hostile_name_stays_in_its_latex_cell():
-    table = accuracy_table(make_record(functions=("a_1", r"\input{x}&%"), untrained=False))
+    table = accuracy_table(make_record(functions=("a_1", r"\input{x}&%"), controls=()))
     text = latex_text(table)
     assert r"\input" not in text
     assert r"a\_1" in text
