@@ -9,8 +9,8 @@ import maskscope as ms
 from maskscope import zoo
 from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.experiments.catalogue import EXPERIMENTS
+from maskscope.experiments.networks import UNMASKED, early_subsets, io_tensors, make_network, make_task
 from maskscope.experiments.stages import plan_masks
-from maskscope.experiments.study import make_network, make_task
 from maskscope.masks import PENALTIES, make_penalty
 from maskscope.training import isolated_random
 
@@ -76,28 +76,45 @@ def test_a_network_is_reproducible_and_leaves_the_generator_alone(name):
     assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+PRESETS = [(name, network) for name, one in EXPERIMENTS.items() for network in one.presets]
+
+
+@pytest.mark.parametrize(("name", "network"), PRESETS)
 class TestExperiment:
-    def test_its_task_feeds_trains_and_scores_its_network(self, name):
-        spec = EXPERIMENTS[name].preset("smoke")
+    def test_its_task_feeds_trains_and_scores_its_network(self, name, network):
+        spec = EXPERIMENTS[name].preset("smoke", network)
+        assert spec.network == network
         task = make_task(spec, torch.device("cpu"))
-        network = make_network(spec, 0, task)
+        guest = make_network(spec, 0, task)
         for function in (*task.functions, task.whole):
             part = task.batches(function, 8, 0)(0)
-            assert task.loss(network, part).shape == ()
+            assert task.loss(guest, part).shape == ()
         with torch.no_grad():
-            scores = task.score(network)
+            scores = task.score(guest)
         assert set(scores.accuracy) == set(task.functions)
         assert all(0 <= value <= 1 for value in scores.accuracy.values())
-        ms.discover(network, task.loss, task.batches(task.whole, 4, 0), config=ms.MaskConfig(steps=1))
+        ms.discover(guest, task.loss, task.batches(task.whole, 4, 0), config=ms.MaskConfig(steps=1))
 
-    def test_its_masks_are_all_different(self, name):
-        for _, spec in EXPERIMENTS[name].presets.values():
+    def test_its_tensors_are_named_as_its_network_has_them(self, name, network):
+        spec = EXPERIMENTS[name].preset("smoke", network)
+        task = make_task(spec, torch.device("cpu"))
+        names = [weight.name for weight in ms.select(make_network(spec, 0, task), exclude=UNMASKED).weights]
+        io = io_tensors(spec, names)
+        assert names[-1] in io
+        assert len(io) == (1 if network == "transformer" else 2)
+        for early in early_subsets(spec, names, 0):
+            assert 0 < len(early) < len(names)
+            assert set(early) < set(names)
+
+    def test_its_masks_are_all_different(self, name, network):
+        for _, spec in EXPERIMENTS[name].presets[network].values():
             masks = plan_masks(spec, ("f", "g"), "all")
-            assert len(set(masks)) == len(masks) == 1 + 2 * (1 + spec.repeats) + 2 * spec.untrained
+            whole = 1 + 2 * (1 + spec.repeats)
+            count = whole + spec.unrelated + sum(whole if control == "copied-io" else 2 for control in spec.controls)
+            assert len(set(masks)) == len(masks) == count
 
-    def test_its_claims_have_names_of_their_own_and_rules(self, name):
-        claims = EXPERIMENTS[name].claims
+    def test_its_claims_have_names_of_their_own_and_rules(self, name, network):
+        claims = EXPERIMENTS[name].claims_about(EXPERIMENTS[name].preset("smoke", network))
         assert len({claim.name for claim in claims}) == len(claims)
         assert all(claim.conditions and claim.question.endswith("?") for claim in claims)
-        assert {"smoke", "quick", "fast", "paper"} == set(EXPERIMENTS[name].presets)
+        assert {"smoke", "quick"} <= set(EXPERIMENTS[name].presets[network])

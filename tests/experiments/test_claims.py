@@ -14,9 +14,9 @@ CLAIM = Claim(
 
 def quantities(own, other):
     return [
-        Quantity("sufficiency", "add", "add", True, summarise(own)),
-        Quantity("sufficiency", "add", "mul", True, summarise(other)),
-        Quantity("sufficiency", "add", "add", False, summarise([0.0, 0.0])),
+        Quantity("sufficiency", "add", "add", "trained", summarise(own)),
+        Quantity("sufficiency", "add", "mul", "trained", summarise(other)),
+        Quantity("sufficiency", "add", "add", "untrained", summarise([0.0, 0.0])),
     ]
 
 

@@ -74,13 +74,13 @@ def test_everything_is_made_once(finished):
 def test_the_record_holds_what_it_should(finished):
     record = finished[1]
     trained, untrained = record.networks
-    assert (trained.trained, untrained.trained) == (True, False)
+    assert (trained.variant, untrained.variant) == ("trained", "untrained")
     assert [(m.function, m.repeat) for m in trained.masks] == [("all", 0), ("add", 0), ("mul", 0), ("add", 1), ("mul", 1)]
     assert [(m.function, m.repeat) for m in untrained.masks] == [("add", 0), ("mul", 0)]
     assert len(trained.pairs) == 6
     assert len(untrained.pairs) == 1
-    assert trained.half_mask.early == ("layers.0.weight",)
-    assert untrained.half_mask is None
+    assert [half.early for half in trained.half_masks] == [("layers.0.weight",)]
+    assert untrained.half_masks == ()
     for network in record.networks:
         for mask in network.masks:
             assert sum(mask.histogram) == 22 * 8 + 8 * 10
@@ -88,7 +88,7 @@ def test_the_record_holds_what_it_should(finished):
             assert set(mask.sufficiency.accuracy) == {"add", "mul"}
     assert record.quantity("dice", "add, mul").summary.n == 1
     assert record.quantity("dice", "add, add") is not None
-    assert record.quantity("sufficiency", "add", "add", trained=False) is not None
+    assert record.quantity("sufficiency", "add", "add", variant="untrained") is not None
     assert len(record.verdicts) == len(STUDY.claims)
     assert {"network", "mask", "analysis"} <= set(record.provenance.seconds)
 
@@ -149,7 +149,7 @@ def test_a_damaged_artefact_is_one_clear_error(folder):
 
 def test_a_damaged_result_is_one_clear_error(folder):
     path = artefact(folder, "seed-0-analysis") / "result.json"
-    path.write_text(path.read_text().replace('"trained": true', '"trained": false'))
+    path.write_text(path.read_text().replace('"variant": "trained"', '"variant": "untrained"'))
     with pytest.raises(FileFormatError, match="result.json was altered"):
         run(folder)
 
@@ -212,7 +212,7 @@ def test_a_failing_worker_is_one_error(tmp_path):
 def artefact_path(folder, seed):
     from maskscope.experiments.stages import network_stage
 
-    return network_stage(SPEC, seed, trained=True).folder(folder, {})
+    return network_stage(SPEC, seed, "trained").folder(folder, {})
 
 
 def test_devices(tmp_path):

@@ -4,14 +4,26 @@ import pytest
 
 from maskscope.errors import ConfigError
 from maskscope.experiments.catalogue import EXPERIMENTS, experiment
-from maskscope.experiments.spec import AdditionMultiplicationSpec, FitSpec, MaskSpec, canonical_spec, from_json, to_json
+from maskscope.experiments.job import Job
+from maskscope.experiments.spec import (
+    AdditionMultiplicationSpec,
+    DoubleAdditionSpec,
+    FitSpec,
+    MaskSpec,
+    canonical_spec,
+    from_json,
+    to_json,
+)
 from maskscope.experiments.stages import MaskPlan, analysis_stage, mask_stage, network_stage
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_preset_goes_to_json_and_back(name):
-    for _, spec in experiment(name).presets.values():
-        assert from_json(type(spec), to_json(spec)) == spec
+    for presets in experiment(name).presets.values():
+        for _, spec in presets.values():
+            assert from_json(type(spec), to_json(spec)) == spec
+            job = Job(spec, (0,), "runs")
+            assert from_json(Job, to_json(job)) == job
 
 
 def test_paper_preset_is_the_papers():
@@ -47,6 +59,17 @@ def test_all_faults_of_a_spec_are_listed_together():
         (lambda: AdditionMultiplicationSpec(hidden=()), "at least one layer"),
         (lambda: AdditionMultiplicationSpec(digits=7), "1, 2 or 3"),
         (lambda: AdditionMultiplicationSpec(repeats=-1), "repeats is -1"),
+        (lambda: AdditionMultiplicationSpec(unrelated=-1), "unrelated is -1"),
+        (lambda: AdditionMultiplicationSpec(network="lstm", hidden=(4, 5)), "all layers of network lstm have one width"),
+        (lambda: AdditionMultiplicationSpec(network="transformer", hidden=(6,)), "a multiple of 4"),
+        (lambda: AdditionMultiplicationSpec(controls=("untrained", "untrained")), "names one twice"),
+        (lambda: AdditionMultiplicationSpec(controls=("copied-io",)), "copied-io, which is for double-addition"),
+        (lambda: DoubleAdditionSpec(mode="together"), "network mlp can be shown the pairs by two_runs"),
+        (lambda: DoubleAdditionSpec(network="lstm", hidden=(8,)), "by together or only_one_io"),
+        (
+            lambda: DoubleAdditionSpec(network="lstm", hidden=(8,), mode="together", controls=("copied-io",)),
+            "could not tell them apart. Take mode two_runs or only_one_io",
+        ),
     ],
 )
 def test_impossible_specs(make, words):
@@ -57,10 +80,13 @@ def test_impossible_specs(make, words):
 def test_golden_identities():
     """An identity may change only on purpose: it decides what is made again. Root stages depend on settings alone."""
     spec = experiment("addition-multiplication").preset("paper")
-    assert network_stage(spec, 0, trained=True).identity({}) == "7ccd3d0182d4"
-    assert network_stage(spec, 0, trained=False).identity({}) == "8bfcc02ebd43"
-    assert mask_stage(spec, 0, MaskPlan("add", 0, True)).identity({}) == "a38e5542f1f8"
-    assert analysis_stage(spec, 0, trained=True).identity({}) == "f19ffbc5b47c"
+    double = experiment("double-addition").preset("paper", "lstm")
+    assert network_stage(spec, 0, "trained").identity({}) == "868a575a9c51"
+    assert network_stage(spec, 0, "untrained").identity({}) == "e54c57ae6136"
+    assert network_stage(double, 0, "trained").identity({}) == "0ed5a9a70a0e"
+    assert mask_stage(spec, 0, MaskPlan("add", 0, "trained")).identity({}) == "c67904427db3"
+    assert mask_stage(double, 0, MaskPlan("pair-1", 0, "trained")).identity({}) == "dff18d796466"
+    assert analysis_stage(spec, 0, "trained").identity({}) == "dca308b8a017"
 
 
 def test_a_field_added_later_does_not_change_an_identity():
@@ -80,7 +106,7 @@ def test_a_field_added_later_does_not_change_an_identity():
 def test_identities_depend_on_what_matters():
     spec = AdditionMultiplicationSpec()
     other = AdditionMultiplicationSpec(mask=MaskSpec(beta=2e-4), random_draws=9)
-    assert network_stage(spec, 0, trained=True) == network_stage(other, 0, trained=True)
-    assert mask_stage(spec, 0, MaskPlan("add", 0, True)) != mask_stage(other, 0, MaskPlan("add", 0, True))
-    assert mask_stage(spec, 0, MaskPlan("add", 0, True)) != mask_stage(spec, 1, MaskPlan("add", 0, True))
-    assert analysis_stage(spec, 0, trained=True) != analysis_stage(other, 0, trained=True)
+    assert network_stage(spec, 0, "trained") == network_stage(other, 0, "trained")
+    assert mask_stage(spec, 0, MaskPlan("add", 0, "trained")) != mask_stage(other, 0, MaskPlan("add", 0, "trained"))
+    assert mask_stage(spec, 0, MaskPlan("add", 0, "trained")) != mask_stage(spec, 1, MaskPlan("add", 0, "trained"))
+    assert analysis_stage(spec, 0, "trained") != analysis_stage(other, 0, "trained")

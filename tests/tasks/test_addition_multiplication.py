@@ -3,7 +3,7 @@ import torch
 
 from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.tasks import AdditionMultiplication
-from maskscope.tasks.addition_multiplication import TRAIN, VALIDATION
+from maskscope.tasks.digits import TRAIN, VALIDATION
 from maskscope.zoo import MLP
 
 

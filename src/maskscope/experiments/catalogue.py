@@ -1,6 +1,6 @@
 """The experiments that there are, by name: a row each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from maskscope.errors import ConfigError, UnknownNameError
@@ -80,11 +80,9 @@ def experiment(name: str) -> Experiment:
     return EXPERIMENTS[name]
 
 
-def lacking(claim: Claim, spec: Spec, seeds: Sequence[int]) -> tuple[str, ...]:
+def lacking(claim: Claim, spec: Spec) -> tuple[str, ...]:
     """What a record of these settings lacks that the claim needs, each with the cure."""
     found = []
-    if len(seeds) < 2:
-        found.append(f"one network (seed {seeds[0]}) has no spread; run again with --seeds 2 or more")
     if spec.repeats < claim.repeats:
         found.append(
             f"needs {claim.repeats} repeat(s) for the ceiling, has {spec.repeats}; run again with --repeats {claim.repeats}"

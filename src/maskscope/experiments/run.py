@@ -50,7 +50,7 @@ def run_experiment(
     require_device(job.device)
     require_fit(experiment, job.spec)
     folder = Path(job.run)
-    with _locked(folder):
+    with locked(folder):
         remove_leftovers(folder)
         if workers > 1:
             make_in_workers(job, workers, announce)
@@ -91,9 +91,7 @@ def make_record(
         seeds=job.seeds,
         networks=networks,
         quantities=over_networks,
-        verdicts=tuple(
-            judge(claim, over_networks, lacking(claim, job.spec, job.seeds)) for claim in experiment.claims_about(job.spec)
-        ),
+        verdicts=tuple(judge(claim, over_networks, lacking(claim, job.spec)) for claim in experiment.claims_about(job.spec)),
         differences=experiment.differences,
         provenance=provenance(threads=job.threads or torch.get_num_threads(), device=job.device, seconds=seconds),
     )
@@ -134,7 +132,12 @@ def require_device(device: str) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
+    """A block in which no other process may run in this folder, which is made.
+
+    Raises:
+        RunFolderError: another process runs there, or it cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder / ".lock")

@@ -157,7 +157,8 @@ class Study:
         began = time.perf_counter()
         guest = self._network(network)
         found = [self._load(plan, artefact, guest) for plan, artefact in masks.items()]
-        names = list(found[0].mask)
+        # in the network's order; a mask's file has them sorted
+        names = [weight.name for weight in select(guest, exclude=UNMASKED).weights]
         seed = child_seed(self.seed, "analysis", variant)
         measured = Measured(
             number=self.seed,

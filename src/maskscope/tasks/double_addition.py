@@ -5,13 +5,13 @@ Source: Csordás et al. 2021, section 3.1; the generator and the ways of showing
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from maskscope.errors import ConfigError
+from maskscope.errors import UnknownNameError
 from maskscope.tasks.digits import TRAIN, digits_of, every_pair, one_hot_digits, paper_random, require_digits, shuffled
 from maskscope.tasks.task import NOT_ASKED, Part, Scores, Task, uniform_choice
 
@@ -55,14 +55,14 @@ class DoubleAddition(Task):
         self,
         digits: int = 2,
         train_items: int = 1_000_000,
-        mode: Mode = "two_runs",
+        mode: str = "two_runs",
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         relabelled: int | None = None,
     ) -> None:
         require_digits(digits, train_items)
-        if mode not in ("two_runs", "together", "only_one_io"):
-            raise ConfigError(f"mode is {mode!r}; two_runs, together or only_one_io was expected.")
+        if mode not in get_args(Mode):
+            raise UnknownNameError("mode", mode, get_args(Mode))
         self.digits, self.modulus, self.train_items, self.mode = digits, 10**digits, train_items, mode
         self.device, self.dtype = torch.device(device), dtype
         a, b = every_pair(digits)
