@@ -1,4 +1,4 @@
-"""Double addition with all that there is, small: copied inputs and outputs, the full mask on them, every control, unrelated functions."""
+"""Double addition with all that there is, small: copied inputs and outputs, every control, unrelated functions."""
 
 from dataclasses import replace
 

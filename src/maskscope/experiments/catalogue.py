@@ -1,11 +1,13 @@
 """The experiments that there are, by name: a row each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from maskscope.errors import ConfigError, UnknownNameError
-from maskscope.experiments.claims import Claim
+from maskscope.experiments.claims import Claim, VerdictWord
 from maskscope.experiments.paper import addition_multiplication, double_addition
+from maskscope.experiments.record import Record
 from maskscope.experiments.spec import STUDIES, AdditionMultiplicationSpec, DoubleAdditionSpec, Spec
 
 
@@ -99,3 +101,49 @@ def require_fit(experiment: Experiment, spec: Spec) -> None:
     """Raises `ConfigError` unless the settings are this experiment's."""
     if not isinstance(spec, experiment.spec):
         raise ConfigError(f"{experiment.name} was given the settings of {STUDIES[type(spec)]}.")
+
+
+@dataclass(frozen=True)
+class ClaimState:
+    """A claim on one kind of network, and what one record says of it.
+
+    Args:
+        experiment: its name.
+        network: kind of network.
+        claim: its name.
+        question: what is asked.
+        about: the property it speaks of.
+        paper: what the paper reports; empty where it says nothing.
+        verdict: of the record; empty without one.
+        where: preset and number of networks of the record; or the command that makes one.
+    """
+
+    experiment: str
+    network: str
+    claim: str
+    question: str
+    about: str
+    paper: str
+    verdict: VerdictWord | Literal[""]
+    where: str
+
+
+def state_of_claims(records: Sequence[Record]) -> list[ClaimState]:
+    """Every claim of every experiment and kind of network, with each record that speaks of it."""
+    found = []
+    for one in EXPERIMENTS.values():
+        for network in one.presets:
+            here = [record for record in records if (record.experiment, record.spec["network"]) == (one.name, network)]
+            for claim in one.claims_about(one.preset("quick", network)):
+                address = (one.name, network, claim.name, claim.question, claim.about, claim.paper)
+                verdicts = [
+                    (verdict, f"{record.preset}, n = {len(record.seeds)}")
+                    for record in here
+                    for verdict in record.verdicts
+                    if verdict.name == claim.name
+                ]
+                found += [ClaimState(*address, verdict.verdict, where) for verdict, where in verdicts]
+                if not verdicts:
+                    command = f"no record: maskscope run {one.name} --network {network} --seeds 3"
+                    found.append(ClaimState(*address, "", command))
+    return found
