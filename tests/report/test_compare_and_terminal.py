@@ -52,7 +52,7 @@ def test_a_printed_record(record):
         "n = 3 networks",
         "selective removal",
         "not supported",
-        "without mask mul",
+        "NOT mul",
         "normalised sharing",
         "seeds 0, 1, 2",
     ):

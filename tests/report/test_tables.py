@@ -6,12 +6,14 @@ import re
 import pytest
 
 from maskscope.report import write_tables
+from maskscope.report.across import VARIANTS
 from maskscope.report.formats import csv_text, latex_escape, latex_text
 from maskscope.report.numbers import exact
-from maskscope.report.tables import accuracy_table, all_tables, confusion_table, overlap_table, sharing_table, weights_table
+from maskscope.report.overlap_tables import overlap_table, sharing_tables
+from maskscope.report.tables import accuracy_table, all_tables, confusion_table, weights_table
 from tests.report.synthetic import TENSORS, make_record
 
-NAMES = ["claims", "accuracy", "confusion", "overlap", "sharing", "weights", "quantities"]
+NAMES = ["claims", "removal", "accuracy", "confusion", "sharing", "overlap", "weights", "half-mask", "controls", "quantities"]
 
 
 def rows_of(table):
@@ -29,7 +31,8 @@ def test_accuracy_has_masks_inverses_and_controls(record):
     labels = [row.cells[0] for row in table.rows]
     for label in ("no mask", "full mask", "mask add", "without mask mul", "top weights for mask add", "as many as mask mul"):
         assert label in labels
-    assert "untrained, mask add" in labels
+    untrained = [row.cells[0] for row in table.rows if row.group == "Untrained network"]
+    assert untrained == ["no mask", "mask add", "mask mul"]
 
 
 def test_csv_parses_back_to_the_numbers(record):
@@ -47,17 +50,16 @@ def test_csv_parses_back_to_the_numbers(record):
 def test_csv_of_quantities_holds_every_network(record):
     rows = rows_of(next(table for table in all_tables(record) if table.name == "quantities"))
     assert len(rows) == len(record.quantities)
+    variants = {title: variant for variant, title in VARIANTS.items()}
     for row in rows:
-        variant = row["group"].removeprefix("Control: ") if row["group"].startswith("Control") else "trained"
-        quantity = record.quantity(row["measure"], row["mask"], row["function"], variant=variant)
+        quantity = record.quantity(row["measure"], row["mask"], row["function"], variant=variants[row["group"]])
         assert row["each network"].split(" ") == [exact(value) for value in quantity.summary.values]
 
 
 def test_csv_writes_undefined(lonely):
-    rows = rows_of(sharing_table(lonely))
-    row = next(row for row in rows if row["measure"] == "normalised sharing")
-    assert row["value mean"] == row["value std"] == "undefined"
-    assert row["value n"] == "0"
+    row = rows_of(sharing_tables(lonely)[0])[0]
+    assert row["normalised sharing mean"] == row["normalised sharing std"] == row["ceiling add mean"] == "undefined"
+    assert row["normalised sharing n"] == "0"
     accuracy = rows_of(accuracy_table(lonely))[0]
     assert accuracy["add std"] == accuracy["add low"] == "undefined"
     assert float(accuracy["add mean"]) > 0.9

@@ -1,7 +1,7 @@
 """What a record's networks say together: one number a network, then mean, spread and interval over networks."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations_with_replacement
 from typing import Literal
@@ -15,7 +15,14 @@ from maskscope.tasks import Scores, Task
 
 Measure = Literal["iou", "iomin", "dice"]
 WHOLE = Task.whole
-
+NULL_CONTROLS: tuple[Variant, ...] = ("untrained", "shuffled-weights", "shuffled-labels")
+VARIANTS: Mapping[Variant, str] = {
+    "trained": "Trained network",
+    "untrained": "Untrained network",
+    "shuffled-weights": "Weights shuffled within each tensor",
+    "shuffled-labels": "Shuffled labels, sought in the trained network",
+    "copied-io": "Copied input and output weights",
+}
 
 # with more functions, or pairs of them, a figure is a heat map
 _MOST_FUNCTIONS, _MOST_PAIRS = 4, 6
@@ -41,9 +48,19 @@ def over_networks(record: Record, value: Callable[[NetworkResult], float], *, va
     return summarise([value(network) for network in networks(record, variant=variant)])
 
 
-def has_untrained(record: Record) -> bool:
-    """Whether the record holds the untrained control."""
-    return bool(networks(record, variant="untrained"))
+def null_controls(record: Record) -> list[Variant]:
+    """The controls of the record on which nothing should be found."""
+    return [variant for variant in NULL_CONTROLS if networks(record, variant=variant)]
+
+
+def whole_procedures(record: Record) -> list[Variant]:
+    """The variants on which everything was done, full mask and repeats included: the trained network, with copied-io both."""
+    return [variant for variant in ("trained", "copied-io") if networks(record, variant=variant)]
+
+
+def asks_reuse(record: Record) -> bool:
+    """Whether the functions are one function in several places, so that the question is reuse and not specialisation."""
+    return any(verdict.about == "P_reuse" for verdict in record.verdicts)
 
 
 def mask_names(record: Record) -> list[str]:
@@ -121,28 +138,54 @@ def histogram(record: Record, name: str) -> list[float]:
     return [sum(column) / len(counts) for column in zip(*counts, strict=True)] if counts else []
 
 
+def below_and_above(record: Record, name: str) -> tuple[Summary, Summary]:
+    """Shares of a mask's weights with a keep probability below .05, and above .95: what is not undecided."""
+
+    def share(network: NetworkResult, side: int) -> float:
+        mask = mask_of(network, name)
+        if mask is None or not sum(mask.histogram):
+            return math.nan
+        width = len(mask.histogram) // 20
+        return sum(mask.histogram[:width] if side == 0 else mask.histogram[-width:]) / sum(mask.histogram)
+
+    return over_networks(record, lambda network: share(network, 0)), over_networks(record, lambda network: share(network, 1))
+
+
+def half_mask_drop(record: Record, part: Literal["early_masked", "late_masked"]) -> Summary:
+    """Accuracy that is lost where the full mask is on a part of the tensors only: the mean over the choices of that part."""
+    return over_networks(record, lambda network: _mean(half.full - getattr(half, part) for half in network.half_masks))
+
+
 def function_pairs(record: Record) -> list[tuple[str, str]]:
     """The pairs of functions whose masks were compared, the pairs of a function with itself included."""
     found = {frozenset((pair.first[0], pair.second[0])) for network in networks(record) for pair in network.pairs}
     return [pair for pair in combinations_with_replacement(record.functions, 2) if frozenset(pair) in found]
 
 
-def overlap(record: Record, pair: tuple[str, str], tensor: str | None, measure: Measure) -> Summary:
+def overlap(
+    record: Record, pair: tuple[str, str], tensor: str | None, measure: Measure, *, variant: Variant = "trained"
+) -> Summary:
     """Overlap of the masks of two functions in one tensor, or (None) over all as a ratio of sums.
 
     A network's number is the mean over all its pairs of masks of the two functions; undefined if one of them is.
     """
-    return over_networks(record, lambda network: _mean(getattr(_counts(one, tensor), measure) for one in _pairs(network, pair)))
+
+    def value(network: NetworkResult) -> float:
+        return _mean(getattr(_counts(one, tensor), measure) for one in _pairs(network, pair))
+
+    return over_networks(record, value, variant=variant)
 
 
-def overlap_floor(record: Record, pair: tuple[str, str], tensor: str | None, measure: Measure) -> Summary:
+def overlap_floor(
+    record: Record, pair: tuple[str, str], tensor: str | None, measure: Measure, *, variant: Variant = "trained"
+) -> Summary:
     """The overlap that the sizes of those masks give by themselves, over all maskable weights."""
 
     def floor(one: PairResult) -> float:
         whole = one.floor if tensor is None else _floor(one.by_tensor[tensor])
         return float(getattr(whole, measure))
 
-    return over_networks(record, lambda network: _mean(floor(one) for one in _pairs(network, pair)))
+    return over_networks(record, lambda network: _mean(floor(one) for one in _pairs(network, pair)), variant=variant)
 
 
 def _scores(record: Record, name: str | None, inverse: bool) -> list[Scores]:

@@ -10,7 +10,7 @@ from rich.text import Text
 from maskscope.analysis import Summary
 from maskscope.experiments.record import Quantity, Record
 from maskscope.report.numbers import Unit, count_text, interval_text, plain, spread_text, unit_of
-from maskscope.report.sections import settings
+from maskscope.report.origin import settings
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _name(record: Record) -> str:
 
 
 def _conditions(record: Record) -> dict[str, str]:
-    return {**dict(settings(record)), "seeds": ", ".join(str(seed) for seed in record.seeds)}
+    return {**dict(settings(record.spec)), "seeds": ", ".join(str(seed) for seed in record.seeds)}
 
 
 def _differing(first: dict[str, str], second: dict[str, str]) -> tuple[tuple[str, str | None, str | None], ...]:

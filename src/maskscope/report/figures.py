@@ -1,28 +1,33 @@
-"""The figures of a record: as PDF and PNG for a paper, as SVG for the page. Where matplotlib is asked for, and nowhere else."""
+"""Figures: as PDF and PNG for a paper, as SVG for the page. Where matplotlib is asked for, and nowhere else."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from maskscope.errors import MissingExtraError
 from maskscope.experiments.record import Record
+from maskscope.experiments.sweep import SweepRecord
 from maskscope.storage import write_bytes
 
 
 def write_figures(record: Record, folder: Path) -> list[Path]:
-    """Writes every figure as ``NAME.pdf`` and ``NAME.png``, its panels side by side, and returns the paths.
+    """Writes every figure of a record as ``NAME.pdf`` and ``NAME.png``, its panels side by side, and returns the paths.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    drawing = _drawing()
-    written = []
-    for name, panels in drawing.all_panels(record).items():
-        for suffix, content in drawing.files(panels).items():
-            path = folder / f"{name}{suffix}"
-            write_bytes(path, content)
-            written.append(path)
-    return written
+    return _write(_drawing().all_panels(record), folder)
+
+
+def write_sweep_figures(record: SweepRecord, folder: Path) -> list[Path]:
+    """The same of a sweep.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    return _write(_drawing().sweep_panels(record), folder)
 
 
 @dataclass(frozen=True)
@@ -44,10 +49,33 @@ def inline_figures(record: Record) -> dict[str, InlineFigure]:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
+    return _inline(_drawing().all_panels(record))
+
+
+def inline_sweep_figures(record: SweepRecord) -> dict[str, InlineFigure]:
+    """The same of a sweep.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    return _inline(_drawing().sweep_panels(record))
+
+
+def _write(figures: Mapping[str, Sequence[Any]], folder: Path) -> list[Path]:
+    written = []
+    for name, panels in figures.items():
+        for suffix, content in _drawing().files(panels).items():
+            path = folder / f"{name}{suffix}"
+            write_bytes(path, content)
+            written.append(path)
+    return written
+
+
+def _inline(figures: Mapping[str, Sequence[Any]]) -> dict[str, InlineFigure]:
     drawing = _drawing()
     return {
         name: InlineFigure(tuple(drawing.svg(panel) for panel in panels), round(96 * max(panel.size[0] for panel in panels)))
-        for name, panels in drawing.all_panels(record).items()
+        for name, panels in figures.items()
     }
 
 

@@ -3,12 +3,15 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from maskscope.experiments.record import Record
+from maskscope.experiments.sweep import SweepRecord
 from maskscope.report.numbers import NOT_MEASURED, Number, Points, exact, latex_number, points_text
-from maskscope.report.tables import Cell, Column, Table, all_tables
+from maskscope.report.sweep_tables import sweep_tables
+from maskscope.report.table import Cell, Column, Table
+from maskscope.report.tables import all_tables
 from maskscope.storage import write_bytes
 
 _PARTS = ("mean", "std", "low", "high", "n")
@@ -35,8 +38,17 @@ _ESCAPES = {
 
 def write_tables(record: Record, folder: Path) -> list[Path]:
     """Writes every table of a record as ``NAME.csv`` and ``NAME.tex``, and returns the paths."""
+    return _write(all_tables(record), folder)
+
+
+def write_sweep_tables(record: SweepRecord, folder: Path) -> list[Path]:
+    """The same of a sweep."""
+    return _write(sweep_tables(record), folder)
+
+
+def _write(tables: Sequence[Table], folder: Path) -> list[Path]:
     written = []
-    for table in all_tables(record):
+    for table in tables:
         for suffix, text in ((".csv", csv_text(table)), (".tex", latex_text(table))):
             path = folder / f"{table.name}{suffix}"
             write_bytes(path, text.encode())

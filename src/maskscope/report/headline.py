@@ -4,11 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maskscope.experiments.record import Quantity, Record
-from maskscope.report.across import WHOLE, mask_names, networks
+from maskscope.report.across import VARIANTS, WHOLE, asks_reuse, mask_names, networks, whole_procedures
 from maskscope.report.numbers import Unit, count_text, in_words, mean_text, plain, spread_text
 
 VERDICTS = ("supported", "not supported", "inconclusive")
 _MOST_NAMED = 3
+_SHORT = {"trained": "trained", "copied-io": "copied I/O"}
+# a measure, and the sentence that its numbers make
+_UNDER = ("sufficiency", "Under the mask found for {}, accuracy is {}.")
+_WITHOUT = ("necessity", "Without the weights of mask {}, accuracy is {}.")
+_WITHOUT_HIDDEN = ("necessity, full I/O", "Without its hidden weights alone (full mask on input and output), mask {} leaves {}.")
 
 
 @dataclass(frozen=True)
@@ -40,27 +45,26 @@ def tally(record: Record) -> str:
 
 
 def summary_sentences(record: Record) -> list[str]:
-    """The main numbers in sentences; none that was not measured."""
-    functions = [name for name in mask_names(record) if name != WHOLE]
+    """The main numbers in sentences; none that was not measured.
+
+    Where one function is needed in several places, what matters is whether the others survive without one's weights.
+    """
     sentences = []
-    if 1 < len(functions) <= _MOST_NAMED:
-        sentences += [text for name in functions if (text := _under(record, name, functions))]
-    for one in record.quantities:
-        if one.measure == "normalised sharing" and one.variant == "trained" and one.summary.n:
-            sentences.append(
-                f"The masks of {in_words(one.mask.split(', '))} share {mean_text(one.summary, 'ratio')} on a scale where 0 is "
-                "what density alone gives and 1 is two masks for one function."
-            )
+    if asks_reuse(record):
+        sentences += [*_each(record, *_WITHOUT), *_each(record, *_WITHOUT_HIDDEN)]
+    else:
+        sentences += _each(record, *_UNDER)
+    sentences += [_shared(one) for one in _sharing(record) if one.summary.n]
     if len(networks(record)) == 1:
-        sentences.append("One network: there is no interval, and so no claim can be more than inconclusive.")
+        sentences.append(
+            "One network: there is no interval, and so no claim can be more than inconclusive; run again with --seeds 2 or more."
+        )
     return sentences
 
 
-def removal_sentences(record: Record) -> list[str]:
-    """What is left when the weights of each mask are removed."""
-    functions = [name for name in mask_names(record) if name != WHOLE]
-    few = 1 < len(functions) <= _MOST_NAMED
-    return [text for name in functions if (text := _without(record, name, functions))] if few else []
+def further_sentences(record: Record) -> list[str]:
+    """Accuracy under masks, or without their weights: whichever the head of the page does not have."""
+    return _each(record, *(_UNDER if asks_reuse(record) else _WITHOUT))
 
 
 def tiles(record: Record) -> list[Tile]:
@@ -68,16 +72,45 @@ def tiles(record: Record) -> list[Tile]:
     functions = [name for name in mask_names(record) if name != WHOLE]
     pairs = [(mask, function) for mask in functions for function in functions if mask != function]
     own = [(name, name) for name in functions]
-    found = [
+    under = [
         _tile(record, "Own function under the mask", "sufficiency", own),
         _tile(record, "Other function under the mask", "sufficiency", pairs),
+    ]
+    without = [
         _tile(record, "Own function without its weights", "necessity", own),
         _tile(record, "Other function without them", "necessity", pairs),
-        _tile(record, "Weights kept by the mask", "density", [(name, "") for name in functions]),
     ]
-    sharing = [one for one in record.quantities if one.measure == "normalised sharing" and one.variant == "trained"]
-    found += [Tile("Normalised sharing, 0 to 1", ((one.mask, spread_text(one.summary, "ratio")),)) for one in sharing]
-    return [tile for tile in found if tile.lines]
+    hidden = _tile(record, "Other function without hidden ones alone", "necessity, full I/O", pairs)
+    density = _tile(record, "Weights kept by the mask", "density", [(name, "") for name in functions])
+    found = [*without, hidden, under[0], density] if asks_reuse(record) else [*under, *without, density]
+    return [tile for tile in [*found, _sharing_tile(record)] if tile.lines]
+
+
+def _sharing(record: Record) -> list[Quantity]:
+    """Normalised sharing of each pair: of hidden weights, if input and output weights are apart, else of all."""
+    hidden = [one for one in record.quantities if one.measure == "normalised sharing of hidden"]
+    found = hidden or [one for one in record.quantities if one.measure == "normalised sharing"]
+    return [one for variant in whole_procedures(record) for one in found if one.variant == variant]
+
+
+def _shared(one: Quantity) -> str:
+    where = "" if one.variant == "trained" else f"{VARIANTS[one.variant]}: "
+    which = "the hidden weights of the masks" if one.measure.endswith("hidden") else "the masks"
+    text = (
+        f"{which} of {in_words(one.mask.split(', '))} share {mean_text(one.summary, 'ratio')} on a scale where 0 is what "
+        "density alone gives and 1 is two masks for one function."
+    )
+    return where + text if where else text[:1].upper() + text[1:]
+
+
+def _sharing_tile(record: Record) -> Tile:
+    found = _sharing(record)
+    name = "Normalised sharing, 0 to 1" + (", hidden" if any(one.measure.endswith("hidden") for one in found) else "")
+    if len(found) > _MOST_NAMED:
+        return Tile(name, _range(found, "ratio"))
+    several = len({one.variant for one in found}) > 1
+    lines = [(_SHORT[one.variant] if several else one.mask, spread_text(one.summary, "ratio")) for one in found]
+    return Tile(name, tuple(lines))
 
 
 def _tile(record: Record, name: str, measure: str, addresses: Sequence[tuple[str, str]]) -> Tile:
@@ -97,20 +130,19 @@ def _range(found: Sequence[Quantity], unit: Unit) -> tuple[tuple[str, str], ...]
     means = [one.summary.mean for one in found if one.summary.n]
     if not means:
         return (("all", "undefined"),)
-    return ((f"lowest of {len(found)}", f"{plain(min(means), unit)} %"), ("highest", f"{plain(max(means), unit)} %"))
+    sign = " %" if unit == "percent" else ""
+    return ((f"lowest of {len(found)}", plain(min(means), unit) + sign), ("highest", plain(max(means), unit) + sign))
 
 
-def _under(record: Record, mask: str, functions: Sequence[str]) -> str:
-    numbers = _numbers(record, "sufficiency", mask, functions)
-    return f"Under the mask found for {mask}, accuracy is {numbers}." if numbers else ""
-
-
-def _without(record: Record, mask: str, functions: Sequence[str]) -> str:
-    numbers = _numbers(record, "necessity", mask, functions)
-    return f"Without the weights of mask {mask}, accuracy is {numbers}." if numbers else ""
-
-
-def _numbers(record: Record, measure: str, mask: str, functions: Sequence[str]) -> str:
-    ordered = [mask, *(name for name in functions if name != mask)]
-    found = [(name, record.quantity(measure, mask, name)) for name in ordered]
-    return in_words([f"{mean_text(one.summary, 'percent')} on {name}" for name, one in found if one])
+def _each(record: Record, measure: str, text: str) -> list[str]:
+    """A sentence for each mask, its own function first; none where there are too many, or nothing was measured."""
+    functions = [name for name in mask_names(record) if name != WHOLE]
+    if not 1 < len(functions) <= _MOST_NAMED:
+        return []
+    sentences = []
+    for mask in functions:
+        ordered = [mask, *(name for name in functions if name != mask)]
+        found = [(name, record.quantity(measure, mask, name)) for name in ordered]
+        numbers = in_words([f"{mean_text(one.summary, 'percent')} on {name}" for name, one in found if one])
+        sentences += [text.format(mask, numbers)] if numbers else []
+    return sentences

@@ -13,7 +13,18 @@ NOT_MEASURED = "not measured"
 POINTS_BELOW = 10
 
 Unit = Literal["percent", "ratio"]
-_PERCENT = ("accuracy", "sufficiency", "necessity", "density", "undecided", "top weights", "random removal", "half-mask", "loss")
+_PERCENT = (
+    "accuracy",
+    "sufficiency",
+    "necessity",
+    "density",
+    "undecided",
+    "top weights",
+    "random removal",
+    "half-mask",
+    "loss",
+    "stable core",
+)
 
 
 @dataclass(frozen=True)
@@ -126,7 +137,10 @@ def _decimals(summary: Summary, unit: Unit) -> int:
 
 
 def _fine(share: float) -> int:
-    return 2 if 0 < abs(share) < 0.01 else 1
+    """Decimals of a percentage: more for a small one, so that it is not written as 0."""
+    if not 0 < abs(share) < 0.01:
+        return 1
+    return min(8, max(2, math.ceil(-math.log10(100 * abs(share)))))
 
 
 def _sign(unit: Unit) -> str:

@@ -1,123 +1,64 @@
 """The report as values: its sections in order, each with the words that say what to see."""
 
-from dataclasses import dataclass
-
 from maskscope.experiments.record import Record
-from maskscope.report.across import WHOLE, few, few_pairs, has_untrained, mask_names, networks
-from maskscope.report.headline import removal_sentences, title
-from maskscope.report.numbers import POINTS_BELOW, count_text, duration_text, in_words
+from maskscope.report.across import (
+    VARIANTS,
+    WHOLE,
+    below_and_above,
+    few,
+    half_mask_drop,
+    mask_label,
+    mask_names,
+    networks,
+    null_controls,
+)
+from maskscope.report.control_tables import controls_table, half_mask_table
+from maskscope.report.headline import further_sentences
+from maskscope.report.numbers import count_text, in_words, mean_text
+from maskscope.report.overlap_sections import copied_section, core_section, null_section, overlap_section
+from maskscope.report.section import Section, spread_note
 from maskscope.report.tables import (
     INVERSE,
+    INVERSE_IO,
     NETWORK,
     RANDOM,
     TOP,
     UNDER,
-    UNTRAINED,
-    Table,
     accuracy_table,
     confusion_table,
-    overlap_table,
     quantities_table,
-    sharing_table,
+    removal_table,
     weights_table,
 )
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of the report.
-
-    Args:
-        id: of its anchor.
-        title: its heading.
-        text: what it shows and how to read it, a paragraph each.
-        figures: names of its figures.
-        caption: under the figures.
-        tables: shown.
-        folded: shown when opened.
-    """
-
-    id: str
-    title: str
-    text: tuple[str, ...]
-    figures: tuple[str, ...] = ()
-    caption: str = ""
-    tables: tuple[Table, ...] = ()
-    folded: tuple[Table, ...] = ()
-
-
-_OVERLAP_CAPTION = (
-    "Grey tick: floor. Coloured ticks: ceilings, one for each function. Band: from floor to highest ceiling. Black: the "
-    "overlap that was found between the masks of different functions, with each network and the 95 % t-interval."
-)
-_MATRIX_CAPTION = (
-    "Mean over networks, over all tensors. Diagonal: two masks for one function, the ceiling for its row and column; the floors "
-    "are in the table."
-)
-# a table with more rows is folded
-_LONG = 40
-
-
 def sections(record: Record) -> list[Section]:
     """The sections between the claims and the settings."""
-    return [
+    found = [
         _accuracy(record),
         _confusion(record),
-        _overlap(record),
+        overlap_section(record),
+        null_section(record),
+        core_section(record),
+        copied_section(record),
         _weights(record),
         _histogram(record),
         _half_mask(record),
         _controls(record),
         _quantities(record),
     ]
-
-
-def question(record: Record) -> str:
-    """What was asked, in a paragraph."""
-    functions = in_words(list(record.functions))
-    return (
-        f"{title(record)}: {count_text(len(networks(record)), 'network')}, trained to perform {functions}. For each "
-        f"function a "
-        "binary mask over the frozen weights was learned: it keeps the weights that this function needs and removes the "
-        "others. Do the functions live in different weights, and does each mask hold its function?"
-    )
-
-
-def spread_note(record: Record) -> str:
-    """How the figures show spread."""
-    n = len(networks(record))
-    if n == 1:
-        return "One network: its value, no interval."
-    if not few(record.functions):
-        return f"Means over {n} networks; the darker, the closer to 100 %. Spread and intervals are in the tables."
-    points = "circles: each network; " if n < POINTS_BELOW else ""
-    return f"Thick tick: mean over {n} networks; {points}line: 95 % t-interval of the mean (it may run past 0 or 100 %)."
-
-
-def settings(record: Record) -> list[tuple[str, str]]:
-    """All settings, by dotted name."""
-    return [*_flat("", record.spec)]
-
-
-def origin(record: Record) -> list[tuple[str, str]]:
-    """Seeds, versions, machine, duration."""
-    made = record.provenance
-    total = sum(made.seconds.values(), 0.0)
-    return [
-        ("experiment", record.experiment),
-        ("preset", record.preset),
-        ("seeds", ", ".join(str(seed) for seed in record.seeds)),
-        ("maskscope", f"{made.maskscope} (source {made.code})"),
-        *made.versions.items(),
-        *made.machine.items(),
-        ("device", made.device),
-        ("threads a process", str(made.threads)),
-        *((f"time: {kind}", duration_text(seconds)) for kind, seconds in made.seconds.items()),
-        ("time, summed over processes", duration_text(total)),
-    ]
+    return [section for section in found if section]
 
 
 def _accuracy(record: Record) -> Section:
+    by_mask = accuracy_table(record).only(NETWORK, UNDER, INVERSE, INVERSE_IO)
+    as_paper = removal_table(record).only(*_groups(record, "trained"))
+    hidden = any(row.group == INVERSE_IO for row in by_mask.rows)
+    first_full = (
+        "Input and output weights that two places have for themselves are needed by one of them only, so that removing them "
+        "proves little. In the last of the panels, and in the rows below it in the table, they are left to the full mask "
+        "(the paper's first-full-mask control): what is lost then is lost by hidden weights."
+    )
     return Section(
         "accuracy",
         "Accuracy under each mask",
@@ -125,12 +66,19 @@ def _accuracy(record: Record) -> Section:
             "A mask is sufficient if the network still performs its function with nothing but the mask's weights, and "
             "specific if it then fails at the others. It is necessary if the function is lost when the mask's weights are "
             "removed.",
-            *([" ".join(removal_sentences(record))] if removal_sentences(record) else []),
+            *([" ".join(further_sentences(record))] if further_sentences(record) else []),
+            *([first_full] if hidden else []),
         ),
         ("accuracy",),
         "First: only the mask's weights are kept. Second: only they are removed. " + spread_note(record),
-        (accuracy_table(record).only(NETWORK, UNDER, INVERSE),),
+        (as_paper if as_paper.rows else by_mask,),
+        (by_mask,) if as_paper.rows else (),
     )
+
+
+def _groups(record: Record, variant: str) -> list[str]:
+    start = next(words for name, words in VARIANTS.items() if name == variant)
+    return list(dict.fromkeys(row.group for row in removal_table(record).rows if row.group.startswith(start)))
 
 
 def _confusion(record: Record) -> Section:
@@ -142,26 +90,6 @@ def _confusion(record: Record) -> Section:
         "Rows: the function that was asked for. Columns: the function whose answer was given, in percent of all inputs (mean "
         "over networks). Where two functions have the same result a right answer counts for both.",
         folded=(confusion_table(record),),
-    )
-
-
-def _overlap(record: Record) -> Section:
-    by_layer = overlap_table(record)
-    long = len(by_layer.rows) > _LONG
-    return Section(
-        "overlap",
-        "Overlap of the masks, by layer",
-        (
-            "An overlap means little by itself. The floor is what masks of these sizes share when nothing else is known "
-            "(independent masks of the same density). The ceiling is what two masks for one function on the same network "
-            "share, found with other noise and other data order: masks cannot be expected to agree more than that.",
-            "Normalised sharing puts the Dice overlap on that scale, 0 at the floor and 1 at the ceiling. Above 0 means more "
-            "overlap than density gives; that alone is no evidence of reuse.",
-        ),
-        ("sharing", "overlap"),
-        _OVERLAP_CAPTION if few_pairs(record) else _MATRIX_CAPTION,
-        () if long else (by_layer,),
-        (sharing_table(record), by_layer) if long else (sharing_table(record),),
     )
 
 
@@ -183,45 +111,81 @@ def _histogram(record: Record) -> Section:
         (
             "Each weight has a learned probability of being kept; a mask keeps those above one half. Cutting there is safe "
             "if nearly all weights are near 0 or 1.",
+            *_masses(record),
         ),
         ("histogram",),
-        "Weights by keep probability (logarithmic), mean over networks. Shaded: undecided, from .05 to .95; the share of "
-        "weights there is given.",
+        "Weights by keep probability, mean over networks; logarithmic, since on a linear axis the first bin hides all others. "
+        "Shaded: undecided, from .05 to .95. The shares of all maskable weights below, in and above that range are given.",
     )
 
 
+def _masses(record: Record) -> list[str]:
+    """Where nearly all mass is, for the full mask or, without one, for the first function's."""
+    for name in mask_names(record)[:1]:
+        below, above = below_and_above(record, name)
+        if below.n:
+            shares = f"{mean_text(below, 'percent')} of the weights lie below .05 and {mean_text(above, 'percent')} above .95"
+            return [f"Of the {mask_label(name)}, {shares}."]
+    return []
+
+
 def _half_mask(record: Record) -> Section:
+    choices = max((len(network.half_masks) for network in networks(record)), default=0)
+    early, late = half_mask_drop(record, "early_masked"), half_mask_drop(record, "late_masked")
+    lost = (
+        f"Accuracy falls by {mean_text(early, 'percent')} with the mask on the early tensors only, by "
+        f"{mean_text(late, 'percent')} on the others only (percentage points)."
+    )
     return Section(
         "half-mask",
         "Half-mask test",
         (
-            "The full mask applied to the early tensors only, or to the late ones only, the rest of the network left whole. "
+            "The full mask applied to the early tensors only, or to the others only, the rest of the network left whole. "
             "If accuracy falls, the two halves of the mask depend on each other.",
-            f"Early tensors: {_early(record)}.",
+            _early(record),
+            *([lost.replace("\u00a0%", "")] if early.n else []),
         ),
         ("half-mask",),
-        spread_note(record),
+        "Accuracy that is lost, against the full mask everywhere. "
+        + ("Grey: each choice of early tensors on each network. " if choices > 1 else "")
+        + spread_note(record),
+        folded=(half_mask_table(record),),
     )
+
+
+def _early(record: Record) -> str:
+    choices = [[", ".join(half.early) for half in network.half_masks] for network in networks(record) if network.half_masks]
+    if not choices:
+        return f"Not measured{'' if WHOLE in mask_names(record) else ': there is no full mask'}."
+    if len(choices[0]) == 1:
+        return f"Early tensors: {choices[0][0]}."
+    return f"{count_text(len(choices[0]), 'random choice')} of early tensors on each network; they are in the table."
 
 
 def _controls(record: Record) -> Section:
-    untrained = (
-        " The same procedure on the untrained network says how much of a function a mask can make out of random weights."
-        if has_untrained(record)
-        else " The untrained control was not run."
-    )
+    run = null_controls(record)
+    names = in_words([VARIANTS[variant][:1].lower() + VARIANTS[variant][1:] for variant in run])
+    missing = in_words([variant for variant in ("untrained", "shuffled-weights", "shuffled-labels") if variant not in run])
+    text = []
+    if run:
+        text.append(
+            f"The same procedure where there is nothing to find says how much of a function a mask makes by itself: {names}."
+        )
+    if missing:
+        text.append(f"Not run: {missing}; run again with {'it' if ' and ' not in missing else 'them'} among --controls.")
     return Section(
         "controls",
         "Controls",
         (
             "Could something simpler do the same? The weights of largest |weight × gradient|, as many in each tensor as the "
-            "mask keeps, are what a mask has to beat; removing as many random weights is what its removal has to beat."
-            + untrained,
+            "mask keeps, are what a mask has to beat; removing as many random weights is what its removal has to beat.",
+            " ".join(text),
         ),
         ("controls",),
         "First: the mask should keep more of its function than the controls keep. Second: removing its weights should leave "
         "less than removing random ones. " + spread_note(record),
-        (accuracy_table(record).only(TOP, RANDOM, UNTRAINED),),
+        (controls_table(record), accuracy_table(record).only(TOP, RANDOM)),
+        (accuracy_table(record).only(*(VARIANTS[variant] for variant in run)),) if run and not few(record.functions) else (),
     )
 
 
@@ -235,16 +199,3 @@ def _quantities(record: Record) -> Section:
         ),
         folded=(quantities_table(record),),
     )
-
-
-def _early(record: Record) -> str:
-    names = [[", ".join(half.early) for half in network.half_masks] for network in networks(record) if network.half_masks]
-    return "; or ".join(names[0]) if names else f"not measured{'' if WHOLE in mask_names(record) else ', there is no full mask'}"
-
-
-def _flat(name: str, value: object) -> list[tuple[str, str]]:
-    if isinstance(value, dict):
-        return [row for key, inner in value.items() for row in _flat(f"{name}.{key}" if name else str(key), inner)]
-    if isinstance(value, list | tuple):
-        return [(name, ", ".join(str(item) for item in value))]
-    return [(name, f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))]

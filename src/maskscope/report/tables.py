@@ -1,88 +1,87 @@
-"""The tables of a record, as values; how they are written is another file's business."""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+"""The tables of scores, weights and claims, and the list of all tables of a record."""
 
 from maskscope.experiments.record import Record
 from maskscope.experiments.stages import Variant
 from maskscope.report.across import (
+    VARIANTS,
     WHOLE,
     confusion,
-    function_pairs,
-    has_untrained,
+    few,
     kept_share,
     mask_label,
     mask_names,
     maskable,
-    overlap,
-    overlap_floor,
+    null_controls,
     tensor_names,
+    whole_procedures,
 )
+from maskscope.report.control_tables import controls_table, half_mask_table
 from maskscope.report.numbers import Number, Points, unit_of
-
-Cell = str | int | Number | Points | None
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column's title, and whether its text is long."""
-
-    title: str
-    long: bool = False
-
-
-@dataclass(frozen=True)
-class Row:
-    """The cells of a row, under the heading of its group."""
-
-    group: str
-    cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table as a value.
-
-    Args:
-        name: of its files.
-        title: what it shows, in one line.
-        columns: the first one names the row.
-        rows: each has a cell for each column.
-    """
-
-    name: str
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-
-    def only(self, *groups: str) -> "Table":
-        """The rows of some groups."""
-        return Table(self.name, self.title, self.columns, tuple(row for row in self.rows if row.group in groups))
-
+from maskscope.report.overlap_tables import core_table, null_table, overlap_table, sharing_tables
+from maskscope.report.table import Cell, Column, Row, Table, columns
+from maskscope.report.verdicts import claims_table
 
 NETWORK = "Network"
 UNDER = "Under the mask"
 INVERSE = "Under the inverse: the mask's weights removed"
+INVERSE_IO = "Under the inverse, but the full mask on input and output weights"
 TOP = "Top |weight x gradient|, as many in each tensor as the mask keeps"
 RANDOM = "Random weights removed, as many in each tensor as the mask keeps"
-UNTRAINED = "The same procedure on the untrained network"
+FULL_IO = "full mask on input and output weights"
 
 
 def all_tables(record: Record) -> list[Table]:
-    """Every table, in the order of the report."""
-    return [
-        claims_table(record),
+    """Every table that the record has numbers for, in the order of the report."""
+    found = [
+        claims_table(record.verdicts),
+        removal_table(record),
         accuracy_table(record),
         confusion_table(record),
-        overlap_table(record),
-        sharing_table(record),
+        *sharing_tables(record),
+        *(overlap_table(record, variant) for variant in whole_procedures(record)),
+        null_table(record),
+        core_table(record),
         weights_table(record),
+        half_mask_table(record),
+        controls_table(record),
         quantities_table(record),
     ]
+    return [table for table in found if table.rows]
+
+
+def removal_table(record: Record) -> Table:
+    """Accuracy on each function with the full mask, with each function's mask, and without its weights: the paper's table.
+
+    A second group has the full mask on input and output weights, which two places have for themselves: what is lost there is lost
+    by hidden weights. Empty where there are too many functions to stand side by side.
+
+    Source: Csordás et al. 2021, the tables of addition/multiplication and of double addition, with its first-full-mask control.
+    """
+    masks = [name for name in mask_names(record) if name != WHOLE] if few(record.functions) else []
+    asked = [("no mask", "accuracy", ""), ("full mask", "sufficiency", WHOLE)]
+    for mask in masks:
+        asked += [(f"mask {mask}", "sufficiency", mask), (f"NOT {mask}", "necessity", mask)]
+    rows = []
+    for variant in whole_procedures(record) if masks else ():
+        rows += [_removal_row(record, variant, function, asked, hidden=False) for function in record.functions]
+        if any(one.measure == "necessity, full I/O" and one.variant == variant for one in record.quantities):
+            rows += [_removal_row(record, variant, function, asked, hidden=True) for function in record.functions]
+    title = "Accuracy (%) under each mask and, as NOT, without its weights: mean ± sample standard deviation over networks"
+    return Table("removal", title, columns("accuracy on", *(label for label, _, _ in asked)), tuple(rows))
+
+
+def _removal_row(record: Record, variant: Variant, function: str, asked: list[tuple[str, str, str]], *, hidden: bool) -> Row:
+    cells: list[Cell] = [function]
+    for _, measure, mask in asked:
+        found = record.quantity(
+            f"{measure}, full I/O" if hidden and measure == "necessity" else measure, mask, function, variant=variant
+        )
+        cells.append(Number(found.summary, "percent") if found else None)
+    return Row(VARIANTS[variant] + (f"; NOT with the {FULL_IO}" if hidden else ""), tuple(cells))
 
 
 def accuracy_table(record: Record) -> Table:
-    """Accuracy on each function, without a mask, under each mask and its inverse, and under the controls."""
+    """Accuracy on each function, without a mask, under each mask and its inverse, under the baselines, and on each control."""
     masks = mask_names(record)
 
     def row(group: str, label: str, measure: str, mask: str, *, variant: Variant = "trained") -> Row:
@@ -92,16 +91,19 @@ def accuracy_table(record: Record) -> Table:
     rows = [row(NETWORK, "no mask", "accuracy", "")]
     rows += [row(UNDER, mask_label(mask), "sufficiency", mask) for mask in masks]
     rows += [row(INVERSE, f"without {mask_label(mask)}", "necessity", mask) for mask in masks]
+    if any(one.measure == "necessity, full I/O" for one in record.quantities):
+        rows += [row(INVERSE_IO, f"without {mask_label(mask)}", "necessity, full I/O", mask) for mask in masks]
     rows += [row(TOP, f"top weights for {mask_label(mask)}", "top weights", mask) for mask in masks]
     rows += [row(RANDOM, f"as many as {mask_label(mask)}", "random removal", mask) for mask in masks]
-    if has_untrained(record):
-        rows.append(row(UNTRAINED, "untrained, no mask", "accuracy", "", variant="untrained"))
-        named = [mask for mask in masks if mask != WHOLE]
-        rows += [row(UNTRAINED, f"untrained, {mask_label(mask)}", "sufficiency", mask, variant="untrained") for mask in named]
-    columns = (Column("network under"), *(Column(function) for function in record.functions))
-    return Table(
-        "accuracy", "Accuracy on each function (%): mean ± sample standard deviation over networks", columns, tuple(rows)
-    )
+    for variant in (*null_controls(record), *whole_procedures(record)[1:]):
+        group = VARIANTS[variant]
+        rows.append(row(group, "no mask", "accuracy", "", variant=variant))
+        named = [mask for mask in masks if record.quantity("sufficiency", mask, record.functions[0], variant=variant)]
+        rows += [row(group, mask_label(mask), "sufficiency", mask, variant=variant) for mask in named]
+        if variant not in null_controls(record):
+            rows += [row(group, f"without {mask_label(mask)}", "necessity", mask, variant=variant) for mask in named]
+    title = "Accuracy on each function (%): mean ± sample standard deviation over networks"
+    return Table("accuracy", title, columns("network under", *record.functions), tuple(rows))
 
 
 def confusion_table(record: Record) -> Table:
@@ -114,38 +116,9 @@ def confusion_table(record: Record) -> Table:
         for true, shares in confusion(record, mask, inverse=inverse).items():
             cells = [Number(shares[answer], "percent") if answer in shares else None for answer in answers]
             rows.append(Row(group, (label, true, *cells)))
-    columns = (Column("network under"), Column("asked for"), *(Column(f"answered {answer}") for answer in answers))
-    return Table("confusion", "Whose answer was given (% of inputs): mean ± sample standard deviation", columns, tuple(rows))
-
-
-def overlap_table(record: Record) -> Table:
-    """IoU, IoMin and Dice of the masks of each pair of functions, by tensor, with the floor that density gives."""
-    rows = []
-    for pair in sorted(function_pairs(record), key=lambda pair: pair[0] == pair[1]):
-        for tensor in (*tensor_names(record), None):
-            measured = [overlap(record, pair, tensor, "iou"), overlap(record, pair, tensor, "iomin")]
-            measured += [overlap(record, pair, tensor, "dice"), overlap_floor(record, pair, tensor, "dice")]
-            rows.append(Row(pair_label(pair), (tensor or "all tensors", *(Number(one, "ratio") for one in measured))))
-    columns = (Column("tensor"), Column("IoU"), Column("IoMin"), Column("Dice"), Column("Dice floor"))
-    return Table("overlap", "Overlap of masks by tensor: mean ± sample standard deviation over networks", columns, tuple(rows))
-
-
-def sharing_table(record: Record) -> Table:
-    """Overlap on its scale: floors, what was found, ceilings, and normalised sharing."""
-    groups = {"dice floor": "Floor", "dice": "Found", "normalised": "On the scale 0 = floor, 1 = ceiling"}
-    rows = []
-    for quantity in record.quantities:
-        start = next((start for start in groups if quantity.measure.startswith(start)), None)
-        if start is None:
-            continue
-        names = quantity.mask.split(", ")
-        ceiling = quantity.measure == "dice" and len(names) == 2 and names[0] == names[1]
-        group = "Ceiling: two masks for one function" if ceiling else groups[start]
-        rows.append(Row(group, (quantity.measure, quantity.mask, quantity.variant, Number(quantity.summary, "ratio"))))
-    order = ("Floor", "Found", "Ceiling: two masks for one function", "On the scale 0 = floor, 1 = ceiling")
-    rows.sort(key=lambda row: (order.index(row.group), row.cells[2], row.cells[0]))
-    columns = (Column("measure"), Column("masks"), Column("network"), Column("value"))
-    return Table("sharing", "Overlap of whole masks on its scale, from floor to ceiling", columns, tuple(rows))
+    titles = ("network under", "asked for", *(f"answered {answer}" for answer in answers))
+    title = "Whose answer was given (% of inputs): mean ± sample standard deviation"
+    return Table("confusion", title, columns(*titles), tuple(rows))
 
 
 def weights_table(record: Record) -> Table:
@@ -162,15 +135,15 @@ def weights_table(record: Record) -> Table:
         )
         for tensor in (*tensor_names(record), None)
     ]
-    columns = (Column("tensor"), Column("weights"), *(Column(mask_label(mask)) for mask in masks))
-    return Table("weights", "Share of weights kept (%): mean ± sample standard deviation over networks", columns, tuple(rows))
+    title = "Share of weights kept (%): mean ± sample standard deviation over networks"
+    return Table("weights", title, columns("tensor", "weights", *(mask_label(mask) for mask in masks)), tuple(rows))
 
 
 def quantities_table(record: Record) -> Table:
     """Every quantity of the record."""
     rows = [
         Row(
-            "Trained networks" if quantity.variant == "trained" else f"Control: {quantity.variant}",
+            VARIANTS[quantity.variant],
             (
                 quantity.measure,
                 quantity.mask,
@@ -179,25 +152,7 @@ def quantities_table(record: Record) -> Table:
                 Points(quantity.summary.values, unit_of(quantity.measure)),
             ),
         )
-        for quantity in sorted(record.quantities, key=lambda quantity: quantity.variant != "trained")
+        for quantity in sorted(record.quantities, key=lambda quantity: list(VARIANTS).index(quantity.variant))
     ]
-    columns = (Column("measure"), Column("mask"), Column("function"), Column("value"), Column("each network"))
-    return Table("quantities", "Every quantity: mean ± sample standard deviation, and each network's value", columns, tuple(rows))
-
-
-def claims_table(record: Record) -> Table:
-    """The claims, what became of them, and by which rule."""
-    rows = [
-        Row(
-            "",
-            (verdict.name, verdict.verdict, verdict.question, verdict.rule, " ".join(f"{reason}." for reason in verdict.reasons)),
-        )
-        for verdict in record.verdicts
-    ]
-    columns = (Column("claim"), Column("verdict"), *(Column(title, long=True) for title in ("question", "rule", "found")))
-    return Table("claims", "Claims and verdicts", columns, tuple(rows))
-
-
-def pair_label(pair: Sequence[str]) -> str:
-    """A pair of functions in words."""
-    return f"{pair[0]}, repeated: the ceiling" if pair[0] == pair[1] else f"{pair[0]} and {pair[1]}"
+    titles = tuple(Column(title) for title in ("measure", "mask", "function", "value", "each network"))
+    return Table("quantities", "Every quantity: mean ± sample standard deviation, and each network's value", titles, tuple(rows))

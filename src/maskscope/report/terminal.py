@@ -1,69 +1,99 @@
-"""A record in the terminal: verdicts, accuracy and overlap, as tables. Text is never read as markup."""
+"""A record in the terminal: verdicts beside the paper, accuracy and overlap, as tables. Text is never read as markup."""
 
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
 from maskscope.experiments.record import Record
-from maskscope.report.across import networks
-from maskscope.report.headline import tally, title
-from maskscope.report.numbers import NOT_MEASURED, Number, Points, interval_text, points_text, spread_text
-from maskscope.report.sections import origin
-from maskscope.report.tables import Cell, Column, Row, Table, accuracy_table, overlap_table, sharing_table
+from maskscope.report.across import whole_procedures
+from maskscope.report.control_tables import controls_table
+from maskscope.report.headline import summary_sentences, tally, title
+from maskscope.report.html import cell_text
+from maskscope.report.numbers import Number, interval_text
+from maskscope.report.origin import origin
+from maskscope.report.overlap_tables import core_table, null_table, overlap_table, sharing_tables
+from maskscope.report.table import Cell, Row, Table, columns
+from maskscope.report.tables import accuracy_table, removal_table
+from maskscope.report.verdicts import agreements, claim_groups, contradictions
 
 _STYLES = {"supported": "green", "not supported": "red", "inconclusive": "yellow"}
+# more pairs of functions than this have their overlap in the report only
+_MOST_PAIRS = 3
 
 
 def show_record(record: Record, console: Console) -> None:
-    """Prints what a record found: claims with verdicts, accuracy, overlap of whole masks, and where it comes from."""
+    """Prints what a record found: claims beside the paper, accuracy, overlap of whole masks, controls, and where it is from."""
     console.print(Text(f"{title(record)}: {tally(record)}", style="bold"))
-    if len(networks(record)) == 1:
-        console.print(Text("One network: no interval, so no claim can be more than inconclusive."))
-    console.print(_claims(record))
-    console.print(_grid(accuracy_table(record)))
-    for table in (_totals(overlap_table(record)), sharing_table(record)):
+    for sentence in contradictions(record.verdicts):
+        console.print(Text(sentence, style="bold red"))
+    for sentence in (*agreements(record.verdicts), *summary_sentences(record)):
+        console.print(Text(sentence))
+    if record.verdicts:
+        console.print(_claims(record))
+    _show_lacking(record, console)
+    accuracy = removal_table(record)
+    sharing = sharing_tables(record)
+    tables = [accuracy if accuracy.rows else accuracy_table(record)]
+    tables += [_totals(overlap_table(record, variant)) for variant in whole_procedures(record)]
+    tables += [*(sharing if len(sharing) <= _MOST_PAIRS else ()), null_table(record), core_table(record), controls_table(record)]
+    for table in tables:
         if table.rows:
-            console.print(_grid(table))
+            console.print(grid(table))
     made = dict(origin(record))
     place = f"seeds {made['seeds']}; maskscope {made['maskscope']}; {made['device']}"
     console.print(Text(f"{place}; {made['time, summed over processes']} of work, summed over processes"))
 
 
-def _claims(record: Record) -> Grid:
-    grid = Grid("claim", "verdict", "question", title="Claims (rules and numbers are in the report)", title_justify="left")
-    for verdict in record.verdicts:
-        grid.add_row(Text(verdict.name), Text(verdict.verdict, style=_STYLES.get(verdict.verdict, "")), Text(verdict.question))
-    return grid
-
-
-def _grid(table: Table) -> Grid:
+def grid(table: Table) -> Grid:
     """A table as rich draws it, its groups as headings."""
-    grid = Grid(title=Text(table.title), title_justify="left")
+    drawn = Grid(title=Text(table.title), title_justify="left")
     for column in table.columns:
-        grid.add_column(Text(column.title))
+        drawn.add_column(Text(column.title))
     group = ""
     for row in table.rows:
         if row.group != group:
-            grid.add_section()
-            grid.add_row(Text(row.group, style="bold"))
+            drawn.add_section()
+            drawn.add_row(Text(row.group, style="bold"))
             group = row.group
-        grid.add_row(*(Text(_cell_text(cell)) for cell in row.cells))
-    return grid
+        drawn.add_row(*(Text(_cell_text(cell)) for cell in row.cells))
+    return drawn
+
+
+def _claims(record: Record) -> Grid:
+    drawn = Grid(title="Claims (rules and numbers are in the report)", title_justify="left")
+    for heading in ("claim", "verdict", "the paper", "question"):
+        drawn.add_column(heading)
+    for group in claim_groups(record.verdicts)[1]:
+        drawn.add_section()
+        drawn.add_row(Text(group.title.partition(":")[0], style="bold"))
+        for claim in group.claims:
+            verdict = Text(claim.verdict.verdict, style=_STYLES.get(claim.verdict.verdict, ""))
+            paper = claim.verdict.paper + (f" ({claim.beside_the_paper})" if claim.verdict.contradicts_paper else "")
+            drawn.add_row(Text(claim.verdict.name), verdict, Text(paper or "says nothing"), Text(claim.verdict.question))
+    return drawn
+
+
+def _show_lacking(record: Record, console: Console) -> None:
+    """What claims lack, each lack once, with the claims that it holds up."""
+    held: dict[tuple[str, str], list[str]] = {}
+    for group in claim_groups(record.verdicts)[1]:
+        for claim in group.claims:
+            for lack in claim.lacking:
+                held.setdefault(lack, []).append(claim.verdict.name)
+    for (missing, cure), names in held.items():
+        console.print(Text(f"Lacking: {missing}; {cure} (claims: {', '.join(names)})"))
 
 
 def _totals(table: Table) -> Table:
     """The rows over all tensors, each named by its pair of functions."""
     rows = tuple(Row("", (row.group, *row.cells[1:])) for row in table.rows if row.cells[0] == "all tensors")
-    columns = (Column("masks"), *table.columns[1:])
-    return Table(table.name, "Overlap of whole masks: mean ± sample standard deviation over networks", columns, rows)
+    title = table.title.replace("masks by tensor", "whole masks")
+    return Table(table.name, title, columns("masks", *(column.title for column in table.columns[1:])), rows)
 
 
 def _cell_text(cell: Cell) -> str:
-    if isinstance(cell, Number):
-        text = spread_text(cell.summary, cell.unit)
-        if cell.summary.n > 1:
-            return f"{text} [{interval_text(cell.summary, cell.unit)}]"
-        return text
-    if isinstance(cell, Points):
-        return points_text(cell.values, cell.unit)
-    return NOT_MEASURED if cell is None else f"{cell:,}" if isinstance(cell, int) else cell
+    """A cell, its interval included."""
+    text = cell_text(cell)
+    if isinstance(cell, Number) and cell.summary.n > 1:
+        return f"{text} [{interval_text(cell.summary, cell.unit)}]"
+    return text

@@ -2,10 +2,12 @@
 
 from maskscope.experiments.record import Record
 from maskscope.report.drawing.canvas import Panel, files, svg
-from maskscope.report.drawing.overlaps import histogram_panels, overlap_panels, sharing_panels, weights_panels
+from maskscope.report.drawing.overlaps import null_panels, overlap_panels, sharing_panels
 from maskscope.report.drawing.scores import accuracy_panels, confusion_panels, control_panels, half_mask_panels
+from maskscope.report.drawing.sweeps import sweep_panels
+from maskscope.report.drawing.weights import histogram_panels, weights_panels
 
-__all__ = ["Panel", "all_panels", "files", "svg"]
+__all__ = ["Panel", "all_panels", "files", "svg", "sweep_panels"]
 
 
 def all_panels(record: Record) -> dict[str, list[Panel]]:
@@ -15,6 +17,9 @@ def all_panels(record: Record) -> dict[str, list[Panel]]:
         "confusion": confusion_panels(record),
         "sharing": sharing_panels(record),
         "overlap": overlap_panels(record),
+        "null": null_panels(record),
+        "copied-io": accuracy_panels(record, "copied-io"),
+        "copied-io-overlap": overlap_panels(record, "copied-io"),
         "weights": weights_panels(record),
         "histogram": histogram_panels(record),
         "half-mask": half_mask_panels(record),

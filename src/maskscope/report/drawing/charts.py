@@ -48,10 +48,10 @@ def draw_bars(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], *, unit: Un
         rows: label and bars, from the top.
         unit: percent numbers are drawn times 100.
         label: of the value axis.
-        whole: whether the axis is 0 to 1 (100 %); else it ends a little after the largest number.
+        whole: whether the axis is 0 to 1 (100 %); else it ends a little after the smallest and the largest number.
     """
     factor = 100.0 if unit == "percent" else 1.0
-    limit = factor if whole else factor * _largest(rows) * 1.12
+    low, high = (0.0, factor) if whole else (factor * end * 1.12 for end in _ends(rows))
     places, heights = [], 0.0
     for _, lanes in rows:
         top = heights + _GAP / 2
@@ -61,7 +61,7 @@ def draw_bars(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], *, unit: Un
         places.append((top + heights - _GAP / 2) / 2)
     axes.set_yticks(places, [brief(name) for name, _ in rows])
     axes.set_ylim(heights, 0)
-    axes.set_xlim(0, limit)
+    axes.set_xlim(low, high)
     axes.set_xlabel(label)
     axes.grid(axis="x")
     axes.axvline(0, color=MUTED, linewidth=0.8)
@@ -144,7 +144,10 @@ def _turned(columns: Sequence[str]) -> bool:
     return max(len(name) for name in columns) > (5 if len(columns) > 4 else 7)
 
 
-def _largest(rows: Sequence[tuple[str, Sequence[Bar]]]) -> float:
+def _ends(rows: Sequence[tuple[str, Sequence[Bar]]]) -> tuple[float, float]:
+    """The smallest and largest number to be drawn, intervals and 0 included."""
     summaries = [bar.summary for _, lanes in rows for bar in lanes if bar.summary and bar.summary.n]
-    ends = [summary.high if summary.n > 1 else summary.mean for summary in summaries]
-    return max([end for end in ends if math.isfinite(end)], default=1.0) or 1.0
+    lows = [summary.low if summary.n > 1 else summary.mean for summary in summaries]
+    highs = [summary.high if summary.n > 1 else summary.mean for summary in summaries]
+    top = max([end for end in highs if math.isfinite(end)], default=1.0)
+    return min([0.0, *(end for end in lows if math.isfinite(end) and end < 0)]), top if top > 0 else 1e-3

@@ -1,110 +1,82 @@
-"""Figures of the masks themselves: overlap between floor and ceiling, weights kept, keep probabilities."""
+"""Figures of what masks have in common: overlap between floor and ceiling, and against unrelated functions."""
 
 import math
 from collections.abc import Sequence
 from functools import partial
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
 from maskscope.analysis import Summary
 from maskscope.experiments.record import Record
+from maskscope.experiments.stages import Variant
 from maskscope.report.across import (
     Measure,
-    few,
     few_pairs,
     function_pairs,
-    histogram,
-    kept_share,
-    mask_label,
-    mask_names,
-    mask_title,
+    networks,
     overlap,
     overlap_floor,
     short_names,
     tensor_names,
+    whole_procedures,
 )
 from maskscope.report.drawing.canvas import BAND, INK, MUTED, Panel
-from maskscope.report.drawing.charts import (
-    WIDTH,
-    Bar,
-    bars_height,
-    colour_of,
-    draw_bars,
-    draw_heat,
-    draw_legend,
-    draw_points,
-    heat_size,
-)
-from maskscope.report.numbers import UNDEFINED, brief, mean_text
+from maskscope.report.drawing.charts import WIDTH, colour_of, draw_heat, draw_legend, draw_points, heat_size
+from maskscope.report.numbers import UNDEFINED, brief, mean_text, plain
+from maskscope.report.scale import Null, nulls, scales, sharing_pairs
 
-_BINS = 50
+_SCALES = {"all weights": "all weights", "among the weights in use": "weights in use", "hidden weights only": "hidden weights"}
 _MEASURES: tuple[tuple[Measure, str], ...] = (("dice", "Dice"), ("iou", "IoU"), ("iomin", "IoMin"))
 
 
 def sharing_panels(record: Record) -> list[Panel]:
-    """Normalised sharing on its scale from floor (0) to ceiling (1)."""
-    names = {
-        "normalised sharing": "floor over all\nmaskable weights",
-        "normalised sharing among used": "floor over the\nweights in use",
-    }
-    rows = [(names[one.measure], one.summary) for one in record.quantities if one.measure in names and one.variant == "trained"]
-    return [Panel("sharing", "Normalised sharing", (WIDTH, 2.0), partial(_draw_scale, rows=rows))] if rows else []
+    """Normalised sharing on its scale from floor (0) to ceiling (1), a panel for each pair of functions."""
+    pairs = sharing_pairs(record)
+    panels = []
+    for place, pair in enumerate(pairs if few_pairs(record) else ()):
+        rows = [
+            (_SCALES[scale.weights] + ("" if variant == "trained" else ",\ncopied I/O"), scale.normalised)
+            for variant in whole_procedures(record)
+            for scale in scales(record, pair, variant)
+        ]
+        title = "Normalised sharing" + (f": {brief(pair[0], 10)}, {brief(pair[1], 10)}" if len(pairs) > 1 else "")
+        if rows:
+            panels.append(Panel(f"sharing-{place}", title, (WIDTH, 1.1 + 0.36 * len(rows)), partial(_draw_scale, rows=rows)))
+    return panels
 
 
-def overlap_panels(record: Record) -> list[Panel]:
+def overlap_panels(record: Record, variant: Variant = "trained") -> list[Panel]:
     """Overlap by tensor, for each pair of different functions, between its floor and its ceiling."""
     between = [pair for pair in function_pairs(record) if pair[0] != pair[1]]
+    if not networks(record, variant=variant):
+        return []
     if not few_pairs(record):
         return [_overlap_matrix(record)]
     places = [*tensor_names(record), None]
     measures = _MEASURES if len(between) == 1 else _MEASURES[:1]
     size = (WIDTH, 1.15 + 0.42 * len(places))
+    start = "overlap" if variant == "trained" else f"overlap-{variant}"
     return [
         Panel(
-            f"overlap-{place}-{measure}",
-            f"{label}: {brief(pair[0], 14)} and {brief(pair[1], 14)}",
+            f"{start}-{place}-{measure}",
+            f"{label}: {brief(pair[0], 14)} and {brief(pair[1], 14)}" + ("" if variant == "trained" else ", copied I/O"),
             size,
-            partial(_draw_overlap, record=record, pair=pair, measure=measure),
+            partial(_draw_overlap, record=record, pair=pair, measure=measure, variant=variant),
         )
         for place, pair in enumerate(between)
         for measure, label in measures
     ]
 
 
-def weights_panels(record: Record) -> list[Panel]:
-    """Share of weights kept by each mask, by tensor."""
-    masks = mask_names(record)
-    places: list[str | None] = [*tensor_names(record), None]
-    shares = [
-        (name, [kept_share(record, mask, place) for mask in masks])
-        for name, place in zip(short_names(places), places, strict=True)
-    ]
-    labels = [mask_label(mask) for mask in masks]
-    if not masks:
-        return []
-    if not few(record.functions):
-        values = [[share.mean for share in row] for _, row in shares]
-        size = heat_size([place for place, _ in shares], masks, (0.55, 0.32))
-        draw = partial(draw_heat, rows=[place for place, _ in shares], columns=masks, values=values, unit="percent")
-        return [Panel("weights", "Share of weights kept (%)", size, draw)]
-    colours = [colour_of(mask, record.functions) for mask in masks]
-    rows = [(place, [Bar(share, colour) for share, colour in zip(row, colours, strict=True)]) for place, row in shares]
-    size = (WIDTH, bars_height(len(rows), len(masks)) + 0.25)
-    legend = list(zip(labels, colours, strict=True))
-    return [Panel("weights", "Share of weights kept, by tensor", size, partial(_draw_weights, rows=rows, legend=legend))]
-
-
-def histogram_panels(record: Record) -> list[Panel]:
-    """Weights by keep probability, for each mask."""
+def null_panels(record: Record) -> list[Panel]:
+    """On each network, the overlap that was found among overlaps with masks of unrelated functions."""
     panels = []
-    for place, mask in enumerate(mask_names(record)):
-        counts = _coarse(histogram(record, mask))
-        if counts:
-            found = record.quantity("undecided", mask)
-            note = mean_text(found.summary, "percent") if found else ""
-            draw = partial(_draw_histogram, counts=counts, colour=colour_of(mask, record.functions), undecided=note)
-            panels.append(Panel(f"histogram-{place}", mask_title(mask), (3.2, 2.3), draw))
+    for place, pair in enumerate(sharing_pairs(record) if few_pairs(record) else ()):
+        found = nulls(record, pair)
+        if found:
+            size = (WIDTH, 1.35 + 0.3 * len(found))
+            draw = partial(_draw_null, found=found, pair=pair)
+            panels.append(Panel(f"null-{place}", f"{brief(pair[0], 14)} and {brief(pair[1], 14)}: Dice", size, draw))
     return panels
 
 
@@ -138,11 +110,28 @@ def _draw_scale(axes: Axes, rows: Sequence[tuple[str, Summary]]) -> None:
     axes.set_ylim(len(rows) - 0.5, -0.5)
 
 
-def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Measure) -> None:
+def _draw_null(axes: Axes, found: Sequence[Null], pair: tuple[str, str]) -> None:
+    axes.text(1.025, -0.75, "p, Holm", transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=MUTED)
+    for y, null in enumerate(found):
+        axes.scatter(null.test.null, [y] * len(null.test.null), s=20, color=MUTED, alpha=0.4, linewidth=0, zorder=2)
+        axes.plot([null.test.observed] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=2.4, zorder=3, solid_capstyle="butt")
+        p = f"{plain(null.test.p, 'ratio')}, {plain(null.p_holm, 'ratio')}"
+        axes.text(1.025, y, p, transform=axes.get_yaxis_transform(), va="center", fontsize=8.5)
+    values = [value for null in found for value in (*null.test.null, null.test.observed) if not math.isnan(value)]
+    axes.set_yticks(range(len(found)), [f"seed {null.seed}" for null in found])
+    axes.set_ylim(len(found) - 0.4, -0.6)
+    axes.set_xlim(0, min(1.0, 1.15 * max([*values, 0.01])))
+    axes.grid(axis="x")
+    axes.set_xlabel("Dice of two masks")
+    draw_legend(axes, [(f"with {brief(pair[1], 10)}", INK), ("with unrelated functions", MUTED)])
+
+
+def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Measure, variant: Variant) -> None:
     places: list[str | None] = [*tensor_names(record), None]
     for y, place in enumerate(places):
-        found, floor = overlap(record, pair, place, measure), overlap_floor(record, pair, place, measure)
-        ceilings = [(name, overlap(record, (name, name), place, measure)) for name in pair]
+        found = overlap(record, pair, place, measure, variant=variant)
+        floor = overlap_floor(record, pair, place, measure, variant=variant)
+        ceilings = [(name, overlap(record, (name, name), place, measure, variant=variant)) for name in pair]
         tops = [summary.mean for _, summary in ceilings if summary.n]
         if tops and floor.n:
             axes.barh(y, max(tops) - floor.mean, left=floor.mean, height=0.5, color=BAND, linewidth=0)
@@ -165,7 +154,9 @@ def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Me
     axes.grid(axis="x")
     axes.set_xlabel("overlap (0: none, 1: the same weights)")
     ceiling = [
-        (f"ceiling {name}", colour_of(name, record.functions)) for name in pair if overlap(record, (name, name), None, measure).n
+        (f"ceiling {name}", colour_of(name, record.functions))
+        for name in pair
+        if overlap(record, (name, name), None, measure, variant=variant).n
     ]
     draw_legend(axes, [("found", INK), ("floor", MUTED), *ceiling])
 
@@ -176,37 +167,3 @@ def _overlap_matrix(record: Record) -> Panel:
     size = heat_size(functions, functions, (0.55, 0.36))
     draw = partial(draw_heat, rows=functions, columns=functions, values=values, unit="ratio")
     return Panel("overlap-matrix", "Dice of whole masks; diagonal: two masks for one function", size, draw)
-
-
-def _draw_weights(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], legend: Sequence[tuple[str, str]]) -> None:
-    draw_bars(axes, rows, unit="percent", label="weights kept (% of the tensor's weights)", whole=False)
-    draw_legend(axes, legend)
-
-
-def _draw_histogram(axes: Axes, counts: Sequence[float], colour: str, undecided: str) -> None:
-    edges = [place / len(counts) for place in range(len(counts) + 1)]
-    top = 10 ** math.ceil(math.log10(max([*counts, 1])) + 0.4)
-    axes.set_yscale("log")
-    axes.axvspan(0.05, 0.95, color=BAND, linewidth=0, zorder=0)
-    axes.stairs([max(count, 0.1) for count in counts], edges, fill=True, color=colour, baseline=0.1, alpha=0.85, linewidth=0)
-    axes.text(
-        0.5, 0.97, f"undecided: {undecided}" if undecided else "", transform=axes.transAxes, ha="center", va="top", fontsize=9
-    )
-    axes.set_ylim(0.5, top)
-    axes.yaxis.set_major_formatter(FuncFormatter(_short_count))
-    axes.set_xlim(0, 1)
-    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-    axes.set_xlabel("keep probability")
-    axes.set_ylabel("weights")
-    axes.tick_params(axis="y", labelcolor=MUTED, which="both", left=False)
-
-
-def _short_count(value: float, _: object) -> str:
-    thousands, millions = value / 1e3, value / 1e6
-    return f"{millions:g} M" if millions >= 1 else f"{thousands:g} k" if thousands >= 1 else f"{value:g}"
-
-
-def _coarse(counts: Sequence[float]) -> list[float]:
-    """Adjacent bins added up, so that a bar is wide enough to be seen."""
-    step = max(1, len(counts) // _BINS)
-    return [sum(counts[place : place + step]) for place in range(0, len(counts), step)]

@@ -2,33 +2,52 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Literal
 
 from matplotlib.axes import Axes
 
 from maskscope.experiments.record import Record
 from maskscope.experiments.stages import Variant
-from maskscope.report.across import WHOLE, confusion, few, has_untrained, mask_label, mask_names, mask_title
-from maskscope.report.drawing.canvas import WHOLE_COLOUR, Panel
+from maskscope.report.across import (
+    WHOLE,
+    confusion,
+    few,
+    half_mask_drop,
+    mask_label,
+    mask_names,
+    mask_title,
+    networks,
+    null_controls,
+)
+from maskscope.report.drawing.canvas import MUTED, WHOLE_COLOUR, Panel
 from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, heat_size
 
+_CONTROLS = {"untrained": "untrained", "shuffled-weights": "weights shuffled", "shuffled-labels": "labels shuffled"}
 # row label, measure, mask, variant
 Asked = tuple[str, str, str, Variant]
 
 
-def accuracy_panels(record: Record) -> list[Panel]:
-    """Accuracy on each function under each mask, and under each inverse."""
+def accuracy_panels(record: Record, variant: Variant = "trained") -> list[Panel]:
+    """Accuracy on each function under each mask, under each inverse, and with the full mask on input and output weights."""
+    if not networks(record, variant=variant):
+        return []
     masks = mask_names(record)
-    under: list[Asked] = [("whole network", "accuracy", "", "trained")]
-    under += [(mask_label(mask), "sufficiency", mask, "trained") for mask in masks]
-    inverse: list[Asked] = [(mask_label(mask), "necessity", mask, "trained") for mask in masks]
-    return [
-        _score_panel(record, "accuracy-under", "Only these weights kept", under),
-        _score_panel(record, "accuracy-inverse", "Only these weights removed", inverse),
+    start = "accuracy" if variant == "trained" else variant
+    under: list[Asked] = [("whole network", "accuracy", "", variant)]
+    under += [(mask_label(mask), "sufficiency", mask, variant) for mask in masks]
+    inverse: list[Asked] = [(mask_label(mask), "necessity", mask, variant) for mask in masks]
+    panels = [
+        _score_panel(record, f"{start}-under", "Only these weights kept", under),
+        _score_panel(record, f"{start}-inverse", "Only these weights removed", inverse),
     ]
+    if any(one.measure == "necessity, full I/O" and one.variant == variant for one in record.quantities):
+        hidden: list[Asked] = [(mask_label(mask), "necessity, full I/O", mask, variant) for mask in masks]
+        panels.append(_score_panel(record, f"{start}-hidden", "Only hidden ones of these removed", hidden))
+    return panels
 
 
 def control_panels(record: Record) -> list[Panel]:
-    """Each function under its own mask beside what the controls keep of it."""
+    """Each function under its own mask beside what the baselines keep of it, and the masks that are found on controls."""
     functions = [name for name in mask_names(record) if name != WHOLE]
     if not functions:
         return []
@@ -36,7 +55,7 @@ def control_panels(record: Record) -> list[Panel]:
         ("its own mask", "sufficiency", "trained"),
         ("top |w × grad|", "top weights", "trained"),
     ]
-    kept += [("its mask, untrained", "sufficiency", "untrained")] if has_untrained(record) else []
+    kept += [(f"mask, {_CONTROLS[variant]}", "sufficiency", variant) for variant in null_controls(record)]
     left: list[tuple[str, str, Variant]] = [
         ("mask's weights", "necessity", "trained"),
         ("random weights", "random removal", "trained"),
@@ -48,14 +67,22 @@ def control_panels(record: Record) -> list[Panel]:
 
 
 def half_mask_panels(record: Record) -> list[Panel]:
-    """Accuracy over all functions with the full mask on all tensors, on the early and on the late ones."""
-    names = {"full": "all tensors", "early": "early tensors only", "late": "late tensors only"}
-    found = [(label, record.quantity("half-mask accuracy", name)) for name, label in names.items()]
-    rows = [(label, [Bar(quantity.summary, WHOLE_COLOUR)]) for label, quantity in found if quantity]
-    if not rows:
+    """Accuracy that is lost with the full mask on the early tensors only, and on the others only.
+
+    Source: the half-mask test of Csordás et al. 2021.
+    """
+    parts: dict[Literal["early_masked", "late_masked"], str] = {
+        "early_masked": "early tensors only",
+        "late_masked": "others only",
+    }
+    found = {part: half_mask_drop(record, part) for part in parts}
+    if not any(summary.n for summary in found.values()):
         return []
-    draw = partial(draw_bars, rows=rows, unit="percent", label="accuracy over all functions (%)", whole=True)
-    return [Panel("half-mask", "Full mask applied to …", (WIDTH, bars_height(len(rows), 1)), draw)]
+    rows = [(label, [Bar(found[part], WHOLE_COLOUR)]) for part, label in parts.items()]
+    several = [network.half_masks for network in networks(record) if len(network.half_masks) > 1]
+    dots = [[100 * (half.full - getattr(half, part)) for halves in several for half in halves] for part in parts]
+    draw = partial(_draw_half_masks, rows=rows, dots=dots)
+    return [Panel("half-mask", "Full mask on …", (WIDTH, bars_height(2, 1) + 0.15), draw)]
 
 
 def confusion_panels(record: Record) -> list[Panel]:
@@ -76,6 +103,15 @@ def confusion_panels(record: Record) -> list[Panel]:
             size = heat_size(list(shares), answers, cell)
             panels.append(Panel(name, title, size, partial(_draw_confusion, rows=list(shares), columns=answers, values=values)))
     return panels
+
+
+def _draw_half_masks(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], dots: Sequence[Sequence[float]]) -> None:
+    draw_bars(axes, rows, unit="percent", label="accuracy lost (percentage points)", whole=False)
+    low, high = axes.get_xlim()
+    for y, values in zip(axes.get_yticks(), dots, strict=True):
+        axes.scatter(values, [y] * len(values), s=11, color=MUTED, alpha=0.45, linewidth=0, zorder=2.5)
+        low, high = min([low, *(1.12 * value for value in values)]), max([high, *(1.06 * value for value in values)])
+    axes.set_xlim(low, high)
 
 
 def _draw_confusion(axes: Axes, rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float]]) -> None:

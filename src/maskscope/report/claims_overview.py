@@ -1,0 +1,26 @@
+"""Every claim in the terminal, with what some records say of it."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from maskscope.experiments.catalogue import ClaimState
+
+_STYLES = {"supported": "green", "not supported": "red", "inconclusive": "yellow", "": "dim"}
+
+
+def show_claims(found: Sequence[ClaimState], console: Console) -> None:
+    """Prints the claims of each experiment and kind of network: verdict, what the paper reports, and from which record."""
+    for experiment, network in dict.fromkeys((one.experiment, one.network) for one in found):
+        here = [one for one in found if (one.experiment, one.network) == (experiment, network)]
+        table = Table("claim", "about", "verdict", "the paper", "record", title=f"{experiment}, {network}", title_justify="left")
+        for one in here:
+            verdict = Text(one.verdict or "-", style=_STYLES[one.verdict])
+            table.add_row(Text(one.claim), Text(one.about), verdict, Text(one.paper or "-"), Text(one.where))
+        console.print(table)
+    against = [one for one in found if one.paper and one.verdict not in ("", "inconclusive", one.paper)]
+    for one in against:
+        place = f"{one.experiment}, {one.network}, {one.where}"
+        console.print(Text(f"Contradicts the paper: {one.claim} ({place}): {one.verdict}; the paper: {one.paper}"))

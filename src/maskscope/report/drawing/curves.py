@@ -1,0 +1,103 @@
+"""Numbers over networks along an axis, as curves, or beside names, as dots; the axis fits the numbers."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from maskscope.analysis import Summary
+from maskscope.report.drawing.canvas import INK, MUTED
+from maskscope.report.drawing.charts import Bar, draw_points
+from maskscope.report.numbers import POINTS_BELOW, UNDEFINED, Unit, brief, mean_text
+
+# more values than this have decades on their axis and no names
+_MOST_NAMED = 7
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A number over networks at each value of an axis."""
+
+    name: str
+    summaries: Sequence[Summary]
+    colour: str
+
+
+def draw_curves(axes: Axes, values: Sequence[float], curves: Sequence[Curve], unit: Unit) -> None:
+    """A line through the means, with each point's interval and networks; a gap where a number is undefined."""
+    factor = 100.0 if unit == "percent" else 1.0
+    for curve in curves:
+        means = [factor * summary.mean for summary in curve.summaries]
+        axes.plot(values, means, color=curve.colour, linewidth=1.4, marker="o", markersize=5, zorder=3)
+        for value, summary in zip(values, curve.summaries, strict=True):
+            draw_upright(axes, value, summary, curve.colour, factor)
+    if not any(summary.n for curve in curves for summary in curve.summaries):
+        axes.text(0.5, 0.5, UNDEFINED, transform=axes.transAxes, ha="center", style="italic", color=MUTED)
+    axes.grid(axis="y")
+
+
+def draw_upright(axes: Axes, x: float, summary: Summary, colour: str, factor: float) -> None:
+    """The interval as an upright line, and each network's value as a circle below n = 10."""
+    if summary.n > 1:
+        axes.plot([x, x], [factor * summary.low, factor * summary.high], color=colour, linewidth=1.2, alpha=0.8, zorder=2)
+    points = [factor * value for value in summary.values if not math.isnan(value)]
+    if 1 < len(points) < POINTS_BELOW:
+        axes.scatter([x] * len(points), points, s=13, facecolor="none", edgecolor=colour, linewidth=0.8, zorder=4)
+
+
+def name_values(axes: Axes, values: Sequence[float], names: Sequence[str], label: str) -> None:
+    """The value axis: logarithmic where all values are positive, each value by its name if there are few."""
+    if min(values, default=0) > 0:
+        axes.set_xscale("log")
+        room = max(1.25, (max(values) / min(values)) ** 0.06)
+        axes.set_xlim(min(values) / room, max(values) * room)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    if len(values) <= _MOST_NAMED:
+        axes.set_xticks(values, names)
+        axes.tick_params(axis="x", which="minor", bottom=False)
+    else:
+        axes.xaxis.set_major_formatter(FuncFormatter(short_power))
+    axes.set_xlabel(label)
+
+
+def short_power(value: float, _: object) -> str:
+    """``1e-5``, ``2.5e-4``, ``100``."""
+    if 0.01 <= abs(value) < 1e4 or value == 0:
+        return f"{value:g}"
+    mantissa, _, power = f"{value:e}".partition("e")
+    return f"{float(mantissa):g}e{int(power)}"
+
+
+def draw_dots(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], unit: Unit, label: str) -> None:
+    """For each name a tick at the mean, its interval and networks, a lane for each colour; the axis need not begin at 0."""
+    factor = 100.0 if unit == "percent" else 1.0
+    for y, (_, bars) in enumerate(rows):
+        for lane, bar in enumerate(bars):
+            place = y + (lane - (len(bars) - 1) / 2) * 0.3
+            _draw_dot(axes, place, bar, unit, factor)
+    values = [factor * end for _, bars in rows for bar in bars if bar.summary for end in _ends(bar.summary)]
+    spread = (max(values) - min(values)) or max(abs(max(values)) * 0.1, 0.01) if values else 1.0
+    if values:
+        axes.set_xlim(min(values) - 0.12 * spread, max(values) + 0.12 * spread)
+    axes.set_yticks(range(len(rows)), [brief(name) for name, _ in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.grid(axis="x")
+    axes.set_xlabel(label)
+
+
+def _draw_dot(axes: Axes, y: float, bar: Bar, unit: Unit, factor: float) -> None:
+    beside = axes.get_yaxis_transform()
+    if bar.summary is None or bar.summary.n == 0:
+        axes.text(0.5, y, UNDEFINED, transform=beside, ha="center", va="center", style="italic", color=MUTED, fontsize=8)
+        return
+    draw_points(axes, y, bar.summary, bar.colour, factor, size=22)
+    mean = factor * bar.summary.mean
+    axes.plot([mean] * 2, [y - 0.12, y + 0.12], color=bar.colour, linewidth=2.4, zorder=5, solid_capstyle="butt")
+    axes.text(1.025, y, mean_text(bar.summary, unit), transform=beside, va="center", fontsize=8.5, color=INK)
+
+
+def _ends(summary: Summary) -> list[float]:
+    found = [summary.low, summary.high, *summary.values]
+    return [value for value in found if not math.isnan(value)]

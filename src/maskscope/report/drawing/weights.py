@@ -1,0 +1,101 @@
+"""Figures of single masks: weights kept by tensor, and keep probabilities."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+from maskscope.experiments.record import Record
+from maskscope.report.across import (
+    below_and_above,
+    few,
+    histogram,
+    kept_share,
+    mask_label,
+    mask_names,
+    mask_title,
+    short_names,
+    tensor_names,
+)
+from maskscope.report.drawing.canvas import BAND, MUTED, Panel
+from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, heat_size
+from maskscope.report.numbers import mean_text
+
+_BINS = 50
+
+
+def weights_panels(record: Record) -> list[Panel]:
+    """Share of weights kept by each mask, by tensor."""
+    masks = mask_names(record)
+    places: list[str | None] = [*tensor_names(record), None]
+    shares = [
+        (name, [kept_share(record, mask, place) for mask in masks])
+        for name, place in zip(short_names(places), places, strict=True)
+    ]
+    labels = [mask_label(mask) for mask in masks]
+    if not masks:
+        return []
+    if not few(record.functions):
+        values = [[share.mean for share in row] for _, row in shares]
+        size = heat_size([place for place, _ in shares], masks, (0.55, 0.32))
+        draw = partial(draw_heat, rows=[place for place, _ in shares], columns=masks, values=values, unit="percent")
+        return [Panel("weights", "Share of weights kept (%)", size, draw)]
+    colours = [colour_of(mask, record.functions) for mask in masks]
+    rows = [(place, [Bar(share, colour) for share, colour in zip(row, colours, strict=True)]) for place, row in shares]
+    size = (WIDTH, bars_height(len(rows), len(masks)) + 0.25)
+    legend = list(zip(labels, colours, strict=True))
+    return [Panel("weights", "Share of weights kept, by tensor", size, partial(_draw_weights, rows=rows, legend=legend))]
+
+
+def histogram_panels(record: Record) -> list[Panel]:
+    """Weights by keep probability, for each mask.
+
+    The paper draws it twice, as it is from 2e-4 on, and all of it on a logarithmic scale; the second holds the first.
+    """
+    panels = []
+    for place, mask in enumerate(mask_names(record)):
+        counts = _coarse(histogram(record, mask))
+        if counts:
+            below, above = below_and_above(record, mask)
+            found = record.quantity("undecided", mask)
+            shares = [mean_text(one, "percent") if one else "" for one in (below, found.summary if found else None, above)]
+            draw = partial(_draw_histogram, counts=counts, colour=colour_of(mask, record.functions), shares=shares)
+            panels.append(Panel(f"histogram-{place}", mask_title(mask), (3.2, 2.4), draw))
+    return panels
+
+
+def _draw_weights(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], legend: Sequence[tuple[str, str]]) -> None:
+    draw_bars(axes, rows, unit="percent", label="weights kept (% of the tensor's weights)", whole=False)
+    draw_legend(axes, legend)
+
+
+def _draw_histogram(axes: Axes, counts: Sequence[float], colour: str, shares: Sequence[str]) -> None:
+    edges = [place / len(counts) for place in range(len(counts) + 1)]
+    # room above the bars for the shares
+    top = 10 ** math.ceil(math.log10(max([*counts, 1])) + 1.3)
+    axes.set_yscale("log")
+    axes.axvspan(0.05, 0.95, color=BAND, linewidth=0, zorder=0)
+    axes.stairs([max(count, 0.1) for count in counts], edges, fill=True, color=colour, baseline=0.1, alpha=0.85, linewidth=0)
+    names = ("below .05", "undecided", "above .95")
+    for x, side, name, share in zip((0.07, 0.5, 0.93), ("left", "center", "right"), names, shares, strict=True):
+        axes.text(x, 0.97, f"{name}\n{share}", transform=axes.transAxes, ha=side, va="top", fontsize=8, linespacing=1.35)
+    axes.set_ylim(0.5, top)
+    axes.yaxis.set_major_formatter(FuncFormatter(_short_count))
+    axes.set_xlim(0, 1)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.set_xlabel("keep probability")
+    axes.set_ylabel("weights")
+    axes.tick_params(axis="y", labelcolor=MUTED, which="both", left=False)
+
+
+def _short_count(value: float, _: object) -> str:
+    thousands, millions = value / 1e3, value / 1e6
+    return f"{millions:g} M" if millions >= 1 else f"{thousands:g} k" if thousands >= 1 else f"{value:g}"
+
+
+def _coarse(counts: Sequence[float]) -> list[float]:
+    """Adjacent bins added up, so that a bar is wide enough to be seen."""
+    step = max(1, len(counts) // _BINS)
+    return [sum(counts[place : place + step]) for place in range(0, len(counts), step)]

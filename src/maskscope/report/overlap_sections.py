@@ -1,0 +1,130 @@
+"""The sections on what masks have in common: overlap on its scale, a null, stable cores, copied input and output."""
+
+from maskscope.experiments.record import Record
+from maskscope.report.across import VARIANTS, asks_reuse, few_pairs, networks
+from maskscope.report.numbers import count_text
+from maskscope.report.overlap_tables import core_table, null_table, overlap_table, sharing_tables
+from maskscope.report.scale import family, nulls, sharing_pairs
+from maskscope.report.section import Section, spread_note
+from maskscope.report.table import Table
+from maskscope.report.tables import removal_table
+
+_CAPTION = (
+    "Grey tick: floor. Coloured ticks: ceilings, one for each function. Band: from floor to highest ceiling. Black: the "
+    "overlap that was found between the masks of different functions, with each network and the 95 % t-interval."
+)
+_MATRIX_CAPTION = (
+    "Mean over networks, over all tensors. Diagonal: two masks for one function, the ceiling for its row and column; the "
+    "floors are in the table."
+)
+# tables with more rows, and more tables of pairs, are folded
+_LONG, _MANY = 40, 3
+
+
+def overlap_section(record: Record) -> Section:
+    """Overlap of the trained network's masks, and of the controls', on its scale and by layer."""
+    by_layer = overlap_table(record)
+    shown, folded = [_only(table, copied=False) for table in sharing_tables(record)], [by_layer]
+    if len(shown) > _MANY:
+        shown, folded = [], [*shown, *folded]
+    elif len(by_layer.rows) <= _LONG:
+        shown, folded = [*shown, by_layer], []
+    return Section(
+        "overlap",
+        "Overlap of the masks",
+        (
+            "An overlap means little by itself. The floor is what masks of these sizes share when nothing else is known "
+            "(independent masks of the same density). The ceiling is what two masks for one function on the same network "
+            "share, found with other noise and other data order: masks cannot be expected to agree more than that.",
+            "Normalised sharing puts the Dice overlap on that scale, 0 at the floor and 1 at the ceiling. Above 0 means more "
+            "overlap than density gives; that alone is no evidence of reuse.",
+            *([_PLACES] if asks_reuse(record) else []),
+            *([] if family(record) else [_NO_NULL]),
+        ),
+        ("sharing", "overlap"),
+        _CAPTION if few_pairs(record) else _MATRIX_CAPTION,
+        tuple(shown),
+        tuple(folded),
+    )
+
+
+_PLACES = (
+    "Two places cannot share the weights of their own inputs and outputs. What they could share is among the hidden weights: "
+    "that row is the one to read."
+)
+_NO_NULL = (
+    "No p-values: no masks for unrelated functions were found. Run again with --unrelated 19, the least that can reach p = .05."
+)
+
+
+def null_section(record: Record) -> Section | None:
+    """Overlap against unrelated functions; None without such."""
+    found = [null for pair in sharing_pairs(record) for null in nulls(record, pair)]
+    if not found:
+        return None
+    masks = count_text(len(found[0].test.null), "mask")
+    return Section(
+        "null",
+        "Is it more than masks of this network have in common anyway?",
+        (
+            "Masks follow the values of the weights, so that masks for unrelated functions have something in common too, "
+            f"more or less than density gives. On each network {masks} for unrelated functions (the same inputs, answers "
+            "shuffled) were found in the same way; p is the share of overlaps, the one in question included, that reach it.",
+            "An unrelated mask that kept nothing has an overlap of 0, which says that nothing was found, not that the "
+            "functions lie apart. A null of zeros makes every overlap look significant.",
+            f"Family of Holm's correction: {count_text(family(record), 'test')}, every pair of functions on every trained "
+            "network.",
+        ),
+        ("null",),
+        "A row for each network. Grey: overlap of the first function's mask with each unrelated mask. Black: with the second "
+        "function's. p as it is, and after Holm.",
+        (null_table(record),) if len(found) <= _LONG else (),
+        (null_table(record),) if len(found) > _LONG else (),
+    )
+
+
+def core_section(record: Record) -> Section | None:
+    """The stable core; None with too few repeats."""
+    table = core_table(record)
+    if not table.rows:
+        return None
+    return Section(
+        "core",
+        "Stable core",
+        (
+            "A single mask holds weights that another run would not have taken. The stable core of a function is what most "
+            "of its repeats keep. It means something as far as it is larger than what independent masks of those sizes "
+            "would have in common.",
+        ),
+        tables=(table,),
+    )
+
+
+def copied_section(record: Record) -> Section | None:
+    """The whole procedure with copied input and output weights; None if it was not run."""
+    if not networks(record, variant="copied-io"):
+        return None
+    by_layer = overlap_table(record, "copied-io")
+    sharing = tuple(_only(table, copied=True) for table in sharing_tables(record))
+    start = VARIANTS["copied-io"]
+    groups = [row.group for row in removal_table(record).rows if row.group.startswith(start)]
+    long = len(by_layer.rows) > _LONG
+    return Section(
+        "copied-io",
+        start,
+        (
+            "In the trained network, both places were given the same input and output weights, without further training. "
+            "All of the hidden computation can then be shared. If the masks still lie apart, or removing one spares the "
+            "other, that is not because the places had weights of their own.",
+        ),
+        ("copied-io", "copied-io-overlap"),
+        "Accuracy: only these weights kept; only they removed; only hidden ones removed. Overlap by tensor: as above. "
+        + spread_note(record),
+        (removal_table(record).only(*groups), *sharing, *(() if long else (by_layer,))),
+        (by_layer,) if long else (),
+    )
+
+
+def _only(table: Table, *, copied: bool) -> Table:
+    groups = [row.group for row in table.rows if (row.group == VARIANTS["copied-io"]) == copied]
+    return table.only(*groups)

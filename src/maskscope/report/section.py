@@ -1,0 +1,47 @@
+"""A section of the report as a value, and words that several sections share."""
+
+from dataclasses import dataclass
+
+from maskscope.experiments.record import Record
+from maskscope.report.across import few, networks
+from maskscope.report.numbers import POINTS_BELOW
+from maskscope.report.table import Table
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report.
+
+    Args:
+        id: of its anchor.
+        title: its heading.
+        text: what it shows and how to read it, a paragraph each.
+        figures: names of its figures.
+        caption: under the figures.
+        tables: shown.
+        folded: shown when opened.
+    """
+
+    id: str
+    title: str
+    text: tuple[str, ...]
+    figures: tuple[str, ...] = ()
+    caption: str = ""
+    tables: tuple[Table, ...] = ()
+    folded: tuple[Table, ...] = ()
+
+
+def spread_note(record: Record) -> str:
+    """How the figures show spread."""
+    n = len(networks(record))
+    if not few(record.functions):
+        return f"Means over {n} networks; the darker, the closer to 100 %. Spread and intervals are in the tables."
+    return points_note(n)
+
+
+def points_note(n: int) -> str:
+    """How a figure shows n networks."""
+    if n == 1:
+        return "One network: its value, no interval."
+    points = "circles: each network; " if n < POINTS_BELOW else ""
+    return f"Thick tick: mean over {n} networks; {points}line: 95 % t-interval of the mean (it may run past 0 or 100 %)."

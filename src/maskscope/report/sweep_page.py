@@ -1,0 +1,105 @@
+"""A sweep as one HTML page, and in the terminal."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from maskscope.experiments.sweep import SweepRecord
+from maskscope.report.figures import inline_sweep_figures
+from maskscope.report.html import template
+from maskscope.report.numbers import count_text
+from maskscope.report.origin import made_by, settings
+from maskscope.report.page import figures_of
+from maskscope.report.section import Section, points_note
+from maskscope.report.sweep_numbers import networks_of, sweep_sentences, sweep_title
+from maskscope.report.sweep_tables import sweep_table
+from maskscope.report.terminal import grid
+from maskscope.storage import write_bytes
+
+_READING = {
+    "penalty": (
+        "A larger penalty removes more weights, and in the end weights that are needed. The plateau of accuracy says how "
+        "far it can go; along it, overlap should depend on the penalty little if it says something about the network.",
+        "First: accuracy over functions under the full mask; colour: the share of the first function's mask that the second's "
+        "keeps too. Dashed: the value that the presets take. ",
+    ),
+    "size": (
+        "A larger network has room to keep functions apart. The share of a mask that is common falls with density alone, which "
+        "normalised sharing takes out: 0 is what density gives, 1 is two masks for one function.",
+        "",
+    ),
+    "estimator": (
+        "The same network, the same steps, another gradient of the logits. A better estimator has decided logits, small masks "
+        "that keep their function, and repeats that agree (stability: Dice of two masks for one function).",
+        "",
+    ),
+}
+
+
+def write_sweep_report(record: SweepRecord, path: Path) -> None:
+    """Writes the report of a sweep as one HTML file.
+
+    Raises:
+        MissingExtraError: matplotlib or jinja2 is not installed.
+    """
+    write_bytes(path, sweep_page(record).encode())
+
+
+def sweep_page(record: SweepRecord) -> str:
+    """The report of a sweep as HTML.
+
+    Raises:
+        MissingExtraError: matplotlib or jinja2 is not installed.
+    """
+    # first, so that what is missing is said before anything is drawn
+    found = template("sweep.html.j2")
+    parts = sweep_sections(record)
+    values = {
+        "record": record,
+        "title": sweep_title(record),
+        "networks": count_text(networks_of(record), "network"),
+        "sentences": sweep_sentences(record),
+        "sections": parts,
+        "figures": figures_of(parts, inline_sweep_figures(record)),
+        "settings": sweep_settings(record),
+        "origin": sweep_origin(record),
+    }
+    return str(found.render(values))
+
+
+def sweep_sections(record: SweepRecord) -> list[Section]:
+    """The curves, and the table."""
+    text, caption = _READING.get(record.sweep, ("", ""))
+    curves = f"{caption}{points_note(networks_of(record)).replace('Thick tick', 'Large dot')}"
+    return [
+        Section("curves", "What changes", (text,) if text else (), (record.sweep,), curves),
+        Section("numbers", "Every value", (), tables=(sweep_table(record),)),
+    ]
+
+
+def sweep_settings(record: SweepRecord) -> list[tuple[str, str]]:
+    """All settings by dotted name; one that is varied, with every value it had."""
+    found: dict[str, list[str]] = {}
+    for point in record.points:
+        for name, value in settings(point.spec):
+            found.setdefault(name, []).append(value)
+    return [(name, "; ".join(dict.fromkeys(values))) for name, values in found.items()]
+
+
+def sweep_origin(record: SweepRecord) -> list[tuple[str, str]]:
+    """What was swept, seeds, versions, machine, duration."""
+    seeds = ", ".join(str(seed) for seed in dict.fromkeys(seed for point in record.points for seed in point.seeds))
+    named = [("sweep", record.sweep), ("experiment", record.experiment), ("preset", record.preset), ("seeds", seeds)]
+    return [*named, *made_by(record.provenance)]
+
+
+def show_sweep(record: SweepRecord, console: Console) -> None:
+    """Prints a sweep: its main numbers in sentences, and a row for each value."""
+    n = count_text(networks_of(record), "network")
+    console.print(Text(f"{sweep_title(record)} ({count_text(len(record.points), 'value')}, n = {n})", style="bold"))
+    for sentence in sweep_sentences(record):
+        console.print(Text(sentence))
+    console.print(grid(sweep_table(record)))
+    made = dict(sweep_origin(record))
+    console.print(Text(f"seeds {made['seeds']}; maskscope {made['maskscope']}; {made['device']}"))
