@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maskscope.experiments.record import Quantity, Record
-from maskscope.report.across import VARIANTS, WHOLE, asks_reuse, mask_names, networks, whole_procedures
+from maskscope.report.across import WHOLE, asks_reuse, mask_names, networks, whole_procedures
 from maskscope.report.numbers import Unit, count_text, in_words, mean_text, plain, spread_text
 
 VERDICTS = ("supported", "not supported", "inconclusive")
@@ -13,7 +13,7 @@ _SHORT = {"trained": "trained", "copied-io": "copied I/O"}
 # a measure, and the sentence that its numbers make
 _UNDER = ("sufficiency", "Under the mask found for {}, accuracy is {}.")
 _WITHOUT = ("necessity", "Without the weights of mask {}, accuracy is {}.")
-_WITHOUT_HIDDEN = ("necessity, full I/O", "Without its hidden weights alone (full mask on input and output), mask {} leaves {}.")
+_WITHOUT_HIDDEN = ("necessity, full I/O", "Without the hidden ones of mask {} alone, it is {}.")
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,12 @@ def title(record: Record) -> str:
 
 
 def headline(record: Record) -> list[tuple[str, str]]:
-    """What became of the claims: each verdict with the names of the claims that got it."""
-    found = [(word, [verdict.name for verdict in record.verdicts if verdict.verdict == word]) for word in VERDICTS]
+    """What became of the claims: each verdict with the names of the claims that got it.
+
+    Claims about the method are left out where they hold; the reader wants to know what the networks are like.
+    """
+    asked = [one for one in record.verdicts if one.about != "method" or one.verdict == "not supported"] or record.verdicts
+    found = [(word, [verdict.name for verdict in asked if verdict.verdict == word]) for word in VERDICTS]
     return [(word.capitalize(), in_words(names)) for word, names in found if names]
 
 
@@ -54,7 +58,7 @@ def summary_sentences(record: Record) -> list[str]:
         sentences += [*_each(record, *_WITHOUT), *_each(record, *_WITHOUT_HIDDEN)]
     else:
         sentences += _each(record, *_UNDER)
-    sentences += [_shared(one) for one in _sharing(record) if one.summary.n]
+    sentences += _shared(record)
     if len(networks(record)) == 1:
         sentences.append(
             "One network: there is no interval, and so no claim can be more than inconclusive; run again with --seeds 2 or more."
@@ -93,14 +97,19 @@ def _sharing(record: Record) -> list[Quantity]:
     return [one for variant in whole_procedures(record) for one in found if one.variant == variant]
 
 
-def _shared(one: Quantity) -> str:
-    where = "" if one.variant == "trained" else f"{VARIANTS[one.variant]}: "
-    which = "the hidden weights of the masks" if one.measure.endswith("hidden") else "the masks"
-    text = (
-        f"{which} of {in_words(one.mask.split(', '))} share {mean_text(one.summary, 'ratio')} on a scale where 0 is what "
-        "density alone gives and 1 is two masks for one function."
-    )
-    return where + text if where else text[:1].upper() + text[1:]
+def _shared(record: Record) -> list[str]:
+    """Normalised sharing on the trained networks and, beside it, with copied input and output weights."""
+    found = [one for one in _sharing(record) if one.summary.n]
+    sentences = []
+    for one in found:
+        if one.variant == "trained":
+            which = "hidden weights of the masks" if one.measure.endswith("hidden") else "masks"
+            text = f"On a scale where 0 is what density alone gives and 1 is two masks for one function, the {which} of "
+            text += f"{in_words(one.mask.split(', '))} share {mean_text(one.summary, 'ratio')}"
+            copied = next((other for other in found if other.variant == "copied-io" and other.mask == one.mask), None)
+            text += f", and {mean_text(copied.summary, 'ratio')} with copied input and output weights" if copied else ""
+            sentences.append(f"{text}.")
+    return sentences if len(sentences) <= _MOST_NAMED else []
 
 
 def _sharing_tile(record: Record) -> Tile:

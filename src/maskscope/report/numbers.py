@@ -103,6 +103,14 @@ def count_text(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def short_count(value: float) -> str:
+    """``261 k``, ``1.97 M``: a count in three digits."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {letter}"
+    return f"{value:.3g}"
+
+
 def brief(name: str, most: int = 22) -> str:
     """A name that fits into a figure: a long one loses its middle."""
     return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[len(name) - most // 2 :]}"
@@ -119,7 +127,9 @@ def duration_text(seconds: float) -> str:
 
 
 def in_words(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+    """``a``, ``a and b``, ``a, b and c``; with semicolons where a name has a comma of its own."""
+    if any("," in name for name in names):
+        return "; ".join(names)
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
@@ -133,7 +143,11 @@ def _digits(value: float, unit: Unit, decimals: int | None = None) -> str:
 def _decimals(summary: Summary, unit: Unit) -> int:
     """As many for the mean as for the spread, so that they can be read together."""
     narrow = 0 < summary.std < 0.001
-    return 3 + narrow if unit == "ratio" else max(_fine(summary.mean), 1 + narrow)
+    if unit == "ratio":
+        return 3 + narrow
+    decimals = max(_fine(summary.mean), 1 + narrow)
+    # of a tiny share, one more for a spread that would be written as 0
+    return max(decimals, min(_fine(summary.std), decimals + 1)) if decimals > 2 else decimals
 
 
 def _fine(share: float) -> int:

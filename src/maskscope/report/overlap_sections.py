@@ -1,12 +1,13 @@
 """The sections on what masks have in common: overlap on its scale, a null, stable cores, copied input and output."""
 
+from dataclasses import replace
+
 from maskscope.experiments.record import Record
-from maskscope.report.across import VARIANTS, asks_reuse, few_pairs, networks
+from maskscope.report.across import NULL_CONTROLS, VARIANTS, asks_reuse, few_pairs, networks
 from maskscope.report.numbers import count_text
 from maskscope.report.overlap_tables import core_table, null_table, overlap_table, sharing_tables
 from maskscope.report.scale import family, nulls, sharing_pairs
 from maskscope.report.section import Section, spread_note
-from maskscope.report.table import Table
 from maskscope.report.tables import removal_table
 
 _CAPTION = (
@@ -24,11 +25,13 @@ _LONG, _MANY = 40, 3
 def overlap_section(record: Record) -> Section:
     """Overlap of the trained network's masks, and of the controls', on its scale and by layer."""
     by_layer = overlap_table(record)
-    shown, folded = [_only(table, copied=False) for table in sharing_tables(record)], [by_layer]
+    shown, folded = sharing_tables(record, ("trained",)), [by_layer]
     if len(shown) > _MANY:
         shown, folded = [], [*shown, *folded]
     elif len(by_layer.rows) <= _LONG:
         shown, folded = [*shown, by_layer], []
+    lone = "; controls, one mask a function and so no ceiling"
+    folded += [replace(table, title=table.title + lone) for table in sharing_tables(record, NULL_CONTROLS) if table.rows]
     return Section(
         "overlap",
         "Overlap of the masks",
@@ -80,6 +83,7 @@ def null_section(record: Record) -> Section | None:
         "function's. p as it is, and after Holm.",
         (null_table(record),) if len(found) <= _LONG else (),
         (null_table(record),) if len(found) > _LONG else (),
+        "Unrelated functions",
     )
 
 
@@ -105,7 +109,7 @@ def copied_section(record: Record) -> Section | None:
     if not networks(record, variant="copied-io"):
         return None
     by_layer = overlap_table(record, "copied-io")
-    sharing = tuple(_only(table, copied=True) for table in sharing_tables(record))
+    sharing = sharing_tables(record, ("copied-io",))
     start = VARIANTS["copied-io"]
     groups = [row.group for row in removal_table(record).rows if row.group.startswith(start)]
     long = len(by_layer.rows) > _LONG
@@ -123,8 +127,3 @@ def copied_section(record: Record) -> Section | None:
         (removal_table(record).only(*groups), *sharing, *(() if long else (by_layer,))),
         (by_layer,) if long else (),
     )
-
-
-def _only(table: Table, *, copied: bool) -> Table:
-    groups = [row.group for row in table.rows if (row.group == VARIANTS["copied-io"]) == copied]
-    return table.only(*groups)

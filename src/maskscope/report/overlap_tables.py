@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 
-from maskscope.analysis import Summary
 from maskscope.experiments.record import CoreResult, MaskResult, NetworkResult, Record
 from maskscope.experiments.stages import Variant
 from maskscope.report.across import (
@@ -18,44 +17,43 @@ from maskscope.report.across import (
     whole_procedures,
 )
 from maskscope.report.numbers import Number, Points, count_text
-from maskscope.report.scale import Scale, family, nulls, scales, sharing_pairs
+from maskscope.report.scale import family, nulls, scales, sharing_pairs
 from maskscope.report.table import Cell, Row, Table, columns
 
 
-def sharing_tables(record: Record) -> list[Table]:
-    """For each pair of functions, its overlap beside the floor, both ceilings, normalised sharing and, with a null, p-values.
+def sharing_tables(record: Record, variants: Sequence[Variant] = tuple(VARIANTS)) -> list[Table]:
+    """For each pair of functions, its overlap beside the floor, both ceilings, normalised sharing and, with a null, p.
 
-    A group for each variant of the network that has pairs of masks.
+    Args:
+        record: with the numbers.
+        variants: of the network; a group for each that has pairs of masks.
     """
     pairs = sharing_pairs(record)
     return [
-        _sharing_table(record, pair, "sharing" if len(pairs) == 1 else f"sharing-{place + 1}") for place, pair in enumerate(pairs)
+        _sharing_table(record, pair, "sharing" if len(pairs) == 1 else f"sharing-{place + 1}", variants)
+        for place, pair in enumerate(pairs)
     ]
 
 
-def _sharing_table(record: Record, pair: tuple[str, str], name: str) -> Table:
-    with_null = nulls(record, pair)
+def _sharing_table(record: Record, pair: tuple[str, str], name: str, variants: Sequence[Variant]) -> Table:
+    found = nulls(record, pair) if "trained" in variants else []
     rows = []
-    for variant in VARIANTS:
+    for variant in variants:
         for place, scale in enumerate(scales(record, pair, variant)):
-            cells: list[Cell] = [scale.weights, *(Number(one, "ratio") for one in _numbers(scale))]
-            if with_null:
+            numbers = (scale.dice, scale.floor, *scale.ceilings, scale.normalised, scale.iou)
+            cells: list[Cell] = [scale.weights, *(Number(one, "ratio") for one in numbers)]
+            if found:
                 # the test is of whole masks, on trained networks
                 tested = variant == "trained" and place == 0
-                cells.append(Points(tuple(null.p_holm for null in with_null), "ratio") if tested else "")
+                cells.append(Points((max(null.p_holm for null in found),), "ratio") if tested else "")
             rows.append(Row(VARIANTS[variant], tuple(cells)))
-    titles = ["weights", "found, Dice", "as IoU", "floor", *(f"ceiling {function}" for function in pair), "normalised sharing"]
-    title = (
-        f"Overlap of {pair[0]} and {pair[1]} (Dice), beside what density alone gives and what two masks for one function share"
-    )
-    if with_null:
-        titles.append("p, each network")
-        title += f"; p by Holm over {count_text(family(record), 'test')}"
+    ceilings = [f"ceiling {function}" for function in pair]
+    titles = ["over", "found, Dice", "floor", *ceilings, "normalised sharing", "found, as IoU"]
+    title = f"Overlap of {pair[0]} and {pair[1]}, beside what density alone gives and what two masks for one function share"
+    if found:
+        titles.append("highest p")
+        title += f"; p after Holm over {count_text(family(record), 'test')}"
     return Table(name, title, columns(*titles), tuple(rows))
-
-
-def _numbers(scale: Scale) -> tuple[Summary, ...]:
-    return (scale.dice, scale.iou, scale.floor, *scale.ceilings, scale.normalised)
 
 
 def overlap_table(record: Record, variant: Variant = "trained") -> Table:

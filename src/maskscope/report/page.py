@@ -39,7 +39,7 @@ def page(record: Record) -> str:
         "headline": headline(record),
         "tally": tally(record),
         "sentences": summary_sentences(record),
-        "contradictions": contradictions(record.verdicts),
+        "contradictions": contradictions(record),
         "agreements": agreements(record.verdicts),
         "tiles": tiles(record),
         "question": question(record),

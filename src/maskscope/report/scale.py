@@ -14,8 +14,8 @@ from maskscope.report.across import networks, over_networks
 # the measure of normalised sharing, and the weights that it is over
 WEIGHTS = {
     "normalised sharing": "all weights",
-    "normalised sharing among used": "among the weights in use",
-    "normalised sharing of hidden": "hidden weights only",
+    "normalised sharing among used": "weights in use",
+    "normalised sharing of hidden": "hidden weights",
 }
 
 

@@ -20,6 +20,7 @@ class Section:
         caption: under the figures.
         tables: shown.
         folded: shown when opened.
+        short: its name in the contents, if not its title.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Section:
     caption: str = ""
     tables: tuple[Table, ...] = ()
     folded: tuple[Table, ...] = ()
+    short: str = ""
 
 
 def spread_note(record: Record) -> str:

@@ -59,6 +59,7 @@ def _accuracy(record: Record) -> Section:
         "proves little. In the last of the panels, and in the rows below it in the table, they are left to the full mask "
         "(the paper's first-full-mask control): what is lost then is lost by hidden weights."
     )
+    third = " Third: only hidden ones of them are removed." if hidden else ""
     return Section(
         "accuracy",
         "Accuracy under each mask",
@@ -70,7 +71,7 @@ def _accuracy(record: Record) -> Section:
             *([first_full] if hidden else []),
         ),
         ("accuracy",),
-        "First: only the mask's weights are kept. Second: only they are removed. " + spread_note(record),
+        f"First: only the mask's weights are kept. Second: only they are removed.{third} " + spread_note(record),
         (as_paper if as_paper.rows else by_mask,),
         (by_mask,) if as_paper.rows else (),
     )

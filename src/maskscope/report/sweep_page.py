@@ -13,7 +13,7 @@ from maskscope.report.origin import made_by, settings
 from maskscope.report.page import figures_of
 from maskscope.report.section import Section, points_note
 from maskscope.report.sweep_numbers import networks_of, sweep_sentences, sweep_title
-from maskscope.report.sweep_tables import sweep_table
+from maskscope.report.sweep_tables import sweep_tables
 from maskscope.report.terminal import grid
 from maskscope.storage import write_bytes
 
@@ -74,7 +74,7 @@ def sweep_sections(record: SweepRecord) -> list[Section]:
     curves = f"{caption}{points_note(networks_of(record)).replace('Thick tick', 'Large dot')}"
     return [
         Section("curves", "What changes", (text,) if text else (), (record.sweep,), curves),
-        Section("numbers", "Every value", (), tables=(sweep_table(record),)),
+        Section("numbers", "Every value", (), tables=tuple(sweep_tables(record))),
     ]
 
 
@@ -100,6 +100,7 @@ def show_sweep(record: SweepRecord, console: Console) -> None:
     console.print(Text(f"{sweep_title(record)} ({count_text(len(record.points), 'value')}, n = {n})", style="bold"))
     for sentence in sweep_sentences(record):
         console.print(Text(sentence))
-    console.print(grid(sweep_table(record)))
+    for table in sweep_tables(record):
+        console.print(grid(table))
     made = dict(sweep_origin(record))
     console.print(Text(f"seeds {made['seeds']}; maskscope {made['maskscope']}; {made['device']}"))

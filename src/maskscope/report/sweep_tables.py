@@ -1,4 +1,6 @@
-"""The table of a sweep: a row for each value."""
+"""The tables of a sweep: a row for each value."""
+
+from collections.abc import Callable
 
 from maskscope.analysis import Summary
 from maskscope.experiments.sweep import SweepPoint, SweepRecord
@@ -9,43 +11,49 @@ from maskscope.report.table import Cell, Row, Table, columns
 
 
 def sweep_tables(record: SweepRecord) -> list[Table]:
-    """Every table of a sweep."""
-    return [sweep_table(record)]
+    """The masks at each value, and what they have in common; what was measured nowhere has no column."""
+    of_masks = "masks at each value: mean ± sample standard deviation over networks"
+    in_common = "overlap at each value (Dice): mean ± sample standard deviation over networks"
+    found = [
+        _table(record, record.sweep, f"Sweep over {record.axis}, {of_masks}", _masks),
+        _table(record, f"{record.sweep}-overlap", f"Sweep over {record.axis}, {in_common}", _overlap),
+    ]
+    return [table for table in found if table.rows]
 
 
-def sweep_table(record: SweepRecord) -> Table:
-    """Accuracy, density, undecided share, overlap and stability at each value; what was measured nowhere has no column."""
-    measured = [_measured(record, point) for point in record.points]
-    kept = [place for place, (_, _, _) in enumerate(measured[0]) if any(row[place][1].n for row in measured)] if measured else []
-    sized = record.axis == "size"
-    rows = []
-    for point, numbers in zip(record.points, measured, strict=True):
+def _table(
+    record: SweepRecord, name: str, title: str, measure: Callable[[SweepRecord, SweepPoint], list[tuple[str, Summary, Unit]]]
+) -> Table:
+    measured = [measure(record, point) for point in record.points]
+    kept = [place for place in range(len(measured[0])) if any(row[place][1].n for row in measured)] if measured else []
+    sized, rows = record.axis == "size", []
+    for point, numbers in zip(record.points if kept else (), measured, strict=bool(kept)):
         label = point.label + (" (the presets')" if point.label == record.chosen else "")
         cells: list[Cell] = [label, *([round(point.value)] if sized else []), len(point.seeds)]
         rows.append(Row("", (*cells, *(Number(numbers[place][1], numbers[place][2]) for place in kept))))
-    titles = [record.axis, *(["weights"] if sized else []), "networks"]
-    titles += [measured[0][place][0] for place in kept]
-    return Table(
-        record.sweep, f"Sweep over {record.axis}: mean ± sample standard deviation over networks", columns(*titles), tuple(rows)
-    )
+    titles = [record.axis, *(["weights"] if sized else []), "n", *(measured[0][place][0] for place in kept)]
+    return Table(name, title, columns(*titles), tuple(rows))
 
 
-def _measured(record: SweepRecord, point: SweepPoint) -> list[tuple[str, Summary, Unit]]:
+def _masks(record: SweepRecord, point: SweepPoint) -> list[tuple[str, Summary, Unit]]:
     functions = record.functions
-    found: list[tuple[str, Summary, Unit]] = [
+    return [
         ("accuracy, full mask", full_mask_accuracy(point, functions), "percent"),
         ("own function, own mask", own_accuracy(point, functions), "percent"),
         ("kept, full mask", of_mask(point, "density", WHOLE), "percent"),
-        *((f"kept, mask {name}", of_mask(point, "density", name), "percent") for name in functions),
+        *((f"kept, {name}", of_mask(point, "density", name), "percent") for name in functions),
         ("undecided, full mask", of_mask(point, "undecided", WHOLE), "percent"),
     ]
-    pair = sweep_pair(record)
+
+
+def _overlap(record: SweepRecord, point: SweepPoint) -> list[tuple[str, Summary, Unit]]:
+    pair, found = sweep_pair(record), list[tuple[str, Summary, Unit]]()
     if pair is not None:
         found += [
-            (f"Dice of {pair[0]} and {pair[1]}", dice(point, *pair), "ratio"),
-            ("its floor", of_mask(point, "dice floor", ", ".join(pair)), "ratio"),
-            (f"{pair[0]}'s mask shared", shared_share(point, *pair), "percent"),
+            (f"{pair[0]} and {pair[1]}", dice(point, *pair), "ratio"),
+            ("floor", of_mask(point, "dice floor", ", ".join(pair)), "ratio"),
             ("normalised sharing", sharing(point, *pair), "ratio"),
+            (f"share of {pair[0]}'s mask", shared_share(point, *pair), "percent"),
         ]
-    found += [(f"stability {name} (ceiling)", dice(point, name, name), "ratio") for name in functions]
+    found += [(f"stability {name} (ceiling)", dice(point, name, name), "ratio") for name in record.functions]
     return found

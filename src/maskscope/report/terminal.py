@@ -24,7 +24,7 @@ _MOST_PAIRS = 3
 def show_record(record: Record, console: Console) -> None:
     """Prints what a record found: claims beside the paper, accuracy, overlap of whole masks, controls, and where it is from."""
     console.print(Text(f"{title(record)}: {tally(record)}", style="bold"))
-    for sentence in contradictions(record.verdicts):
+    for sentence in contradictions(record):
         console.print(Text(sentence, style="bold red"))
     for sentence in (*agreements(record.verdicts), *summary_sentences(record)):
         console.print(Text(sentence))

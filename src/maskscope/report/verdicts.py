@@ -1,11 +1,13 @@
 """Verdicts in words: by what they are about, beside what the paper reports, and with what a record lacks."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maskscope.experiments.claims import About
-from maskscope.experiments.record import Verdict
-from maskscope.report.numbers import in_words
+from maskscope.experiments.record import Record, Verdict
+from maskscope.report.across import VARIANTS
+from maskscope.report.numbers import count_text, in_words
 from maskscope.report.table import Column, Row, Table
 
 ABOUT: dict[About, str] = {
@@ -60,12 +62,14 @@ def beside_the_paper(verdict: Verdict) -> str:
     return "leaves open" if verdict.verdict == "inconclusive" else "agrees"
 
 
-def contradictions(verdicts: Sequence[Verdict]) -> list[str]:
-    """A sentence for each verdict that says the opposite of what the paper reports."""
+def contradictions(record: Record) -> list[str]:
+    """A sentence for each verdict that says the opposite of what the paper reports, with what it was measured on."""
+    network = f"{record.spec['network']}, " if "network" in record.spec else ""
+    where = f"{network}preset {record.preset}, {count_text(len(record.seeds), 'network')}"
     return [
-        f"This contradicts the paper: “{verdict.name}” is {verdict.verdict} here; the paper reports it as {verdict.paper}. "
-        f"The question was: {verdict.question}"
-        for verdict in verdicts
+        f"This contradicts the paper: “{verdict.name}” is {verdict.verdict} here ({where}); Csordás et al. 2021 report it as "
+        f"{verdict.paper}. The question was: {verdict.question}"
+        for verdict in record.verdicts
         if verdict.contradicts_paper
     ]
 
@@ -121,15 +125,17 @@ def _claims(verdicts: Sequence[Verdict]) -> tuple[str, list[Claim]]:
         asked = own.removesuffix(".").split("; ")
         measured = not any(_CURE in reason for reason in verdict.reasons)
         paired = common and measured and len(asked) == len(verdict.reasons)
-        conditions = tuple((_in_signs(a), _found(b)) for a, b in zip(asked, verdict.reasons, strict=False)) if paired else ()
+        conditions = tuple((_asked(a, b), _found(b)) for a, b in zip(asked, verdict.reasons, strict=False)) if paired else ()
         claims.append(Claim(place + 1, verdict, own if common else verdict.rule, conditions, missing))
     return parts[0][0] if common else "", claims
 
 
-def _in_signs(text: str) -> str:
+def _asked(text: str, reason: str) -> str:
+    """What was asked, with the control it was asked of: rules do not name it, reasons do."""
     for word, sign in _SIGNS.items():
         text = text.replace(f" {word} ", f" {sign}\u00a0")
-    return text
+    control = re.search(r"\(([a-z-]+)\)$", reason.partition(": ")[0])
+    return f"{text} ({control[1]})" if control and control[1] in VARIANTS else text
 
 
 def _found(reason: str) -> str:

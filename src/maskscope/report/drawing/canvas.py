@@ -14,6 +14,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 # Okabe and Ito's colours, told apart by every common kind of colour vision; the page has a variable for each.
 FUNCTION_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
@@ -100,7 +101,8 @@ def _figure(panels: Sequence[Panel]) -> Figure:
     width, height = max(panel.size[0] for panel in panels), max(panel.size[1] for panel in panels)
     columns = max(1, min(len(panels), int(_PAPER_WIDTH / width)))
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
+    pad = 0.04 if len(panels) == 1 else 0.09
+    figure = Figure(figsize=(columns * width, rows * height), layout=ConstrainedLayoutEngine(h_pad=pad, w_pad=pad))
     FigureCanvasAgg(figure)
     cells = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes, panel in zip(cells, panels, strict=False):

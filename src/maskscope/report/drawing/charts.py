@@ -67,12 +67,12 @@ def draw_bars(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], *, unit: Un
     axes.axvline(0, color=MUTED, linewidth=0.8)
 
 
-def draw_legend(axes: Axes, entries: Sequence[tuple[str, str]]) -> None:
-    """Names beside patches of colour, below the axis and its label."""
+def draw_legend(axes: Axes, entries: Sequence[tuple[str, str]], depth: float = 0.46) -> None:
+    """Names beside patches of colour, some inches below the axis, under its label."""
     figure = axes.get_figure(root=True)
     if entries and isinstance(figure, Figure):
         patches = [Patch(facecolor=colour, label=brief(name, 16)) for name, colour in entries]
-        below = ScaledTranslation(0, -0.46, figure.dpi_scale_trans)
+        below = ScaledTranslation(0, -depth, figure.dpi_scale_trans)
         axes.legend(
             handles=patches,
             loc="upper left",

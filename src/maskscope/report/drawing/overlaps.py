@@ -25,7 +25,6 @@ from maskscope.report.drawing.charts import WIDTH, colour_of, draw_heat, draw_le
 from maskscope.report.numbers import UNDEFINED, brief, mean_text, plain
 from maskscope.report.scale import Null, nulls, scales, sharing_pairs
 
-_SCALES = {"all weights": "all weights", "among the weights in use": "weights in use", "hidden weights only": "hidden weights"}
 _MEASURES: tuple[tuple[Measure, str], ...] = (("dice", "Dice"), ("iou", "IoU"), ("iomin", "IoMin"))
 
 
@@ -35,7 +34,7 @@ def sharing_panels(record: Record) -> list[Panel]:
     panels = []
     for place, pair in enumerate(pairs if few_pairs(record) else ()):
         rows = [
-            (_SCALES[scale.weights] + ("" if variant == "trained" else ",\ncopied I/O"), scale.normalised)
+            (scale.weights + ("" if variant == "trained" else ",\ncopied I/O"), scale.normalised)
             for variant in whole_procedures(record)
             for scale in scales(record, pair, variant)
         ]
@@ -123,7 +122,7 @@ def _draw_null(axes: Axes, found: Sequence[Null], pair: tuple[str, str]) -> None
     axes.set_xlim(0, min(1.0, 1.15 * max([*values, 0.01])))
     axes.grid(axis="x")
     axes.set_xlabel("Dice of two masks")
-    draw_legend(axes, [(f"with {brief(pair[1], 10)}", INK), ("with unrelated functions", MUTED)])
+    draw_legend(axes, [(f"with {brief(pair[1], 10)}", INK), ("with unrelated", MUTED)])
 
 
 def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Measure, variant: Variant) -> None:

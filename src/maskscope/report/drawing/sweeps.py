@@ -17,7 +17,7 @@ from maskscope.report.across import WHOLE, mask_label
 from maskscope.report.drawing.canvas import BAND, INK, MUTED, Panel
 from maskscope.report.drawing.charts import WIDTH, Bar, colour_of, draw_legend
 from maskscope.report.drawing.curves import Curve, draw_curves, draw_dots, draw_upright, name_values, short_power
-from maskscope.report.numbers import Unit
+from maskscope.report.numbers import Unit, short_count
 from maskscope.report.sweep_numbers import dice, full_mask_accuracy, of_mask, shared_share, sharing, sweep_pair
 
 _SIZE = (WIDTH, 2.9)
@@ -41,7 +41,7 @@ def _penalty_panels(record: SweepRecord) -> list[Panel]:
     pair = sweep_pair(record)
     if pair is not None:
         overlap = Curve("Dice", [dice(point, *pair) for point in record.points], INK)
-        shared = Curve(f"share of {pair[0]}'s mask", [shared_share(point, *pair) for point in record.points], MUTED)
+        shared = Curve(f"of {pair[0]}'s mask", [shared_share(point, *pair) for point in record.points], MUTED)
         draw = partial(_draw_curves, record=record, curves=[overlap, shared], unit="ratio")
         panels.append(Panel("penalty-overlap", f"Overlap of {pair[0]} and {pair[1]}", _SIZE, draw))
     return panels
@@ -85,7 +85,7 @@ def _estimator_panels(record: SweepRecord) -> list[Panel]:
         ),
         panel("density", "Weights kept", "percent", *kept),
         panel("undecided", "Undecided logits, full mask", "percent", ("", lambda point: of_mask(point, "undecided", WHOLE), INK)),
-        panel("stability", "Stability: Dice of two masks for one function", "ratio", *stable),
+        panel("stability", "Stability (Dice, same function)", "ratio", *stable),
     ]
     if pair is not None:
         panels += [
@@ -120,6 +120,7 @@ def _draw_accuracy(axes: Axes, record: SweepRecord) -> None:
         _draw_coloured(axes, values, means, shares, f"{pair[0] if pair else ''}'s mask shared (%)")
     else:
         axes.scatter(values, means, s=46, color=INK, zorder=5)
+    axes.grid(axis="y")
     _finish(axes, record)
 
 
@@ -147,7 +148,7 @@ def _draw_curves(axes: Axes, record: SweepRecord, curves: Sequence[Curve], unit:
         axes.yaxis.set_minor_formatter(NullFormatter())
     _finish(axes, record)
     if len(curves) > 1:
-        draw_legend(axes, [(curve.name, curve.colour) for curve in curves])
+        draw_legend(axes, [(curve.name, curve.colour) for curve in curves], 0.46 if record.axis != "size" else 0.6)
 
 
 def _draw_sharing(axes: Axes, record: SweepRecord, curve: Curve) -> None:
@@ -163,7 +164,7 @@ def _finish(axes: Axes, record: SweepRecord) -> None:
     names = [point.label for point in record.points]
     label = record.axis
     if record.axis == "size":
-        names = [f"{point.label}\n{short_power(float(f'{point.value:.3g}'), None)}" for point in record.points]
+        names = [f"{point.label}\n{short_count(point.value)}" for point in record.points]
         label = "maskable weights"
     name_values(axes, [point.value for point in record.points], names, label)
     for point in record.points:

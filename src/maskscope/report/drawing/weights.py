@@ -21,7 +21,7 @@ from maskscope.report.across import (
 )
 from maskscope.report.drawing.canvas import BAND, MUTED, Panel
 from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, heat_size
-from maskscope.report.numbers import mean_text
+from maskscope.report.numbers import mean_text, short_count
 
 _BINS = 50
 
@@ -82,17 +82,12 @@ def _draw_histogram(axes: Axes, counts: Sequence[float], colour: str, shares: Se
     for x, side, name, share in zip((0.07, 0.5, 0.93), ("left", "center", "right"), names, shares, strict=True):
         axes.text(x, 0.97, f"{name}\n{share}", transform=axes.transAxes, ha=side, va="top", fontsize=8, linespacing=1.35)
     axes.set_ylim(0.5, top)
-    axes.yaxis.set_major_formatter(FuncFormatter(_short_count))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_xlabel("keep probability")
     axes.set_ylabel("weights")
     axes.tick_params(axis="y", labelcolor=MUTED, which="both", left=False)
-
-
-def _short_count(value: float, _: object) -> str:
-    thousands, millions = value / 1e3, value / 1e6
-    return f"{millions:g} M" if millions >= 1 else f"{thousands:g} k" if thousands >= 1 else f"{value:g}"
 
 
 def _coarse(counts: Sequence[float]) -> list[float]:
