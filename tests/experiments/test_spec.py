@@ -1,4 +1,4 @@
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -14,7 +14,15 @@ from maskscope.experiments.spec import (
     from_json,
     to_json,
 )
-from maskscope.experiments.stages import MaskPlan, analysis_stage, mask_stage, network_stage
+from maskscope.experiments.stages import (
+    TOGETHER_BELOW,
+    MaskPlan,
+    analysis_stage,
+    mask_groups,
+    mask_stage,
+    network_stage,
+    plan_masks,
+)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -84,9 +92,24 @@ def test_golden_identities():
     assert network_stage(spec, 0, "trained").identity({}) == "868a575a9c51"
     assert network_stage(spec, 0, "untrained").identity({}) == "e54c57ae6136"
     assert network_stage(double, 0, "trained").identity({}) == "0ed5a9a70a0e"
-    assert mask_stage(spec, 0, MaskPlan("add", 0, "trained")).identity({}) == "c67904427db3"
-    assert mask_stage(double, 0, MaskPlan("pair-1", 0, "trained")).identity({}) == "dff18d796466"
+    assert mask_stage(spec, 0, MaskPlan("add", 0, "trained")).identity({}) == "1fd0bc6e803a"
+    assert mask_stage(double, 0, MaskPlan("pair-1", 0, "trained")).identity({}) == "87fd6014dc69"
     assert analysis_stage(spec, 0, "trained").identity({}) == "dca308b8a017"
+
+
+def test_masks_found_together_are_those_of_one_network_and_repeat():
+    spec = replace(experiment("double-addition").preset("smoke"), unrelated=7)
+    plans = plan_masks(spec, ("f", "g"), "all")
+    groups = mask_groups(plans, 1000)
+    assert sorted(map(str, (plan for group in groups for plan in group))) == sorted(map(str, plans))
+    names = [[f"{plan.function} {plan.repeat} {plan.variant}" for plan in group] for group in groups]
+    assert names[0] == ["all 0 trained", "f 0 trained", "g 0 trained"]
+    assert names[1] == ["f 1 trained", "g 1 trained"]
+    assert [len(group) for group in groups[2:4]] == [5, 2], "unrelated functions by fives"
+    assert ["f 0 untrained", "g 0 untrained"] in names
+    assert mask_groups(plans, TOGETHER_BELOW) == [(plan,) for plan in plans], "where there are many weights each is alone"
+    together, alone = mask_stage(spec, 0, groups[0][1], groups[0]), mask_stage(spec, 0, groups[0][1])
+    assert together.identity({}) != alone.identity({}), "the company is part of the identity"
 
 
 def test_a_field_added_later_does_not_change_an_identity():

@@ -64,13 +64,18 @@ def make(
     path = stage.folder(run, inputs)
     if not path.exists():
         announce(stage.name)
-        checkpoint = run / "checkpoints" / f"{path.name}.safetensors"
+        checkpoint = checkpoint_path(stage, run, inputs)
         with write_folder(path) as folder:
             work(folder, checkpoint)
             made = {"kind": stage.kind, "version": stage.version, "settings": stage.settings, "made_at_ns": time.time_ns()}
             write_json(folder / "made.json", made | {"from": {role: one.path.name for role, one in inputs.items()}})
         checkpoint.unlink(missing_ok=True)
     return Artefact(path, _content_digest(path))
+
+
+def checkpoint_path(stage: Stage, run: Path, inputs: Mapping[str, Artefact]) -> Path:
+    """Where a stage that is under way keeps its state."""
+    return run / "checkpoints" / f"{stage.folder(run, inputs).name}.safetensors"
 
 
 def existing(stage: Stage, run: Path, inputs: Mapping[str, Artefact]) -> Artefact | None:

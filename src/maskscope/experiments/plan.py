@@ -1,5 +1,6 @@
 """What a run would do and cost, found out without doing it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,10 +10,10 @@ from maskscope.experiments.artefact import Artefact, Stage, existing
 from maskscope.experiments.job import Job, threads
 from maskscope.experiments.networks import UNMASKED, make_network, make_task
 from maskscope.experiments.spec import Spec
-from maskscope.experiments.stages import analysis_stage, mask_stage, network_stage, plan_masks, variants
+from maskscope.experiments.stages import MaskPlan, analysis_stage, mask_groups, mask_stage, network_stage, plan_masks, variants
 from maskscope.masks import select
 from maskscope.tasks import AdditionMultiplication, DoubleAddition
-from maskscope.training import Compute, FitConfig, discover, fit, needs
+from maskscope.training import Compute, FitConfig, Wanted, discover_many, fit, needs
 
 # Bytes for each weight while the network is fitted: weight, gradient, two moments.
 _FIT_BYTES = 4 * 4
@@ -50,16 +51,24 @@ def make_plan(job: Job) -> Plan:
     """The stages of a job with estimates. Time is measured on a few steps of the very network; the rest is arithmetic."""
     spec, run = job.spec, Path(job.run)
     task = make_task(spec, torch.device(job.device))
+    network = make_network(spec, 0, task)
+    selection = select(network, exclude=UNMASKED)
+    groups = mask_groups(plan_masks(spec, task.functions, task.whole), selection.count)
     with threads(job.threads):
-        fit_step, mask_step = _step_seconds(spec, task, _compute(job))
+        fit_step, mask_step = _step_seconds(spec, task, groups[0], _compute(job))
     stages = []
     for seed in job.seeds:
-        stages += _stages_of(spec, seed, task, run, fit_step, mask_step)
-    network = make_network(spec, 0, task)
+        stages += _stages_of(spec, seed, groups, task, run, fit_step, mask_step)
     weights = sum(parameter.numel() for parameter in network.parameters())
-    selection = select(network, exclude=UNMASKED)
     maskable = selection.count
-    wanted = needs(network, selection, _compute(job), torch.device(job.device), samples=spec.mask.samples_per_step, masks=1)
+    wanted = needs(
+        network,
+        selection,
+        _compute(job),
+        torch.device(job.device),
+        samples=spec.mask.samples_per_step,
+        masks=max(map(len, groups)),
+    )
     masks = len(plan_masks(spec, task.functions, task.whole))
     disk = len(job.seeds) * (4 * weights * 2 + masks * (4 * maskable + maskable // 8)) + 12 * maskable
     memory = _BASE_BYTES + max(_FIT_BYTES * weights, 4 * weights + sum(need.bytes for need in wanted))
@@ -69,6 +78,7 @@ def make_plan(job: Job) -> Plan:
 def _stages_of(
     spec: Spec,
     seed: int,
+    groups: Sequence[Sequence[MaskPlan]],
     task: AdditionMultiplication | DoubleAddition,
     run: Path,
     fit_step: float,
@@ -86,9 +96,9 @@ def _stages_of(
                 PlannedStage(network.name, made is not None, spec.fit.steps * fit_step if variant == "trained" else 0.0)
             )
         masks: dict[str, Artefact | None] = {}
-        for plan in plan_masks(spec, task.functions, task.whole):
+        for plan, company in ((plan, group) for group in groups for plan in group):
             if plan.variant == variant:
-                stage = mask_stage(spec, seed, plan)
+                stage = mask_stage(spec, seed, plan, company)
                 found = _existing(stage, run, {"network": made})
                 masks[f"{plan.function}/{plan.repeat}"] = found
                 planned.append(PlannedStage(stage.name, found is not None, spec.mask.steps * mask_step))
@@ -109,7 +119,10 @@ def _compute(job: Job) -> Compute:
     return Compute(job.executor, job.kernels, job.spec.mask.compute_dtype)
 
 
-def _step_seconds(spec: Spec, task: AdditionMultiplication | DoubleAddition, compute: Compute) -> tuple[float, float]:
+def _step_seconds(
+    spec: Spec, task: AdditionMultiplication | DoubleAddition, group: Sequence[MaskPlan], compute: Compute
+) -> tuple[float, float]:
+    """Seconds of a step of the network, and of a step of one mask in its group."""
     network = make_network(spec, 0, task)
     selection = select(network, exclude=UNMASKED)
     config = spec.mask.config()
@@ -119,9 +132,10 @@ def _step_seconds(spec: Spec, task: AdditionMultiplication | DoubleAddition, com
         return fit(network, task.loss, batches, config=FitConfig(steps, spec.fit.learning_rate), seed=0).seconds
 
     def masking(steps: int) -> float:
-        batches = task.batches(task.whole, spec.mask.part_size, 0)
         few = replace(config, steps=steps, stop_when_settled=False)
-        return discover(network, task.loss, batches, selection=selection, config=few, compute=compute).seconds
+        wanted = [Wanted(plan.function, task.batches(plan.function, spec.mask.part_size, 0), 0, plan.repeat) for plan in group]
+        found = discover_many(network, task.loss, wanted, selection=selection, config=few, compute=compute)
+        return found[0].seconds / len(found)
 
     fitting(2), masking(1)  # the first steps pay for buffers and data
     return fitting(_STEPS_TIMED) / _STEPS_TIMED, masking(_STEPS_TIMED) / _STEPS_TIMED

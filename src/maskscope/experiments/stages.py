@@ -8,11 +8,13 @@ from maskscope.experiments.artefact import Stage
 from maskscope.experiments.spec import STUDIES, Spec, canonical_spec
 
 NETWORK_VERSION = 1
-MASK_VERSION = 2  # 2: compiled kernels and batched products, other last bits
+MASK_VERSION = 3  # 2: compiled kernels and batched products; 3: small masks found together; other last bits
 ANALYSIS_VERSION = 2  # 2: several controls, unrelated functions, stable core
 
 Variant = Literal["trained", "untrained", "shuffled-weights", "shuffled-labels", "copied-io"]
 UNRELATED = "unrelated"
+# masks of networks with fewer maskable weights are found together, up to so many at a time: there a step is mostly overhead
+TOGETHER_BELOW, _MOST_TOGETHER = 1_000_000, 5
 _TASK = ("digits", "dtype", "mode")
 
 
@@ -52,6 +54,25 @@ def plan_masks(spec: Spec, functions: Sequence[str], whole: str) -> list[MaskPla
     return masks
 
 
+def mask_groups(plans: Sequence[MaskPlan], weights: int) -> list[tuple[MaskPlan, ...]]:
+    """The masks that are found together in one call: those of one network and one repeat, and unrelated functions by fives.
+
+    Which masks these are follows from the settings alone, and is part of their identity: the last bits of a mask may depend on
+    the company it was found in.
+
+    Args:
+        plans: as `plan_masks` has them.
+        weights: maskable weights of the network; where there are many, each mask is alone.
+    """
+    groups: dict[object, list[MaskPlan]] = {}
+    for place, plan in enumerate(plans):
+        number = plan.function.removeprefix(f"{UNRELATED}-")
+        kind = (int(number) - 1) // _MOST_TOGETHER if number != plan.function else -1
+        key = place if weights >= TOGETHER_BELOW else (plan.variant, plan.repeat, kind)
+        groups.setdefault(key, []).append(plan)
+    return [tuple(group) for group in groups.values()]
+
+
 def network_stage(spec: Spec, seed: int, variant: Variant) -> Stage:
     """Fits the network; untrained, it only initialises it; other controls are made from the fitted one.
 
@@ -65,11 +86,13 @@ def network_stage(spec: Spec, seed: int, variant: Variant) -> Stage:
     return Stage(f"seed-{seed}-network{_suffix(variant)}", kind, NETWORK_VERSION, settings)
 
 
-def mask_stage(spec: Spec, seed: int, plan: MaskPlan) -> Stage:
-    """Finds one mask."""
+def mask_stage(spec: Spec, seed: int, plan: MaskPlan, group: Sequence[MaskPlan] = ()) -> Stage:
+    """Finds one mask, in the company of the others of its group."""
     name = f"seed-{seed}-mask-{plan.function}-{plan.repeat}{_suffix(plan.variant)}"
-    settings = _settings(spec, ("mask", "train_items", *_TASK))
-    return Stage(name, "mask", MASK_VERSION, settings | asdict(plan) | {"seed": seed})
+    settings = _settings(spec, ("mask", "train_items", *_TASK)) | asdict(plan) | {"seed": seed}
+    if len(group) > 1:
+        settings["together"] = [one.function for one in group]
+    return Stage(name, "mask", MASK_VERSION, settings)
 
 
 def analysis_stage(spec: Spec, seed: int, variant: Variant) -> Stage:

@@ -1,7 +1,7 @@
 """One seed of an arithmetic study: fit the network, find the masks, measure; then the same on each control."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from maskscope.analysis import shuffled_weights, warm_start, weight_times_gradient
-from maskscope.experiments.artefact import Artefact, make
+from maskscope.errors import RunFolderError
+from maskscope.experiments.artefact import Artefact, Stage, checkpoint_path, existing, make
 from maskscope.experiments.measure import Found, Measured, measure_network
 from maskscope.experiments.networks import UNMASKED, copy_io, early_subsets, io_tensors, make_network, make_task
 from maskscope.experiments.record import NetworkResult
@@ -20,6 +21,7 @@ from maskscope.experiments.stages import (
     MaskPlan,
     Variant,
     analysis_stage,
+    mask_groups,
     mask_stage,
     network_stage,
     plan_masks,
@@ -28,7 +30,7 @@ from maskscope.experiments.stages import (
 from maskscope.masks import BinaryMask, MaskLogits, Selection, select
 from maskscope.storage import Json, read_json, read_tensors, write_json, write_tensors
 from maskscope.tasks import Task
-from maskscope.training import Compute, History, Observer, Watchdog, child_seed, discover, fit
+from maskscope.training import Compute, Discovery, History, Observer, Wanted, Watchdog, child_seed, discover_many, fit
 
 # |weight x gradient| for a warm start is averaged over this many items of the function
 _SCORING_PARTS, _SCORING_ITEMS = 16, 128
@@ -75,20 +77,36 @@ class Study:
         work = partial(self._derive, variant, inputs["network"]) if derived else partial(self._fit, variant, stage.name)
         return make(stage, self.place.run, inputs, work, self.place.announce)
 
-    def mask(self, plan: MaskPlan) -> Artefact:
-        """One mask of it."""
-        network = self.network(plan.variant)
-        stage = mask_stage(self.spec, self.seed, plan)
-        work = partial(self._find, plan, stage.name, network)
-        return make(stage, self.place.run, {"network": network}, work, self.place.announce)
+    def groups(self) -> list[tuple[MaskPlan, ...]]:
+        """All masks of this seed, by those that are found together."""
+        weights = select(make_network(self.spec, self.seed, self.task), exclude=UNMASKED).count
+        return mask_groups(plan_masks(self.spec, self.task.functions, self.task.whole), weights)
 
-    def plans(self) -> list[MaskPlan]:
-        """All masks of this seed."""
-        return plan_masks(self.spec, self.task.functions, self.task.whole)
+    def masks(self, group: Sequence[MaskPlan]) -> dict[MaskPlan, Artefact]:
+        """The masks of a group. If one is missing the whole group is sought, for its bits, and what is missing is written."""
+        network = self.network(group[0].variant)
+        inputs = {"network": network}
+        stages = {plan: mask_stage(self.spec, self.seed, plan, group) for plan in group}
+        missing = [stage for stage in stages.values() if existing(stage, self.place.run, inputs) is None]
+        checkpoint = checkpoint_path(stages[group[0]], self.place.run, inputs)
+        found: dict[MaskPlan, Discovery] = {}
+        if missing:
+            for stage in missing:
+                self.place.announce(stage.name)
+            found = self._find(stages, network, checkpoint)
+        made = {}
+        for plan, stage in stages.items():
+            work = partial(self._write_mask, found.get(plan), len(group))
+            made[plan] = make(stage, self.place.run, inputs, work, lambda name: None)
+        checkpoint.unlink(missing_ok=True)
+        return made
 
     def _result(self, variant: Variant) -> NetworkResult:
         network = self.network(variant)
-        masks = {plan: self.mask(plan) for plan in self.plans() if plan.variant == variant}
+        masks: dict[MaskPlan, Artefact] = {}
+        for group in self.groups():
+            if group[0].variant == variant:
+                masks |= self.masks(group)
         stage = analysis_stage(self.spec, self.seed, variant)
         inputs = {"network": network} | {f"{plan.function}/{plan.repeat}": mask for plan, mask in masks.items()}
         made = make(stage, self.place.run, inputs, partial(self._measure, variant, network, masks), self.place.announce)
@@ -126,29 +144,42 @@ class Study:
         write_tensors(folder / "weights.safetensors", network.state_dict(), kind="weights", metadata={"seed": self.seed})
         write_json(folder / "record.json", record)
 
-    def _find(self, plan: MaskPlan, name: str, network: Artefact, folder: Path, checkpoint: Path) -> None:
+    def _find(self, stages: Mapping[MaskPlan, Stage], network: Artefact, checkpoint: Path) -> dict[MaskPlan, Discovery]:
         guest = self._network(network)
         spec = self.spec.mask
-        task, function = self._sought(plan)
-        data = child_seed(self.seed, "data", plan.variant, plan.function, plan.repeat)
         selection = select(guest, exclude=UNMASKED)
-        found = discover(
+        wanted, more = [], f" and {len(stages) - 1} more" if len(stages) > 1 else ""
+        for place, (plan, stage) in enumerate(stages.items()):
+            task, function = self._sought(plan)
+            data = child_seed(self.seed, "data", plan.variant, plan.function, plan.repeat)
+            watchers = [Watchdog()] if plan.variant == "trained" else []
+            wanted.append(
+                Wanted(
+                    plan.function,
+                    task.batches(function, spec.part_size, data),
+                    child_seed(self.seed, "masks", plan.variant),
+                    plan.repeat,
+                    (*watchers, *(self.place.watch(f"{stage.name}{more}") if place == 0 else ())),
+                    initial_logits(guest, task, function, selection, spec, data),
+                )
+            )
+        found = discover_many(
             guest,
-            task.loss,
-            task.batches(function, spec.part_size, data),
+            self.task.loss,
+            wanted,
             selection=selection,
             config=spec.config(),
-            seed=child_seed(self.seed, "masks", plan.variant),
-            name=plan.function,
-            repeat=plan.repeat,
-            observers=(Watchdog(), *self.place.watch(name)) if plan.variant == "trained" else self.place.watch(name),
             checkpoint=checkpoint,
             compute=Compute(self.place.executor, self.place.kernels, spec.compute_dtype),
-            initial=initial_logits(guest, task, function, selection, spec, data),
         )
+        return dict(zip(stages, found, strict=True))
+
+    def _write_mask(self, found: Discovery | None, of: int, folder: Path, _checkpoint: Path) -> None:
+        if found is None:
+            raise RunFolderError(f"{folder} vanished while the run went on. Run the same command again.")
         found.mask.save(folder / "mask.safetensors")
         write_tensors(folder / "logits.safetensors", found.logits.by_tensor(), kind="logits", metadata=found.mask.made_by)
-        record = {"kind": "mask", "seconds": found.seconds, "unmasked_loss": found.reference_loss}
+        record = {"kind": "mask", "seconds": found.seconds / of, "unmasked_loss": found.reference_loss}
         write_json(folder / "record.json", record | {"history": to_json(found.history)})
 
     def _measure(

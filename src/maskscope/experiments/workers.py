@@ -30,7 +30,7 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True)
 class Share:
-    """The part of a job that one worker does: of all its networks, or masks, every ``of``-th from ``first`` on."""
+    """The part of a job that one worker does: of all its networks, or masks, every ``of``-th group from ``first`` on."""
 
     job: Job
     what: Literal["networks", "masks"]
@@ -81,9 +81,9 @@ def do_share(share: Share) -> None:
             for mine, variant in networks[share.first :: share.of]:
                 mine.network(variant)
         else:
-            masks = [(study, plan) for study in studies for plan in study.plans()]
-            for mine, plan in masks[share.first :: share.of]:
-                mine.mask(plan)
+            groups = [(study, group) for study in studies for group in study.groups()]
+            for mine, group in groups[share.first :: share.of]:
+                mine.masks(group)
 
 
 def _attend(share: Share, announce: Callable[[str], None], running: "list[subprocess.Popen[str]]") -> None:

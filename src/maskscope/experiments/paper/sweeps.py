@@ -18,16 +18,21 @@ SIZES = {
 }
 
 _SMOKE, _QUICK, _PAPER = (PRESETS["mlp"][name][1] for name in ("smoke", "quick", "paper"))
-_BARE = {"repeats": 0, "controls": (), "unrelated": 0, "random_draws": 1}
 _SHORT = MaskSpec(steps=2_500, learning_rate=0.2, beta=5e-5)
-_SIMPLE = replace(_PAPER, repeats=1, controls=(), unrelated=0, random_draws=1)
+# without what the axis is not about: no ceiling where overlap alone is shown, no controls
+_BARE_SMOKE, _BARE_QUICK, _BARE_PAPER = (
+    replace(spec, repeats=0, controls=(), unrelated=0, random_draws=1) for spec in (_SMOKE, replace(_QUICK, mask=_SHORT), _PAPER)
+)
+_WITH_CEILING = {
+    name: replace(spec, repeats=1) for name, spec in (("smoke", _BARE_SMOKE), ("quick", _BARE_QUICK), ("paper", _BARE_PAPER))
+}
 
 # by preset: settings, and the values of the axis
 PENALTY: dict[str, tuple[AdditionMultiplicationSpec, tuple[str, ...]]] = {
-    "smoke": (replace(_SMOKE, **_BARE), ("1e-5", "1e-3")),
-    "quick": (replace(_QUICK, **_BARE, mask=_SHORT), ("1e-5", "5e-5", "1e-4", "2e-4", "5e-4", "2e-3")),
+    "smoke": (_BARE_SMOKE, ("1e-5", "1e-3")),
+    "quick": (_BARE_QUICK, ("1e-5", "5e-5", "1e-4", "2e-4", "5e-4", "2e-3")),
     "paper": (
-        replace(_PAPER, **_BARE),
+        _BARE_PAPER,
         tuple(
             f"{value * 1e-5:g}"
             for value in (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12.5, 15, 17.5, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100)
@@ -35,14 +40,12 @@ PENALTY: dict[str, tuple[AdditionMultiplicationSpec, tuple[str, ...]]] = {
     ),
 }
 SIZE: dict[str, tuple[AdditionMultiplicationSpec, tuple[str, ...]]] = {
-    "smoke": (replace(_SMOKE, **{**_BARE, "repeats": 1}), ("small",)),
-    "quick": (replace(_QUICK, controls=(), random_draws=1), ("small", "medium")),
-    "paper": (_SIMPLE, tuple(SIZES)),
+    "smoke": (_WITH_CEILING["smoke"], ("small",)),
+    "quick": (replace(_WITH_CEILING["quick"], mask=_QUICK.mask), ("small", "medium")),
+    "paper": (_WITH_CEILING["paper"], tuple(SIZES)),
 }
 ESTIMATOR: dict[str, tuple[AdditionMultiplicationSpec, tuple[str, ...]]] = {
-    "smoke": (replace(_SMOKE, **{**_BARE, "repeats": 1}), ("rao-blackwell", "straight-through")),
-    "quick": (replace(_QUICK, controls=(), random_draws=1, mask=_SHORT), ("rao-blackwell", "straight-through")),
-    "paper": (_SIMPLE, ("rao-blackwell", "straight-through")),
+    preset: (spec, ("rao-blackwell", "straight-through")) for preset, spec in _WITH_CEILING.items()
 }
 # the value that the presets of that name take, where there is one; the mask settings of quick sweeps differ (see above)
 CHOSEN = {"smoke": "", "quick": "5e-5", "paper": "0.0001"}
