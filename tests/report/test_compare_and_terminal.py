@@ -59,8 +59,22 @@ def test_a_printed_record(record):
         assert words in text
 
 
+def test_a_printed_record_of_double_addition(double):
+    text = printed(show_record, double, 220)
+    for words in ("Reuse (P_reuse)", "the paper", "says nothing", "NOT pair-1", "hidden weights", "p, Holm", "Stable core"):
+        assert words in text
+    assert "Lacking" not in text
+
+
+def test_a_printed_contradiction(record):
+    against = [one for one in record.verdicts if one.contradicts_paper]
+    assert [one.name for one in against] == ["selective removal"]
+    assert "This contradicts the paper: “selective removal” is not supported here" in printed(show_record, record, 200)
+
+
 def test_a_printed_record_of_one_network(lonely):
-    text = printed(show_record, lonely)
+    text = printed(show_record, lonely, 220)
+    assert "Lacking: needs 1 repeat(s) for the ceiling, has 0; run again with --repeats 1 (claims: different weights" in text
     assert "no interval" in text
     assert "undefined" in text
 

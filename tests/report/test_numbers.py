@@ -12,6 +12,7 @@ from maskscope.report.numbers import (
     mean_text,
     plain,
     points_text,
+    short_count,
     spread_text,
     unit_of,
 )
@@ -68,6 +69,19 @@ def test_there_is_no_negative_zero_and_minus_is_a_minus():
 )
 def test_units(measure, unit):
     assert unit_of(measure) == unit
+
+
+def test_a_tiny_share_is_not_written_as_none():
+    assert spread_text(summarise([7.6e-7, 7.9e-7]), "percent") == "0.000077 ± 0.000002\u00a0%"
+    assert plain(3e-5, "percent") == "0.003"
+
+
+def test_counts_in_three_digits():
+    assert [short_count(value) for value in (7.0, 260_800.0, 1_969_600.0)] == ["7", "261 k", "1.97 M"]
+
+
+def test_names_with_commas_are_told_apart():
+    assert in_words(["a", "b, c"]) == "a; b, c"
 
 
 def test_words():

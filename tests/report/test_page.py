@@ -101,6 +101,18 @@ def test_what_the_reader_asks_for_is_in_the_text(html, record):
         assert words.lower() in text.lower().replace("\u00a0", " ")
 
 
+def test_the_page_of_double_addition_is_whole(double):
+    html = page(double)
+    found = outline(html)
+    assert {"null", "core", "copied-io"} <= set(found.ids)
+    assert len(found.ids) == len(set(found.ids))
+    assert html.count("<svg ") == sum(len(panels) for panels in all_panels(double).values())
+    names = [panel.name for panels in all_panels(double).values() for panel in panels]
+    assert len(names) == len(set(names))
+    for words in ("learned once for each place", "first-full-mask", "A null of zeros", "Copied input and output weights"):
+        assert words in html
+
+
 def test_figures_are_inline_vectors_with_a_name(html, record):
     drawn = sum(len(panels) for panels in all_panels(record).values())
     assert html.count("<svg ") == drawn

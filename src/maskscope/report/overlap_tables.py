@@ -48,10 +48,10 @@ def _sharing_table(record: Record, pair: tuple[str, str], name: str, variants: S
                 cells.append(Points((max(null.p_holm for null in found),), "ratio") if tested else "")
             rows.append(Row(VARIANTS[variant], tuple(cells)))
     ceilings = [f"ceiling {function}" for function in pair]
-    titles = ["over", "found, Dice", "floor", *ceilings, "normalised sharing", "found, as IoU"]
+    titles = ["over", "found, Dice", "floor", *ceilings, "normalised sharing", "as IoU"]
     title = f"Overlap of {pair[0]} and {pair[1]}, beside what density alone gives and what two masks for one function share"
     if found:
-        titles.append("highest p")
+        titles.append("p (highest)")
         title += f"; p after Holm over {count_text(family(record), 'test')}"
     return Table(name, title, columns(*titles), tuple(rows))
 

@@ -31,7 +31,7 @@ def page(record: Record) -> str:
     """
     # first, so that what is missing is said before anything is drawn
     found = template("report.html.j2")
-    shared, groups = claim_groups(record.verdicts)
+    shared, groups = claim_groups(record)
     parts = sections(record)
     values = {
         "record": record,

@@ -63,7 +63,7 @@ def _claims(record: Record) -> Grid:
     drawn = Grid(title="Claims (rules and numbers are in the report)", title_justify="left")
     for heading in ("claim", "verdict", "the paper", "question"):
         drawn.add_column(heading)
-    for group in claim_groups(record.verdicts)[1]:
+    for group in claim_groups(record)[1]:
         drawn.add_section()
         drawn.add_row(Text(group.title.partition(":")[0], style="bold"))
         for claim in group.claims:
@@ -76,7 +76,7 @@ def _claims(record: Record) -> Grid:
 def _show_lacking(record: Record, console: Console) -> None:
     """What claims lack, each lack once, with the claims that it holds up."""
     held: dict[tuple[str, str], list[str]] = {}
-    for group in claim_groups(record.verdicts)[1]:
+    for group in claim_groups(record)[1]:
         for claim in group.claims:
             for lack in claim.lacking:
                 held.setdefault(lack, []).append(claim.verdict.name)

@@ -17,7 +17,7 @@ ABOUT: dict[About, str] = {
 }
 _CONDITIONS = " Conditions: "
 # how experiments say what a record lacks
-_CURE, _ONE_NETWORK = "; run again ", "on one network, no interval"
+_CURE = "; run again "
 _SIGNS = {">=": "≥", "<=": "≤"}
 
 
@@ -85,9 +85,9 @@ def agreements(verdicts: Sequence[Verdict]) -> list[str]:
     return [f"{words[word]}: {in_words(names)}." for word, names in found.items() if names]
 
 
-def claim_groups(verdicts: Sequence[Verdict]) -> tuple[str, list[ClaimGroup]]:
+def claim_groups(record: Record) -> tuple[str, list[ClaimGroup]]:
     """The part of the rule that all claims have in common, and the claims by what they are about."""
-    shared, claims = _claims(verdicts)
+    shared, claims = _claims(record.verdicts, len(record.seeds))
     groups = [ClaimGroup(title, tuple(one for one in claims if one.verdict.about == about)) for about, title in ABOUT.items()]
     return shared, [group for group in groups if group.claims]
 
@@ -107,35 +107,41 @@ def claims_table(verdicts: Sequence[Verdict]) -> Table:
     return Table("claims", "Claims and verdicts, beside what the paper reports", (*titles, *long), tuple(rows))
 
 
-def lacking(verdict: Verdict) -> tuple[tuple[str, str], ...]:
-    """What the record lacks that the claim needs, each with the cure."""
+def lacking(verdict: Verdict, networks: int) -> tuple[tuple[str, str], ...]:
+    """What a record of so many networks lacks that the claim needs, each with the cure."""
     parts = [reason.partition(_CURE) for reason in verdict.reasons]
     found = [(missing, f"run again {cure}") for missing, cut, cure in parts if cut]
-    if any(_ONE_NETWORK in reason for reason in verdict.reasons):
-        found.append(("one network has no interval", "run again with --seeds 2 or more"))
+    if networks < 2:
+        found.append(("needs a second network for an interval", "run again with --seeds 2 or more"))
     return tuple(found)
 
 
-def _claims(verdicts: Sequence[Verdict]) -> tuple[str, list[Claim]]:
+def _claims(verdicts: Sequence[Verdict], networks: int) -> tuple[str, list[Claim]]:
     parts = [verdict.rule.partition(_CONDITIONS) for verdict in verdicts]
     common = len({part[0] for part in parts}) == 1 and all(part[2] for part in parts)
     claims = []
     for place, (verdict, (_, _, own)) in enumerate(zip(verdicts, parts, strict=True)):
-        missing = lacking(verdict)
+        missing = lacking(verdict, networks)
         asked = own.removesuffix(".").split("; ")
         measured = not any(_CURE in reason for reason in verdict.reasons)
         paired = common and measured and len(asked) == len(verdict.reasons)
         conditions = tuple((_asked(a, b), _found(b)) for a, b in zip(asked, verdict.reasons, strict=False)) if paired else ()
-        claims.append(Claim(place + 1, verdict, own if common else verdict.rule, conditions, missing))
+        rule = _in_signs(own) if common else verdict.rule
+        claims.append(Claim(place + 1, verdict, rule, conditions, missing))
     return parts[0][0] if common else "", claims
 
 
 def _asked(text: str, reason: str) -> str:
     """What was asked, with the control it was asked of: rules do not name it, reasons do."""
-    for word, sign in _SIGNS.items():
-        text = text.replace(f" {word} ", f" {sign}\u00a0")
+    text = _in_signs(text)
     control = re.search(r"\(([a-z-]+)\)$", reason.partition(": ")[0])
     return f"{text} ({control[1]})" if control and control[1] in VARIANTS else text
+
+
+def _in_signs(text: str) -> str:
+    for word, sign in _SIGNS.items():
+        text = text.replace(f" {word} ", f" {sign}\u00a0")
+    return text
 
 
 def _found(reason: str) -> str:

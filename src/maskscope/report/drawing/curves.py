@@ -92,7 +92,7 @@ def _draw_dot(axes: Axes, y: float, bar: Bar, unit: Unit, factor: float) -> None
     if bar.summary is None or bar.summary.n == 0:
         axes.text(0.5, y, UNDEFINED, transform=beside, ha="center", va="center", style="italic", color=MUTED, fontsize=8)
         return
-    draw_points(axes, y, bar.summary, bar.colour, factor, size=22)
+    draw_points(axes, y, bar.summary, bar.colour, factor, size=22.0)
     mean = factor * bar.summary.mean
     axes.plot([mean] * 2, [y - 0.12, y + 0.12], color=bar.colour, linewidth=2.4, zorder=5, solid_capstyle="butt")
     axes.text(1.025, y, mean_text(bar.summary, unit), transform=beside, va="center", fontsize=8.5, color=INK)
