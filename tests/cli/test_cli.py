@@ -55,6 +55,37 @@ def test_report_is_made_again_from_the_record_alone(finished):
     assert (finished / "report.html").read_bytes() == before
 
 
+def test_claims_of_a_record_and_those_without_one(finished, capsys):
+    main(["claims", str(finished)])
+    out = capsys.readouterr().out
+    assert "smoke, n = 2" in out
+    assert "no record:" in out
+    main(["claims", str(finished), "--json"])
+    states = json.loads(capsys.readouterr().out)
+    with_record = [one for one in states if one["verdict"]]
+    assert {(one["experiment"], one["network"]) for one in with_record} == {("addition-multiplication", "mlp")}
+    assert "maskscope run double-addition --network lstm" in {one["where"].partition(": ")[2][:47] for one in states}
+
+
+def test_a_sweep_from_the_first_word_to_its_page(tmp_path, capsys):
+    tiny = [word for word in TINY if word not in ("--random-draws", "2")]
+    words = ["sweep", "penalty", "--preset", "smoke", *tiny, "--threads", "1", "--out", str(tmp_path / "run")]
+    main([*words, "--dry-run"])
+    assert "at most" in capsys.readouterr().out
+    assert not (tmp_path / "run").exists()
+    main(words)
+    assert (tmp_path / "run" / "report.html").read_text().startswith("<!")
+    assert list((tmp_path / "run" / "figures").glob("*.png"))
+    capsys.readouterr()
+    main(["show", str(tmp_path / "run")])
+    assert "penalty" in capsys.readouterr().out.lower()
+    main(["show", str(tmp_path / "run"), "--json"])
+    assert [point["label"] for point in json.loads(capsys.readouterr().out)["points"]] == ["1e-5", "1e-3"]
+    (tmp_path / "run" / "report.html").unlink()
+    main(["report", str(tmp_path / "run")])
+    assert (tmp_path / "run" / "report.html").exists()
+
+
 def test_dry_run_does_nothing(finished, tmp_path, capsys):
     main([*RUN, "--out", str(finished), "--seeds", "3", "--dry-run"])
     out = capsys.readouterr().out
@@ -85,7 +116,8 @@ def test_list(capsys):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command, capsys):
-    words = [command, "--help"] if command != "run" else ["run", "addition-multiplication", "--help"]
+    first = {"run": ["addition-multiplication"], "sweep": ["penalty"]}
+    words = [command, *first.get(command, []), "--help"]
     assert status(*words) == 0
     out = capsys.readouterr().out
     assert "usage" in out
@@ -107,7 +139,17 @@ def test_the_command_itself_explains(capsys):
     [
         (["rn"], "There is no command 'rn'. Did you mean 'run'"),
         (["run", "adition-multiplication"], "no experiment 'adition-multiplication'. Did you mean 'addition-multiplication'"),
-        (["run", "addition-multiplication", "--preset", "quik"], "no preset 'quik'. Did you mean 'quick'"),
+        (
+            ["run", "addition-multiplication", "--preset", "quik"],
+            "no preset of addition-multiplication with network mlp 'quik'. Did you mean",
+        ),
+        (["run", "double-addition", "--network", "lsmt"], "no network 'lsmt'. Did you mean 'lstm'"),
+        (["run", "double-addition", "--network", "lstm", "--preset", "fast"], "with network lstm 'fast'. Known: paper, quick"),
+        (["run", "double-addition", "--mode", "together"], "network mlp can be shown the pairs by two_runs"),
+        (["sweep", "penalti"], "There is no sweep 'penalti'. Did you mean 'penalty'"),
+        (["sweep", "penalty", "--values", "1e-4", "much"], "beta is 'much'; a number was expected"),
+        (["sweep", "penalty", "--seeds", "0"], "--seeds is at least 1"),
+        (["claims", "absent"], "There is no record in absent"),
         ([*RUN, "--mask.batch-size", "30"], "batch_size 30 does not divide by samples_per_step 4"),
         ([*RUN, "--mask.steps", "-3"], "steps is -3; a number of at least 0"),
         ([*RUN, "--seeds", "0"], "--seeds and --workers are at least 1"),
@@ -160,7 +202,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     command = [sys.executable, "-m", "maskscope.cli.main", *words]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stderr:
-            if "seed-0-mask-all-0: 1/100000" in line:
+            if "seed-0-mask-all-0 and 2 more: 1/100000" in line:
                 break
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()

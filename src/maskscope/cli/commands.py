@@ -1,4 +1,4 @@
-"""The short commands: list, show, compare, report."""
+"""The short commands: list, show, claims, compare, report."""
 
 import json
 from dataclasses import dataclass
@@ -9,12 +9,13 @@ import tyro
 from rich.console import Console
 from tyro.conf import Positional
 
-from maskscope.cli.output import defined, write_everything
-from maskscope.experiments.catalogue import EXPERIMENTS
+from maskscope.cli.output import defined, write_everything, write_sweep
+from maskscope.experiments.catalogue import EXPERIMENTS, state_of_claims
 from maskscope.experiments.run import load_record
 from maskscope.experiments.spec import to_json
+from maskscope.experiments.sweep import SWEEP_RECORD, SWEEPS, SweepRecord, load_sweep
 from maskscope.masks import ESTIMATORS, EXECUTORS, KERNELS
-from maskscope.report import comparison, show_comparison, show_record
+from maskscope.report import comparison, show_claims, show_comparison, show_record, show_sweep
 
 Json = Annotated[bool, tyro.conf.arg(name="json", help="Print JSON on standard output instead of tables.")]
 Folder = Annotated[Path, tyro.conf.arg(help="Folder of a finished run: what `maskscope run` was given as --out.")]
@@ -29,7 +30,7 @@ class ListOptions:
 
 @dataclass(frozen=True)
 class ShowOptions:
-    """Print the record of a run: accuracy under each mask and inverse, overlap, claims with their verdicts."""
+    """Print the record of a run or a sweep: accuracy under each mask and inverse, overlap, claims with their verdicts."""
 
     folder: Positional[Folder]
     as_json: Json = False
@@ -45,6 +46,16 @@ class CompareOptions:
 
 
 @dataclass(frozen=True)
+class ClaimsOptions:
+    """Print every claim with its verdict in each of these records; a claim that none of them is about is marked so, with the
+    command that makes its record."""
+
+    folders: Positional[tuple[Path, ...]] = ()
+    """Folders of finished runs."""
+    as_json: Json = False
+
+
+@dataclass(frozen=True)
 class ReportOptions:
     """Write report.html, figures (PDF, PNG) and tables (CSV, LaTeX) into the folder of a run, from its record alone."""
 
@@ -54,34 +65,55 @@ class ReportOptions:
 def list_command(words: list[str]) -> None:
     """Shows what there is."""
     options = tyro.cli(ListOptions, args=words, prog="maskscope list", config=(tyro.conf.FlagCreatePairsOff,))
+    tables = {"estimators": sorted(ESTIMATORS), "executors": sorted(EXECUTORS), "kernels": sorted(KERNELS)}
     found = {
         "experiments": {
-            name: {"summary": one.summary, "presets": {preset: text for preset, (text, _) in one.presets.items()}}
+            name: {
+                "summary": one.summary,
+                "presets": {
+                    network: {preset: text for preset, (text, _) in presets.items()} for network, presets in one.presets.items()
+                },
+            }
             for name, one in EXPERIMENTS.items()
         },
-        "estimators": sorted(ESTIMATORS),
-        "executors": sorted(EXECUTORS),
-        "kernels": sorted(KERNELS),
+        "sweeps": {name: sweep.summary for name, sweep in SWEEPS.items()},
+        **tables,
     }
     if options.as_json:
         print(json.dumps(found, indent=1))
         return
     for name, one in EXPERIMENTS.items():
         print(f"{name}\n  {one.summary}")
-        for preset, (text, _) in one.presets.items():
-            print(f"    --preset {preset:<7}{text}")
-    for kind in ("estimators", "executors", "kernels"):
-        print(f"{kind}: {', '.join(found[kind])}")
+        for network, presets in one.presets.items():
+            for preset, (text, _) in presets.items():
+                print(f"    --network {network:<12}--preset {preset:<7}{text}")
+    for name, sweep in SWEEPS.items():
+        print(f"sweep {name}\n  {sweep.summary}")
+    for kind, names in tables.items():
+        print(f"{kind}: {', '.join(names)}")
 
 
 def show_command(words: list[str]) -> None:
     """Prints a record."""
     options = tyro.cli(ShowOptions, args=words, prog="maskscope show", config=(tyro.conf.FlagCreatePairsOff,))
-    record = load_record(options.folder)
+    sweep = (options.folder / SWEEP_RECORD).exists()
+    record = load_sweep(options.folder) if sweep else load_record(options.folder)
     if options.as_json:
         print(json.dumps(defined(to_json(record)), indent=1))
+    elif isinstance(record, SweepRecord):
+        show_sweep(record, Console())
     else:
         show_record(record, Console())
+
+
+def claims_command(words: list[str]) -> None:
+    """Prints what became of every claim."""
+    options = tyro.cli(ClaimsOptions, args=words, prog="maskscope claims", config=(tyro.conf.FlagCreatePairsOff,))
+    found = state_of_claims([load_record(folder) for folder in options.folders])
+    if options.as_json:
+        print(json.dumps(to_json(found), indent=1))
+    else:
+        show_claims(found, Console())
 
 
 def compare_command(words: list[str]) -> None:
@@ -97,4 +129,7 @@ def compare_command(words: list[str]) -> None:
 def report_command(words: list[str]) -> None:
     """Writes the report."""
     options = tyro.cli(ReportOptions, args=words, prog="maskscope report", config=(tyro.conf.FlagCreatePairsOff,))
-    print(f"wrote {write_everything(load_record(options.folder), options.folder)}")
+    if (options.folder / SWEEP_RECORD).exists():
+        print(f"wrote {write_sweep(load_sweep(options.folder), options.folder)}")
+    else:
+        print(f"wrote {write_everything(load_record(options.folder), options.folder)}")

@@ -4,16 +4,18 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 
-from maskscope.cli import commands, run_command, verify_command
+from maskscope.cli import commands, run_command, sweep_command, verify_command
 from maskscope.errors import MaskscopeError, UnknownNameError
 from maskscope.experiments.workers import INTERRUPTED
 
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
     "list": ("experiments, presets and estimators that there are", commands.list_command),
     "run": ("run an experiment, or go on with one that was stopped", run_command.run_command),
-    "show": ("print the record of a run", commands.show_command),
+    "sweep": ("run an experiment over penalty, size or estimator", sweep_command.sweep_command),
+    "show": ("print the record of a run or a sweep", commands.show_command),
+    "claims": ("print every claim, and what became of it in some records", commands.claims_command),
     "compare": ("print the records of two runs side by side", commands.compare_command),
-    "report": ("write the page, figures and tables of a run", commands.report_command),
+    "report": ("write the page, figures and tables of a run or a sweep", commands.report_command),
     "verify": ("check the estimators on networks whose modules are known", verify_command.verify_command),
 }
 

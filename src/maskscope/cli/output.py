@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from maskscope.experiments.record import Record
-from maskscope.report import write_figures, write_report, write_tables
+from maskscope.experiments.sweep import SweepRecord
+from maskscope.report import (
+    write_figures,
+    write_report,
+    write_sweep_figures,
+    write_sweep_report,
+    write_sweep_tables,
+    write_tables,
+)
 from maskscope.training import Observer, ProgressBar
 
 
@@ -16,6 +24,24 @@ def write_everything(record: Record, folder: Path) -> Path:
     write_figures(record, folder / "figures")
     write_report(record, folder / "report.html")
     return folder / "report.html"
+
+
+def write_sweep(record: SweepRecord, folder: Path) -> Path:
+    """Writes tables, figures and the page of a sweep; returns the page's path."""
+    write_sweep_tables(record, folder / "tables")
+    write_sweep_figures(record, folder / "figures")
+    write_sweep_report(record, folder / "report.html")
+    return folder / "report.html"
+
+
+def value_of(words: list[str], option: str) -> str | None:
+    """What a command line says of an option, before it is parsed as a whole."""
+    for place, word in enumerate(words):
+        if word == option and place + 1 < len(words):
+            return words[place + 1]
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+    return None
 
 
 def watch(name: str) -> Sequence[Observer]:

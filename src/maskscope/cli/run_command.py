@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 from tyro.conf import Positional
 
-from maskscope.cli.output import announce, defined, duration, watch, write_everything
+from maskscope.cli.output import announce, defined, duration, value_of, watch, write_everything
 from maskscope.errors import ConfigError, MissingExtraError
 from maskscope.experiments.catalogue import EXPERIMENTS, Experiment, experiment
 from maskscope.experiments.job import Job
@@ -82,8 +82,8 @@ def run_command(words: list[str]) -> None:
 
 def _parse(chosen: Experiment, words: list[str]) -> tuple[RunOptions, Spec]:
     """Twice: first to learn the network and the preset, or the file, whose settings are then the defaults of everything else."""
-    named, network = _value_of(words, "--preset") or "quick", _value_of(words, "--network") or "mlp"
-    file = _value_of(words, "--spec-file")
+    named, network = value_of(words, "--preset") or "quick", value_of(words, "--network") or "mlp"
+    file = value_of(words, "--spec-file")
     begin = _read_spec(Path(file), chosen.spec) if file else chosen.preset(named, network)
     names = [chosen.name, *([network] if network != "mlp" else []), named]
     out = field(default=Path("runs") / "-".join(names))
@@ -98,15 +98,6 @@ def _parse(chosen: Experiment, words: list[str]) -> tuple[RunOptions, Spec]:
     kind.__doc__ = RunOptions.__doc__
     options: Any = tyro.cli(kind, args=words, prog="maskscope run", config=(tyro.conf.FlagCreatePairsOff,))
     return options, options.spec
-
-
-def _value_of(words: list[str], option: str) -> str | None:
-    for place, word in enumerate(words):
-        if word == option and place + 1 < len(words):
-            return words[place + 1]
-        if word.startswith(f"{option}="):
-            return word.partition("=")[2]
-    return None
 
 
 def _read_spec(path: Path, kind: type[Spec]) -> Spec:

@@ -56,7 +56,7 @@ PRESETS: dict[str, dict[str, tuple[str, AdditionMultiplicationSpec]]] = {
     "transformer": {
         "smoke": (_SMOKE_TEXT, replace(_SMOKE, network="transformer", hidden=(16, 16))),
         "quick": (
-            "ours, not the paper's: 2 layers of width 128, with the settings of the quick LSTM",
+            "ours, not the paper's: 2 layers of width 128; its settings were not tuned",
             replace(_QUICK_RECURRENT, network="transformer"),
         ),
     },
