@@ -2,8 +2,9 @@ import dataclasses
 
 import pytest
 
+from maskscope.analysis import summarise
 from maskscope.report.formats import csv_text, latex_text
-from maskscope.report.headline import headline, summary_sentences, tiles
+from maskscope.report.headline import cautions, headline, summary_sentences, tiles
 from maskscope.report.page import page
 from maskscope.report.verdicts import agreements, beside_the_paper, claim_groups, claims_table, contradictions
 from tests.report.synthetic import make_record
@@ -110,3 +111,17 @@ def test_verdicts_without_a_common_rule_are_shown_whole():
     odd = dataclasses.replace(record.verdicts[0], rule="By eye.")
     shared, groups = claim_groups(dataclasses.replace(record, verdicts=(odd,)))
     assert (shared, groups[0].claims[0].rule) == ("", "By eye.")
+
+
+def test_networks_that_did_not_learn_are_said_to_be_so(double, undrawn):
+    assert cautions(double) == []
+    poor = tuple(
+        dataclasses.replace(one, summary=summarise([0.01, 0.02, 0.03]))
+        if (one.measure, one.function, one.variant) == ("accuracy", "pair-1", "trained")
+        else one
+        for one in double.quantities
+    )
+    record = dataclasses.replace(double, quantities=poor)
+    assert "accuracy without a mask is 2.0\u00a0% on pair-1. A verdict" in cautions(record)[0]
+    html = page(record)
+    assert html.index("have not learned") < html.index("</header>")

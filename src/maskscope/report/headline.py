@@ -9,6 +9,8 @@ from maskscope.report.numbers import Unit, count_text, in_words, mean_text, plai
 
 VERDICTS = ("supported", "not supported", "inconclusive")
 _MOST_NAMED = 3
+# what the claims ask of a network before anything else
+_LEARNED = 0.95
 _SHORT = {"trained": "trained", "copied-io": "copied I/O"}
 # a measure, and the sentence that its numbers make
 _UNDER = ("sufficiency", "Under the mask found for {}, accuracy is {}.")
@@ -64,6 +66,18 @@ def summary_sentences(record: Record) -> list[str]:
             "One network: there is no interval, and so no claim can be more than inconclusive; run again with --seeds 2 or more."
         )
     return sentences
+
+
+def cautions(record: Record) -> list[str]:
+    """That the networks do not perform their functions, if they do not: verdicts then say nothing about networks that do."""
+    found = [(name, record.quantity("accuracy", "", name)) for name in record.functions]
+    poor = [f"{mean_text(one.summary, 'percent')} on {name}" for name, one in found if one and one.summary.mean < _LEARNED]
+    if not poor:
+        return []
+    return [
+        f"The networks have not learned what they were trained for: accuracy without a mask is {in_words(poor)}. A verdict on "
+        "them, also one that contradicts the paper, says nothing about networks that have."
+    ]
 
 
 def further_sentences(record: Record) -> list[str]:

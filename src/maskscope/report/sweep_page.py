@@ -22,7 +22,7 @@ _READING = {
         "A larger penalty removes more weights, and in the end weights that are needed. The plateau of accuracy says how "
         "far it can go; along it, overlap should depend on the penalty little if it says something about the network.",
         "First: accuracy over functions under the full mask; colour: the share of the first function's mask that the second's "
-        "keeps too. Dashed: the value that the presets take. ",
+        "keeps too. ",
     ),
     "size": (
         "A larger network has room to keep functions apart. The share of a mask that is common falls with density alone, which "
@@ -71,6 +71,7 @@ def sweep_page(record: SweepRecord) -> str:
 def sweep_sections(record: SweepRecord) -> list[Section]:
     """The curves, and the table."""
     text, caption = _READING.get(record.sweep, ("", ""))
+    caption += "Dashed: the value that the presets take. " if record.chosen else ""
     curves = f"{caption}{points_note(networks_of(record)).replace('Thick tick', 'Large dot')}"
     return [
         Section("curves", "What changes", (text,) if text else (), (record.sweep,), curves),

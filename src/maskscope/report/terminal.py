@@ -7,7 +7,7 @@ from rich.text import Text
 from maskscope.experiments.record import Record
 from maskscope.report.across import whole_procedures
 from maskscope.report.control_tables import controls_table
-from maskscope.report.headline import summary_sentences, tally, title
+from maskscope.report.headline import cautions, summary_sentences, tally, title
 from maskscope.report.html import cell_text
 from maskscope.report.numbers import Number, interval_text
 from maskscope.report.origin import origin
@@ -24,7 +24,7 @@ _MOST_PAIRS = 3
 def show_record(record: Record, console: Console) -> None:
     """Prints what a record found: claims beside the paper, accuracy, overlap of whole masks, controls, and where it is from."""
     console.print(Text(f"{title(record)}: {tally(record)}", style="bold"))
-    for sentence in contradictions(record):
+    for sentence in (*cautions(record), *contradictions(record)):
         console.print(Text(sentence, style="bold red"))
     for sentence in (*agreements(record.verdicts), *summary_sentences(record)):
         console.print(Text(sentence))

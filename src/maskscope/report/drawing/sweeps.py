@@ -142,7 +142,8 @@ def _draw_coloured(axes: Axes, xs: Sequence[float], ys: Sequence[float], shares:
 def _draw_curves(axes: Axes, record: SweepRecord, curves: Sequence[Curve], unit: Unit, *, logarithmic: bool = False) -> None:
     draw_curves(axes, [point.value for point in record.points], curves, unit)
     positive = [value for curve in curves for one in curve.summaries for value in one.values if not math.isnan(value)]
-    if logarithmic and positive and min(positive) > 0:
+    # a logarithmic axis of less than a decade has one number on it
+    if logarithmic and positive and 0 < 10 * min(positive) < max(positive):
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(short_power))
         axes.yaxis.set_minor_formatter(NullFormatter())
