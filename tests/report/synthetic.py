@@ -65,7 +65,7 @@ def make_record(
         experiment: whose claims are judged, if the functions are its own; double-addition has input and output weights apart.
         repeats: of each function's mask.
         controls: that are there.
-        unrelated: masks of unrelated functions.
+        unrelated: networks of the null.
         subsets: choices of early tensors for the half-mask test.
         hide: a function whose masks are empty, so that overlaps are undefined.
         spec: other settings.
@@ -189,9 +189,10 @@ def _pair(made, a: MaskResult, b: MaskResult) -> PairResult:
 
 def _sharing(made, pairs, functions) -> SharingResult:
     found = Sharing(*_scale(made, pairs, functions, TENSORS, 1))
-    null = None
+    null, accuracy = None, ()
     if made.variant == "trained" and made.settings.unrelated:
         chance = tuple(float(made.random.normal(0.8, 0.08) * found.between) for _ in range(made.settings.unrelated))
+        accuracy = tuple(_near(made.random, 0.97, 0.01) for _ in chance)
         null = NullTest(found.between, chance, unrelated_p_value(found.between, chance))
     hidden = [name for name in TENSORS if name not in IO]
     return SharingResult(
@@ -200,6 +201,7 @@ def _sharing(made, pairs, functions) -> SharingResult:
         used_weights=Sharing(*_scale(made, pairs, functions, TENSORS, 4)),
         hidden_weights=Sharing(*_scale(made, pairs, functions, hidden, 1)) if made.places else None,
         null=null,
+        null_accuracy=accuracy,
     )
 
 

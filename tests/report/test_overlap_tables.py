@@ -68,10 +68,17 @@ def test_the_null_is_told_by_network_with_its_family(double):
     assert family(double) == 3
     assert "3 tests" in table.title
     for row, null in zip(table.rows, found, strict=True):
-        assert row.cells[:2] == (f"seed {null.seed}", 19)
-        assert row.cells[6].values == (null.test.p,)
-        assert row.cells[7].values == (null.p_holm,)
+        assert (row.cells[0], row.cells[7]) == (f"seed {null.seed}", 19)
+        assert row.cells[5].values == (null.test.p,)
+        assert row.cells[6].values == (null.p_holm,)
+        assert row.cells[8].values == pytest.approx((sum(null.accuracy) / 19,))
         assert null.p_holm >= null.test.p
+
+
+def test_it_is_said_whether_the_null_is_alike(double):
+    text = next(section for section in sections(double) if section.id == "null").text[1]
+    assert "They are right on 97." in text
+    assert text.endswith("the networks in question on 99.9\u00a0%.")
 
 
 def test_the_core_stands_beside_chance_and_a_single_mask(double):

@@ -109,7 +109,12 @@ def test_the_page_of_double_addition_is_whole(double):
     assert html.count("<svg ") == sum(len(panels) for panels in all_panels(double).values())
     names = [panel.name for panels in all_panels(double).values() for panel in panels]
     assert len(names) == len(set(names))
-    for words in ("learned once for each place", "first-full-mask", "A null of zeros", "Copied input and output weights"):
+    for words in (
+        "learned once for each place",
+        "first-full-mask",
+        "Every overlap is within one",
+        "Copied input and output weights",
+    ):
         assert words in html
 
 

@@ -1,12 +1,15 @@
 """The sections on what masks have in common: overlap on its scale, a null, stable cores, copied input and output."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 
+from maskscope.analysis import summarise
 from maskscope.experiments.record import Record
 from maskscope.report.across import NULL_CONTROLS, VARIANTS, asks_reuse, few_pairs, networks
-from maskscope.report.numbers import count_text
+from maskscope.report.numbers import count_text, mean_text
 from maskscope.report.overlap_tables import core_table, null_table, overlap_table, sharing_tables
-from maskscope.report.scale import family, nulls, sharing_pairs
+from maskscope.report.scale import Null, family, nulls, sharing_pairs
 from maskscope.report.section import Section, spread_note
 from maskscope.report.tables import removal_table
 
@@ -56,7 +59,8 @@ _PLACES = (
     "that row is the one to read."
 )
 _NO_NULL = (
-    "No p-values: no masks for unrelated functions were found. Run again with --unrelated 19, the least that can reach p = .05."
+    "No p-values: no networks with an unrelated function were trained. Run again with --unrelated 19, the least that can reach "
+    "p = .05."
 )
 
 
@@ -65,25 +69,39 @@ def null_section(record: Record) -> Section | None:
     found = [null for pair in sharing_pairs(record) for null in nulls(record, pair)]
     if not found:
         return None
-    masks = count_text(len(found[0].test.null), "mask")
+    count = count_text(len(found[0].test.null), "network")
     return Section(
         "null",
-        "Is it more than masks of this network have in common anyway?",
+        "Is it more than masks of such a network have in common anyway?",
         (
             "Masks follow the values of the weights, so that masks for unrelated functions have something in common too, "
-            f"more or less than density gives. On each network {masks} for unrelated functions (the same inputs, answers "
-            "shuffled) were found in the same way; p is the share of overlaps, the one in question included, that reach it.",
-            "An unrelated mask that kept nothing has an overlap of 0, which says that nothing was found, not that the "
-            "functions lie apart. A null of zeros makes every overlap look significant.",
+            f"more or less than density gives. Beside each network stand {count} from the same initial weights, trained in the "
+            "same way on an arbitrary function in place of the last one, with masks for both. Every overlap is within one "
+            "network. p is the share of overlaps, the one in question included, that reach it.",
+            _validity(record, found),
             f"Family of Holm's correction: {count_text(family(record), 'test')}, every pair of functions on every trained "
             "network.",
         ),
         ("null",),
-        "A row for each network. Grey: overlap of the first function's mask with each unrelated mask. Black: with the second "
-        "function's. p as it is, and after Holm.",
+        "A row for each network. Grey: on each network of its null, the overlap of the masks for the first function and for "
+        "the arbitrary one. Black: of the two masks in question. p as it is, and after Holm.",
         (null_table(record),) if len(found) <= _LONG else (),
         (null_table(record),) if len(found) > _LONG else (),
         "Unrelated functions",
+    )
+
+
+def _validity(record: Record, found: Sequence[Null]) -> str:
+    """Whether what is unrelated is alike: as well learned as the function whose place it has."""
+    able = [value for null in found for value in null.accuracy if not math.isnan(value)]
+    own = record.quantity("accuracy", "", record.functions[-1])
+    text = "The test is valid as far as those networks do the arbitrary function as well as this one does its own. "
+    if not able or own is None:
+        return f"{text}How well they do was not measured."
+    mean, lowest = summarise([sum(able) / len(able)]), summarise([min(able)])
+    return (
+        f"{text}They are right on {mean_text(mean, 'percent')} of inputs on average, the worst on "
+        f"{mean_text(lowest, 'percent')}; the networks in question on {mean_text(own.summary, 'percent')}."
     )
 
 

@@ -75,15 +75,16 @@ def overlap_table(record: Record, variant: Variant = "trained") -> Table:
 
 
 def null_table(record: Record) -> Table:
-    """On each network: the overlap that was found, among overlaps with masks of unrelated functions."""
+    """For each network: the overlap that was found, among overlaps with unrelated functions on networks trained for that."""
     rows = []
     for pair in sharing_pairs(record):
         for null in nulls(record, pair):
             found = sorted(null.test.null)
             numbers = (null.test.observed, found[0], sum(found) / len(found), found[-1], null.test.p, null.p_holm)
-            cells: tuple[Cell, ...] = (f"seed {null.seed}", len(found), *(Points((number,), "ratio") for number in numbers))
-            rows.append(Row(pair_label(pair), cells))
-    titles = ("network", "unrelated functions", "found, Dice", "lowest unrelated", "mean", "highest", "p", "p, Holm")
+            able = sum(null.accuracy) / len(null.accuracy) if null.accuracy else math.nan
+            cells: list[Cell] = [f"seed {null.seed}", *(Points((number,), "ratio") for number in numbers), len(found)]
+            rows.append(Row(pair_label(pair), (*cells, Points((able,), "percent"))))
+    titles = ("network", "found, Dice", "lowest unrelated", "mean", "highest", "p", "p, Holm", "unrelated", "their accuracy (%)")
     title = f"Overlap against unrelated functions; Holm over {count_text(family(record), 'test')}, every pair on every network"
     return Table("null", title, columns(*titles), tuple(rows))
 

@@ -42,10 +42,18 @@ class Scale:
 
 @dataclass(frozen=True)
 class Null:
-    """The null of unrelated functions on one network, with the p-value corrected for the record's family of tests."""
+    """The null of unrelated functions of one network, with the p-value corrected for the record's family of tests.
+
+    Args:
+        seed: of the network.
+        test: its overlap among those on networks that were trained on an arbitrary function in place of the last one.
+        accuracy: how well each of these does its arbitrary function.
+        p_holm: p after Holm's correction.
+    """
 
     seed: int
     test: NullTest
+    accuracy: tuple[float, ...]
     p_holm: float
 
 
@@ -78,14 +86,15 @@ def scales(record: Record, pair: tuple[str, str], variant: Variant) -> list[Scal
 
 
 def nulls(record: Record, pair: tuple[str, str]) -> list[Null]:
-    """The null of unrelated functions on each trained network that has one."""
+    """The null of unrelated functions of each trained network that has one."""
     holm = record.quantity(P_HOLM, ", ".join(pair))
     adjusted = holm.summary.values if holm else ()
     found = []
     for place, network in enumerate(networks(record)):
         shared = _shared(network, pair)
         if shared is not None and shared.null is not None:
-            found.append(Null(network.seed, shared.null, adjusted[place] if place < len(adjusted) else math.nan))
+            p_holm = adjusted[place] if place < len(adjusted) else math.nan
+            found.append(Null(network.seed, shared.null, shared.null_accuracy, p_holm))
     return found
 
 

@@ -72,7 +72,8 @@ def sweep_sections(record: SweepRecord) -> list[Section]:
     """The curves, and the table."""
     text, caption = _READING.get(record.sweep, ("", ""))
     caption += "Dashed: the value that the presets take. " if record.chosen else ""
-    curves = f"{caption}{points_note(networks_of(record)).replace('Thick tick', 'Large dot')}"
+    note = points_note(networks_of(record))
+    curves = caption + (note if record.sweep == "estimator" else note.replace("Thick tick", "Large dot"))
     return [
         Section("curves", "What changes", (text,) if text else (), (record.sweep,), curves),
         Section("numbers", "Every value", (), tables=tuple(sweep_tables(record))),

@@ -68,13 +68,13 @@ def overlap_panels(record: Record, variant: Variant = "trained") -> list[Panel]:
 
 
 def null_panels(record: Record) -> list[Panel]:
-    """On each network, the overlap that was found among overlaps with masks of unrelated functions."""
+    """For each network, the overlap that was found among those on the networks of its null."""
     panels = []
     for place, pair in enumerate(sharing_pairs(record) if few_pairs(record) else ()):
         found = nulls(record, pair)
         if found:
             size = (WIDTH, 1.35 + 0.3 * len(found))
-            draw = partial(_draw_null, found=found, pair=pair)
+            draw = partial(_draw_null, found=found)
             panels.append(Panel(f"null-{place}", f"{brief(pair[0], 14)} and {brief(pair[1], 14)}: Dice", size, draw))
     return panels
 
@@ -109,7 +109,7 @@ def _draw_scale(axes: Axes, rows: Sequence[tuple[str, Summary]]) -> None:
     axes.set_ylim(len(rows) - 0.5, -0.5)
 
 
-def _draw_null(axes: Axes, found: Sequence[Null], pair: tuple[str, str]) -> None:
+def _draw_null(axes: Axes, found: Sequence[Null]) -> None:
     axes.text(1.025, -0.75, "p, Holm", transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=MUTED)
     for y, null in enumerate(found):
         axes.scatter(null.test.null, [y] * len(null.test.null), s=20, color=MUTED, alpha=0.4, linewidth=0, zorder=2)
@@ -122,7 +122,7 @@ def _draw_null(axes: Axes, found: Sequence[Null], pair: tuple[str, str]) -> None
     axes.set_xlim(0, min(1.0, 1.15 * max([*values, 0.01])))
     axes.grid(axis="x")
     axes.set_xlabel("Dice of two masks")
-    draw_legend(axes, [(f"with {brief(pair[1], 10)}", INK), ("with unrelated", MUTED)])
+    draw_legend(axes, [("found", INK), ("unrelated", MUTED)])
 
 
 def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Measure, variant: Variant) -> None:
