@@ -64,7 +64,7 @@ def test_claims_of_a_record_and_those_without_one(finished, capsys):
     states = json.loads(capsys.readouterr().out)
     with_record = [one for one in states if one["verdict"]]
     assert {(one["experiment"], one["network"]) for one in with_record} == {("addition-multiplication", "mlp")}
-    assert "maskscope run double-addition --network lstm" in {one["where"].partition(": ")[2][:47] for one in states}
+    assert "no record: maskscope run double-addition --network lstm --seeds 3" in {one["where"] for one in states}
 
 
 def test_a_sweep_from_the_first_word_to_its_page(tmp_path, capsys):

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -38,6 +39,28 @@ def test_all_three_verdicts(own, other, verdict):
     found = judge(CLAIM, quantities(own, other))
     assert found.verdict == verdict
     assert len(found.reasons) == 2
+
+
+def test_a_premise_that_fails_leaves_the_question_open():
+    able = Condition("accuracy", "", "add", ">=", 0.95)
+    claim = replace(CLAIM, premises=(able,))
+    found = quantities([0.1, 0.12, 0.11], [0.1, 0.12, 0.11])
+    assert judge(claim, found).verdict == "inconclusive", "the premise was not measured"
+    assert (
+        judge(claim, [*found, Quantity("accuracy", "", "add", "trained", summarise([0.2, 0.2, 0.2]))]).verdict == "inconclusive"
+    )
+    learned = judge(claim, [*found, Quantity("accuracy", "", "add", "trained", summarise([1.0, 1.0, 1.0]))])
+    assert learned.verdict == "not supported"
+    assert len(learned.reasons) == 3
+    assert "accuracy of add >= 0.95 (premise)" in claim.rule
+    assert "(copied-io)" in replace(claim, premises=(replace(able, variant="copied-io"),)).rule
+
+
+def test_what_is_lacking_decides_before_any_number():
+    found = judge(replace(CLAIM, paper="supported"), quantities([0.5] * 3, [0.1] * 3), ("needs more",))
+    assert (found.verdict, found.reasons, found.contradicts_paper) == ("inconclusive", ("needs more",), False)
+    against = judge(replace(CLAIM, paper="supported"), quantities([0.5] * 3, [0.1] * 3))
+    assert against.contradicts_paper
 
 
 def test_reasons_say_what_was_found_and_asked():

@@ -76,7 +76,7 @@ def test_every_variant_is_measured(finished):
         assert [(core.repeats, core.needed) for core in network.cores] == [(5, 4)] * 2
         assert network.sharing[0].hidden_weights is not None
         assert all(mask.necessity_full_io is not None for mask in network.masks)
-    assert len(trained.sharing[0].null.null) == 3
+    assert len(trained.sharing[0].null.null) == len(trained.sharing[0].null_accuracy) == 3
     assert copied.sharing[0].null is None
     assert record.quantity("necessity, full I/O", "pair-1", "pair-2") is not None
     assert record.quantity("normalised sharing of hidden", "pair-1, pair-2", variant="copied-io") is not None

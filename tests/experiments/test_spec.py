@@ -105,7 +105,7 @@ def test_masks_found_together_are_those_of_one_network_and_repeat():
     names = [[f"{plan.function} {plan.repeat} {plan.variant}" for plan in group] for group in groups]
     assert names[0] == ["all 0 trained", "f 0 trained", "g 0 trained"]
     assert names[1] == ["f 1 trained", "g 1 trained"]
-    assert [len(group) for group in groups[2:4]] == [5, 2], "unrelated functions by fives"
+    assert ["f 0 unrelated-7", "g 0 unrelated-7"] in names
     assert ["f 0 untrained", "g 0 untrained"] in names
     assert mask_groups(plans, TOGETHER_BELOW) == [(plan,) for plan in plans], "where there are many weights each is alone"
     together, alone = mask_stage(spec, 0, groups[0][1], groups[0]), mask_stage(spec, 0, groups[0][1])

@@ -121,13 +121,19 @@ def test_the_papers_generator_draws_the_first_pair_first():
 
 
 def test_shuffled_labels_are_another_function_of_the_same_inputs_alike_for_both_pairs():
-    plain, other = DoubleAddition(train_items=200), DoubleAddition(train_items=200, relabelled=5)
+    plain, other = DoubleAddition(train_items=200), DoubleAddition(train_items=200, relabelled={"pair-1": 5, "pair-2": 5})
     a, b = plain.batches("all", 100, 0)(0), other.batches("all", 100, 0)(0)
     assert torch.equal(a.inputs, b.inputs)
     assert float((sums(a.targets) == sums(b.targets)).float().mean()) < 0.6, "the sum that is not asked for agrees"
     assert other.score(solver).accuracy["pair-1"] < 0.05
-    assert torch.equal(other._sums.sort(0).values, plain._sums.sort(0).values)
-    again = DoubleAddition(train_items=200, relabelled=5).batches("all", 100, 0)(0)
+    assert torch.equal(other._sums[0], other._sums[1])
+    assert torch.equal(other._sums.sort(1).values, plain._sums.sort(1).values)
+    one = DoubleAddition(train_items=200, relabelled={"pair-2": 5})
+    assert one.score(solver).accuracy["pair-1"] == 1
+    assert one.score(solver).accuracy["pair-2"] < 0.05
+    with pytest.raises(UnknownNameError, match="no function 'pair-3'"):
+        DoubleAddition(train_items=10, relabelled={"pair-3": 1})
+    again = DoubleAddition(train_items=200, relabelled={"pair-1": 5, "pair-2": 5}).batches("all", 100, 0)(0)
     assert torch.equal(again.targets, b.targets)
 
 

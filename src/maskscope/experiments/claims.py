@@ -49,6 +49,14 @@ class Condition:
     bound: float
     variant: Variant = "trained"
 
+    @property
+    def text(self) -> str:
+        """The condition in words."""
+        where = f" under mask {self.mask}" if self.mask else ""
+        whose = f" of {self.function}" if self.function else ""
+        on = "" if self.variant == "trained" else f" ({self.variant})"
+        return f"{self.measure}{whose}{where}{on} {self.relation} {self.bound:g}"
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -58,6 +66,7 @@ class Claim:
         name: short.
         question: what is asked.
         conditions: all must hold.
+        premises: without them the question does not arise: a network that has not learned its functions says nothing of them.
         about: the property that it speaks of, or ``method`` for what must hold before either can be asked.
         paper: what Csordás et al. 2021 report; empty where they say nothing.
         networks: the kinds of network that it is about; empty for all.
@@ -68,6 +77,7 @@ class Claim:
     name: str
     question: str
     conditions: tuple[Condition, ...]
+    premises: tuple[Condition, ...] = ()
     about: About = "method"
     paper: Literal["supported", "not supported", ""] = ""
     networks: tuple[str, ...] = ()
@@ -77,14 +87,11 @@ class Claim:
     @property
     def rule(self) -> str:
         """The rule in words; it is the same for every claim, only the conditions differ."""
-        texts = []
-        for condition in self.conditions:
-            where = f" under mask {condition.mask}" if condition.mask else ""
-            whose = f" of {condition.function}" if condition.function else ""
-            texts.append(f"{condition.measure}{whose}{where} {condition.relation} {condition.bound:g}")
+        texts = [f"{condition.text} (premise)" for condition in self.premises] + [one.text for one in self.conditions]
         return (
-            "Supported if the whole 95 % interval over networks satisfies every condition; not supported if the whole interval "
-            "violates one of them; inconclusive otherwise, and always with one network. Conditions: " + "; ".join(texts) + "."
+            "Supported if the whole 95 % interval over networks satisfies every condition; not supported if it satisfies the "
+            "premises and the whole interval violates another condition; inconclusive otherwise, and always with one network. "
+            "Conditions: " + "; ".join(texts) + "."
         )
 
 
@@ -126,17 +133,16 @@ def judge(claim: Claim, quantities: Sequence[Quantity], lacking: Sequence[str] =
     """
     if lacking:
         return Verdict(claim.name, claim.question, claim.rule, "inconclusive", tuple(lacking), claim.about, claim.paper)
-    outcomes, reasons = [], []
-    for condition in claim.conditions:
-        found = _find(condition, quantities)
-        outcome, reason = _outcome(condition, found)
-        outcomes.append(outcome)
-        reasons.append(reason)
+    premises, conditions = (
+        [_outcome(condition, _find(condition, quantities)) for condition in some] for some in (claim.premises, claim.conditions)
+    )
+    outcomes, reasons = [outcome for outcome, _ in conditions], [reason for _, reason in premises + conditions]
     word: VerdictWord = "inconclusive"
-    if "violated" in outcomes:
-        word = "not supported"
-    elif all(outcome == "satisfied" for outcome in outcomes):
-        word = "supported"
+    if all(outcome == "satisfied" for outcome, _ in premises):
+        if "violated" in outcomes:
+            word = "not supported"
+        elif all(outcome == "satisfied" for outcome in outcomes):
+            word = "supported"
     return Verdict(claim.name, claim.question, claim.rule, word, tuple(reasons), claim.about, claim.paper)
 
 

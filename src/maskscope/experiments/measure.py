@@ -11,22 +11,23 @@ import torch
 from torch import nn
 
 from maskscope.analysis import (
+    NullTest,
     counts_among,
     density_floor,
     half_mask_scores,
     kept_counts,
     normalised_sharing,
-    null_test,
     random_mask_like,
     score,
     stable_core,
     top_weights,
+    unrelated_p_value,
     weight_times_gradient,
 )
 from maskscope.analysis.stable import MIN_REPEATS
 from maskscope.experiments.record import CoreResult, HalfMask, Kept, MaskResult, NetworkResult, PairResult, SharingResult
 from maskscope.experiments.stages import Variant
-from maskscope.masks import BinaryMask, MaskLogits, overlap_by_tensor
+from maskscope.masks import BinaryMask, MaskLogits, dice, overlap_by_tensor
 from maskscope.tasks import Scores, Task
 from maskscope.training import History, child_seed
 
@@ -51,6 +52,14 @@ class Found:
 
 
 @dataclass(frozen=True)
+class NullOverlap:
+    """Overlap where there is nothing to share, and how well the network does the arbitrary function."""
+
+    dice: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
 class Measured:
     """How a network is measured.
 
@@ -61,6 +70,7 @@ class Measured:
         random_draws: random masks for each found mask.
         io: input and output tensors; where there are some, necessity is also measured with the full mask on them.
         early: choices of early tensors for the half-mask test.
+        null: overlaps with arbitrary functions, of networks trained for that; about the first and the last function.
     """
 
     number: int
@@ -69,6 +79,7 @@ class Measured:
     random_draws: int
     io: Sequence[str]
     early: Sequence[Sequence[str]]
+    null: Sequence[NullOverlap] = ()
 
 
 def measure_network(network: nn.Module, task: Task, found: Sequence[Found], how: Measured) -> NetworkResult:
@@ -77,14 +88,13 @@ def measure_network(network: nn.Module, task: Task, found: Sequence[Found], how:
     Args:
         network: the network that the masks were found on.
         task: with its evaluation data.
-        found: the masks; one that is neither for the whole nor for a function of the task is for an unrelated function.
+        found: the masks.
         how: settings.
     """
     of_functions = [one for one in found if one.function in task.functions]
     full = next((one.mask for one in found if one.function == task.whole), None)
     used = reduce(or_, [one.mask for one in of_functions] + ([full] if full is not None else []))
     groups = {function: [one.mask for one in of_functions if one.function == function] for function in task.functions}
-    unrelated = [one.mask for one in found if one.function not in (*task.functions, task.whole)]
     return NetworkResult(
         seed=how.number,
         variant=how.variant,
@@ -93,7 +103,7 @@ def measure_network(network: nn.Module, task: Task, found: Sequence[Found], how:
             _measure_mask(network, task, one, full, how) for one in found if one.function in (*task.functions, task.whole)
         ),
         pairs=tuple(_measure_pair(a, b, used, how.seed) for a, b in combinations(of_functions, 2)),
-        sharing=tuple(_measure_sharing(pair, groups, used, unrelated, how.io) for pair in combinations(task.functions, 2)),
+        sharing=tuple(_measure_sharing(pair, groups, used, how) for pair in combinations(task.functions, 2)),
         cores=tuple(_measure_core(name, masks) for name, masks in groups.items() if len(masks) >= MIN_REPEATS),
         half_masks=_half_masks(network, task, full, how.early) if full is not None else (),
     )
@@ -146,18 +156,20 @@ def _measure_sharing(
     pair: tuple[str, str],
     groups: Mapping[str, Sequence[BinaryMask]],
     used: BinaryMask,
-    unrelated: Sequence[BinaryMask],
-    io: Sequence[str],
+    how: Measured,
 ) -> SharingResult:
     first, second = groups[pair[0]], groups[pair[1]]
-    hidden = [name for name in used if name not in io]
-    inner = [[mask.only(*hidden) for mask in masks] for masks in (first, second)] if io else None
+    hidden = [name for name in used if name not in how.io]
+    inner = [[mask.only(*hidden) for mask in masks] for masks in (first, second)] if how.io else None
+    tested = how.null if pair == (next(iter(groups)), list(groups)[-1]) else ()
+    overlaps, observed = tuple(one.dice for one in tested), dice(first[0], second[0])
     return SharingResult(
         functions=pair,
         all_weights=normalised_sharing(first, second),
         used_weights=normalised_sharing(first, second, among=used),
         hidden_weights=normalised_sharing(inner[0], inner[1]) if inner else None,
-        null=null_test(first[0], second[0], unrelated) if unrelated else None,
+        null=NullTest(observed, overlaps, unrelated_p_value(observed, overlaps)) if tested else None,
+        null_accuracy=tuple(one.accuracy for one in tested),
     )
 
 

@@ -1,7 +1,7 @@
 """The networks and tasks that a spec names, and which of their tensors are what."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
@@ -19,8 +19,10 @@ _SUBSETS = 5
 _TOKEN = 10
 
 
-def make_task(spec: Spec, device: torch.device, relabelled: int | None = None) -> AdditionMultiplication | DoubleAddition:
-    """The task of a spec; with a seed, its answers are shuffled among its inputs."""
+def make_task(
+    spec: Spec, device: torch.device, relabelled: Mapping[str, int] | None = None
+) -> AdditionMultiplication | DoubleAddition:
+    """The task of a spec; the answers of some functions are shuffled among their inputs, by a seed."""
     if isinstance(spec, DoubleAdditionSpec):
         return DoubleAddition(spec.digits, spec.train_items, spec.mode, device, spec.torch_dtype, relabelled)
     return AdditionMultiplication(spec.digits, spec.train_items, device, spec.torch_dtype, relabelled)

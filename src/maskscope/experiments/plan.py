@@ -1,6 +1,6 @@
 """What a run would do and cost, found out without doing it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,18 @@ from maskscope.experiments.artefact import Artefact, Stage, existing
 from maskscope.experiments.job import Job, threads
 from maskscope.experiments.networks import UNMASKED, make_network, make_task
 from maskscope.experiments.spec import Spec
-from maskscope.experiments.stages import MaskPlan, analysis_stage, mask_groups, mask_stage, network_stage, plan_masks, variants
+from maskscope.experiments.stages import (
+    MaskPlan,
+    analysis_inputs,
+    analysis_stage,
+    derived,
+    mask_groups,
+    mask_stage,
+    network_stage,
+    null_networks,
+    plan_masks,
+    variants,
+)
 from maskscope.masks import select
 from maskscope.tasks import AdditionMultiplication, DoubleAddition
 from maskscope.training import Compute, FitConfig, Wanted, discover_many, fit, needs
@@ -87,30 +98,28 @@ def _stages_of(
     planned = []
     networks: dict[str, Artefact | None] = {}
     for variant in variants(spec):
-        network = network_stage(spec, seed, variant)
-        derived = variant in ("shuffled-weights", "copied-io")
-        made = _existing(network, run, {"network": networks["trained"]} if derived else {})
-        networks[variant] = made
-        if variant != "shuffled-labels":
-            planned.append(
-                PlannedStage(network.name, made is not None, spec.fit.steps * fit_step if variant == "trained" else 0.0)
-            )
-        masks: dict[str, Artefact | None] = {}
-        for plan, company in ((plan, group) for group in groups for plan in group):
-            if plan.variant == variant:
+        here = [variant, *(null_networks(spec) if variant == "trained" else ())]
+        masks: dict[MaskPlan, Artefact | None] = {}
+        for name in here:
+            network = network_stage(spec, seed, name)
+            made = _existing(network, run, {"network": networks["trained"]} if derived(name) else {})
+            networks[name] = made
+            if name != "shuffled-labels":
+                fitted = not derived(name) and name != "untrained"
+                planned.append(PlannedStage(network.name, made is not None, spec.fit.steps * fit_step if fitted else 0.0))
+            for plan, company in ((plan, group) for group in groups for plan in group if plan.variant == name):
                 stage = mask_stage(spec, seed, plan, company)
-                found = _existing(stage, run, {"network": made})
-                masks[f"{plan.function}/{plan.repeat}"] = found
-                planned.append(PlannedStage(stage.name, found is not None, spec.mask.steps * mask_step))
+                masks[plan] = _existing(stage, run, {"network": made})
+                planned.append(PlannedStage(stage.name, masks[plan] is not None, spec.mask.steps * mask_step))
         stage = analysis_stage(spec, seed, variant)
-        done = _existing(stage, run, {"network": made, **masks}) is not None
+        done = _existing(stage, run, analysis_inputs(variant, {name: networks[name] for name in here}, masks)) is not None
         # each mask is scored alone, inverted, against top weights, and against the random draws: a forward pass over all inputs
         forward = (3 + spec.random_draws) * len(masks) * 2 * task.modulus**2 / spec.mask.batch_size * fit_step / 3
         planned.append(PlannedStage(stage.name, done, forward))
     return planned
 
 
-def _existing(stage: Stage, run: Path, inputs: dict[str, Artefact | None]) -> Artefact | None:
+def _existing(stage: Stage, run: Path, inputs: Mapping[str, Artefact | None]) -> Artefact | None:
     there = {role: artefact for role, artefact in inputs.items() if artefact is not None}
     return existing(stage, run, there) if len(there) == len(inputs) else None
 

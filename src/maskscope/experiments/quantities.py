@@ -26,7 +26,7 @@ def quantities(networks: Sequence[NetworkResult], functions: Sequence[str]) -> t
     """Every quantity, each summarised over the networks; one that is undefined on a network is NaN there.
 
     A mask's number is that of repeat 0; overlap is the mean over all pairs of masks of the two functions, repeats included. The
-    family of Holm's correction is every pair of functions on every trained network of the record.
+    family of Holm's correction is every pair of functions on one network.
     """
     trained = {network.seed: network for network in networks if network.variant == "trained"}
     untrained = {network.seed: network for network in networks if network.variant == "untrained"}
@@ -36,8 +36,7 @@ def quantities(networks: Sequence[NetworkResult], functions: Sequence[str]) -> t
         rows = [_numbers(network, functions) for network in here]
         if variant == "trained":
             for row, network in zip(rows, here, strict=True):
-                row |= _beyond_controls(network, untrained.get(network.seed), functions)
-            _add_holm(rows)
+                row |= _beyond_controls(network, untrained.get(network.seed), functions) | _corrected(row)
         if variant == "shuffled-labels":
             for row, network in zip(rows, here, strict=True):
                 row |= _beyond_shuffled(trained.get(network.seed), network, functions)
@@ -80,6 +79,8 @@ def _of_sharing(shared: SharingResult) -> Numbers:
             numbers["dice over ceiling" + measure.removeprefix("normalised sharing"), label, ""] = _over_ceiling(sharing)
     if shared.null is not None:
         numbers["dice with unrelated functions", label, ""] = sum(shared.null.null) / len(shared.null.null)
+        if shared.null_accuracy:
+            numbers["accuracy of unrelated functions", label, ""] = sum(shared.null_accuracy) / len(shared.null_accuracy)
         numbers[P_VALUE, label, ""] = shared.null.p
     return numbers
 
@@ -90,10 +91,11 @@ def _over_ceiling(sharing: Sharing) -> float:
     return sharing.between / math.sqrt(ceilings) if ceilings > 0 else math.nan
 
 
-def _add_holm(rows: Sequence[Numbers]) -> None:
-    family = [(row, address) for row in rows for address in list(row) if address[0] == P_VALUE]
-    for (row, address), adjusted in zip(family, holm([row[address] for row, address in family]), strict=True):
-        row[P_HOLM, address[1], ""] = adjusted
+def _corrected(numbers: Numbers) -> Numbers:
+    """The p-values of one network's pairs of functions, by Holm."""
+    family = [address for address in numbers if address[0] == P_VALUE]
+    adjusted = holm([numbers[address] for address in family])
+    return {(P_HOLM, mask, function): p for (_, mask, function), p in zip(family, adjusted, strict=True)}
 
 
 def _of_mask(found: MaskResult, functions: Sequence[str]) -> Numbers:

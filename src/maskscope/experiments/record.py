@@ -97,7 +97,9 @@ class SharingResult:
         all_weights: normalised sharing with the floor over all maskable weights.
         used_weights: the same with the floor inside the weights in use.
         hidden_weights: without input and output tensors, which two places cannot share; None where the functions have the same.
-        null: the first mask's overlap with the second's, among its overlaps with masks of unrelated functions; None without such.
+        null: the overlap of the two masks among overlaps with arbitrary functions, on networks trained for that; None without.
+        null_accuracy: how well each of those networks does its arbitrary function; the test is valid where that is like this
+            network's accuracy.
     """
 
     functions: tuple[str, str]
@@ -105,6 +107,7 @@ class SharingResult:
     used_weights: Sharing
     hidden_weights: Sharing | None
     null: NullTest | None
+    null_accuracy: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

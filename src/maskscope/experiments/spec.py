@@ -141,7 +141,8 @@ class ArithmeticSpec:
     """Where the same procedure should find nothing: untrained, shuffled-weights (within each tensor), shuffled-labels; and for
     double addition copied-io, where both pairs have the same input and output weights. Paper: copied-io."""
     unrelated: int = 0
-    """Masks for as many unrelated functions (shuffled labels): the null of overlap. 19 or more can reach p = .05. Paper: 0."""
+    """As many networks from the same initial weights, trained on an arbitrary function in place of the last one, with masks for
+    both: the null of overlap. 19 or more can reach p = .05. Paper: 0."""
     random_draws: int = 5
     """Random masks of equal density removed, as the baseline of necessity. Paper: 0."""
     dtype: Literal["float32", "float64"] = "float32"

@@ -1,8 +1,8 @@
 """The stages of an arithmetic study and what each depends on; nothing here does any work."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from maskscope.experiments.artefact import Stage
 from maskscope.experiments.spec import STUDIES, Spec, canonical_spec
@@ -11,10 +11,11 @@ NETWORK_VERSION = 1
 MASK_VERSION = 3  # 2: compiled kernels and batched products; 3: small masks found together; other last bits
 ANALYSIS_VERSION = 2  # 2: several controls, unrelated functions, stable core
 
+Input = TypeVar("Input")
 Variant = Literal["trained", "untrained", "shuffled-weights", "shuffled-labels", "copied-io"]
 UNRELATED = "unrelated"
-# masks of networks with fewer maskable weights are found together, up to so many at a time: there a step is mostly overhead
-TOGETHER_BELOW, _MOST_TOGETHER = 1_000_000, 5
+# masks of networks with fewer maskable weights are found together: there a step is mostly overhead
+TOGETHER_BELOW = 1_000_000
 _TASK = ("digits", "dtype", "mode")
 
 
@@ -23,14 +24,14 @@ class MaskPlan:
     """One mask that a study looks for.
 
     Args:
-        function: what it is for; the task's name for the whole is the full mask; ``unrelated-K`` is an unrelated function.
+        function: what it is for; the task's name for the whole is the full mask.
         repeat: 0, or the number of the repeat.
-        variant: on the trained network, or on which control.
+        variant: on the trained network, on which control, or ``unrelated-K``: on a network of the null.
     """
 
     function: str
     repeat: int
-    variant: Variant
+    variant: str
 
 
 def variants(spec: Spec) -> tuple[Variant, ...]:
@@ -38,24 +39,27 @@ def variants(spec: Spec) -> tuple[Variant, ...]:
     return ("trained", *spec.controls)
 
 
-def plan_masks(spec: Spec, functions: Sequence[str], whole: str) -> list[MaskPlan]:
-    """The masks of one seed: the full mask, one for each function and its repeats, unrelated functions; then the controls'.
+def null_networks(spec: Spec) -> list[str]:
+    """The networks of the null: trained like the network itself, an arbitrary function in place of the last one."""
+    return [f"{UNRELATED}-{number}" for number in range(1, spec.unrelated + 1)]
 
-    With copied inputs and outputs the whole procedure is repeated, on the other controls there is one mask for each function.
+
+def plan_masks(spec: Spec, functions: Sequence[str], whole: str) -> list[MaskPlan]:
+    """The masks of one seed: the full mask, one for each function and its repeats; then those of the controls and of the null.
+
+    With copied inputs and outputs the whole procedure is repeated; elsewhere there is one mask for each function.
     """
     masks = []
-    for variant in variants(spec):
+    for variant in (*variants(spec), *null_networks(spec)):
         whole_procedure = variant in ("trained", "copied-io")
         masks += [MaskPlan(whole, 0, variant)] if whole_procedure else []
         repeats = spec.repeats if whole_procedure else 0
         masks += [MaskPlan(function, repeat, variant) for repeat in range(repeats + 1) for function in functions]
-        if variant == "trained":
-            masks += [MaskPlan(f"{UNRELATED}-{number}", 0, variant) for number in range(1, spec.unrelated + 1)]
     return masks
 
 
 def mask_groups(plans: Sequence[MaskPlan], weights: int) -> list[tuple[MaskPlan, ...]]:
-    """The masks that are found together in one call: those of one network and one repeat, and unrelated functions by fives.
+    """The masks that are found together in one call: those of one network and one repeat.
 
     Which masks these are follows from the settings alone, and is part of their identity: the last bits of a mask may depend on
     the company it was found in.
@@ -66,24 +70,29 @@ def mask_groups(plans: Sequence[MaskPlan], weights: int) -> list[tuple[MaskPlan,
     """
     groups: dict[object, list[MaskPlan]] = {}
     for place, plan in enumerate(plans):
-        number = plan.function.removeprefix(f"{UNRELATED}-")
-        kind = (int(number) - 1) // _MOST_TOGETHER if number != plan.function else -1
-        key = place if weights >= TOGETHER_BELOW else (plan.variant, plan.repeat, kind)
+        key = place if weights >= TOGETHER_BELOW else (plan.variant, plan.repeat)
         groups.setdefault(key, []).append(plan)
     return [tuple(group) for group in groups.values()]
 
 
-def network_stage(spec: Spec, seed: int, variant: Variant) -> Stage:
-    """Fits the network; untrained, it only initialises it; other controls are made from the fitted one.
+def network_stage(spec: Spec, seed: int, variant: str) -> Stage:
+    """Fits the network; untrained, it only initialises it; controls that are `derived` are made from the fitted one.
 
     Shuffled labels are sought in the trained network itself.
     """
     if variant == "shuffled-labels":
         variant = "trained"
-    needed = {"trained": ("network", "hidden", *_TASK, "train_items", "fit"), "untrained": ("network", "hidden", *_TASK)}
-    settings = _settings(spec, needed.get(variant, ())) | {"seed": seed}
+    needed: tuple[str, ...] = () if derived(variant) else ("network", "hidden", *_TASK)
+    if not derived(variant) and variant != "untrained":
+        needed += ("train_items", "fit")
+    settings = _settings(spec, needed) | {"seed": seed}
     kind = {"trained": "network", "untrained": "untrained network"}.get(variant, f"{variant} network")
     return Stage(f"seed-{seed}-network{_suffix(variant)}", kind, NETWORK_VERSION, settings)
+
+
+def derived(variant: str) -> bool:
+    """Whether a network is made from the fitted one."""
+    return variant in ("shuffled-weights", "copied-io")
 
 
 def mask_stage(spec: Spec, seed: int, plan: MaskPlan, group: Sequence[MaskPlan] = ()) -> Stage:
@@ -93,6 +102,16 @@ def mask_stage(spec: Spec, seed: int, plan: MaskPlan, group: Sequence[MaskPlan] 
     if len(group) > 1:
         settings["together"] = [one.function for one in group]
     return Stage(name, "mask", MASK_VERSION, settings)
+
+
+def analysis_inputs(variant: Variant, networks: Mapping[str, Input], masks: Mapping[MaskPlan, Input]) -> dict[str, Input]:
+    """What an analysis is made from, by role: the network and its masks, and for the null other networks and theirs."""
+
+    def role(of: str) -> str:
+        return "" if of == variant else f"{of}/"
+
+    inputs = {f"{role(name)}network": network for name, network in networks.items()}
+    return inputs | {f"{role(plan.variant)}{plan.function}/{plan.repeat}": mask for plan, mask in masks.items()}
 
 
 def analysis_stage(spec: Spec, seed: int, variant: Variant) -> Stage:
@@ -105,5 +124,5 @@ def _settings(spec: Spec, names: Sequence[str]) -> dict[str, object]:
     return {"study": STUDIES[type(spec)]} | {key: value for key, value in canonical_spec(spec).items() if key in names}
 
 
-def _suffix(variant: Variant) -> str:
+def _suffix(variant: str) -> str:
     return "" if variant == "trained" else f"-{variant}"

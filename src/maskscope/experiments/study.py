@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from maskscope.analysis import shuffled_weights, warm_start, weight_times_gradient
+from maskscope.analysis import score, shuffled_weights, warm_start, weight_times_gradient
 from maskscope.errors import RunFolderError
 from maskscope.experiments.artefact import Artefact, Stage, checkpoint_path, existing, make
-from maskscope.experiments.measure import Found, Measured, measure_network
+from maskscope.experiments.measure import Found, Measured, NullOverlap, measure_network
 from maskscope.experiments.networks import UNMASKED, copy_io, early_subsets, io_tensors, make_network, make_task
 from maskscope.experiments.record import NetworkResult
 from maskscope.experiments.spec import DoubleAdditionSpec, MaskSpec, Spec, from_json, to_json
@@ -20,14 +20,17 @@ from maskscope.experiments.stages import (
     UNRELATED,
     MaskPlan,
     Variant,
+    analysis_inputs,
     analysis_stage,
+    derived,
     mask_groups,
     mask_stage,
     network_stage,
+    null_networks,
     plan_masks,
     variants,
 )
-from maskscope.masks import BinaryMask, MaskLogits, Selection, select
+from maskscope.masks import BinaryMask, MaskLogits, Selection, dice, select
 from maskscope.storage import Json, read_json, read_tensors, write_json, write_tensors
 from maskscope.tasks import Task
 from maskscope.training import Compute, Discovery, History, Observer, Wanted, Watchdog, child_seed, discover_many, fit
@@ -69,12 +72,11 @@ class Study:
         """The trained network's result, then those of the controls."""
         return [self._result(variant) for variant in variants(self.spec)]
 
-    def network(self, variant: Variant) -> Artefact:
-        """The fitted network, or a control."""
+    def network(self, variant: str) -> Artefact:
+        """The fitted network, a control, or a network of the null."""
         stage = network_stage(self.spec, self.seed, variant)
-        derived = variant in ("shuffled-weights", "copied-io")
-        inputs = {"network": self.network("trained")} if derived else {}
-        work = partial(self._derive, variant, inputs["network"]) if derived else partial(self._fit, variant, stage.name)
+        inputs = {"network": self.network("trained")} if derived(variant) else {}
+        work = partial(self._derive, variant, inputs["network"]) if inputs else partial(self._fit, variant, stage.name)
         return make(stage, self.place.run, inputs, work, self.place.announce)
 
     def groups(self) -> list[tuple[MaskPlan, ...]]:
@@ -103,26 +105,30 @@ class Study:
 
     def _result(self, variant: Variant) -> NetworkResult:
         network = self.network(variant)
+        with_null = [variant, *null_networks(self.spec)] if variant == "trained" else [variant]
+        nulls = {other: self.network(other) for other in with_null[1:]}
         masks: dict[MaskPlan, Artefact] = {}
         for group in self.groups():
-            if group[0].variant == variant:
+            if group[0].variant in with_null:
                 masks |= self.masks(group)
         stage = analysis_stage(self.spec, self.seed, variant)
-        inputs = {"network": network} | {f"{plan.function}/{plan.repeat}": mask for plan, mask in masks.items()}
-        made = make(stage, self.place.run, inputs, partial(self._measure, variant, network, masks), self.place.announce)
+        inputs = analysis_inputs(variant, {variant: network, **nulls}, masks)
+        work = partial(self._measure, variant, network, nulls, masks)
+        made = make(stage, self.place.run, inputs, work, self.place.announce)
         for artefact in (*inputs.values(), made):
             how = read_json(artefact.path / "record.json")
             self.seconds[how["kind"]] = self.seconds.get(how["kind"], 0.0) + how["seconds"]
         return from_json(NetworkResult, read_json(made.path / "result.json"))
 
-    def _fit(self, variant: Variant, name: str, folder: Path, checkpoint: Path) -> None:
+    def _fit(self, variant: str, name: str, folder: Path, checkpoint: Path) -> None:
         network = make_network(self.spec, self.seed, self.task)
         record: Json = {"kind": "network", "seconds": 0.0}
         if variant != "untrained":
+            task = self._task_of(variant)
             went = fit(
                 network,
-                self.task.loss,
-                self.task.batches(self.task.whole, self.spec.fit.batch_size, child_seed(self.seed, "data", "network")),
+                task.loss,
+                task.batches(task.whole, self.spec.fit.batch_size, child_seed(self.seed, "data", "network")),
                 config=self.spec.fit.config(),
                 seed=child_seed(self.seed, "fit"),
                 observers=self.place.watch(name),
@@ -131,7 +137,7 @@ class Study:
             record |= {"seconds": went.seconds, "history": to_json(went.histories[0])}
         self._write_network(folder, network, record)
 
-    def _derive(self, variant: Variant, trained: Artefact, folder: Path, _checkpoint: Path) -> None:
+    def _derive(self, variant: str, trained: Artefact, folder: Path, _checkpoint: Path) -> None:
         network = self._network(trained)
         if variant == "copied-io":
             copy_io(network, self.spec, self.task)
@@ -150,7 +156,7 @@ class Study:
         selection = select(guest, exclude=UNMASKED)
         wanted, more = [], f" and {len(stages) - 1} more" if len(stages) > 1 else ""
         for place, (plan, stage) in enumerate(stages.items()):
-            task, function = self._sought(plan)
+            task, function = self._task_of(plan.variant), plan.function
             data = child_seed(self.seed, "data", plan.variant, plan.function, plan.repeat)
             watchers = [Watchdog()] if plan.variant == "trained" else []
             wanted.append(
@@ -183,11 +189,17 @@ class Study:
         write_json(folder / "record.json", record | {"history": to_json(found.history)})
 
     def _measure(
-        self, variant: Variant, network: Artefact, masks: dict[MaskPlan, Artefact], folder: Path, _checkpoint: Path
+        self,
+        variant: Variant,
+        network: Artefact,
+        nulls: Mapping[str, Artefact],
+        masks: Mapping[MaskPlan, Artefact],
+        folder: Path,
+        _checkpoint: Path,
     ) -> None:
         began = time.perf_counter()
         guest = self._network(network)
-        found = [self._load(plan, artefact, guest) for plan, artefact in masks.items()]
+        found = [self._load(plan, artefact, guest) for plan, artefact in masks.items() if plan.variant == variant]
         # in the network's order; a mask's file has them sorted
         names = [weight.name for weight in select(guest, exclude=UNMASKED).weights]
         seed = child_seed(self.seed, "analysis", variant)
@@ -198,21 +210,29 @@ class Study:
             random_draws=self.spec.random_draws,
             io=io_tensors(self.spec, names) if isinstance(self.spec, DoubleAdditionSpec) else (),
             early=early_subsets(self.spec, names, seed),
+            null=tuple(self._null_overlap(other, artefact, masks) for other, artefact in nulls.items()),
         )
-        task = self._task(variant, UNRELATED) if variant == "shuffled-labels" else self.task
+        task = self._task_of(variant)
         write_json(folder / "result.json", to_json(measure_network(guest, task, found, measured)))
         write_json(folder / "record.json", {"kind": "analysis", "seconds": time.perf_counter() - began})
 
-    def _sought(self, plan: MaskPlan) -> tuple[Task, str]:
-        """The task and the function that a mask is sought for; unrelated functions are the last function with shuffled labels."""
-        if plan.function.startswith(UNRELATED):
-            return self._task(plan.variant, plan.function), self.task.functions[-1]
-        if plan.variant == "shuffled-labels":
-            return self._task(plan.variant, UNRELATED), plan.function
-        return self.task, plan.function
+    def _null_overlap(self, variant: str, network: Artefact, masks: Mapping[MaskPlan, Artefact]) -> NullOverlap:
+        """Of the first function's mask and the arbitrary function's, both on one network of the null."""
+        guest, task = self._network(network), self._task_of(variant)
+        first, *_, last = (
+            BinaryMask.load(artefact.path / "mask.safetensors", guest)
+            for plan, artefact in masks.items()
+            if plan.variant == variant
+        )
+        return NullOverlap(dice(first, last), score(guest, task).accuracy[task.functions[-1]])
 
-    def _task(self, *purpose: str) -> Task:
-        return make_task(self.spec, self.place.device, child_seed(self.seed, "labels", *purpose))
+    def _task_of(self, variant: str) -> Task:
+        """The task of a network: all labels shuffled, those of the last function on networks of the null, or none."""
+        null = variant.startswith(UNRELATED)
+        if not null and variant != "shuffled-labels":
+            return self.task
+        functions = self.task.functions[-1:] if null else self.task.functions
+        return make_task(self.spec, self.place.device, dict.fromkeys(functions, child_seed(self.seed, "labels", variant)))
 
     def _load(self, plan: MaskPlan, artefact: Artefact, network: nn.Module) -> Found:
         record = read_json(artefact.path / "record.json")

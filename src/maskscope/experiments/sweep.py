@@ -220,6 +220,7 @@ def _point(sweep: Sweep, place: int, value: str, job: Job, results: Sequence[Net
     if sweep.axis == "beta":
         number = spec.mask.beta
     if sweep.axis == "size":
-        number = select(make_network(spec, 0, make_task(spec, torch.device("cpu"))), exclude=UNMASKED).count
+        network = make_network(spec, 0, make_task(spec, torch.device("cpu")))
+        number = float(select(network, exclude=UNMASKED).count)
     functions = tuple(results[0].unmasked.accuracy)
     return SweepPoint(value, number, to_json(spec), quantities(results, functions), job.seeds)

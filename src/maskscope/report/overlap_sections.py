@@ -79,8 +79,7 @@ def null_section(record: Record) -> Section | None:
             "same way on an arbitrary function in place of the last one, with masks for both. Every overlap is within one "
             "network. p is the share of overlaps, the one in question included, that reach it.",
             _validity(record, found),
-            f"Family of Holm's correction: {count_text(family(record), 'test')}, every pair of functions on every trained "
-            "network.",
+            f"Family of Holm's correction: {count_text(family(record), 'test')}, every pair of functions on one network.",
         ),
         ("null",),
         "A row for each network. Grey: on each network of its null, the overlap of the masks for the first function and for "

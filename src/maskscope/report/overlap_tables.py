@@ -85,7 +85,7 @@ def null_table(record: Record) -> Table:
             cells: list[Cell] = [f"seed {null.seed}", *(Points((number,), "ratio") for number in numbers), len(found)]
             rows.append(Row(pair_label(pair), (*cells, Points((able,), "percent"))))
     titles = ("network", "found, Dice", "lowest unrelated", "mean", "highest", "p", "p, Holm", "unrelated", "their accuracy (%)")
-    title = f"Overlap against unrelated functions; Holm over {count_text(family(record), 'test')}, every pair on every network"
+    title = f"Overlap against unrelated functions; Holm over {count_text(family(record), 'test')}, the pairs of one network"
     return Table("null", title, columns(*titles), tuple(rows))
 
 

@@ -42,7 +42,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Null:
-    """The null of unrelated functions of one network, with the p-value corrected for the record's family of tests.
+    """The null of unrelated functions of one network, with the p-value corrected for the network's family of tests.
 
     Args:
         seed: of the network.
@@ -99,9 +99,8 @@ def nulls(record: Record, pair: tuple[str, str]) -> list[Null]:
 
 
 def family(record: Record) -> int:
-    """How many tests Holm's correction is over: every pair of functions on every trained network with a null."""
-    found = [quantity.summary for quantity in record.quantities if quantity.measure == P_VALUE]
-    return sum(summary.n for summary in found)
+    """How many tests Holm's correction is over: every pair of functions of one network that has a null."""
+    return sum(quantity.measure == P_VALUE for quantity in record.quantities)
 
 
 def _of_pair(pair: tuple[str, str], key: str, value: Callable[[Sharing], float]) -> Callable[[NetworkResult], float]:

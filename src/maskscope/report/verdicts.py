@@ -1,12 +1,10 @@
 """Verdicts in words: by what they are about, beside what the paper reports, and with what a record lacks."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maskscope.experiments.claims import About
 from maskscope.experiments.record import Record, Verdict
-from maskscope.report.across import VARIANTS
 from maskscope.report.numbers import count_text, in_words
 from maskscope.report.table import Column, Row, Table
 
@@ -125,17 +123,10 @@ def _claims(verdicts: Sequence[Verdict], networks: int) -> tuple[str, list[Claim
         asked = own.removesuffix(".").split("; ")
         measured = not any(_CURE in reason for reason in verdict.reasons)
         paired = common and measured and len(asked) == len(verdict.reasons)
-        conditions = tuple((_asked(a, b), _found(b)) for a, b in zip(asked, verdict.reasons, strict=False)) if paired else ()
+        conditions = tuple((_in_signs(a), _found(b)) for a, b in zip(asked, verdict.reasons, strict=False)) if paired else ()
         rule = _in_signs(own) if common else verdict.rule
         claims.append(Claim(place + 1, verdict, rule, conditions, missing))
     return parts[0][0] if common else "", claims
-
-
-def _asked(text: str, reason: str) -> str:
-    """What was asked, with the control it was asked of: rules do not name it, reasons do."""
-    text = _in_signs(text)
-    control = re.search(r"\(([a-z-]+)\)$", reason.partition(": ")[0])
-    return f"{text} ({control[1]})" if control and control[1] in VARIANTS else text
 
 
 def _in_signs(text: str) -> str:

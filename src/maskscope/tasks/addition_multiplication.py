@@ -3,7 +3,7 @@
 Source: Csordás et al. 2021, section 3.1; the generator is that of the authors' code (spec: experiments, 2.1).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 import torch
@@ -11,7 +11,16 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
 from maskscope.errors import ConfigError
-from maskscope.tasks.digits import TRAIN, digits_of, every_pair, one_hot_digits, paper_random, require_digits, shuffled
+from maskscope.tasks.digits import (
+    TRAIN,
+    digits_of,
+    every_pair,
+    one_hot_digits,
+    paper_random,
+    require_digits,
+    require_known,
+    shuffled,
+)
 from maskscope.tasks.task import Part, Scores, Task, uniform_choice
 
 _ITEMS_AT_ONCE = 4096
@@ -32,7 +41,7 @@ class AdditionMultiplication(Task):
         train_items: size of the training set; the paper has a million.
         device: where the tables live.
         dtype: of the inputs.
-        relabelled: a seed: the results of each operation are shuffled among its inputs, a function as arbitrary as can be.
+        relabelled: for some operations a seed: its results are shuffled among its inputs, a function as arbitrary as can be.
     """
 
     def __init__(
@@ -41,12 +50,12 @@ class AdditionMultiplication(Task):
         train_items: int = 1_000_000,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
-        relabelled: int | None = None,
+        relabelled: Mapping[str, int] | None = None,
     ) -> None:
         require_digits(digits, train_items)
         self.digits, self.modulus, self.train_items = digits, 10**digits, train_items
         self.device, self.dtype = torch.device(device), dtype
-        self._inputs, self._targets = (table.to(self.device) for table in self._tables(relabelled))
+        self._inputs, self._targets = (table.to(self.device) for table in self._tables(relabelled or {}))
 
     @property
     def functions(self) -> tuple[str, ...]:
@@ -112,7 +121,7 @@ class AdditionMultiplication(Task):
     def _train(self) -> Int64[Tensor, " items"]:
         return self.paper_items(TRAIN, self.train_items)
 
-    def _tables(self, relabelled: int | None) -> tuple[UInt8[Tensor, "all inputs"], Int64[Tensor, "all digits"]]:
+    def _tables(self, relabelled: Mapping[str, int]) -> tuple[UInt8[Tensor, "all inputs"], Int64[Tensor, "all digits"]]:
         """Inputs and target digits of every (operation, a, b), in that order."""
         a, b = every_pair(self.digits)
         hot = torch.cat([one_hot_digits(a, self.digits), one_hot_digits(b, self.digits)], dim=1)
@@ -122,5 +131,6 @@ class AdditionMultiplication(Task):
             which[:, operation] = 1
             inputs.append(torch.cat([hot, which], dim=1))
         results = [digits_of(result % self.modulus, self.digits) for result in (a + b, a * b)]
-        seeds = [None if relabelled is None else relabelled + operation for operation in range(len(results))]
+        require_known(relabelled, self.functions)
+        seeds = [relabelled.get(operation) for operation in self.functions]
         return torch.cat(inputs), torch.cat([shuffled(*each) for each in zip(results, seeds, strict=True)])

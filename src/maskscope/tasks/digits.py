@@ -1,11 +1,13 @@
 """Numbers as digits, least significant first, and the random numbers of the authors' generator."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor, nn
 
-from maskscope.errors import ConfigError
+from maskscope.errors import ConfigError, UnknownNameError
 
 # the parts of the authors' data; the number is added to their seed
 TRAIN, TEST, VALIDATION = 0, 1, 2
@@ -23,6 +25,13 @@ def require_digits(digits: int, train_items: int) -> None:
         raise ConfigError(f"digits is {digits}; 1, 2 or 3 was expected.")
     if train_items < 1:
         raise ConfigError(f"train_items is {train_items}; a number of at least 1 was expected.")
+
+
+def require_known(relabelled: Iterable[str], functions: Sequence[str]) -> None:
+    """Raises `UnknownNameError` unless every name is a function's."""
+    for name in relabelled:
+        if name not in functions:
+            raise UnknownNameError("function", name, functions)
 
 
 def digits_of(numbers: Int64[Tensor, " n"], digits: int) -> Int64[Tensor, "n digits"]:

@@ -3,7 +3,7 @@
 Source: Csordás et al. 2021, section 3.1; the generator and the ways of showing the pairs are those of the authors' code.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -12,7 +12,16 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from maskscope.errors import UnknownNameError
-from maskscope.tasks.digits import TRAIN, digits_of, every_pair, one_hot_digits, paper_random, require_digits, shuffled
+from maskscope.tasks.digits import (
+    TRAIN,
+    digits_of,
+    every_pair,
+    one_hot_digits,
+    paper_random,
+    require_digits,
+    require_known,
+    shuffled,
+)
 from maskscope.tasks.task import NOT_ASKED, Part, Scores, Task, uniform_choice
 
 Mode = Literal["two_runs", "together", "only_one_io"]
@@ -48,7 +57,8 @@ class DoubleAddition(Task):
         mode: how the pairs are shown.
         device: where the tables live.
         dtype: of the inputs.
-        relabelled: a seed: the sums are shuffled among the values of a pair, both pairs alike; an arbitrary function.
+        relabelled: for some pairs a seed: the sums are shuffled among the values of the pair, a function as arbitrary as can be;
+            with one seed both pairs get the same one.
     """
 
     def __init__(
@@ -58,7 +68,7 @@ class DoubleAddition(Task):
         mode: str = "two_runs",
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
-        relabelled: int | None = None,
+        relabelled: Mapping[str, int] | None = None,
     ) -> None:
         require_digits(digits, train_items)
         if mode not in get_args(Mode):
@@ -67,7 +77,9 @@ class DoubleAddition(Task):
         self.device, self.dtype = torch.device(device), dtype
         a, b = every_pair(digits)
         self._hot = torch.cat([one_hot_digits(a, digits), one_hot_digits(b, digits)], dim=1).to(self.device)
-        self._sums = shuffled(digits_of((a + b) % self.modulus, digits), relabelled).to(self.device)
+        require_known(relabelled or {}, self.functions)
+        sums, seeds = digits_of((a + b) % self.modulus, digits), [(relabelled or {}).get(name) for name in self.functions]
+        self._sums = torch.stack([shuffled(sums, seed) for seed in seeds]).to(self.device)
 
     @property
     def functions(self) -> tuple[str, ...]:
@@ -102,7 +114,7 @@ class DoubleAddition(Task):
         """
         everything = self._everything
         answers = torch.cat([self._answers(run, piece) for piece in torch.split(everything, _ITEMS_AT_ONCE)])
-        truth = self._sums[everything]
+        truth = self._truth(everything)
         accuracy, confusion = {}, {}
         for place, name in enumerate(self.functions):
             hits = {other: (answers[:, place] == truth[:, which]).all(-1) for which, other in enumerate(self.functions)}
@@ -125,6 +137,9 @@ class DoubleAddition(Task):
     def _everything(self) -> Int64[Tensor, "items pairs"]:
         values = torch.arange(self.modulus**2)
         return torch.stack([values, shuffled(values, _MATCHING_SEED)], dim=1).to(self.device)
+
+    def _truth(self, chosen: Int64[Tensor, "items pairs"]) -> Int64[Tensor, "items pairs digits"]:
+        return torch.stack([self._sums[place, chosen[:, place]] for place in range(PAIRS)], dim=1)
 
     def _places(self, function: str) -> tuple[int, ...]:
         return tuple(range(PAIRS)) if function == self.whole else (self.functions.index(function),)
@@ -159,7 +174,7 @@ class DoubleAddition(Task):
         return Part(inputs, targets)
 
     def _only(self, chosen: Int64[Tensor, "items pairs"], places: tuple[int, ...]) -> Part:
-        hot, sums = self._hot[chosen].to(self.dtype), self._sums[chosen]
+        hot, sums = self._hot[chosen].to(self.dtype), self._truth(chosen)
         asked = torch.zeros(PAIRS, 1, dtype=torch.bool, device=self.device)
         asked[list(places)] = True
         return Part((hot * asked).flatten(1), torch.where(asked, sums, NOT_ASKED).flatten(1))
