@@ -73,13 +73,7 @@ def tests_of(options: Options, name: str) -> list[Trial]:
         seed = child_seed(options.seed, name, begin)
         what = f"{name} {begin + 1} to {begin + count} of {wanted}"
         about_design = {key: value for key, value in asdict(design).items() if key not in ("tests", "title")}
-        identity: Json = {
-            "what": what,
-            "design": about_design,
-            "settings": asdict(options.settings),
-            "count": count,
-            "seed": seed,
-        }
+        identity: Json = {"what": what, "design": about_design, "count": count, "seed": seed} | _settings(options)
 
         def make(count: int = count, seed: int = seed) -> list[Trial]:
             return run_tests(design, options.settings, count, seed)

@@ -39,8 +39,8 @@ Every function is a random multiplexer of 8 bits, drawn independently. A network
 logits, to the size of B's in each tensor. *By sizes alone*: the naive test against the hypergeometric floor. With nothing
 shared a calibrated test rejects .05; where B is A, the same function at another output, the share is power.
 
-| null, network | n | rejected | matched | by sizes alone | mean mid-p |
-|---|---|---|---|---|---|"""
+| null, network | n | rejected | mean mid-p | matched: rejected | matched: mean p | by sizes alone: rejected |
+|---|---|---|---|---|---|---|"""
 
 _AGAINST = """
 What stood against what: Dice, sizes, and how well each mask does its function. *Right*: on what share of all inputs, under the
@@ -77,8 +77,8 @@ first design, and normal numbers. The brackets are the Monte Carlo error of 5,00
 def _null(designs: Mapping[str, "DesignSummary"]) -> list[str]:
     lines = [_NULL]
     lines += [
-        f"| {one.title} | {one.n} | {share(one.rejected)} | {share(one.rejected_matched)} | {share(one.rejected_sizes)} "
-        f"| {mean(one.mid_p)} |"
+        f"| {one.title} | {one.n} | {share(one.rejected)} | {mean(one.mid_p)} | {share(one.rejected_matched)} "
+        f"| {mean(one.p_matched)} | {share(one.rejected_sizes)} |"
         for one in designs.values()
     ]
     lines += [_AGAINST]

@@ -28,6 +28,7 @@ class DesignSummary:
         n: tests, each on a network of its own.
         rejected: p <= .05.
         rejected_matched: the same with the null's masks brought to the size of B's.
+        p_matched: mean over the tests.
         rejected_sizes: the same by sizes alone (hypergeometric).
         mid_p: mean over the tests.
         bins: how many mid-p lie in each tenth.
@@ -46,6 +47,7 @@ class DesignSummary:
     n: int
     rejected: Proportion
     rejected_matched: Proportion
+    p_matched: Summary
     rejected_sizes: Proportion
     mid_p: Summary
     bins: tuple[int, ...]
@@ -131,6 +133,7 @@ def summary_of(title: str, rows: Sequence[Trial]) -> DesignSummary:
         n=len(rows),
         rejected=_rejected([row.p for row in rows]),
         rejected_matched=_rejected(matched),
+        p_matched=_spread(matched),
         rejected_sizes=_rejected([row.p_sizes for row in rows]),
         mid_p=_spread(mid),
         bins=tuple(int(one) for one in bins),
