@@ -47,6 +47,7 @@ _QUICK_RECURRENT = replace(
     mode="only_one_io",
     fit=FitSpec(steps=6_000, learning_rate=2e-3),
     mask=MaskSpec(steps=3_000, learning_rate=0.2, beta=1e-4),
+    controls=("untrained",),
 )
 _SMOKE_TEXT = "seconds; shows that everything runs, not that anything is found"
 PRESETS: dict[str, dict[str, tuple[str, DoubleAdditionSpec]]] = {
