@@ -97,7 +97,7 @@ def between(first: Sequence[BinaryMask], second: Sequence[BinaryMask], *, among:
 
 
 def normalised_sharing(
-    first: Sequence[BinaryMask], second: Sequence[BinaryMask], *, among: BinaryMask | None = None, seed: int = 0
+    first: Sequence[BinaryMask], second: Sequence[BinaryMask], *, among: BinaryMask | None = None
 ) -> Sharing:
     """S_AB = (d_AB - c_AB) / sqrt((w_A - c_AA) (w_B - c_BB)), not clipped.
 
@@ -109,7 +109,6 @@ def normalised_sharing(
         first: masks of A on one network, from independent repeats.
         second: masks of B on the same network.
         among: the weights that the floor counts as possible; all maskable weights, unless told.
-        seed: without effect: the floor of Dice is exact.
 
     Raises:
         MaskMismatchError: masks over different weights, or found on different networks.

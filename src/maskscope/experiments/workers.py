@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -88,7 +88,10 @@ def do_share(share: Share) -> None:
 
 def _attend(share: Share, announce: Callable[[str], None], running: "list[subprocess.Popen[str]]") -> None:
     command = [sys.executable, "-m", "maskscope.experiments.workers", canonical_json(to_json(share))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    # threads that wait actively for each other slow all processes down once there are more of them than cores (docs/speed.md)
+    environment = {"OMP_WAIT_POLICY": "passive", **os.environ}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as process:
         running.append(process)
         last = ""
         for line in process.stdout or ():
