@@ -96,9 +96,7 @@ def between(first: Sequence[BinaryMask], second: Sequence[BinaryMask], *, among:
     return _mean(product(first, second), among)
 
 
-def normalised_sharing(
-    first: Sequence[BinaryMask], second: Sequence[BinaryMask], *, among: BinaryMask | None = None
-) -> Sharing:
+def normalised_sharing(first: Sequence[BinaryMask], second: Sequence[BinaryMask], *, among: BinaryMask | None = None) -> Sharing:
     """S_AB = (d_AB - c_AB) / sqrt((w_A - c_AA) (w_B - c_BB)), not clipped.
 
     0: as unrelated as density allows; 1: as similar as two masks for one function. Undefined (NaN) with one mask of a function,
