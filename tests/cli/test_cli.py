@@ -58,7 +58,7 @@ def test_report_is_made_again_from_the_record_alone(finished):
 def test_claims_of_a_record_and_those_without_one(finished, capsys):
     main(["claims", str(finished)])
     out = capsys.readouterr().out
-    assert "smoke, n = 2" in out
+    assert "smoke, 8, n = 2" in out
     assert "no record:" in out
     main(["claims", str(finished), "--json"])
     states = json.loads(capsys.readouterr().out)
@@ -80,7 +80,7 @@ def test_a_sweep_from_the_first_word_to_its_page(tmp_path, capsys):
     main(["show", str(tmp_path / "run")])
     assert "penalty" in capsys.readouterr().out.lower()
     main(["show", str(tmp_path / "run"), "--json"])
-    assert [point["label"] for point in json.loads(capsys.readouterr().out)["points"]] == ["1e-5", "1e-3"]
+    assert [point["label"] for point in json.loads(capsys.readouterr().out)["points"]] == ["1e-05", "0.001"]
     (tmp_path / "run" / "report.html").unlink()
     main(["report", str(tmp_path / "run")])
     assert (tmp_path / "run" / "report.html").exists()
@@ -146,6 +146,9 @@ def test_the_command_itself_explains(capsys):
         (["run", "double-addition", "--network", "lsmt"], "no network 'lsmt'. Did you mean 'lstm'"),
         (["run", "double-addition", "--network", "lstm", "--preset", "fast"], "with network lstm 'fast'. Known: paper, quick"),
         (["run", "double-addition", "--mode", "together"], "network mlp can be shown the pairs by two_runs"),
+        (["run", "--seeds", "3", "double-addition"], "'double-addition' has to be the first word"),
+        (["sweep", "--seeds", "2", "size"], "'size' has to be the first word"),
+        (["sweep", "penalty", "--mask.beta", "1e-3"], "--mask.beta is what the sweep penalty varies"),
         (["sweep", "penalti"], "There is no sweep 'penalti'. Did you mean 'penalty'"),
         (["sweep", "penalty", "--values", "1e-4", "much"], "beta is 'much'; a number was expected"),
         (["sweep", "penalty", "--seeds", "0"], "--seeds is at least 1"),

@@ -109,9 +109,12 @@ class TestExperiment:
     def test_its_masks_are_all_different(self, name, network):
         for _, spec in EXPERIMENTS[name].presets[network].values():
             masks = plan_masks(spec, ("f", "g"), "all")
-            whole = 1 + 2 * (1 + spec.repeats)
-            count = whole + spec.unrelated + sum(whole if control == "copied-io" else 2 for control in spec.controls)
-            assert len(set(masks)) == len(masks) == count
+            assert len(set(masks)) == len(masks)
+            for function in ("f", "g"):
+                assert sum((mask.function, mask.variant) == (function, "trained") for mask in masks) == 1 + spec.repeats
+                for control in spec.controls:
+                    assert any((mask.function, mask.variant) == (function, control) for mask in masks)
+            assert len({mask.variant for mask in masks}) == 1 + len(spec.controls) + spec.unrelated
 
     def test_its_claims_have_names_of_their_own_and_rules(self, name, network):
         claims = EXPERIMENTS[name].claims_about(EXPERIMENTS[name].preset("smoke", network))

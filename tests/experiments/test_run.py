@@ -199,6 +199,13 @@ def test_workers_give_the_same_record(finished, tmp_path):
     assert not any("analysis" in line for line in made if ":" in line)
 
 
+def test_workers_make_networks_before_any_mask_is_sought(tmp_path):
+    spec = replace(SPEC, unrelated=2, controls=("untrained", "shuffled-weights"))
+    alone = run(tmp_path / "alone", spec=spec)[0]
+    together = run(tmp_path / "together", spec=spec, workers=2)[0]
+    assert without_times(alone) == without_times(together)
+
+
 def test_a_failing_worker_is_one_error(tmp_path):
     (tmp_path / "run" / "artefacts").mkdir(parents=True)
     for seed in (0, 1):

@@ -33,12 +33,13 @@ def test_a_penalty_sweep_fits_one_network_and_finds_masks_at_every_value(tmp_pat
     record, made = run(tmp_path)
     assert made.count("seed-0-network") == 1
     assert made.count("seed-0-mask-add-0") == 2
-    assert [(point.label, point.value) for point in record.points] == [("1e-4", 1e-4), ("1e-2", 1e-2)]
+    assert [(point.label, point.value) for point in record.points] == [("0.0001", 1e-4), ("0.01", 1e-2)]
     assert [point.spec["mask"]["beta"] for point in record.points] == [1e-4, 1e-2]
     assert record.points[0].quantity("density", "all").summary.n == 1
     assert record.points[0].quantity("density", "nothing") is None
     assert json.dumps(to_json(load_sweep(tmp_path))) == json.dumps(to_json(record))
-    extended, more = run(tmp_path, values=("1e-4", "1e-3", "1e-2"), seeds=(0, 1))
+    extended, more = run(tmp_path, values=("1e-2", "1e-4", "1e-3"), seeds=(0, 1))
+    assert [point.value for point in extended.points] == [1e-4, 1e-3, 1e-2], "in the order of their values"
     assert more.count("seed-0-mask-add-0") == 1, "what is there is not made again"
     assert [point.seeds for point in extended.points] == [(0, 1)] * 3
 
@@ -64,6 +65,8 @@ def test_a_size_has_the_number_of_its_weights():
         ("penalty", ("1e-4", "1e-4"), ConfigError, "different values"),
         ("penalty", ("much",), ConfigError, "beta is 'much'; a number was expected"),
         ("penalty", ("-1",), ConfigError, "penalty_weight is -"),
+        ("penalty", ("1e-4", "0.0001"), ConfigError, "different values"),
+        ("penalty", ("inf",), ConfigError, "a finite number"),
         ("estimator", ("rao",), UnknownNameError, "no estimator 'rao'"),
     ],
 )
@@ -93,5 +96,7 @@ def test_a_folder_without_a_sweep(tmp_path):
 def test_every_preset_of_a_sweep_can_be_run(name):
     sweep = SWEEPS[name]
     for preset, (spec, values) in sweep.presets.items():
-        assert list(jobs(sweep, Job(spec, (0,), "runs"), values)) == list(values)
-        assert sweep.chosen.get(preset, "") in ("", *values)
+        found = jobs(sweep, Job(spec, (0,), "runs"), values)
+        assert list(found) == list(values)
+        labels = [f"{float(value):g}" if sweep.axis == "beta" else value for value in values]
+        assert sweep.chosen.get(preset, "") in ("", *labels)

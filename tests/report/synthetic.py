@@ -192,7 +192,7 @@ def _sharing(made, pairs, functions) -> SharingResult:
     null, accuracy = None, ()
     if made.variant == "trained" and made.settings.unrelated:
         chance = tuple(float(made.random.normal(0.8, 0.08) * found.between) for _ in range(made.settings.unrelated))
-        accuracy = tuple(_near(made.random, 0.97, 0.01) for _ in chance)
+        accuracy = tuple(_near(made.random, 0.98, 0.004) for _ in chance)
         null = NullTest(found.between, chance, unrelated_p_value(found.between, chance))
     hidden = [name for name in TENSORS if name not in IO]
     return SharingResult(

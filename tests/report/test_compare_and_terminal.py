@@ -48,7 +48,7 @@ def test_a_printed_comparison(record, lonely):
 def test_a_printed_record(record):
     text = printed(show_record, record)
     for words in (
-        "8 claims",
+        "9 claims",
         "n = 3 networks",
         "selective removal",
         "not supported",

@@ -72,7 +72,7 @@ def test_what_is_missing_is_shown_with_its_cure(lonely, undrawn):
         ("needs 1 repeat(s) for the ceiling, has 0", "run again with --repeats 1"),
         second,
     )
-    assert found["beyond the controls"][0][1] == "run again with it among --controls"
+    assert found["sufficiency beyond the controls"][0][1] == "run again with it among --controls"
     assert "<b>run again with --repeats 1</b>" in page(lonely)
 
 
@@ -83,9 +83,9 @@ def test_nothing_is_missing_from_a_whole_record(double):
 def test_a_condition_on_a_control_says_so(double):
     claims = {claim.verdict.name: claim for group in claim_groups(double)[1] for claim in group.claims}
     asked = [asked for asked, _ in claims["reuse with copied input and output"].conditions]
-    assert len(asked) == 3
+    assert len(asked) == 5
     assert all("(copied-io)" in text for text in asked)
-    assert sum("(premise)" in text for text in asked) == 2
+    assert sum("(premise)" in text for text in asked) == 4
     assert not any("(copied-io)" in asked for asked, _ in claims["reuse"].conditions)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from maskscope.errors import ConfigError
 from maskscope.experiments.record import Record
 from maskscope.experiments.sweep import SweepRecord
 from maskscope.report import (
@@ -35,13 +36,19 @@ def write_sweep(record: SweepRecord, folder: Path) -> Path:
 
 
 def value_of(words: list[str], option: str) -> str | None:
-    """What a command line says of an option, before it is parsed as a whole."""
+    """What a command line says of an option, before it is parsed as a whole; the last time it does."""
+    found = None
     for place, word in enumerate(words):
-        if word == option and place + 1 < len(words):
-            return words[place + 1]
-        if word.startswith(f"{option}="):
-            return word.partition("=")[2]
-    return None
+        name, equals, value = word.partition("=")
+        if name.replace("_", "-") == option:
+            found = value if equals else words[place + 1] if place + 1 < len(words) else found
+    return found
+
+
+def require_first(words: list[str], chosen: str, said: str) -> None:
+    """Raises `ConfigError` unless the name of what is run is the first word: its options depend on it."""
+    if said != chosen:
+        raise ConfigError(f"The name {said!r} has to be the first word, before every option; found {words[0]!r} there.")
 
 
 def watch(name: str) -> Sequence[Observer]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 from tyro.conf import Positional
 
-from maskscope.cli.output import announce, defined, duration, value_of, watch, write_everything
+from maskscope.cli.output import announce, defined, duration, require_first, value_of, watch, write_everything
 from maskscope.errors import ConfigError, MissingExtraError
 from maskscope.experiments.catalogue import EXPERIMENTS, Experiment, experiment
 from maskscope.experiments.job import Job
@@ -28,7 +28,7 @@ class RunOptions:
     name: Positional[Annotated[str, tyro.conf.arg(metavar="EXPERIMENT", help="See `maskscope list`.")]]
     preset: Literal["smoke", "quick", "fast", "paper"] = "quick"
     """Settings to begin from: smoke (seconds), quick (minutes), fast (the paper's but for fewer mask steps), paper (the published
-    settings)."""
+    settings). `maskscope list` says which networks have which."""
     out: Path = Path("runs")
     """Run folder: artefacts, record, tables, figures, report."""
     seeds: int = 1
@@ -70,7 +70,9 @@ def run_command(words: list[str]) -> None:
     if options.dry_run:
         _print_plan(make_plan(job), options)
         return
-    record = run_experiment(chosen, options.preset, job, workers=options.workers, watch=watch, announce=announce)
+    record = run_experiment(
+        chosen, "spec file" if options.spec_file else options.preset, job, workers=options.workers, watch=watch, announce=announce
+    )
     if options.as_json:
         print(json.dumps(defined(to_json(record)), indent=1))
     try:
@@ -85,7 +87,7 @@ def _parse(chosen: Experiment, words: list[str]) -> tuple[RunOptions, Spec]:
     named, network = value_of(words, "--preset") or "quick", value_of(words, "--network") or "mlp"
     file = value_of(words, "--spec-file")
     begin = _read_spec(Path(file), chosen.spec) if file else chosen.preset(named, network)
-    names = [chosen.name, *([network] if network != "mlp" else []), named]
+    names = [chosen.name, *([begin.network] if begin.network != "mlp" else []), Path(file).stem if file else named]
     out = field(default=Path("runs") / "-".join(names))
     # the options of a run, and with them every field of this experiment's settings
     settings = field(default=begin)
@@ -97,6 +99,7 @@ def _parse(chosen: Experiment, words: list[str]) -> tuple[RunOptions, Spec]:
     )
     kind.__doc__ = RunOptions.__doc__
     options: Any = tyro.cli(kind, args=words, prog="maskscope run", config=(tyro.conf.FlagCreatePairsOff,))
+    require_first(words, chosen.name, options.name)
     return options, options.spec
 
 

@@ -8,20 +8,20 @@ from typing import Annotated, Any, Literal
 import tyro
 from tyro.conf import Positional
 
-from maskscope.cli.output import announce, defined, duration, value_of, watch, write_sweep
+from maskscope.cli.output import announce, defined, duration, require_first, value_of, watch, write_sweep
 from maskscope.errors import ConfigError, MissingExtraError
 from maskscope.experiments.job import Job
 from maskscope.experiments.plan import make_plan
 from maskscope.experiments.run import require_device
 from maskscope.experiments.spec import AdditionMultiplicationSpec, to_json
-from maskscope.experiments.sweep import SWEEPS, jobs, run_sweep, sweep_named
+from maskscope.experiments.sweep import SWEEPS, jobs, require_axis_untouched, run_sweep, sweep_named
 
 
 @dataclass(frozen=True)
 class SweepOptions:
     """Run addition-multiplication at several values of one setting, in one folder: what does not depend on it is made once.
 
-    What is finished is not done again; more --values or --seeds extend a sweep.
+    What is finished is not done again: to extend a sweep give more --seeds, or name all --values, old and new.
     """
 
     name: Positional[Annotated[str, tyro.conf.arg(metavar="SWEEP", help="penalty, size or estimator.")]]
@@ -61,6 +61,8 @@ def sweep_command(words: list[str]) -> None:
     )
     kind.__doc__ = SweepOptions.__doc__
     options: Any = tyro.cli(kind, args=words, prog="maskscope sweep", config=(tyro.conf.FlagCreatePairsOff,))
+    require_first(words, chosen.name, options.name)
+    require_axis_untouched(chosen, options.spec, begin)
     if options.seeds < 1 or options.threads < 0:
         raise ConfigError("--seeds is at least 1, --threads at least 0.")
     require_device(options.device)

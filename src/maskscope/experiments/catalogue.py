@@ -1,14 +1,16 @@
 """The experiments that there are, by name: a row each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from maskscope.errors import ConfigError, UnknownNameError
-from maskscope.experiments.claims import Claim, VerdictWord
+from maskscope.experiments.claims import Claim, VerdictWord, contradicts
 from maskscope.experiments.paper import addition_multiplication, double_addition
 from maskscope.experiments.record import Record
 from maskscope.experiments.spec import STUDIES, AdditionMultiplicationSpec, DoubleAdditionSpec, Spec
+
+PAPER_NETWORKS = ("mlp", "lstm")
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,9 @@ class Experiment:
         return self.presets[network][name][1]
 
     def claims_about(self, spec: Spec) -> tuple[Claim, ...]:
-        """The claims that are about the kind of network of a spec."""
-        return tuple(claim for claim in self.claims if spec.network in (claim.networks or (spec.network,)))
+        """The claims about the kind of network of a spec; of networks that the paper does not have, it says nothing."""
+        found = (claim for claim in self.claims if spec.network in (claim.networks or (spec.network,)))
+        return tuple(claim if spec.network in PAPER_NETWORKS else replace(claim, paper="") for claim in found)
 
 
 EXPERIMENTS = {
@@ -89,6 +92,11 @@ def lacking(claim: Claim, spec: Spec) -> tuple[str, ...]:
         found.append(
             f"needs {claim.repeats} repeat(s) for the ceiling, has {spec.repeats}; run again with --repeats {claim.repeats}"
         )
+    if "copied-io" in claim.controls and isinstance(spec, DoubleAdditionSpec) and spec.mode == "together":
+        return (
+            *found,
+            "does not apply to mode together, in which copied-io would make the pairs one; run again with another mode",
+        )
     found += [
         f"needs the control {control}, which was not run; run again with it among --controls"
         for control in claim.controls
@@ -115,7 +123,7 @@ class ClaimState:
         about: the property it speaks of.
         paper: what the paper reports; empty where it says nothing.
         verdict: of the record; empty without one.
-        where: preset and number of networks of the record; or the command that makes one.
+        where: preset, layers, mode and number of networks of the record; or the command that makes one.
     """
 
     experiment: str
@@ -127,6 +135,16 @@ class ClaimState:
     verdict: VerdictWord | Literal[""]
     where: str
 
+    @property
+    def contradicts_paper(self) -> bool:
+        """See `Verdict.contradicts_paper`."""
+        return bool(self.verdict) and contradicts(self.verdict, self.paper)
+
+
+def _settings_of(record: Record) -> str:
+    mode = [record.spec["mode"]] if "mode" in record.spec else []
+    return ", ".join([record.preset, "-".join(map(str, record.spec["hidden"])), *mode, f"n = {len(record.seeds)}"])
+
 
 def state_of_claims(records: Sequence[Record]) -> list[ClaimState]:
     """Every claim of every experiment and kind of network, with each record that speaks of it."""
@@ -137,7 +155,7 @@ def state_of_claims(records: Sequence[Record]) -> list[ClaimState]:
             for claim in one.claims_about(one.preset("quick", network)):
                 address = (one.name, network, claim.name, claim.question, claim.about, claim.paper)
                 verdicts = [
-                    (verdict, f"{record.preset}, n = {len(record.seeds)}")
+                    (verdict, _settings_of(record))
                     for record in here
                     for verdict in record.verdicts
                     if verdict.name == claim.name

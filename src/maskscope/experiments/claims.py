@@ -120,7 +120,12 @@ class Verdict:
     @property
     def contradicts_paper(self) -> bool:
         """Whether the numbers say the opposite of what the paper reports; what is inconclusive contradicts nothing."""
-        return bool(self.paper) and "inconclusive" not in (self.verdict, self.paper) and self.verdict != self.paper
+        return contradicts(self.verdict, self.paper)
+
+
+def contradicts(verdict: str, paper: str) -> bool:
+    """Whether a verdict is the opposite of what the paper reports; what is inconclusive contradicts nothing."""
+    return bool(paper) and verdict != "inconclusive" and verdict != paper
 
 
 def judge(claim: Claim, quantities: Sequence[Quantity], lacking: Sequence[str] = ()) -> Verdict:
@@ -153,7 +158,7 @@ def _find(condition: Condition, quantities: Sequence[Quantity]) -> Quantity | No
 
 def _outcome(condition: Condition, found: Quantity | None) -> tuple[str, str]:
     if found is None or found.summary.n == 0:
-        return "open", f"{condition.measure} {condition.function} {condition.mask}: not measured, or undefined on every network"
+        return "open", f"{condition.text}: not measured, or undefined on every network"
     summary = found.summary
     undefined = len(summary.values) - summary.n
     note = f"; undefined on {undefined} of {len(summary.values)} networks" if undefined else ""

@@ -58,7 +58,7 @@ def early_subsets(spec: Spec, names: Sequence[str], seed: int) -> list[tuple[str
     """Which tensors the half-mask test takes as early: one subset, or five random ones.
 
     Source: the authors' code: half of the names, rounded up for addition/multiplication and down for double addition; five random
-    subsets of half the tensors for the LSTM of addition/multiplication. For a transformer (ours): half the names, rounded up.
+    subsets of half the tensors for the LSTM of addition/multiplication. The transformer (ours) follows the feed-forward network.
     """
     if isinstance(spec, DoubleAdditionSpec):
         return [tuple(names[: len(names) // 2])]

@@ -81,7 +81,8 @@ def make_plan(job: Job) -> Plan:
         masks=max(map(len, groups)),
     )
     masks = len(plan_masks(spec, task.functions, task.whole))
-    disk = len(job.seeds) * (4 * weights * 2 + masks * (4 * maskable + maskable // 8)) + 12 * maskable
+    networks = 2 + len(spec.controls) + spec.unrelated
+    disk = len(job.seeds) * (4 * weights * networks + masks * (4 * maskable + maskable // 8)) + 12 * maskable
     memory = _BASE_BYTES + max(_FIT_BYTES * weights, 4 * weights + sum(need.bytes for need in wanted))
     return Plan(tuple(stages), sum((stage.seconds for stage in stages if not stage.done), 0.0), memory, disk)
 

@@ -19,6 +19,8 @@ SHARING = {
     "normalised sharing among used": "used_weights",
     "normalised sharing of hidden": "hidden_weights",
 }
+# networks of the null have to do their arbitrary functions at least so well, as claims ask of the network itself
+NULL_ACCURACY = 0.95
 P_VALUE, P_HOLM = "p (unrelated functions)", "p (Holm)"
 
 
@@ -76,13 +78,19 @@ def _of_sharing(shared: SharingResult) -> Numbers:
         sharing = getattr(shared, key)
         if sharing is not None:
             numbers[measure, label, ""] = sharing.normalised
-            numbers["dice over ceiling" + measure.removeprefix("normalised sharing"), label, ""] = _over_ceiling(sharing)
+            numbers[_over(measure), label, ""] = _over_ceiling(sharing)
     if shared.null is not None:
         numbers["dice with unrelated functions", label, ""] = sum(shared.null.null) / len(shared.null.null)
         if shared.null_accuracy:
             numbers["accuracy of unrelated functions", label, ""] = sum(shared.null_accuracy) / len(shared.null_accuracy)
-        numbers[P_VALUE, label, ""] = shared.null.p
+        # what the networks of the null do not do is not like the function it stands for, and p says nothing
+        alike = bool(shared.null_accuracy) and min(shared.null_accuracy) >= NULL_ACCURACY
+        numbers[P_VALUE, label, ""] = shared.null.p if alike else math.nan
     return numbers
+
+
+def _over(measure: str) -> str:
+    return "dice over ceiling" + measure.removeprefix("normalised sharing")
 
 
 def _over_ceiling(sharing: Sharing) -> float:
@@ -128,7 +136,7 @@ def _of_pair(network: NetworkResult, first: str, second: str) -> Numbers:
 
 
 def _without_ceiling(networks: Sequence[NetworkResult]) -> set[tuple[str, str, str]]:
-    """Addresses of normalised sharing that are undefined on all networks: a ceiling does not exceed its floor.
+    """Addresses of sharing that are undefined on all networks: a ceiling does not exceed its floor.
 
     Sharing would divide by what may be nothing (docs/statistics.md).
     """
@@ -139,7 +147,8 @@ def _without_ceiling(networks: Sequence[NetworkResult]) -> set[tuple[str, str, s
                 one = getattr(shared, key)
                 if one is not None:
                     excess = (one.within_first - one.floor_first, one.within_second - one.floor_second)
-                    excesses.setdefault((measure, ", ".join(shared.functions), ""), []).append(excess)
+                    for name in (measure, _over(measure)):
+                        excesses.setdefault((name, ", ".join(shared.functions), ""), []).append(excess)
     return {
         address
         for address, found in excesses.items()

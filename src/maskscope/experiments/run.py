@@ -1,6 +1,6 @@
 """Running an experiment over several seeds, in one run folder, here or in worker processes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,21 +62,28 @@ def run_experiment(
 
 def run_here(
     job: Job, watch: Callable[[str], Sequence[Observer]], announce: Callable[[str], None]
-) -> tuple[list[NetworkResult], dict[str, float]]:
-    """All stages of a job in this process: results, and seconds by kind of stage."""
+) -> tuple[list[NetworkResult], dict[tuple[str, str], float]]:
+    """All stages of a job in this process: results, and seconds by kind and name of artefact."""
     place = Place(Path(job.run), torch.device(job.device), watch, announce, job.executor, job.kernels)
-    results, seconds = [], dict[str, float]()
+    results, seconds = [], dict[tuple[str, str], float]()
     with threads(job.threads):
         for seed in job.seeds:
             study = Study(job.spec, seed, place)
             results += study.results()
-            for kind, time in study.seconds.items():
-                seconds[kind] = seconds.get(kind, 0.0) + time
+            seconds |= study.seconds
     return results, seconds
 
 
+def by_kind(seconds: Mapping[tuple[str, str], float]) -> dict[str, float]:
+    """Seconds by kind of stage; each artefact counts once."""
+    total: dict[str, float] = {}
+    for (kind, _), time in seconds.items():
+        total[kind] = total.get(kind, 0.0) + time
+    return total
+
+
 def make_record(
-    experiment: Experiment, preset: str, job: Job, results: Sequence[NetworkResult], seconds: dict[str, float]
+    experiment: Experiment, preset: str, job: Job, results: Sequence[NetworkResult], seconds: Mapping[tuple[str, str], float]
 ) -> Record:
     """Puts the results of all seeds together: quantities with their spread, and verdicts."""
     order = variants(job.spec)
@@ -93,7 +100,7 @@ def make_record(
         quantities=over_networks,
         verdicts=tuple(judge(claim, over_networks, lacking(claim, job.spec)) for claim in experiment.claims_about(job.spec)),
         differences=experiment.differences,
-        provenance=provenance(threads=job.threads or torch.get_num_threads(), device=job.device, seconds=seconds),
+        provenance=provenance(threads=job.threads or torch.get_num_threads(), device=job.device, seconds=by_kind(seconds)),
     )
 
 

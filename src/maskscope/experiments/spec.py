@@ -61,7 +61,7 @@ class MaskSpec:
     learning_rate: float = 1e-2
     """Adam's learning rate for the logits. Paper: 1e-2."""
     beta: float = 1e-4
-    """Penalty: the factor of the sum of logits is beta / reference_batch. Paper: 1e-4."""
+    """Penalty: the factor of the sum of logits is beta / reference_batch. Paper: 1e-4; double addition, mlp: 4e-4."""
     reference_batch: int = 128
     """What beta is divided by. Paper: the batch size of the network's training, 128."""
     initial_logit: float = 2.0

@@ -66,7 +66,7 @@ class Study:
     def __init__(self, spec: Spec, seed: int, place: Place) -> None:
         self.spec, self.seed, self.place = spec, seed, place
         self.task = make_task(spec, place.device)
-        self.seconds: dict[str, float] = {}
+        self.seconds: dict[tuple[str, str], float] = {}
 
     def results(self) -> list[NetworkResult]:
         """The trained network's result, then those of the controls."""
@@ -117,7 +117,7 @@ class Study:
         made = make(stage, self.place.run, inputs, work, self.place.announce)
         for artefact in (*inputs.values(), made):
             how = read_json(artefact.path / "record.json")
-            self.seconds[how["kind"]] = self.seconds.get(how["kind"], 0.0) + how["seconds"]
+            self.seconds[how["kind"], artefact.path.name] = how["seconds"]
         return from_json(NetworkResult, read_json(made.path / "result.json"))
 
     def _fit(self, variant: str, name: str, folder: Path, checkpoint: Path) -> None:

@@ -1,5 +1,6 @@
 """An experiment over the values of one setting: one run folder, in which the points share what does not depend on it."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,15 +8,14 @@ from pathlib import Path
 import torch
 
 from maskscope.errors import ConfigError, FileFormatError, UnknownNameError
-from maskscope.experiments.catalogue import experiment
 from maskscope.experiments.job import Job
 from maskscope.experiments.networks import UNMASKED, make_network, make_task
 from maskscope.experiments.paper import sweeps
 from maskscope.experiments.provenance import provenance
 from maskscope.experiments.quantities import quantities
 from maskscope.experiments.record import NetworkResult, Provenance, Quantity
-from maskscope.experiments.run import locked, require_device, run_here
-from maskscope.experiments.spec import AdditionMultiplicationSpec, from_json, to_json
+from maskscope.experiments.run import by_kind, locked, require_device, run_here
+from maskscope.experiments.spec import STUDIES, AdditionMultiplicationSpec, from_json, to_json
 from maskscope.masks import select
 from maskscope.storage import Json, read_json, remove_leftovers, write_json
 from maskscope.training import Observer
@@ -141,6 +141,8 @@ def at(sweep: Sweep, spec: AdditionMultiplicationSpec, value: str) -> AdditionMu
         beta = float(value)
     except ValueError as error:
         raise ConfigError(f"beta is {value!r}; a number was expected, as in --values 1e-5 1e-4.") from error
+    if not math.isfinite(beta):
+        raise ConfigError(f"beta is {value}; a finite number was expected.")
     return replace(spec, mask=replace(spec.mask, beta=beta))
 
 
@@ -152,9 +154,21 @@ def jobs(sweep: Sweep, job: Job, values: Sequence[str]) -> dict[str, Job]:
     """
     if not isinstance(job.spec, AdditionMultiplicationSpec) or job.spec.network != "mlp":
         raise ConfigError("A sweep is over addition-multiplication with network mlp.")
-    if not values or len(set(values)) < len(values):
+    each = {value: replace(job, spec=at(sweep, job.spec, value)) for value in values}
+    if not values or len({one.spec for one in each.values()}) < len(values):
         raise ConfigError(f"--values is {' '.join(values) or 'empty'}; different values were expected.")
-    return {value: replace(job, spec=at(sweep, job.spec, value)) for value in values}
+    return dict(sorted(each.items(), key=lambda one: one[1].spec.mask.beta)) if sweep.axis == "beta" else each
+
+
+def require_axis_untouched(sweep: Sweep, spec: AdditionMultiplicationSpec, preset: AdditionMultiplicationSpec) -> None:
+    """Raises `ConfigError` if the setting that is varied was given by an option of its own."""
+    name, given, usual = {
+        "beta": ("--mask.beta", spec.mask.beta, preset.mask.beta),
+        "size": ("--hidden", spec.hidden, preset.hidden),
+        "estimator": ("--mask.estimator", spec.mask.estimator, preset.mask.estimator),
+    }[sweep.axis]
+    if given != usual:
+        raise ConfigError(f"{name} is what the sweep {sweep.name} varies: choose its values by --values.")
 
 
 def run_sweep(
@@ -174,24 +188,23 @@ def run_sweep(
     """
     require_device(job.device)
     each, folder = jobs(sweep, job, values), Path(job.run)
-    points, seconds = [], dict[str, float]()
+    points, seconds = [], dict[tuple[str, str], float]()
     with locked(folder):
         remove_leftovers(folder)
         for place, (value, one) in enumerate(each.items()):
             announce(f"{sweep.axis} {value} ({place + 1} of {len(each)})")
             results, spent = run_here(one, watch, announce)
             points.append(_point(sweep, place, value, one, results))
-            # a network that several points share is counted once
-            seconds |= {kind: time + (seconds.get(kind, 0.0) if kind != "network" else 0.0) for kind, time in spent.items()}
+            seconds |= spent
         record = SweepRecord(
             sweep=sweep.name,
-            experiment=experiment("addition-multiplication").name,
+            experiment=STUDIES[AdditionMultiplicationSpec],
             preset=preset,
             axis=sweep.axis,
             chosen=sweep.chosen.get(preset, ""),
             functions=tuple(make_task(job.spec, torch.device("cpu")).functions),
             points=tuple(points),
-            provenance=provenance(threads=job.threads or torch.get_num_threads(), device=job.device, seconds=seconds),
+            provenance=provenance(threads=job.threads or torch.get_num_threads(), device=job.device, seconds=by_kind(seconds)),
         )
         write_json(folder / SWEEP_RECORD, to_json(record))
     return record
@@ -223,4 +236,5 @@ def _point(sweep: Sweep, place: int, value: str, job: Job, results: Sequence[Net
         network = make_network(spec, 0, make_task(spec, torch.device("cpu")))
         number = float(select(network, exclude=UNMASKED).count)
     functions = tuple(results[0].unmasked.accuracy)
+    value = f"{spec.mask.beta:g}" if sweep.axis == "beta" else value
     return SweepPoint(value, number, to_json(spec), quantities(results, functions), job.seeds)

@@ -19,11 +19,12 @@ import torch
 from maskscope.errors import MaskscopeError
 from maskscope.experiments.job import Job, threads
 from maskscope.experiments.spec import from_json, to_json
-from maskscope.experiments.stages import variants
+from maskscope.experiments.stages import derived, null_networks, variants
 from maskscope.experiments.study import Place, Study
 from maskscope.storage import canonical_json
 from maskscope.training import ProgressBar
 
+STEPS: tuple[Literal["networks", "derived", "masks"], ...] = ("networks", "derived", "masks")
 # exit status of a process that Ctrl-C stopped
 INTERRUPTED = 130
 
@@ -33,7 +34,7 @@ class Share:
     """The part of a job that one worker does: of all its networks, or masks, every ``of``-th group from ``first`` on."""
 
     job: Job
-    what: Literal["networks", "masks"]
+    what: Literal["networks", "derived", "masks"]
     first: int
     of: int
 
@@ -48,7 +49,7 @@ def make_in_workers(job: Job, workers: int, announce: Callable[[str], None]) -> 
         KeyboardInterrupt: the workers have saved their state.
     """
     job = replace(job, threads=job.threads or max(1, (os.cpu_count() or 1) // workers))
-    for what in ("networks", "masks"):
+    for what in STEPS:
         running: list[subprocess.Popen[str]] = []
         with ThreadPoolExecutor(workers) as pool:
             futures = [pool.submit(_attend, Share(job, what, first, workers), announce, running) for first in range(workers)]
@@ -75,10 +76,15 @@ def do_share(share: Share) -> None:
     with threads(job.threads):
         studies = [Study(job.spec, seed, place) for seed in job.seeds]
         if share.what == "networks":
-            # controls that are made from a fitted network take no time, and are made with their masks
-            kinds = [variant for variant in ("trained", "untrained") if variant in variants(job.spec)]
+            kinds = [variant for variant in variants(job.spec) if not derived(variant)] + null_networks(job.spec)
             networks = [(study, variant) for variant in kinds for study in studies]
             for mine, variant in networks[share.first :: share.of]:
+                mine.network(variant)
+        elif share.what == "derived":
+            # they take no time, and two masks of one could be sought by two workers
+            for mine, variant in (
+                [(study, variant) for study in studies for variant in variants(job.spec)] if not share.first else []
+            ):
                 mine.network(variant)
         else:
             groups = [(study, group) for study in studies for group in study.groups()]

@@ -20,7 +20,6 @@ def show_claims(found: Sequence[ClaimState], console: Console) -> None:
             verdict = Text(one.verdict or "-", style=_STYLES[one.verdict])
             table.add_row(Text(one.claim), Text(one.about), verdict, Text(one.paper or "-"), Text(one.where))
         console.print(table)
-    against = [one for one in found if one.paper and one.verdict not in ("", "inconclusive", one.paper)]
-    for one in against:
+    for one in (one for one in found if one.contradicts_paper):
         place = f"{one.experiment}, {one.network}, {one.where}"
         console.print(Text(f"Contradicts the paper: {one.claim} ({place}): {one.verdict}; the paper: {one.paper}"))

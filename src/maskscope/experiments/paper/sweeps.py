@@ -48,4 +48,4 @@ ESTIMATOR: dict[str, tuple[AdditionMultiplicationSpec, tuple[str, ...]]] = {
     preset: (spec, ("rao-blackwell", "straight-through")) for preset, spec in _WITH_CEILING.items()
 }
 # the value that the presets of that name take, where there is one; the mask settings of quick sweeps differ (see above)
-CHOSEN = {"smoke": "", "quick": "5e-5", "paper": "0.0001"}
+CHOSEN = {"smoke": "", "quick": "5e-05", "paper": "0.0001"}

@@ -80,7 +80,8 @@ def test_every_variant_is_measured(finished):
     assert copied.sharing[0].null is None
     assert record.quantity("necessity, full I/O", "pair-1", "pair-2") is not None
     assert record.quantity("normalised sharing of hidden", "pair-1, pair-2", variant="copied-io") is not None
-    assert record.quantity("p (unrelated functions)", "pair-1, pair-2").summary.values[0] >= 0.25
+    p = record.quantity("p (unrelated functions)", "pair-1, pair-2").summary
+    assert p.n == 0, "networks that did not learn their arbitrary function are no null"
     assert record.quantity("sufficiency beyond shuffled labels", "pair-1", "pair-1", variant="shuffled-labels") is not None
     assert load_record(folder) == record or str(load_record(folder)) == str(record), "NaN is not equal to itself"
 
@@ -113,10 +114,10 @@ def test_with_copied_io_both_pairs_are_computed_alike(spec):
         read = [network(inputs) for inputs in (first, second)]
     if spec is SPEC:
         assert torch.equal(read[0][:, :10], read[1][:, 10:])
-    else:
-        weight = network.core.weight_ih_l0
-        assert torch.equal(weight[:, :20], weight[:, 20:])
-        assert torch.equal(network.output.weight[:10], network.output.weight[10:])
+    else:  # the state starts at 0 for both if only one pair is shown: three steps in, what each has read is the same
+        alone = task._show(torch.stack([value, value], 1), (1,)).inputs[:, 3:]
+        with torch.no_grad():
+            assert torch.equal(read[0][:, 2, :10], network(alone)[:, 2, 10:])
 
 
 def test_copying_is_refused_where_there_is_nothing_to_copy():
@@ -144,7 +145,7 @@ def test_the_lstm_in_turn_runs_with_copied_io(tmp_path):
 
 
 def test_what_a_claim_lacks_is_said_with_the_cure():
-    (beyond,) = (claim for claim in STUDY.claims if claim.name == "beyond the controls")
+    (beyond,) = (claim for claim in STUDY.claims if claim.name == "sufficiency beyond the controls")
     assert lacking(beyond, SPEC) == ()
     (text,) = lacking(beyond, replace(SPEC, controls=()))
     assert "needs the control untrained" in text
