@@ -77,7 +77,7 @@ def test_the_null_is_told_by_network_with_its_family(double):
 
 def test_it_is_said_whether_the_null_is_alike(double):
     text = next(section for section in sections(double) if section.id == "null").text[1]
-    assert "They are right on 97." in text
+    assert "They are right on 98." in text
     assert text.endswith("the networks in question on 99.9\u00a0%.")
 
 
