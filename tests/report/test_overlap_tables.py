@@ -1,9 +1,11 @@
 import math
+from dataclasses import replace
 
 import pytest
 
 from maskscope.masks import iou_from_dice
 from maskscope.report.control_tables import controls_table, half_mask_table
+from maskscope.report.overlap_sections import _significant
 from maskscope.report.overlap_tables import core_table, null_table, overlap_table, sharing_tables
 from maskscope.report.scale import family, nulls, scales
 from maskscope.report.sections import sections
@@ -155,3 +157,11 @@ def test_tables_of_a_whole_record_have_names_of_their_own(double):
     names = [table.name for table in all_tables(double)]
     assert len(names) == len(set(names))
     assert {"null", "core", "removal", "controls", "overlap-copied-io", "half-mask"} <= set(names)
+
+
+def test_over_networks_the_null_is_a_share_with_its_interval(double):
+    found = nulls(double, ("pair-1", "pair-2"))
+    assert _significant(found).startswith("p after Holm is at most .05 in ")
+    assert f"of {len(found)} tests (exact 95 % interval" in _significant(found)
+    undefined = [replace(null, p_holm=math.nan) for null in found]
+    assert _significant(undefined) == "No p is defined: the networks of the null do not do their arbitrary functions."

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from maskscope.analysis import summarise
+from maskscope.analysis import proportion, summarise
 from maskscope.experiments.record import Record
 from maskscope.report.across import NULL_CONTROLS, VARIANTS, asks_reuse, few_pairs, networks
 from maskscope.report.numbers import count_text, mean_text
@@ -79,7 +79,8 @@ def null_section(record: Record) -> Section | None:
             "same way on an arbitrary function in place of the last one, with masks for both. Every overlap is within one "
             "network. p is the share of overlaps, the one in question included, that reach it.",
             _validity(record, found),
-            f"Family of Holm's correction: {count_text(family(record), 'test')}, every pair of functions on one network.",
+            f"Family of Holm's correction: {count_text(family(record), 'test')}, every pair of functions on one network. "
+            + _significant(found),
         ),
         ("null",),
         "A row for each network. Grey: on each network of its null, the overlap of the masks for the first function and for "
@@ -87,6 +88,18 @@ def null_section(record: Record) -> Section | None:
         (null_table(record),) if len(found) <= _LONG else (),
         (null_table(record),) if len(found) > _LONG else (),
         "Unrelated functions",
+    )
+
+
+def _significant(found: Sequence[Null]) -> str:
+    """On how many networks p after Holm is at most .05, of those where it is defined."""
+    defined = [null.p_holm for null in found if not math.isnan(null.p_holm)]
+    if not defined:
+        return "No p is defined: the networks of the null do not do their arbitrary functions."
+    share = proportion(sum(p <= 0.05 for p in defined), len(defined))
+    return (
+        f"p after Holm is at most .05 in {share.successes} of {count_text(share.n, 'test')} "
+        f"(exact 95 % interval of the share: {share.low:.2f} to {share.high:.2f})."
     )
 
 
