@@ -200,10 +200,11 @@ def test_workers_give_the_same_record(finished, tmp_path):
 
 
 def test_workers_make_networks_before_any_mask_is_sought(tmp_path):
-    spec = replace(SPEC, unrelated=2, controls=("untrained", "shuffled-weights"))
+    spec = replace(SPEC, unrelated=2, controls=("untrained", "shuffled-weights", "shuffled-labels"))
     alone = run(tmp_path / "alone", spec=spec)[0]
-    together = run(tmp_path / "together", spec=spec, workers=2)[0]
+    together, made = run(tmp_path / "together", spec=spec, workers=2)
     assert without_times(alone) == without_times(together)
+    assert sum(line.startswith("seed-0-network: 5/5 ") for line in made) == 1, "the trained network is fitted once"
 
 
 def test_a_failing_worker_is_one_error(tmp_path):

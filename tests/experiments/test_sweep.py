@@ -8,6 +8,7 @@ import pytest
 from maskscope.errors import ConfigError, FileFormatError, UnknownNameError
 from maskscope.experiments.catalogue import experiment
 from maskscope.experiments.job import Job
+from maskscope.experiments.run import load_record
 from maskscope.experiments.spec import AdditionMultiplicationSpec, FitSpec, MaskSpec, to_json
 from maskscope.experiments.sweep import SWEEPS, at, jobs, load_sweep, run_sweep, sweep_named
 
@@ -88,6 +89,9 @@ def test_a_sweep_is_over_the_feed_forward_network():
 def test_a_folder_without_a_sweep(tmp_path):
     with pytest.raises(FileFormatError, match=r"no sweep.json in .*maskscope sweep"):
         load_sweep(tmp_path)
+    (tmp_path / "sweep.json").write_text("{}")
+    with pytest.raises(FileFormatError, match="holds a sweep, and the record of a single run was expected"):
+        load_record(tmp_path)
     with pytest.raises(UnknownNameError, match="no sweep 'penalti'. Did you mean 'penalty'"):
         sweep_named("penalti")
 

@@ -23,10 +23,11 @@ from maskscope.analysis.sharing import (
     counts_among,
     normalised_sharing,
 )
-from maskscope.analysis.stable import StableCore, stable_core
+from maskscope.analysis.stable import MIN_REPEATS, StableCore, stable_core
 from maskscope.analysis.stats import Proportion, Summary, proportion, summarise
 
 __all__ = [
+    "MIN_REPEATS",
     "CrossMatrix",
     "Floor",
     "MeanDice",

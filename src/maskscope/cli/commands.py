@@ -11,9 +11,9 @@ from tyro.conf import Positional
 
 from maskscope.cli.output import defined, write_everything, write_sweep
 from maskscope.experiments.catalogue import EXPERIMENTS, state_of_claims
-from maskscope.experiments.run import load_record
+from maskscope.experiments.run import SWEEP_RECORD, load_record
 from maskscope.experiments.spec import to_json
-from maskscope.experiments.sweep import SWEEP_RECORD, SWEEPS, SweepRecord, load_sweep
+from maskscope.experiments.sweep import SWEEPS, SweepRecord, load_sweep
 from maskscope.masks import ESTIMATORS, EXECUTORS, KERNELS
 from maskscope.report import comparison, show_claims, show_comparison, show_record, show_sweep
 

@@ -139,7 +139,8 @@ def judge(claim: Claim, quantities: Sequence[Quantity], lacking: Sequence[str] =
     if lacking:
         return Verdict(claim.name, claim.question, claim.rule, "inconclusive", tuple(lacking), claim.about, claim.paper)
     premises, conditions = (
-        [_outcome(condition, _find(condition, quantities)) for condition in some] for some in (claim.premises, claim.conditions)
+        [_outcome(one, find_quantity(quantities, one.measure, one.mask, one.function, one.variant)) for one in some]
+        for some in (claim.premises, claim.conditions)
     )
     outcomes, reasons = [outcome for outcome, _ in conditions], [reason for _, reason in premises + conditions]
     word: VerdictWord = "inconclusive"
@@ -151,8 +152,11 @@ def judge(claim: Claim, quantities: Sequence[Quantity], lacking: Sequence[str] =
     return Verdict(claim.name, claim.question, claim.rule, word, tuple(reasons), claim.about, claim.paper)
 
 
-def _find(condition: Condition, quantities: Sequence[Quantity]) -> Quantity | None:
-    address = (condition.measure, condition.mask, condition.function, condition.variant)
+def find_quantity(
+    quantities: Sequence[Quantity], measure: str, mask: str = "", function: str = "", variant: Variant = "trained"
+) -> Quantity | None:
+    """The quantity of that address, or None."""
+    address = (measure, mask, function, variant)
     return next((q for q in quantities if (q.measure, q.mask, q.function, q.variant) == address), None)
 
 

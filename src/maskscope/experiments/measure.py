@@ -8,9 +8,10 @@ from itertools import combinations
 from operator import or_
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from maskscope.analysis import (
+    MIN_REPEATS,
     NullTest,
     counts_among,
     density_floor,
@@ -24,10 +25,9 @@ from maskscope.analysis import (
     unrelated_p_value,
     weight_times_gradient,
 )
-from maskscope.analysis.stable import MIN_REPEATS
 from maskscope.experiments.record import CoreResult, HalfMask, Kept, MaskResult, NetworkResult, PairResult, SharingResult
 from maskscope.experiments.stages import Variant
-from maskscope.masks import BinaryMask, MaskLogits, dice, overlap_by_tensor
+from maskscope.masks import BinaryMask, MaskLogits, Selection, dice, overlap_by_tensor
 from maskscope.tasks import Scores, Task
 from maskscope.training import History, child_seed
 
@@ -99,9 +99,7 @@ def measure_network(network: nn.Module, task: Task, found: Sequence[Found], how:
         seed=how.number,
         variant=how.variant,
         unmasked=score(network, task),
-        masks=tuple(
-            _measure_mask(network, task, one, full, how) for one in found if one.function in (*task.functions, task.whole)
-        ),
+        masks=tuple(_measure_mask(network, task, one, full, how) for one in found),
         pairs=tuple(_measure_pair(a, b, used, how.seed) for a, b in combinations(of_functions, 2)),
         sharing=tuple(_measure_sharing(pair, groups, used, how) for pair in combinations(task.functions, 2)),
         cores=tuple(_measure_core(name, masks) for name, masks in groups.items() if len(masks) >= MIN_REPEATS),
@@ -113,9 +111,7 @@ def _measure_mask(network: nn.Module, task: Task, found: Found, full: BinaryMask
     mask, seed = found.mask, how.seed
     device = next(network.parameters()).device
     kept = kept_counts(mask)
-    batches = task.batches(found.function, _SCORING_ITEMS, child_seed(seed, "scores", found.function))
-    parts = [batches(index) for index in range(_SCORING_PARTS)]
-    scores = weight_times_gradient(network, task.loss, parts, found.logits.selection)
+    scores = gradient_scores(network, task, found.function, found.logits.selection, child_seed(seed, "scores", found.function))
     random = torch.Generator().manual_seed(child_seed(seed, "random masks", found.function, found.repeat))
     last = found.history.loss[-_LAST:]
     return MaskResult(
@@ -134,12 +130,19 @@ def _measure_mask(network: nn.Module, task: Task, found: Found, full: BinaryMask
     )
 
 
+def gradient_scores(network: nn.Module, task: Task, function: str, selection: Selection, seed: int) -> dict[str, Tensor]:
+    """|weight x gradient| of a function's loss, over 2,048 of its items."""
+    batches = task.batches(function, _SCORING_ITEMS, seed)
+    return weight_times_gradient(network, task.loss, [batches(index) for index in range(_SCORING_PARTS)], selection)
+
+
 def _measure_pair(first: Found, second: Found, used: BinaryMask, seed: int) -> PairResult:
+    counts = overlap_by_tensor(first.mask, second.mask)
     return PairResult(
         first=(first.function, first.repeat),
         second=(second.function, second.repeat),
-        by_tensor=overlap_by_tensor(first.mask, second.mask),
-        floor=density_floor(overlap_by_tensor(first.mask, second.mask).values(), seed),
+        by_tensor=counts,
+        floor=density_floor(counts.values(), seed),
         floor_used=density_floor(counts_among(first.mask, second.mask, used).values(), seed),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from maskscope.analysis import Floor, NullTest, Sharing, Summary
-from maskscope.experiments.claims import Claim, Quantity, Verdict
+from maskscope.experiments.claims import Claim, Quantity, Verdict, find_quantity
 from maskscope.experiments.stages import Variant
 from maskscope.masks import OverlapCounts
 from maskscope.storage import Json
@@ -226,7 +226,4 @@ class Record:
 
     def quantity(self, measure: str, mask: str = "", function: str = "", *, variant: Variant = "trained") -> Quantity | None:
         """The quantity of that address, or None."""
-        for quantity in self.quantities:
-            if (quantity.measure, quantity.mask, quantity.function, quantity.variant) == (measure, mask, function, variant):
-                return quantity
-        return None
+        return find_quantity(self.quantities, measure, mask, function, variant)

@@ -21,7 +21,7 @@ from maskscope.experiments.workers import make_in_workers
 from maskscope.storage import read_json, remove_leftovers, write_json
 from maskscope.training import Observer
 
-RECORD = "record.json"
+RECORD, SWEEP_RECORD = "record.json", "sweep.json"
 
 
 def run_experiment(
@@ -111,6 +111,8 @@ def load_record(folder: Path) -> Record:
         FileFormatError: there is none, or it is damaged or of another version.
     """
     path = folder / RECORD if folder.is_dir() else folder
+    if (folder / SWEEP_RECORD).exists():
+        raise FileFormatError(f"{folder} holds a sweep, and the record of a single run was expected. `maskscope show` prints it.")
     if not path.exists():
         raise FileFormatError(
             f"There is no record in {folder}: expected the folder of a finished run, with a {RECORD}. `maskscope run ... --out "

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from maskscope.analysis import score, shuffled_weights, warm_start, weight_times_gradient
+from maskscope.analysis import score, shuffled_weights, warm_start
 from maskscope.errors import RunFolderError
 from maskscope.experiments.artefact import Artefact, Stage, checkpoint_path, existing, make
-from maskscope.experiments.measure import Found, Measured, NullOverlap, measure_network
+from maskscope.experiments.measure import Found, Measured, NullOverlap, gradient_scores, measure_network
 from maskscope.experiments.networks import UNMASKED, copy_io, early_subsets, io_tensors, make_network, make_task
 from maskscope.experiments.record import NetworkResult
 from maskscope.experiments.spec import DoubleAdditionSpec, MaskSpec, Spec, from_json, to_json
@@ -34,9 +34,6 @@ from maskscope.masks import BinaryMask, MaskLogits, Selection, dice, select
 from maskscope.storage import Json, read_json, read_tensors, write_json, write_tensors
 from maskscope.tasks import Task
 from maskscope.training import Compute, Discovery, History, Observer, Wanted, Watchdog, child_seed, discover_many, fit
-
-# |weight x gradient| for a warm start is averaged over this many items of the function
-_SCORING_PARTS, _SCORING_ITEMS = 16, 128
 
 
 @dataclass(frozen=True)
@@ -254,6 +251,5 @@ def initial_logits(
     """Where the logits of a function's mask start, if not all at one value."""
     if not spec.warm_start:
         return None
-    batches = task.batches(function, _SCORING_ITEMS, child_seed(seed, "warm start"))
-    scores = weight_times_gradient(network, task.loss, [batches(index) for index in range(_SCORING_PARTS)], selection)
+    scores = gradient_scores(network, task, function, selection, child_seed(seed, "warm start"))
     return warm_start(scores, selection, spec.initial_logit, spec.warm_start)

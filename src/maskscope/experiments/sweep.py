@@ -8,19 +8,18 @@ from pathlib import Path
 import torch
 
 from maskscope.errors import ConfigError, FileFormatError, UnknownNameError
+from maskscope.experiments.claims import find_quantity
 from maskscope.experiments.job import Job
 from maskscope.experiments.networks import UNMASKED, make_network, make_task
 from maskscope.experiments.paper import sweeps
 from maskscope.experiments.provenance import provenance
 from maskscope.experiments.quantities import quantities
 from maskscope.experiments.record import NetworkResult, Provenance, Quantity
-from maskscope.experiments.run import by_kind, locked, require_device, run_here
+from maskscope.experiments.run import SWEEP_RECORD, by_kind, locked, require_device, run_here
 from maskscope.experiments.spec import STUDIES, AdditionMultiplicationSpec, from_json, to_json
 from maskscope.masks import select
 from maskscope.storage import Json, read_json, remove_leftovers, write_json
 from maskscope.training import Observer
-
-SWEEP_RECORD = "sweep.json"
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,7 @@ class SweepPoint:
 
     def quantity(self, measure: str, mask: str = "", function: str = "") -> Quantity | None:
         """The quantity of that address on the trained networks, or None."""
-        address = (measure, mask, function, "trained")
-        return next((one for one in self.quantities if (one.measure, one.mask, one.function, one.variant) == address), None)
+        return find_quantity(self.quantities, measure, mask, function)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ from maskscope.experiments.study import Place, Study
 from maskscope.storage import canonical_json
 from maskscope.training import ProgressBar
 
-STEPS: tuple[Literal["networks", "derived", "masks"], ...] = ("networks", "derived", "masks")
 # exit status of a process that Ctrl-C stopped
 INTERRUPTED = 130
 
@@ -49,7 +48,10 @@ def make_in_workers(job: Job, workers: int, announce: Callable[[str], None]) -> 
         KeyboardInterrupt: the workers have saved their state.
     """
     job = replace(job, threads=job.threads or max(1, (os.cpu_count() or 1) // workers))
-    for what in STEPS:
+    for what in ("networks", "masks"):
+        if what == "masks":
+            # networks made from fitted ones take no time, and two masks of one could be sought by two workers
+            do_share(Share(job, "derived", 0, 1))
         running: list[subprocess.Popen[str]] = []
         with ThreadPoolExecutor(workers) as pool:
             futures = [pool.submit(_attend, Share(job, what, first, workers), announce, running) for first in range(workers)]
@@ -76,15 +78,14 @@ def do_share(share: Share) -> None:
     with threads(job.threads):
         studies = [Study(job.spec, seed, place) for seed in job.seeds]
         if share.what == "networks":
-            kinds = [variant for variant in variants(job.spec) if not derived(variant)] + null_networks(job.spec)
+            # shuffled labels are sought in the trained network: two workers would fit it
+            others = [variant for variant in variants(job.spec) if not derived(variant) and variant != "shuffled-labels"]
+            kinds = [*others, *null_networks(job.spec)]
             networks = [(study, variant) for variant in kinds for study in studies]
             for mine, variant in networks[share.first :: share.of]:
                 mine.network(variant)
         elif share.what == "derived":
-            # they take no time, and two masks of one could be sought by two workers
-            for mine, variant in (
-                [(study, variant) for study in studies for variant in variants(job.spec)] if not share.first else []
-            ):
+            for mine, variant in [(study, variant) for study in studies for variant in variants(job.spec)]:
                 mine.network(variant)
         else:
             groups = [(study, group) for study in studies for group in study.groups()]
