@@ -19,8 +19,8 @@ from rich.table import Table
 from benchmarks.schedules import fitted
 from benchmarks.turns import about, with_interval
 from maskscope.analysis import score
-from maskscope.experiments.catalogue import experiment
-from maskscope.experiments.networks import UNMASKED, make_task
+from maskscope.experiments.networks import make_task, unmasked
+from maskscope.experiments.paper.addition_multiplication import PRESETS
 from maskscope.experiments.study import initial_logits
 from maskscope.masks import dice, select
 from maskscope.storage import read_json, write_json
@@ -58,11 +58,11 @@ class Row:
 
 def measure(seed: int, options: Options) -> Row:
     """Three masks of one network."""
-    chosen = experiment("addition-multiplication")
-    task = make_task(chosen.preset("quick"), torch.device("cpu"))
-    spec = replace(chosen.preset(options.preset).mask, steps=options.steps)
+    quick = PRESETS["mlp"]["quick"][1]
+    task = make_task(quick, torch.device("cpu"))
+    spec = replace(PRESETS["mlp"][options.preset][1].mask, steps=options.steps)
     network = fitted(seed)
-    selection = select(network, exclude=UNMASKED)
+    selection = select(network, exclude=unmasked(quick))
     initial = initial_logits(network, task, task.whole, selection, spec, seed)
 
     def find(repeat: int, compute: Compute) -> Discovery:

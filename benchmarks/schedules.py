@@ -18,8 +18,8 @@ from rich.table import Table
 
 from benchmarks.turns import about, with_interval
 from maskscope.analysis import score
-from maskscope.experiments.catalogue import experiment
-from maskscope.experiments.networks import UNMASKED, make_network, make_task
+from maskscope.experiments.networks import make_network, make_task, unmasked
+from maskscope.experiments.paper.addition_multiplication import PRESETS
 from maskscope.experiments.study import initial_logits
 from maskscope.masks import select
 from maskscope.storage import read_json, write_json
@@ -54,11 +54,11 @@ class Row:
 
 def measure(preset: str, seed: int, network: torch.nn.Module) -> Row:
     """Finds the full mask of one network with the settings of one preset."""
-    chosen = experiment("addition-multiplication")
-    task = make_task(chosen.preset("quick"), torch.device("cpu"))
-    spec = chosen.preset(preset).mask
+    quick = PRESETS["mlp"]["quick"][1]
+    task = make_task(quick, torch.device("cpu"))
+    spec = PRESETS["mlp"][preset][1].mask
     batches = task.batches(task.whole, spec.part_size, child_seed(seed, "data", "schedules"))
-    selection = select(network, exclude=UNMASKED)
+    selection = select(network, exclude=unmasked(quick))
     began = time.perf_counter()
     found = discover(
         network,
@@ -80,7 +80,7 @@ def measure(preset: str, seed: int, network: torch.nn.Module) -> Row:
 
 def fitted(seed: int) -> torch.nn.Module:
     """A network of the preset `quick`."""
-    spec = experiment("addition-multiplication").preset("quick")
+    spec = PRESETS["mlp"]["quick"][1]
     task = make_task(spec, torch.device("cpu"))
     network = make_network(spec, seed, task)
     batches = task.batches(task.whole, spec.fit.batch_size, child_seed(seed, "data", "network"))
@@ -98,7 +98,7 @@ def main() -> None:
         for preset in missing:
             assert network is not None
             rows.append(measure(preset, seed, network))
-            settings = {name: asdict(experiment("addition-multiplication").preset(name).mask) for name in options.presets}
+            settings = {name: asdict(PRESETS["mlp"][name][1].mask) for name in options.presets}
             write_json(options.json, {"rows": [asdict(row) for row in rows], "settings": settings, "about": about()})
     table = Table(
         "", "n", "steps", "seconds", "accuracy, worse operation", "density", "undecided", title="mean [95 % t-interval]"

@@ -19,6 +19,7 @@ from maskscope.training import (
     Compute,
     Discovery,
     FitConfig,
+    Growth,
     History,
     MaskConfig,
     Observer,
@@ -28,6 +29,7 @@ from maskscope.training import (
     discover,
     discover_many,
     fit,
+    grow,
 )
 
 __version__ = "0.1.0"
@@ -38,6 +40,7 @@ __all__ = [
     "Compute",
     "Discovery",
     "FitConfig",
+    "Growth",
     "History",
     "MaskConfig",
     "MaskLogits",
@@ -54,6 +57,7 @@ __all__ = [
     "discover",
     "discover_many",
     "fit",
+    "grow",
     "iomin",
     "iou",
     "sample",

@@ -48,6 +48,10 @@ class FileFormatError(MaskscopeError):
     """A file that is truncated, altered, or not one of ours."""
 
 
+class DataError(MaskscopeError):
+    """Files of a data set that are not there, or that cannot be downloaded; the message says where they are and where they go."""
+
+
 class RunFolderError(MaskscopeError):
     """A run folder that cannot be written, or that another process is using."""
 

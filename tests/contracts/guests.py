@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from maskscope import zoo
+
 
 @dataclass(frozen=True)
 class Guest:
@@ -115,6 +117,7 @@ def _plain(shape):
 GUESTS = {
     "mlp": Guest(lambda: nn.Sequential(nn.Linear(5, 9), nn.ReLU(), nn.Linear(9, 3)), *_plain((5,))),
     "cnn with batch norm": Guest(BatchNormCNN, *_plain((1, 6, 6))),
+    "residual network": Guest(lambda: zoo.ResNet(8, 3, 1), *_plain((1, 6, 6))),
     "lstm": Guest(lambda: Recurrent(nn.LSTM), *_plain((4, 5))),
     "gru": Guest(lambda: Recurrent(nn.GRU), *_plain((4, 5))),
     "lstm cell": Guest(Stepper, *_plain((4, 5))),

@@ -41,6 +41,7 @@ NETWORKS = {
     "CNN": lambda: zoo.CNN(3, 1),
     "LSTM": lambda: zoo.LSTM(6, 3, hidden=5),
     "MLP": lambda: zoo.MLP([6, 9, 5, 3]),
+    "ResNet": lambda: zoo.ResNet(8, 3, 1),
     "Transformer": lambda: zoo.Transformer(6, 4, 3, width=8, heads=2, feedforward=16, layers=1),
 }
 SIZES_OF_THE_PAPER = [  # all parameters, and those without biases, as the authors' code counts them

@@ -10,10 +10,11 @@ from maskscope.analysis.ablation import (
 )
 from maskscope.analysis.controls import shuffled_weights
 from maskscope.analysis.cross import CrossMatrix, cross_matrix
+from maskscope.analysis.distortion import GradientCosine, gradient_cosine
 from maskscope.analysis.floor import Floor, density_floor, dice_floor
 from maskscope.analysis.null import NullTest, holm, mid_p_value, null_test, unrelated_null, unrelated_p_value
 from maskscope.analysis.one_network import require_one_network
-from maskscope.analysis.score import half_mask_scores, score
+from maskscope.analysis.score import half_mask_scores, score, score_many
 from maskscope.analysis.sharing import (
     MeanDice,
     Sharing,
@@ -30,6 +31,7 @@ __all__ = [
     "MIN_REPEATS",
     "CrossMatrix",
     "Floor",
+    "GradientCosine",
     "MeanDice",
     "NullTest",
     "Proportion",
@@ -43,6 +45,7 @@ __all__ = [
     "cross_matrix",
     "density_floor",
     "dice_floor",
+    "gradient_cosine",
     "half_mask_scores",
     "holm",
     "kept_counts",
@@ -53,6 +56,7 @@ __all__ = [
     "random_mask_like",
     "require_one_network",
     "score",
+    "score_many",
     "shuffled_weights",
     "stable_core",
     "summarise",

@@ -100,17 +100,24 @@ def top_weights_overall(scores: Mapping[str, Tensor], k: int) -> BinaryMask:
     return BinaryMask({name: piece.view(score.shape) for (name, score), piece in zip(scores.items(), pieces, strict=True)})
 
 
-def random_mask_like(mask: BinaryMask, generator: torch.Generator) -> BinaryMask:
+def random_mask_like(mask: BinaryMask, generator: torch.Generator, among: BinaryMask | None = None) -> BinaryMask:
     """A mask that keeps as many weights of every tensor as another one, chosen uniformly at random.
 
     Args:
         mask: gives the shapes and the counts.
         generator: on the CPU; the result is on the mask's device.
+        among: the weights that are chosen from; all, unless given.
+
+    Raises:
+        MaskMismatchError: more weights of a tensor are wanted than there are to choose from.
     """
     tensors = {}
     for name, bits in mask.items():
-        chosen = torch.zeros(bits.numel(), dtype=torch.bool)
-        chosen[torch.randperm(bits.numel(), generator=generator)[: int(bits.sum())]] = True
+        chosen, wanted = torch.zeros(bits.numel(), dtype=torch.bool), int(bits.sum())
+        places = torch.arange(bits.numel()) if among is None else among[name].flatten().cpu().nonzero()[:, 0]
+        if wanted > len(places):
+            raise MaskMismatchError(f"{name}: {wanted} random weights were wanted among {len(places)}.")
+        chosen[places[torch.randperm(len(places), generator=generator)[:wanted]]] = True
         tensors[name] = chosen.view(bits.shape).to(bits.device)
     return BinaryMask(tensors)
 

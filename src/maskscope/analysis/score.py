@@ -1,12 +1,17 @@
 """How well a network does under a mask: sufficiency, necessity, and a mask applied to some tensors only."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from maskscope.masks import BinaryMask, call_masked, evaluation_mode
+from maskscope.masks import BinaryMask, call_masked, call_with, evaluation_mode, is_faster_batched, masked_weights
 from maskscope.tasks import Scores, Task
+
+# the outputs of so many masks are held while the data are gone through
+_MASKS_A_PASS = 32
+# masked copies of the weights that may be alive at one time, in bytes
+_COPIES = 1 << 29
 
 
 def score(network: nn.Module, task: Task, mask: BinaryMask | None = None) -> Scores:
@@ -18,6 +23,74 @@ def score(network: nn.Module, task: Task, mask: BinaryMask | None = None) -> Sco
         if mask is None:
             return task.score(network)
         return task.score(lambda inputs: call_masked(network, mask, inputs))
+
+
+def score_many(network: nn.Module, task: Task, masks: Sequence[BinaryMask], *, in_one_call: bool | None = None) -> list[Scores]:
+    """`score` under each of several masks, the evaluation data being gone through once for all of them.
+
+    Args:
+        network: any module.
+        task: asks its network for the same inputs whatever it answered before.
+        masks: all over the same weights.
+        in_one_call: whether the network is vmapped over the masks, as many at a time as half a GiB of masked copies allows; else
+            each piece of data is shown under one mask after the other. Unless given: on an accelerator, for networks that torch
+            can batch; on a CPU it saves nothing (`reproduction/benchmarks.md`). Equal but for last bits.
+    """
+    if in_one_call is None:
+        in_one_call = next(network.parameters()).device.type != "cpu" and _can_batch(network)
+    run_masks = _vmapped(network, masks) if in_one_call else _one_by_one(network, masks)
+    found: list[Scores] = []
+    with evaluation_mode(network), torch.no_grad():
+        for start in range(0, len(masks), _MASKS_A_PASS):
+            here = range(start, min(start + _MASKS_A_PASS, len(masks)))
+            found += _score_in_one_pass(task, here, run_masks)
+    return found
+
+
+def _score_in_one_pass(task: Task, places: range, run_masks: Callable[[Tensor, range], list[Tensor]]) -> list[Scores]:
+    """The first mask's outputs are answered at once; those of the others are kept, and played back to the task."""
+    kept: list[list[Tensor]] = []
+
+    def run(inputs: Tensor) -> Tensor:
+        first, *others = run_masks(inputs, places)
+        kept.append(others)
+        return first
+
+    found = [task.score(run)]
+    for place in range(len(places) - 1):
+        answers = iter(kept)
+        found.append(task.score(lambda inputs, answers=answers, place=place: next(answers)[place]))  # type: ignore[misc]
+    return found
+
+
+def _one_by_one(network: nn.Module, masks: Sequence[BinaryMask]) -> Callable[[Tensor, range], list[Tensor]]:
+    return lambda inputs, places: [call_masked(network, masks[place], inputs) for place in places]
+
+
+def _vmapped(network: nn.Module, masks: Sequence[BinaryMask]) -> Callable[[Tensor, range], list[Tensor]]:
+    parameters = dict(network.named_parameters())
+    weights = {name: parameters[name].detach() for name in (masks[0] if masks else ())}
+    size = sum(weight.numel() * weight.element_size() for weight in weights.values())
+    at_once = max(1, _COPIES // max(1, size))
+
+    def run(inputs: Tensor, places: range) -> list[Tensor]:
+        found: list[Tensor] = []
+        for start in range(places.start, places.stop, at_once):
+            some = masks[start : min(start + at_once, places.stop)]
+            copies = [
+                masked_weights(weights, {name: bits.to(weights[name].device) for name, bits in one.items()}) for one in some
+            ]
+            stacked = {name: torch.stack([copy[name] for copy in copies]) for name in weights}
+            found += torch.func.vmap(lambda own: call_with(network, own, lambda guest: guest(inputs)))(stacked).unbind()
+        return found
+
+    return run
+
+
+def _can_batch(network: nn.Module) -> bool:
+    """Recurrent layers and attention have no fast rule of vmap."""
+    without = (nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
+    return is_faster_batched(network) and not any(isinstance(module, without) for module in network.modules())
 
 
 def half_mask_scores(network: nn.Module, task: Task, mask: BinaryMask, early: Iterable[str]) -> tuple[Scores, Scores]:

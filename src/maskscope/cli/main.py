@@ -4,7 +4,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 
-from maskscope.cli import commands, run_command, sweep_command, verify_command
+from maskscope.cli import commands, data_command, run_command, sweep_command, verify_command
 from maskscope.errors import MaskscopeError, UnknownNameError
 from maskscope.experiments.workers import INTERRUPTED
 
@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
     "claims": ("print every claim, and what became of it in some records", commands.claims_command),
     "compare": ("print the records of two runs side by side", commands.compare_command),
     "report": ("write the page, figures and tables of a run or a sweep", commands.report_command),
+    "data": ("list, download and check the image data sets", data_command.data_command),
     "verify": ("check the estimators on networks whose modules are known", verify_command.verify_command),
 }
 

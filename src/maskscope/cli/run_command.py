@@ -45,6 +45,9 @@ class RunOptions:
     """Who runs the samples of a mask step: all in one call, or one by one. Equal but for last bits."""
     kernels: Literal["auto", "cpu", "cuda", "reference"] = "auto"
     """Who draws the masks: compiled kernels, or plain PyTorch. The same masks, other speeds."""
+    data_dir: Path | None = None
+    """Folder with the files of images, in their original formats (docs/data.md); else MASKSCOPE_DATA, else the cache, into which
+    they are downloaded."""
     dry_run: bool = False
     """Print the stages with estimates of time, memory and disk, and do nothing."""
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
@@ -65,7 +68,8 @@ def run_command(words: list[str]) -> None:
         print(json.dumps(to_json(spec), indent=1))
         return
     seeds = tuple(range(options.first_seed, options.first_seed + options.seeds))
-    job = Job(spec, seeds, str(options.out), options.device, options.threads, options.executor, options.kernels)
+    data = str(options.data_dir or "")
+    job = Job(spec, seeds, str(options.out), options.device, options.threads, options.executor, options.kernels, data)
     require_device(options.device)
     if options.dry_run:
         _print_plan(make_plan(job), options)
@@ -84,10 +88,10 @@ def run_command(words: list[str]) -> None:
 
 def _parse(chosen: Experiment, words: list[str]) -> tuple[RunOptions, Spec]:
     """Twice: first to learn the network and the preset, or the file, whose settings are then the defaults of everything else."""
-    named, network = value_of(words, "--preset") or "quick", value_of(words, "--network") or "mlp"
+    named, network = value_of(words, "--preset") or "quick", value_of(words, "--network") or ""
     file = value_of(words, "--spec-file")
     begin = _read_spec(Path(file), chosen.spec) if file else chosen.preset(named, network)
-    names = [chosen.name, *([begin.network] if begin.network != "mlp" else []), Path(file).stem if file else named]
+    names = [chosen.name, *([begin.network] if begin.network != chosen.first_network else []), Path(file).stem if file else named]
     out = field(default=Path("runs") / "-".join(names))
     # the options of a run, and with them every field of this experiment's settings
     settings = field(default=begin)

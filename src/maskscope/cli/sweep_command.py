@@ -10,10 +10,11 @@ from tyro.conf import Positional
 
 from maskscope.cli.output import announce, defined, duration, require_first, value_of, watch, write_sweep
 from maskscope.errors import ConfigError, MissingExtraError
+from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec
 from maskscope.experiments.job import Job
 from maskscope.experiments.plan import make_plan
 from maskscope.experiments.run import require_device
-from maskscope.experiments.spec import AdditionMultiplicationSpec, to_json
+from maskscope.experiments.spec import to_json
 from maskscope.experiments.sweep import SWEEPS, jobs, require_axis_untouched, run_sweep, sweep_named
 
 

@@ -5,12 +5,20 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from maskscope.errors import ConfigError, UnknownNameError
+from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec, DoubleAdditionSpec
 from maskscope.experiments.claims import Claim, VerdictWord, contradicts
-from maskscope.experiments.paper import addition_multiplication, double_addition
+from maskscope.experiments.image_spec import ClassRemovalSpec, MaskStabilitySpec, PermutedImagesSpec
+from maskscope.experiments.paper import (
+    addition_multiplication,
+    class_removal,
+    double_addition,
+    mask_stability,
+    permuted_images,
+)
 from maskscope.experiments.record import Record
-from maskscope.experiments.spec import STUDIES, AdditionMultiplicationSpec, DoubleAdditionSpec, Spec
+from maskscope.experiments.spec import STUDIES, Spec
 
-PAPER_NETWORKS = ("mlp", "lstm")
+PAPER_NETWORKS = ("mlp", "lstm", "cnn", "cnn-no-dropout", "resnet110")
 
 
 @dataclass(frozen=True)
@@ -33,12 +41,18 @@ class Experiment:
     claims: tuple[Claim, ...]
     differences: tuple[str, ...]
 
-    def preset(self, name: str, network: str = "mlp") -> Spec:
-        """The settings of a preset.
+    @property
+    def first_network(self) -> str:
+        """The kind of network that is meant where none is named."""
+        return next(iter(self.presets))
+
+    def preset(self, name: str, network: str = "") -> Spec:
+        """The settings of a preset, of the first kind of network unless one is named.
 
         Raises:
             UnknownNameError: there is no such network, or no preset of that name for it.
         """
+        network = network or self.first_network
         if network not in self.presets:
             raise UnknownNameError("network", network, self.presets)
         if name not in self.presets[network]:
@@ -70,6 +84,30 @@ EXPERIMENTS = {
             double_addition.CLAIMS,
             double_addition.DIFFERENCES,
         ),
+        Experiment(
+            STUDIES[PermutedImagesSpec],
+            "the same images, their pixels in another order for each task: are weights of earlier tasks used again? (P_reuse)",
+            PermutedImagesSpec,
+            permuted_images.PRESETS,
+            permuted_images.CLAIMS,
+            permuted_images.DIFFERENCES,
+        ),
+        Experiment(
+            STUDIES[ClassRemovalSpec],
+            "a classifier of images, and masks found without one class: what does a class own? (P_specialize)",
+            ClassRemovalSpec,
+            class_removal.PRESETS,
+            class_removal.CLAIMS,
+            class_removal.DIFFERENCES,
+        ),
+        Experiment(
+            STUDIES[MaskStabilitySpec],
+            "a classifier of images, and two masks for the same pair of classes: how alike are they? (the ceiling of overlap)",
+            MaskStabilitySpec,
+            mask_stability.PRESETS,
+            mask_stability.CLAIMS,
+            mask_stability.DIFFERENCES,
+        ),
     )
 }
 
@@ -87,6 +125,8 @@ def experiment(name: str) -> Experiment:
 
 def lacking(claim: Claim, spec: Spec) -> tuple[str, ...]:
     """What a record of these settings lacks that the claim needs, each with the cure."""
+    if isinstance(spec, PermutedImagesSpec):
+        return lacking_starts(claim, spec)
     found = []
     if spec.repeats < claim.repeats:
         found.append(
@@ -103,6 +143,14 @@ def lacking(claim: Claim, spec: Spec) -> tuple[str, ...]:
         if control not in spec.controls
     ]
     return tuple(found)
+
+
+def lacking_starts(claim: Claim, spec: PermutedImagesSpec) -> tuple[str, ...]:
+    """The starts of new logits that a claim is about and a record lacks."""
+    needed = {condition.mask.removeprefix("new logits ") for condition in claim.conditions}
+    missing = sorted(needed - {f"{start:g}" for start in spec.new_logits})
+    every = " ".join([*(f"{start:g}" for start in spec.new_logits), *missing])
+    return (f"needs new logits from {', '.join(missing)}; run again with --new-logits {every}",) if missing else ()
 
 
 def require_fit(experiment: Experiment, spec: Spec) -> None:

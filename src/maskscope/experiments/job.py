@@ -1,12 +1,37 @@
 """What one run is asked to do, and the threads it does it with."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from maskscope.experiments.spec import Spec
+from maskscope.training import Observer
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a study happens; no part of any identity.
+
+    Args:
+        run: the run folder.
+        device: of the network and the masks.
+        watch: makes the observers of a long stage from its name.
+        announce: is told what happens.
+        executor: who runs the samples of a mask step.
+        kernels: who draws the gates.
+        data_dir: where the files of the data are; None for where they usually are.
+    """
+
+    run: Path
+    device: torch.device
+    watch: Callable[[str], Sequence[Observer]]
+    announce: Callable[[str], None]
+    executor: str = "auto"
+    kernels: str = "auto"
+    data_dir: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -21,6 +46,7 @@ class Job:
         threads: torch threads; 0 for torch's own choice.
         executor: who runs the samples of a mask step (``maskscope.masks.EXECUTORS``).
         kernels: who draws the gates (``maskscope.masks.KERNELS``).
+        data_dir: folder with the files of the data; empty for where they usually are (docs/data.md).
     """
 
     spec: Spec
@@ -30,6 +56,17 @@ class Job:
     threads: int = 0
     executor: str = "auto"
     kernels: str = "auto"
+    data_dir: str = ""
+
+    @property
+    def data_folder(self) -> Path | None:
+        """`data_dir` as a path; None for where the files usually are."""
+        return Path(self.data_dir) if self.data_dir else None
+
+    def place(self, watch: Callable[[str], Sequence[Observer]], announce: Callable[[str], None]) -> Place:
+        """Where the studies of this job happen."""
+        device = torch.device(self.device)
+        return Place(Path(self.run), device, watch, announce, self.executor, self.kernels, self.data_folder)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import combinations
 from operator import or_
@@ -12,21 +12,25 @@ from torch import Tensor, nn
 
 from maskscope.analysis import (
     MIN_REPEATS,
+    GradientCosine,
     NullTest,
     counts_among,
     density_floor,
+    gradient_cosine,
     half_mask_scores,
     kept_counts,
     normalised_sharing,
     random_mask_like,
     score,
+    score_many,
     stable_core,
     top_weights,
     unrelated_p_value,
     weight_times_gradient,
 )
-from maskscope.experiments.record import CoreResult, HalfMask, Kept, MaskResult, NetworkResult, PairResult, SharingResult
-from maskscope.experiments.stages import Variant
+from maskscope.experiments.class_record import Filters, Kept, Owned
+from maskscope.experiments.record import CoreResult, HalfMask, MaskResult, NetworkResult, PairResult, SharingResult
+from maskscope.experiments.stages import Variant, compared
 from maskscope.masks import BinaryMask, MaskLogits, Selection, dice, overlap_by_tensor
 from maskscope.tasks import Scores, Task
 from maskscope.training import History, child_seed
@@ -71,6 +75,8 @@ class Measured:
         io: input and output tensors; where there are some, necessity is also measured with the full mask on them.
         early: choices of early tensors for the half-mask test.
         null: overlaps with arbitrary functions, of networks trained for that; about the first and the last function.
+        removed: for masks that were found without a class: the class, by the mask's name.
+        distorting: the mask whose distortion of gradients is measured; empty: none.
     """
 
     number: int
@@ -80,6 +86,8 @@ class Measured:
     io: Sequence[str]
     early: Sequence[Sequence[str]]
     null: Sequence[NullOverlap] = ()
+    removed: Mapping[str, str] = field(default_factory=dict)
+    distorting: str = ""
 
 
 def measure_network(network: nn.Module, task: Task, found: Sequence[Found], how: Measured) -> NetworkResult:
@@ -91,19 +99,29 @@ def measure_network(network: nn.Module, task: Task, found: Sequence[Found], how:
         found: the masks.
         how: settings.
     """
-    of_functions = [one for one in found if one.function in task.functions]
     full = next((one.mask for one in found if one.function == task.whole), None)
+    of_functions = [one for one in found if one.function in compared(task.sought)]
+    owned: tuple[Owned, ...] = ()
     used = reduce(or_, [one.mask for one in of_functions] + ([full] if full is not None else []))
-    groups = {function: [one.mask for one in of_functions if one.function == function] for function in task.functions}
+    if how.removed and full is not None:
+        # masks without one class have nearly everything in common; what classes own is compared instead
+        of_functions = [replace(one, function=how.removed[one.function], mask=full - one.mask) for one in of_functions]
+        owned = tuple(_measure_owned(network, task, one, full, how) for one in of_functions if one.repeat == 0)
+        used = full
+    names = dict.fromkeys(one.function for one in of_functions)
+    groups = {name: [one.mask for one in of_functions if one.function == name] for name in names}
     return NetworkResult(
         seed=how.number,
         variant=how.variant,
         unmasked=score(network, task),
         masks=tuple(_measure_mask(network, task, one, full, how) for one in found),
         pairs=tuple(_measure_pair(a, b, used, how.seed) for a, b in combinations(of_functions, 2)),
-        sharing=tuple(_measure_sharing(pair, groups, used, how) for pair in combinations(task.functions, 2)),
+        sharing=tuple(_measure_sharing(pair, groups, used, how) for pair in combinations(names, 2)),
         cores=tuple(_measure_core(name, masks) for name, masks in groups.items() if len(masks) >= MIN_REPEATS),
         half_masks=_half_masks(network, task, full, how.early) if full is not None else (),
+        owned=owned,
+        cosines=_cosines(network, task, found, how),
+        filters=first_filters(network, full, {name: masks[0] for name, masks in groups.items()}) if owned else None,
     )
 
 
@@ -114,6 +132,11 @@ def _measure_mask(network: nn.Module, task: Task, found: Found, full: BinaryMask
     scores = gradient_scores(network, task, found.function, found.logits.selection, child_seed(seed, "scores", found.function))
     random = torch.Generator().manual_seed(child_seed(seed, "random masks", found.function, found.repeat))
     last = found.history.loss[-_LAST:]
+    with_full = full is not None and how.io
+    asked = [mask, ~mask, top_weights(scores, kept).to(device)]
+    asked += [~random_mask_like(mask, random) for _ in range(how.random_draws)]
+    asked += [with_io(~mask, full, how.io)] if full is not None and how.io else []
+    sufficiency, necessity, top, *others = score_many(network, task, asked)
     return MaskResult(
         function=found.function,
         repeat=found.repeat,
@@ -121,12 +144,13 @@ def _measure_mask(network: nn.Module, task: Task, found: Found, full: BinaryMask
         undecided=found.logits.undecided(),
         final_loss=sum(last) / len(last) if last else math.nan,
         unmasked_loss=found.unmasked_loss,
-        sufficiency=score(network, task, mask),
-        necessity=score(network, task, ~mask),
-        necessity_full_io=score(network, task, with_io(~mask, full, how.io)) if full is not None and how.io else None,
-        top_weights=score(network, task, top_weights(scores, kept).to(device)),
-        random_removed=tuple(score(network, task, ~random_mask_like(mask, random)) for _ in range(how.random_draws)),
+        sufficiency=sufficiency,
+        necessity=necessity,
+        necessity_full_io=others[-1] if with_full else None,
+        top_weights=top,
+        random_removed=tuple(others[: how.random_draws]),
         histogram=_histogram(found.logits),
+        in_full={name: Kept(int((bits & mask[name]).sum()), int(bits.sum())) for name, bits in (full or {}).items()},
     )
 
 
@@ -179,6 +203,48 @@ def _measure_sharing(
 def _measure_core(function: str, masks: Sequence[BinaryMask]) -> CoreResult:
     core = stable_core(masks, CORE_SHARE)
     return CoreResult(function, core.repeats, core.needed, core.kept, core.share, core.share_by_chance)
+
+
+def _measure_owned(network: nn.Module, task: Task, own: Found, full: BinaryMask, how: Measured) -> Owned:
+    """What a class owns of the full mask, and whether removing it does more than removing as many others would."""
+    random = torch.Generator().manual_seed(child_seed(how.seed, "random owned", own.function))
+    asked = [full - own.mask, *(full - random_mask_like(own.mask, random, among=full) for _ in range(how.random_draws))]
+    removed, *at_random = score_many(network, task, asked)
+    counts = {name: Kept(int(own.mask[name].sum()), int(bits.sum())) for name, bits in full.items()}
+    mask = next(name for name, one in how.removed.items() if one == own.function)
+    return Owned(own.function, mask, counts, removed, tuple(at_random))
+
+
+def _cosines(network: nn.Module, task: Task, found: Sequence[Found], how: Measured) -> tuple[GradientCosine, ...]:
+    one = next((one for one in found if one.function == how.distorting), None)
+    if one is None:
+        return ()
+    batches = task.batches(task.whole, _SCORING_ITEMS, child_seed(how.seed, "gradients"))
+    layers: dict[str, list[str]] = {}
+    for weight in reversed(one.logits.selection.weights):
+        layers.setdefault(weight.name.rpartition(".")[0], []).append(weight.name)
+    parts = [batches(index) for index in range(_SCORING_PARTS)]
+    return tuple(gradient_cosine(network, task.loss, parts, one.mask, list(layers.values())))
+
+
+def first_filters(network: nn.Module, full: BinaryMask | None, owned: Mapping[str, BinaryMask]) -> Filters | None:
+    """The first convolution of a network, if it has one that is masked, and what each function owns of it."""
+    parameters = dict(network.named_parameters())
+    name = next((name for name, weight in parameters.items() if weight.dim() == 4), None)
+    if name is None or full is None or name not in full:
+        return None
+    weight = parameters[name].detach()
+    return Filters(
+        tensor=name,
+        shape=tuple(weight.shape),
+        weights=tuple(round(value, 4) for value in weight.flatten().tolist()),
+        full=_digits(full[name]),
+        owned={function: _digits(mask[name]) for function, mask in owned.items()},
+    )
+
+
+def _digits(bits: Tensor) -> str:
+    return "".join("1" if bit else "0" for bit in bits.flatten().tolist())
 
 
 def _half_masks(network: nn.Module, task: Task, full: BinaryMask, choices: Sequence[Sequence[str]]) -> tuple[HalfMask, ...]:

@@ -7,9 +7,11 @@ from pathlib import Path
 import torch
 
 from maskscope.experiments.artefact import Artefact, Stage, existing
+from maskscope.experiments.growth_study import GrowthStudy, growth_stage
+from maskscope.experiments.image_spec import PermutedImagesSpec
 from maskscope.experiments.job import Job, threads
-from maskscope.experiments.networks import UNMASKED, make_network, make_task
-from maskscope.experiments.spec import Spec
+from maskscope.experiments.networks import make_network, make_task, unmasked
+from maskscope.experiments.spec import NetworkSpec
 from maskscope.experiments.stages import (
     MaskPlan,
     analysis_inputs,
@@ -21,10 +23,11 @@ from maskscope.experiments.stages import (
     null_networks,
     plan_masks,
     variants,
+    waits_for_full_mask,
 )
 from maskscope.masks import select
-from maskscope.tasks import AdditionMultiplication, DoubleAddition
-from maskscope.training import Compute, FitConfig, Wanted, discover_many, fit, needs
+from maskscope.tasks import Task
+from maskscope.training import Compute, Wanted, discover_many, fit, needs
 
 # Bytes for each weight while the network is fitted: weight, gradient, two moments.
 _FIT_BYTES = 4 * 4
@@ -61,12 +64,15 @@ class Plan:
 def make_plan(job: Job) -> Plan:
     """The stages of a job with estimates. Time is measured on a few steps of the very network; the rest is arithmetic."""
     spec, run = job.spec, Path(job.run)
-    task = make_task(spec, torch.device(job.device))
+    if isinstance(spec, PermutedImagesSpec):
+        return _plan_of_growth(job, spec)
+    task = make_task(spec, torch.device(job.device), data_dir=job.data_folder)
     network = make_network(spec, 0, task)
-    selection = select(network, exclude=UNMASKED)
-    groups = mask_groups(plan_masks(spec, task.functions, task.whole), selection.count)
+    selection = select(network, exclude=unmasked(spec))
+    plans = plan_masks(spec, task.sought, task.whole)
+    groups = mask_groups(spec, plans, task.whole, selection.count)
     with threads(job.threads):
-        fit_step, mask_step = _step_seconds(spec, task, groups[0], _compute(job))
+        fit_step, mask_step = _step_seconds(spec, task, groups[0], _compute(job, spec))
     stages = []
     for seed in job.seeds:
         stages += _stages_of(spec, seed, groups, task, run, fit_step, mask_step)
@@ -75,23 +81,46 @@ def make_plan(job: Job) -> Plan:
     wanted = needs(
         network,
         selection,
-        _compute(job),
+        _compute(job, spec),
         torch.device(job.device),
         samples=spec.mask.samples_per_step,
         masks=max(map(len, groups)),
     )
-    masks = len(plan_masks(spec, task.functions, task.whole))
+    masks = len(plans)
     networks = 2 + len(spec.controls) + spec.unrelated
     disk = len(job.seeds) * (4 * weights * networks + masks * (4 * maskable + maskable // 8)) + 12 * maskable
     memory = _BASE_BYTES + max(_FIT_BYTES * weights, 4 * weights + sum(need.bytes for need in wanted))
     return Plan(tuple(stages), sum((stage.seconds for stage in stages if not stage.done), 0.0), memory, disk)
 
 
+def _plan_of_growth(job: Job, spec: PermutedImagesSpec) -> Plan:
+    """The same for networks that grow; a step is timed on the first task."""
+    run, place = Path(job.run), job.place(lambda name: (), lambda text: None)
+    with threads(job.threads):
+        study = GrowthStudy(spec, 0, place)
+        study.time_steps(1)  # the first step pays for buffers and data
+        step = study.time_steps(_STEPS_TIMED) / _STEPS_TIMED
+    stages: dict[str, PlannedStage] = {}
+    for seed in job.seeds:
+        for new_logit in spec.new_logits:
+            before: Artefact | None = None
+            for number in range(spec.tasks):
+                stage = growth_stage(spec, seed, new_logit, number)
+                made = before = _existing(stage, run, {"before": before} if number else {})
+                stages[stage.name] = PlannedStage(stage.name, made is not None, spec.mask.steps * step)
+    weights, masks = study.weights, len(stages)
+    # weights, their gradient and two moments; the same for logits; a masked copy and its gradient; gates
+    memory = _BASE_BYTES + 42 * weights
+    planned = tuple(stages.values())
+    disk = masks * (8 * weights + weights // 8) + 24 * weights
+    return Plan(planned, sum((stage.seconds for stage in planned if not stage.done), 0.0), memory, disk)
+
+
 def _stages_of(
-    spec: Spec,
+    spec: NetworkSpec,
     seed: int,
     groups: Sequence[Sequence[MaskPlan]],
-    task: AdditionMultiplication | DoubleAddition,
+    task: Task,
     run: Path,
     fit_step: float,
     mask_step: float,
@@ -110,12 +139,15 @@ def _stages_of(
                 planned.append(PlannedStage(network.name, made is not None, spec.fit.steps * fit_step if fitted else 0.0))
             for plan, company in ((plan, group) for group in groups for plan in group if plan.variant == name):
                 stage = mask_stage(spec, seed, plan, company)
-                masks[plan] = _existing(stage, run, {"network": made})
+                inputs = {"network": made}
+                if waits_for_full_mask(spec, plan.function, task.whole):
+                    inputs["full mask"] = masks[MaskPlan(task.whole, 0, name)]
+                masks[plan] = _existing(stage, run, inputs)
                 planned.append(PlannedStage(stage.name, masks[plan] is not None, spec.mask.steps * mask_step))
         stage = analysis_stage(spec, seed, variant)
         done = _existing(stage, run, analysis_inputs(variant, {name: networks[name] for name in here}, masks)) is not None
         # each mask is scored alone, inverted, against top weights, and against the random draws: a forward pass over all inputs
-        forward = (3 + spec.random_draws) * len(masks) * 2 * task.modulus**2 / spec.mask.batch_size * fit_step / 3
+        forward = (3 + spec.random_draws) * len(masks) * task.evaluation_items / spec.fit.batch_size * fit_step / 3
         planned.append(PlannedStage(stage.name, done, forward))
     return planned
 
@@ -125,21 +157,19 @@ def _existing(stage: Stage, run: Path, inputs: Mapping[str, Artefact | None]) ->
     return existing(stage, run, there) if len(there) == len(inputs) else None
 
 
-def _compute(job: Job) -> Compute:
-    return Compute(job.executor, job.kernels, job.spec.mask.compute_dtype)
+def _compute(job: Job, spec: NetworkSpec) -> Compute:
+    return Compute(job.executor, job.kernels, spec.mask.compute_dtype)
 
 
-def _step_seconds(
-    spec: Spec, task: AdditionMultiplication | DoubleAddition, group: Sequence[MaskPlan], compute: Compute
-) -> tuple[float, float]:
+def _step_seconds(spec: NetworkSpec, task: Task, group: Sequence[MaskPlan], compute: Compute) -> tuple[float, float]:
     """Seconds of a step of the network, and of a step of one mask in its group."""
     network = make_network(spec, 0, task)
-    selection = select(network, exclude=UNMASKED)
+    selection = select(network, exclude=unmasked(spec))
     config = spec.mask.config()
 
     def fitting(steps: int) -> float:
         batches = task.batches(task.whole, spec.fit.batch_size, 0)
-        return fit(network, task.loss, batches, config=FitConfig(steps, spec.fit.learning_rate), seed=0).seconds
+        return fit(network, task.loss, batches, config=replace(spec.fit.config(), steps=steps), seed=0).seconds
 
     def masking(steps: int) -> float:
         few = replace(config, steps=steps, stop_when_settled=False)

@@ -6,12 +6,9 @@ from itertools import combinations_with_replacement
 
 from maskscope.analysis import Sharing, ceiling_exceeds_floor, holm, summarise
 from maskscope.experiments.claims import Quantity
+from maskscope.experiments.class_numbers import Numbers, remaining, removal_numbers
 from maskscope.experiments.record import MaskResult, NetworkResult, SharingResult
 from maskscope.tasks import Scores, Task
-
-# measure, mask, function
-Numbers = dict[tuple[str, str, str], float]
-
 
 # measure of normalised sharing, and where a network's result has it
 SHARING = {
@@ -57,8 +54,10 @@ def _numbers(network: NetworkResult, functions: Sequence[str]) -> Numbers:
         if found.repeat == 0 and found.function == Task.whole:
             lost = {f: network.unmasked.accuracy[f] - found.sufficiency.accuracy[f] for f in functions}
             numbers |= {("loss under the full mask", Task.whole, function): loss for function, loss in lost.items()}
-    for first, second in combinations_with_replacement(functions, 2):
+    paired = dict.fromkeys(name for pair in network.pairs for name, _ in (pair.first, pair.second))
+    for first, second in combinations_with_replacement(paired, 2):
         numbers |= _of_pair(network, first, second)
+    numbers |= removal_numbers(network)
     for shared in network.sharing:
         numbers |= _of_sharing(shared)
     for core in network.cores:
@@ -116,6 +115,8 @@ def _of_mask(found: MaskResult, functions: Sequence[str]) -> Numbers:
         numbers["random removal", mask, function] = _mean(found.random_removed, function)
         if found.necessity_full_io is not None:
             numbers["necessity, full I/O", mask, function] = found.necessity_full_io.accuracy[function]
+    if found.in_full and mask != Task.whole:
+        numbers["remaining of the full mask", mask, ""] = remaining(found.in_full.values())
     numbers["density", mask, ""] = found.density
     numbers["undecided", mask, ""] = found.undecided
     return numbers

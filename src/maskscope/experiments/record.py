@@ -1,24 +1,18 @@
 """What an experiment found: typed results, one for each network, and quantities over networks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from maskscope.analysis import Floor, NullTest, Sharing, Summary
+from maskscope.analysis import Floor, GradientCosine, NullTest, Sharing, Summary
 from maskscope.experiments.claims import Claim, Quantity, Verdict, find_quantity
+from maskscope.experiments.class_record import Filters, Kept, Owned
+from maskscope.experiments.growth_record import GrowthResult
 from maskscope.experiments.stages import Variant
 from maskscope.masks import OverlapCounts
 from maskscope.storage import Json
 from maskscope.tasks import Scores
 
 __all__ = ["Claim", "MaskResult", "NetworkResult", "PairResult", "Quantity", "Record", "Summary", "Verdict"]
-
-
-@dataclass(frozen=True)
-class Kept:
-    """Weights kept in one tensor, of how many."""
-
-    kept: int
-    weights: int
 
 
 @dataclass(frozen=True)
@@ -38,6 +32,7 @@ class MaskResult:
         top_weights: scores under the weights of largest |weight x gradient|, as many in each tensor as the mask keeps.
         random_removed: scores without random weights, as many in each tensor as the mask keeps; one for each draw.
         histogram: counts of keep probabilities in equal bins of [0, 1].
+        in_full: how many weights of the full mask the mask keeps, of how many, by dotted name; empty without a full mask.
     """
 
     function: str
@@ -52,6 +47,7 @@ class MaskResult:
     top_weights: Scores
     random_removed: tuple[Scores, ...]
     histogram: tuple[int, ...]
+    in_full: Mapping[str, Kept] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -161,6 +157,9 @@ class NetworkResult:
         sharing: of every pair of functions.
         cores: of every function with enough repeats.
         half_masks: of the full mask, for each choice of early tensors.
+        owned: of every class that a mask was found without. The pairs are then pairs of what classes own.
+        cosines: how a mask distorts gradients, by how many layers it is applied to.
+        filters: the first convolution with what each class owns of it.
     """
 
     seed: int
@@ -171,6 +170,24 @@ class NetworkResult:
     sharing: tuple[SharingResult, ...]
     cores: tuple[CoreResult, ...]
     half_masks: tuple[HalfMask, ...]
+    owned: tuple[Owned, ...] = ()
+    cosines: tuple[GradientCosine, ...] = ()
+    filters: Filters | None = None
+
+
+@dataclass(frozen=True)
+class DataOrigin:
+    """Files that a record was made from.
+
+    Args:
+        name: of the data.
+        digest: SHA-256 of their unpacked bytes.
+        verified: whether these are the published bytes; if not, this is a copy nobody vouches for.
+    """
+
+    name: str
+    digest: str
+    verified: bool
 
 
 @dataclass(frozen=True)
@@ -211,6 +228,9 @@ class Record:
         verdicts: the claims and what became of them.
         differences: where this differs from the paper on purpose.
         provenance: where and with what it was made.
+        sought: names of the masks beside the full one, where they are not those of the functions.
+        growths: networks that grew from task to task; a record has either these or ``networks``.
+        data: the files that it was made from; None where data are generated.
     """
 
     experiment: str
@@ -223,6 +243,14 @@ class Record:
     verdicts: tuple[Verdict, ...]
     differences: tuple[str, ...]
     provenance: Provenance
+    sought: tuple[str, ...] = ()
+    growths: tuple[GrowthResult, ...] = ()
+    data: DataOrigin | None = None
+
+    @property
+    def masks(self) -> tuple[str, ...]:
+        """Names of the masks beside the full one."""
+        return self.sought or self.functions
 
     def quantity(self, measure: str, mask: str = "", function: str = "", *, variant: Variant = "trained") -> Quantity | None:
         """The quantity of that address, or None."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import filelock
@@ -10,15 +11,21 @@ import torch
 from maskscope.errors import ConfigError, FileFormatError, RunFolderError
 from maskscope.experiments.catalogue import Experiment, lacking, require_fit
 from maskscope.experiments.claims import judge
+from maskscope.experiments.growth_numbers import growth_quantities
+from maskscope.experiments.growth_record import GrowthResult
+from maskscope.experiments.growth_study import GrowthStudy
+from maskscope.experiments.image_networks import pinned_images
+from maskscope.experiments.image_spec import ImageSpec, PermutedImagesSpec
 from maskscope.experiments.job import Job, threads
 from maskscope.experiments.provenance import provenance
 from maskscope.experiments.quantities import quantities
-from maskscope.experiments.record import NetworkResult, Record
+from maskscope.experiments.record import DataOrigin, NetworkResult, Record
 from maskscope.experiments.spec import from_json, to_json
 from maskscope.experiments.stages import variants
-from maskscope.experiments.study import Place, Study
+from maskscope.experiments.study import Study
 from maskscope.experiments.workers import make_in_workers
 from maskscope.storage import read_json, remove_leftovers, write_json
+from maskscope.tasks import Task
 from maskscope.training import Observer
 
 RECORD, SWEEP_RECORD = "record.json", "sweep.json"
@@ -49,13 +56,17 @@ def run_experiment(
     """
     require_device(job.device)
     require_fit(experiment, job.spec)
-    folder = Path(job.run)
+    job, folder = pinned(job), Path(job.run)
     with locked(folder):
         remove_leftovers(folder)
         if workers > 1:
             make_in_workers(job, workers, announce)
-        results, seconds = run_here(job, watch, announce)
-        record = make_record(experiment, preset, job, results, seconds)
+        if isinstance(job.spec, PermutedImagesSpec):
+            growths, seconds = grow_here(job, watch, announce)
+            record = make_growth_record(experiment, preset, job, growths, seconds)
+        else:
+            results, seconds = run_here(job, watch, announce)
+            record = make_record(experiment, preset, job, results, seconds)
         write_json(folder / RECORD, to_json(record))
     return record
 
@@ -64,14 +75,49 @@ def run_here(
     job: Job, watch: Callable[[str], Sequence[Observer]], announce: Callable[[str], None]
 ) -> tuple[list[NetworkResult], dict[tuple[str, str], float]]:
     """All stages of a job in this process: results, and seconds by kind and name of artefact."""
-    place = Place(Path(job.run), torch.device(job.device), watch, announce, job.executor, job.kernels)
+    assert not isinstance(job.spec, PermutedImagesSpec), "networks that grow are made by `grow_here`"
     results, seconds = [], dict[tuple[str, str], float]()
     with threads(job.threads):
         for seed in job.seeds:
-            study = Study(job.spec, seed, place)
+            study = Study(job.spec, seed, job.place(watch, announce))
             results += study.results()
             seconds |= study.seconds
     return results, seconds
+
+
+def grow_here(
+    job: Job, watch: Callable[[str], Sequence[Observer]], announce: Callable[[str], None]
+) -> tuple[list[GrowthResult], dict[tuple[str, str], float]]:
+    """The same for networks that grow from task to task."""
+    assert isinstance(job.spec, PermutedImagesSpec)
+    results, seconds = [], dict[tuple[str, str], float]()
+    with threads(job.threads):
+        for seed in job.seeds:
+            study = GrowthStudy(job.spec, seed, job.place(watch, announce))
+            results += study.results()
+            seconds |= study.seconds
+    return results, seconds
+
+
+def pinned(job: Job) -> Job:
+    """The job with the digest of its data in its settings, so that other data make another run; as it is without data.
+
+    Raises:
+        DataError: the data are not there.
+        FileFormatError: they are damaged.
+        ConfigError: they are not those of the settings.
+    """
+    if not isinstance(job.spec, ImageSpec | PermutedImagesSpec):
+        return job
+    return replace(job, spec=replace(job.spec, data_digest=pinned_images(job.spec, job.data_folder).digest))
+
+
+def data_origin(job: Job) -> DataOrigin | None:
+    """The files that a job's data are from; None where data are generated."""
+    if not isinstance(job.spec, ImageSpec | PermutedImagesSpec):
+        return None
+    data = pinned_images(job.spec, job.data_folder)
+    return DataOrigin(data.name, data.digest, data.verified)
 
 
 def by_kind(seconds: Mapping[tuple[str, str], float]) -> dict[str, float]:
@@ -86,10 +132,12 @@ def make_record(
     experiment: Experiment, preset: str, job: Job, results: Sequence[NetworkResult], seconds: Mapping[tuple[str, str], float]
 ) -> Record:
     """Puts the results of all seeds together: quantities with their spread, and verdicts."""
+    assert not isinstance(job.spec, PermutedImagesSpec)
     order = variants(job.spec)
     networks = tuple(sorted(results, key=lambda result: (order.index(result.variant), result.seed)))
     functions = tuple(networks[0].unmasked.accuracy)
     over_networks = quantities(networks, functions)
+    found = list(dict.fromkeys(mask.function for mask in networks[0].masks))
     return Record(
         experiment=experiment.name,
         preset=preset,
@@ -101,6 +149,31 @@ def make_record(
         verdicts=tuple(judge(claim, over_networks, lacking(claim, job.spec)) for claim in experiment.claims_about(job.spec)),
         differences=experiment.differences,
         provenance=provenance(threads=job.threads or torch.get_num_threads(), device=job.device, seconds=by_kind(seconds)),
+        sought=tuple(name for name in found if name != Task.whole and set(found) - {Task.whole} != set(functions)),
+        data=data_origin(job),
+    )
+
+
+def make_growth_record(
+    experiment: Experiment, preset: str, job: Job, growths: Sequence[GrowthResult], seconds: Mapping[tuple[str, str], float]
+) -> Record:
+    """The same for networks that grow from task to task."""
+    assert isinstance(job.spec, PermutedImagesSpec)
+    starts = job.spec.new_logits
+    over_networks = growth_quantities(growths)
+    return Record(
+        experiment=experiment.name,
+        preset=preset,
+        spec=to_json(job.spec),
+        functions=tuple(task.function for task in growths[0].tasks),
+        seeds=job.seeds,
+        networks=(),
+        quantities=over_networks,
+        verdicts=tuple(judge(claim, over_networks, lacking(claim, job.spec)) for claim in experiment.claims_about(job.spec)),
+        differences=experiment.differences,
+        provenance=provenance(threads=job.threads or torch.get_num_threads(), device=job.device, seconds=by_kind(seconds)),
+        growths=tuple(sorted(growths, key=lambda one: (starts.index(one.new_logit), one.seed))),
+        data=data_origin(job),
     )
 
 

@@ -5,18 +5,20 @@ from dataclasses import asdict, dataclass
 from typing import Literal, TypeVar
 
 from maskscope.experiments.artefact import Stage
-from maskscope.experiments.spec import STUDIES, Spec, canonical_spec
+from maskscope.experiments.image_spec import OWN_OUTPUT, ClassRemovalSpec, ImageSpec
+from maskscope.experiments.spec import STUDIES, NetworkSpec, canonical_spec
 
 NETWORK_VERSION = 1
 MASK_VERSION = 3  # 2: compiled kernels and batched products; 3: small masks found together; other last bits
-ANALYSIS_VERSION = 2  # 2: several controls, unrelated functions, stable core
+ANALYSIS_VERSION = 3  # 2: several controls, unrelated functions, stable core; 3: weights in common with the full mask
 
 Input = TypeVar("Input")
 Variant = Literal["trained", "untrained", "shuffled-weights", "shuffled-labels", "copied-io"]
 UNRELATED = "unrelated"
 # masks of networks with fewer maskable weights are found together: there a step is mostly overhead
 TOGETHER_BELOW = 1_000_000
-_TASK = ("digits", "dtype", "mode")
+_TASK = ("digits", "dtype", "mode", "data", "data_digest", "layout", "mixed_precision")
+_IMAGES = ("augment", "evaluate_on")
 
 
 @dataclass(frozen=True)
@@ -34,48 +36,70 @@ class MaskPlan:
     variant: str
 
 
-def variants(spec: Spec) -> tuple[Variant, ...]:
+def variants(spec: NetworkSpec) -> tuple[Variant, ...]:
     """The trained network, then the controls."""
     return ("trained", *spec.controls)
 
 
-def null_networks(spec: Spec) -> list[str]:
+def null_networks(spec: NetworkSpec) -> list[str]:
     """The networks of the null: trained like the network itself, an arbitrary function in place of the last one."""
     return [f"{UNRELATED}-{number}" for number in range(1, spec.unrelated + 1)]
 
 
-def plan_masks(spec: Spec, functions: Sequence[str], whole: str) -> list[MaskPlan]:
+def plan_masks(spec: NetworkSpec, sought: Sequence[str], whole: str) -> list[MaskPlan]:
     """The masks of one seed: the full mask, one for each function and its repeats; then those of the controls and of the null.
 
-    With copied inputs and outputs the whole procedure is repeated; elsewhere there is one mask for each function.
+    With copied inputs and outputs the whole procedure is repeated; elsewhere there is one mask for each function, and the full
+    mask where others hold on to a part of it. The mask for the gradient cosine is found once, on the trained network.
     """
     masks = []
     for variant in (*variants(spec), *null_networks(spec)):
         whole_procedure = variant in ("trained", "copied-io")
-        masks += [MaskPlan(whole, 0, variant)] if whole_procedure else []
+        if spec.full_mask and (whole_procedure or holds_output(spec)):
+            masks.append(MaskPlan(whole, 0, variant))
         repeats = spec.repeats if whole_procedure else 0
-        masks += [MaskPlan(function, repeat, variant) for repeat in range(repeats + 1) for function in functions]
+        masks += [MaskPlan(name, repeat, variant) for repeat in range(repeats + 1) for name in compared(sought)]
+        masks += [MaskPlan(name, 0, variant) for name in sought if variant == "trained" and name not in compared(sought)]
     return masks
 
 
-def mask_groups(plans: Sequence[MaskPlan], weights: int) -> list[tuple[MaskPlan, ...]]:
+def compared(sought: Sequence[str]) -> list[str]:
+    """The masks that are compared with each other: all but the one for the gradient cosine."""
+    return [name for name in sought if not name.endswith(OWN_OUTPUT)]
+
+
+def holds_output(spec: NetworkSpec) -> bool:
+    """Whether masks of functions have the output layer of the full mask, so that it has to be found before them."""
+    return isinstance(spec, ClassRemovalSpec) and spec.keep_output
+
+
+def waits_for_full_mask(spec: NetworkSpec, function: str, whole: str) -> bool:
+    """Whether a function's mask has the output layer of the full mask."""
+    return holds_output(spec) and function != whole and not function.endswith(OWN_OUTPUT)
+
+
+def mask_groups(spec: NetworkSpec, plans: Sequence[MaskPlan], whole: str, weights: int) -> list[tuple[MaskPlan, ...]]:
     """The masks that are found together in one call: those of one network and one repeat.
 
     Which masks these are follows from the settings alone, and is part of their identity: the last bits of a mask may depend on
-    the company it was found in.
+    the company it was found in. Where masks hold on to a part of the full mask, that one comes first and alone.
 
     Args:
+        spec: the settings.
         plans: as `plan_masks` has them.
-        weights: maskable weights of the network; where there are many, each mask is alone.
+        whole: name of the full mask.
+        weights: maskable weights of the network; where there are many, each mask of an arithmetic study is alone.
     """
+    together = spec.together if isinstance(spec, ImageSpec) else weights < TOGETHER_BELOW
     groups: dict[object, list[MaskPlan]] = {}
     for place, plan in enumerate(plans):
-        key = place if weights >= TOGETHER_BELOW else (plan.variant, plan.repeat)
+        apart = holds_output(spec) and not waits_for_full_mask(spec, plan.function, whole)
+        key = (plan.variant, plan.repeat, plan.function if apart else "") if together else place
         groups.setdefault(key, []).append(plan)
     return [tuple(group) for group in groups.values()]
 
 
-def network_stage(spec: Spec, seed: int, variant: str) -> Stage:
+def network_stage(spec: NetworkSpec, seed: int, variant: str) -> Stage:
     """Fits the network; untrained, it only initialises it; controls that are `derived` are made from the fitted one.
 
     Shuffled labels are sought in the trained network itself.
@@ -84,7 +108,7 @@ def network_stage(spec: Spec, seed: int, variant: str) -> Stage:
         variant = "trained"
     needed: tuple[str, ...] = () if derived(variant) else ("network", "hidden", *_TASK)
     if not derived(variant) and variant != "untrained":
-        needed += ("train_items", "fit")
+        needed += ("train_items", "fit", *_IMAGES)
     settings = _settings(spec, needed) | {"seed": seed}
     kind = {"trained": "network", "untrained": "untrained network"}.get(variant, f"{variant} network")
     return Stage(f"seed-{seed}-network{_suffix(variant)}", kind, NETWORK_VERSION, settings)
@@ -95,10 +119,10 @@ def derived(variant: str) -> bool:
     return variant in ("shuffled-weights", "copied-io")
 
 
-def mask_stage(spec: Spec, seed: int, plan: MaskPlan, group: Sequence[MaskPlan] = ()) -> Stage:
+def mask_stage(spec: NetworkSpec, seed: int, plan: MaskPlan, group: Sequence[MaskPlan] = ()) -> Stage:
     """Finds one mask, in the company of the others of its group."""
     name = f"seed-{seed}-mask-{plan.function}-{plan.repeat}{_suffix(plan.variant)}"
-    settings = _settings(spec, ("mask", "train_items", *_TASK)) | asdict(plan) | {"seed": seed}
+    settings = _settings(spec, ("mask", "train_items", "keep_output", *_TASK, *_IMAGES)) | asdict(plan) | {"seed": seed}
     if len(group) > 1:
         settings["together"] = [one.function for one in group]
     return Stage(name, "mask", MASK_VERSION, settings)
@@ -114,13 +138,13 @@ def analysis_inputs(variant: Variant, networks: Mapping[str, Input], masks: Mapp
     return inputs | {f"{role(plan.variant)}{plan.function}/{plan.repeat}": mask for plan, mask in masks.items()}
 
 
-def analysis_stage(spec: Spec, seed: int, variant: Variant) -> Stage:
+def analysis_stage(spec: NetworkSpec, seed: int, variant: Variant) -> Stage:
     """Measures one network and its masks."""
-    settings = _settings(spec, ("random_draws", *_TASK)) | {"seed": seed, "variant": variant}
+    settings = _settings(spec, ("random_draws", "gradient_cosine", *_TASK, *_IMAGES)) | {"seed": seed, "variant": variant}
     return Stage(f"seed-{seed}-analysis{_suffix(variant)}", "analysis", ANALYSIS_VERSION, settings)
 
 
-def _settings(spec: Spec, names: Sequence[str]) -> dict[str, object]:
+def _settings(spec: NetworkSpec, names: Sequence[str]) -> dict[str, object]:
     return {"study": STUDIES[type(spec)]} | {key: value for key, value in canonical_spec(spec).items() if key in names}
 
 

@@ -1,8 +1,8 @@
-"""One seed of an arithmetic study: fit the network, find the masks, measure; then the same on each control."""
+"""One seed of a study of single networks: fit the network, find the masks, measure; then the same on each control."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,10 +12,22 @@ from torch import nn
 from maskscope.analysis import score, shuffled_weights, warm_start
 from maskscope.errors import RunFolderError
 from maskscope.experiments.artefact import Artefact, Stage, checkpoint_path, existing, make
+from maskscope.experiments.job import Place
 from maskscope.experiments.measure import Found, Measured, NullOverlap, gradient_scores, measure_network
-from maskscope.experiments.networks import UNMASKED, copy_io, early_subsets, io_tensors, make_network, make_task
+from maskscope.experiments.networks import (
+    copy_io,
+    distorting_mask,
+    early_subsets,
+    held_tensors,
+    io_tensors,
+    make_network,
+    make_task,
+    removed_classes,
+    unmasked,
+)
 from maskscope.experiments.record import NetworkResult
-from maskscope.experiments.spec import DoubleAdditionSpec, MaskSpec, Spec, from_json, to_json
+from maskscope.experiments.settings import MaskSpec
+from maskscope.experiments.spec import NetworkSpec, from_json, to_json
 from maskscope.experiments.stages import (
     UNRELATED,
     MaskPlan,
@@ -30,39 +42,18 @@ from maskscope.experiments.stages import (
     plan_masks,
     variants,
 )
-from maskscope.masks import BinaryMask, MaskLogits, Selection, dice, select
+from maskscope.masks import BinaryMask, MaskLogits, Selection, bake, dice, select
 from maskscope.storage import Json, read_json, read_tensors, write_json, write_tensors
 from maskscope.tasks import Task
-from maskscope.training import Compute, Discovery, History, Observer, Wanted, Watchdog, child_seed, discover_many, fit
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a study happens; no part of any identity.
-
-    Args:
-        run: the run folder.
-        device: of the network and the masks.
-        watch: makes the observers of a long stage from its name.
-        announce: is told what happens.
-        executor: who runs the samples of a mask step.
-        kernels: who draws the gates.
-    """
-
-    run: Path
-    device: torch.device
-    watch: Callable[[str], Sequence[Observer]]
-    announce: Callable[[str], None]
-    executor: str = "auto"
-    kernels: str = "auto"
+from maskscope.training import Compute, Discovery, History, Wanted, Watchdog, child_seed, discover_many, fit
 
 
 class Study:
     """All stages of one seed. What exists is not made again."""
 
-    def __init__(self, spec: Spec, seed: int, place: Place) -> None:
+    def __init__(self, spec: NetworkSpec, seed: int, place: Place) -> None:
         self.spec, self.seed, self.place = spec, seed, place
-        self.task = make_task(spec, place.device)
+        self.task = make_task(spec, place.device, data_dir=place.data_dir)
         self.seconds: dict[tuple[str, str], float] = {}
 
     def results(self) -> list[NetworkResult]:
@@ -78,13 +69,17 @@ class Study:
 
     def groups(self) -> list[tuple[MaskPlan, ...]]:
         """All masks of this seed, by those that are found together."""
-        weights = select(make_network(self.spec, self.seed, self.task), exclude=UNMASKED).count
-        return mask_groups(plan_masks(self.spec, self.task.functions, self.task.whole), weights)
+        weights = self._selection(make_network(self.spec, self.seed, self.task)).count
+        whole = self.task.whole
+        return mask_groups(self.spec, plan_masks(self.spec, self.task.sought, whole), whole, weights)
 
     def masks(self, group: Sequence[MaskPlan]) -> dict[MaskPlan, Artefact]:
         """The masks of a group. If one is missing the whole group is sought, for its bits, and what is missing is written."""
         network = self.network(group[0].variant)
         inputs = {"network": network}
+        if self._held(self._network(network), group[0].function):
+            full = MaskPlan(self.task.whole, 0, group[0].variant)
+            inputs |= {"full mask": self.masks((full,))[full]}
         stages = {plan: mask_stage(self.spec, self.seed, plan, group) for plan in group}
         missing = [stage for stage in stages.values() if existing(stage, self.place.run, inputs) is None]
         checkpoint = checkpoint_path(stages[group[0]], self.place.run, inputs)
@@ -92,7 +87,7 @@ class Study:
         if missing:
             for stage in missing:
                 self.place.announce(stage.name)
-            found = self._find(stages, network, checkpoint)
+            found = self._find(stages, inputs, checkpoint)
         made = {}
         for plan, stage in stages.items():
             work = partial(self._write_mask, found.get(plan), len(group))
@@ -147,10 +142,17 @@ class Study:
         write_tensors(folder / "weights.safetensors", network.state_dict(), kind="weights", metadata={"seed": self.seed})
         write_json(folder / "record.json", record)
 
-    def _find(self, stages: Mapping[MaskPlan, Stage], network: Artefact, checkpoint: Path) -> dict[MaskPlan, Discovery]:
-        guest = self._network(network)
+    def _find(
+        self, stages: Mapping[MaskPlan, Stage], inputs: Mapping[str, Artefact], checkpoint: Path
+    ) -> dict[MaskPlan, Discovery]:
+        guest = self._network(inputs["network"])
         spec = self.spec.mask
-        selection = select(guest, exclude=UNMASKED)
+        held = self._held(guest, next(iter(stages)).function)
+        full = self._load(self.task.whole, 0, inputs["full mask"], guest) if held else None
+        if full is not None:
+            # the held tensors are as they will be, and no mask is sought over them
+            guest = bake(guest, full.mask.only(*held))
+        selection = self._selection(guest, held)
         wanted, more = [], f" and {len(stages) - 1} more" if len(stages) > 1 else ""
         for place, (plan, stage) in enumerate(stages.items()):
             task, function = self._task_of(plan.variant), plan.function
@@ -175,6 +177,8 @@ class Study:
             checkpoint=checkpoint,
             compute=Compute(self.place.executor, self.place.kernels, spec.compute_dtype),
         )
+        if full is not None:
+            found = [with_held(one, full, held, self._selection(guest)) for one in found]
         return dict(zip(stages, found, strict=True))
 
     def _write_mask(self, found: Discovery | None, of: int, folder: Path, _checkpoint: Path) -> None:
@@ -196,17 +200,21 @@ class Study:
     ) -> None:
         began = time.perf_counter()
         guest = self._network(network)
-        found = [self._load(plan, artefact, guest) for plan, artefact in masks.items() if plan.variant == variant]
+        found = [
+            self._load(plan.function, plan.repeat, artefact, guest) for plan, artefact in masks.items() if plan.variant == variant
+        ]
         # in the network's order; a mask's file has them sorted
-        names = [weight.name for weight in select(guest, exclude=UNMASKED).weights]
+        names = [weight.name for weight in self._selection(guest).weights]
         seed = child_seed(self.seed, "analysis", variant)
         measured = Measured(
             number=self.seed,
             variant=variant,
             seed=seed,
             random_draws=self.spec.random_draws,
-            io=io_tensors(self.spec, names) if isinstance(self.spec, DoubleAdditionSpec) else (),
+            io=io_tensors(self.spec, names),
             early=early_subsets(self.spec, names, seed),
+            removed=removed_classes(self.spec, self.task),
+            distorting=distorting_mask(self.spec),
             null=tuple(self._null_overlap(other, artefact, masks) for other, artefact in nulls.items()),
         )
         task = self._task_of(variant)
@@ -231,18 +239,32 @@ class Study:
         functions = self.task.functions[-1:] if null else self.task.functions
         return make_task(self.spec, self.place.device, dict.fromkeys(functions, child_seed(self.seed, "labels", variant)))
 
-    def _load(self, plan: MaskPlan, artefact: Artefact, network: nn.Module) -> Found:
+    def _selection(self, network: nn.Module, held: Sequence[str] = ()) -> Selection:
+        return select(network, exclude=(*unmasked(self.spec), *held))
+
+    def _held(self, network: nn.Module, function: str) -> tuple[str, ...]:
+        names = [weight.name for weight in self._selection(network).weights]
+        return held_tensors(self.spec, names, function, self.task.whole)
+
+    def _load(self, function: str, repeat: int, artefact: Artefact, network: nn.Module) -> Found:
         record = read_json(artefact.path / "record.json")
         mask = BinaryMask.load(artefact.path / "mask.safetensors", network)
         tensors, _ = read_tensors(artefact.path / "logits.safetensors", kind="logits")
-        logits = MaskLogits.from_tensors(select(network, exclude=UNMASKED), tensors)
-        return Found(plan.function, plan.repeat, mask, logits, from_json(History, record["history"]), record["unmasked_loss"])
+        logits = MaskLogits.from_tensors(self._selection(network), tensors)
+        return Found(function, repeat, mask, logits, from_json(History, record["history"]), record["unmasked_loss"])
 
     def _network(self, artefact: Artefact) -> nn.Module:
         network = make_network(self.spec, self.seed, self.task)
         tensors, _ = read_tensors(artefact.path / "weights.safetensors", kind="weights")
         network.load_state_dict(tensors)
         return network
+
+
+def with_held(found: Discovery, full: Found, held: Sequence[str], selection: Selection) -> Discovery:
+    """A mask and its logits, completed by the tensors that it holds of the full mask."""
+    mask = BinaryMask({**found.mask, **full.mask.only(*held)}, {**found.mask.weights, **full.mask.weights}, found.mask.made_by)
+    tensors = found.logits.by_tensor() | {name: full.logits.by_tensor()[name].to(found.logits.flat.device) for name in held}
+    return replace(found, mask=mask, logits=MaskLogits.from_tensors(selection, tensors))
 
 
 def initial_logits(

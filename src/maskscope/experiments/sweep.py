@@ -8,15 +8,16 @@ from pathlib import Path
 import torch
 
 from maskscope.errors import ConfigError, FileFormatError, UnknownNameError
+from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec
 from maskscope.experiments.claims import find_quantity
 from maskscope.experiments.job import Job
-from maskscope.experiments.networks import UNMASKED, make_network, make_task
+from maskscope.experiments.networks import make_network, make_task, unmasked
 from maskscope.experiments.paper import sweeps
 from maskscope.experiments.provenance import provenance
 from maskscope.experiments.quantities import quantities
 from maskscope.experiments.record import NetworkResult, Provenance, Quantity
 from maskscope.experiments.run import SWEEP_RECORD, by_kind, locked, require_device, run_here
-from maskscope.experiments.spec import STUDIES, AdditionMultiplicationSpec, from_json, to_json
+from maskscope.experiments.spec import STUDIES, from_json, to_json
 from maskscope.masks import select
 from maskscope.storage import Json, read_json, remove_leftovers, write_json
 from maskscope.training import Observer
@@ -194,6 +195,7 @@ def run_sweep(
             results, spent = run_here(one, watch, announce)
             points.append(_point(sweep, place, value, one, results))
             seconds |= spent
+        assert isinstance(job.spec, AdditionMultiplicationSpec), "checked by `jobs`"
         record = SweepRecord(
             sweep=sweep.name,
             experiment=STUDIES[AdditionMultiplicationSpec],
@@ -227,12 +229,13 @@ def load_sweep(folder: Path) -> SweepRecord:
 
 def _point(sweep: Sweep, place: int, value: str, job: Job, results: Sequence[NetworkResult]) -> SweepPoint:
     spec = job.spec
+    assert isinstance(spec, AdditionMultiplicationSpec), "checked by `jobs`"
     number = float(place)
     if sweep.axis == "beta":
         number = spec.mask.beta
     if sweep.axis == "size":
         network = make_network(spec, 0, make_task(spec, torch.device("cpu")))
-        number = float(select(network, exclude=UNMASKED).count)
+        number = float(select(network, exclude=unmasked(spec)).count)
     functions = tuple(results[0].unmasked.accuracy)
     value = f"{spec.mask.beta:g}" if sweep.axis == "beta" else value
     return SweepPoint(value, number, to_json(spec), quantities(results, functions), job.seeds)

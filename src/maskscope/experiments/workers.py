@@ -11,19 +11,19 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from maskscope.errors import MaskscopeError
-from maskscope.experiments.job import Job, threads
+from maskscope.experiments.growth_study import GrowthStudy
+from maskscope.experiments.image_spec import PermutedImagesSpec
+from maskscope.experiments.job import Job, Place, threads
 from maskscope.experiments.spec import from_json, to_json
-from maskscope.experiments.stages import derived, null_networks, variants
-from maskscope.experiments.study import Place, Study
+from maskscope.experiments.stages import derived, holds_output, null_networks, variants
+from maskscope.experiments.study import Study
 from maskscope.storage import canonical_json
 from maskscope.training import ProgressBar
 
+What = Literal["networks", "derived", "full masks", "masks"]
 # exit status of a process that Ctrl-C stopped
 INTERRUPTED = 130
 
@@ -33,7 +33,7 @@ class Share:
     """The part of a job that one worker does: of all its networks, or masks, every ``of``-th group from ``first`` on."""
 
     job: Job
-    what: Literal["networks", "derived", "masks"]
+    what: What
     first: int
     of: int
 
@@ -48,8 +48,13 @@ def make_in_workers(job: Job, workers: int, announce: Callable[[str], None]) -> 
         KeyboardInterrupt: the workers have saved their state.
     """
     job = replace(job, threads=job.threads or max(1, (os.cpu_count() or 1) // workers))
-    for what in ("networks", "masks"):
-        if what == "masks":
+    # masks that hold on to a part of the full mask wait for it
+    first: tuple[What, ...] = ("networks",)
+    if not isinstance(job.spec, PermutedImagesSpec) and holds_output(job.spec):
+        first = ("networks", "full masks")
+    everything: tuple[What, ...] = (*first, "masks")
+    for what in everything:
+        if what != "networks":
             # networks made from fitted ones take no time, and two masks of one could be sought by two workers
             do_share(Share(job, "derived", 0, 1))
         running: list[subprocess.Popen[str]] = []
@@ -67,15 +72,11 @@ def make_in_workers(job: Job, workers: int, announce: Callable[[str], None]) -> 
 def do_share(share: Share) -> None:
     """Makes one worker's share."""
     job = share.job
-    place = Place(
-        Path(job.run),
-        torch.device(job.device),
-        lambda name: (ProgressBar(name),),
-        lambda name: None,
-        job.executor,
-        job.kernels,
-    )
+    place = job.place(lambda name: (ProgressBar(name),), lambda name: None)
     with threads(job.threads):
+        if isinstance(job.spec, PermutedImagesSpec):
+            _grow_share(share, job.spec, place)
+            return
         studies = [Study(job.spec, seed, place) for seed in job.seeds]
         if share.what == "networks":
             # shuffled labels are sought in the trained network: two workers would fit it
@@ -89,8 +90,21 @@ def do_share(share: Share) -> None:
                 mine.network(variant)
         else:
             groups = [(study, group) for study in studies for group in study.groups()]
+            if share.what == "full masks":
+                groups = [(study, group) for study, group in groups if group[0].function == study.task.whole]
             for mine, group in groups[share.first :: share.of]:
                 mine.masks(group)
+
+
+def _grow_share(share: Share, spec: PermutedImagesSpec, place: Place) -> None:
+    """Of networks that grow: first the first task, which all starts of new logits share, then the rest of each chain."""
+    if share.what == "derived":
+        return
+    studies = [GrowthStudy(spec, seed, place) for seed in share.job.seeds]
+    starts = spec.new_logits[:1] if share.what == "networks" else spec.new_logits
+    chains = [(study, start) for study in studies for start in starts]
+    for study, start in chains[share.first :: share.of]:
+        study.chain(start, 1 if share.what == "networks" else None)
 
 
 def _attend(share: Share, announce: Callable[[str], None], running: "list[subprocess.Popen[str]]") -> None:

@@ -67,6 +67,11 @@ class AdditionMultiplication(Task):
         """42 and 20 for two digits."""
         return 20 * self.digits + 2, 10 * self.digits
 
+    @property
+    def evaluation_items(self) -> int:
+        """Every input."""
+        return len(self._inputs)
+
     def batches(self, function: str, items: int, seed: int) -> Callable[[int], Part]:
         """See `Task.batches`."""
         self.require(function)

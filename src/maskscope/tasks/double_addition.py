@@ -91,6 +91,11 @@ class DoubleAddition(Task):
         """80 and 40 for two digits."""
         return 40 * self.digits, 20 * self.digits
 
+    @property
+    def evaluation_items(self) -> int:
+        """Every value of a pair; with ``two_runs`` each pair is shown alone."""
+        return (PAIRS if self.mode == "two_runs" else 1) * len(self._everything)
+
     def batches(self, function: str, items: int, seed: int) -> Callable[[int], Part]:
         """See `Task.batches`. With ``two_runs`` an item of the whole takes two rows, one for each pair."""
         self.require(function)

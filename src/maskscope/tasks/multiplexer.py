@@ -79,6 +79,11 @@ class Multiplexers(Task):
         """One unit a bit; two outputs a function."""
         return self.inputs, 2 * len(self.switches)
 
+    @property
+    def evaluation_items(self) -> int:
+        """Every input."""
+        return len(self._inputs)
+
     def batches(self, function: str, items: int, seed: int) -> Callable[[int], Part]:
         """See `Task.batches`: uniform bits."""
         self.require(function)

@@ -42,6 +42,7 @@ class Task(ABC):
     """A problem that is made of functions (the paper's sub-tasks)."""
 
     whole = "all"
+    device: torch.device
 
     @property
     @abstractmethod
@@ -49,9 +50,19 @@ class Task(ABC):
         """The names of the functions."""
 
     @property
+    def sought(self) -> tuple[str, ...]:
+        """The names of the masks that a study looks for, beside that of the whole; each function's, unless said otherwise."""
+        return self.functions
+
+    @property
     @abstractmethod
     def sizes(self) -> tuple[int, int]:
         """Numbers of network inputs and outputs."""
+
+    @property
+    @abstractmethod
+    def evaluation_items(self) -> int:
+        """How many inputs `score` asks for."""
 
     @abstractmethod
     def batches(self, function: str, items: int, seed: int) -> Callable[[int], Part]:
@@ -69,9 +80,9 @@ class Task(ABC):
         """Scores ``run``, a function from inputs to outputs, on the evaluation data."""
 
     def require(self, function: str) -> None:
-        """Raises `UnknownNameError` unless the task has this function."""
-        if function not in (*self.functions, self.whole):
-            raise UnknownNameError("function", function, (*self.functions, self.whole))
+        """Raises `UnknownNameError` unless the task has training data of that name."""
+        if function not in (*self.sought, self.whole):
+            raise UnknownNameError("function", function, (*self.sought, self.whole))
 
 
 def uniform_choice(items: int, among: int, seed: int) -> Callable[[int], Int64[Tensor, " items"]]:

@@ -4,6 +4,7 @@ from maskscope.training.batches import Batches, PartSource, SkippedPartsWarning
 from maskscope.training.checkpoint import Checkpoint, ThreadsWarning
 from maskscope.training.discover import Discovery, discover, discover_many
 from maskscope.training.fit import FitConfig, fit
+from maskscope.training.grow import Growth, grow
 from maskscope.training.loop import LoopConfig, LoopResult, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.mask_objective import MaskObjective
@@ -19,6 +20,7 @@ __all__ = [
     "Compute",
     "Discovery",
     "FitConfig",
+    "Growth",
     "History",
     "LoopConfig",
     "LoopResult",
@@ -39,6 +41,7 @@ __all__ = [
     "discover",
     "discover_many",
     "fit",
+    "grow",
     "isolated_random",
     "needs",
     "run_loop",

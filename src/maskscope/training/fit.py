@@ -1,10 +1,12 @@
 """Fitting the weights of a network: an ordinary training run."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor, nn
 
+from maskscope.errors import ConfigError
 from maskscope.masks import Loss, backpropagate
 from maskscope.training.batches import Batches, PartSource
 from maskscope.training.checkpoint import Checkpoint
@@ -13,15 +15,28 @@ from maskscope.training.objective import Objective
 from maskscope.training.observers import Observer
 
 
+@dataclass(frozen=True)
 class FitConfig(LoopConfig):
-    """How a network is trained; the paper has Adam 1e-3 and clipping at 1 (spec: experiments, 1.8)."""
+    """How a network is trained; the paper has Adam 1e-3 and clipping at 1, and SGD for ResNet-110.
+
+    Args:
+        milestones: steps from which on the learning rate is a tenth of what it was.
+    """
+
+    milestones: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if any(step < 0 for step in self.milestones) or list(self.milestones) != sorted(set(self.milestones)):
+            raise ConfigError(f"milestones is {self.milestones}; growing numbers of steps were expected.")
 
 
 class WeightObjective(Objective):
     """All parameters of a network, and its loss on one part a step."""
 
-    def __init__(self, network: nn.Module, loss: Loss, batches: Batches) -> None:
+    def __init__(self, network: nn.Module, loss: Loss, batches: Batches, milestones: Sequence[int] = ()) -> None:
         self._network, self._loss, self._source = network, loss, PartSource(batches)
+        self._milestones = milestones
         self.device = next(network.parameters()).device
 
     @property
@@ -32,6 +47,10 @@ class WeightObjective(Objective):
     def state(self) -> dict[str, Tensor]:
         """See `Objective.state`: parameters and buffers."""
         return dict(self._network.named_parameters()) | dict(self._network.named_buffers())
+
+    def learning_rate_factor(self, step: int) -> float:
+        """See `Objective.learning_rate_factor`."""
+        return float(0.1 ** sum(milestone <= step for milestone in self._milestones))
 
     def accumulate(self, step: int) -> Tensor:
         """See `Objective.accumulate`."""
@@ -49,7 +68,7 @@ def fit(
     loss: Loss,
     batches: Batches,
     *,
-    config: LoopConfig,
+    config: FitConfig,
     seed: int,
     observers: Sequence[Observer] = (),
     checkpoint: Checkpoint | Path | None = None,
@@ -72,7 +91,7 @@ def fit(
         for parameter, _ in gradients:
             parameter.grad = None
         return run_loop(
-            WeightObjective(network, loss, batches),
+            WeightObjective(network, loss, batches, config.milestones),
             config,
             seed=seed,
             identity={"what": "fit", "format": 2, "seed": seed, "config": repr(config)},

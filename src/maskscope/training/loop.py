@@ -4,34 +4,44 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from maskscope.errors import ConfigError, NotFiniteError
+from maskscope.errors import ConfigError, NotFiniteError, UnknownNameError
 from maskscope.storage import Json
 from maskscope.training.checkpoint import Checkpoint, Keeper, Saved, load, optimizer_tensors, restore_optimizer
 from maskscope.training.objective import Objective
 from maskscope.training.observers import History, Moment, Observer
 from maskscope.training.seeds import child_seed, isolated_random, reseed
 
+_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": partial(torch.optim.Adam, eps=1e-8, fused=True),
+    "sgd": partial(torch.optim.SGD, momentum=0.9, fused=True),
+}
+
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How long, how fast, how clipped: Adam with betas (.9, .999), eps 1e-8, no decay.
+    """How long, how fast, how clipped, and who moves the parameters.
 
     Args:
         steps: the number of steps, exactly.
-        learning_rate: Adam's.
+        learning_rate: the optimizer's.
         clip_norm: the largest gradient norm; 0 for no clipping.
+        optimizer: ``adam``, with betas (.9, .999) and eps 1e-8; or ``sgd``, with momentum .9.
+        weight_decay: factor of the parameters that is added to their gradient.
     """
 
     steps: int
     learning_rate: float
     clip_norm: float = 1.0
+    optimizer: str = "adam"
+    weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         if self.steps < 0:
@@ -40,6 +50,10 @@ class LoopConfig:
             raise ConfigError(f"learning_rate is {self.learning_rate}; a number above 0 was expected.")
         if not self.clip_norm >= 0:
             raise ConfigError(f"clip_norm is {self.clip_norm}; a number of at least 0 was expected (0: no clipping).")
+        if self.optimizer not in _OPTIMIZERS:
+            raise UnknownNameError("optimizer", self.optimizer, _OPTIMIZERS)
+        if not self.weight_decay >= 0:
+            raise ConfigError(f"weight_decay is {self.weight_decay}; a number of at least 0 was expected.")
 
 
 @dataclass(frozen=True)
@@ -77,7 +91,7 @@ def run_loop(
         KeyboardInterrupt: after Ctrl-C, when the step is done and the checkpoint is written.
     """
     leaves = [leaf for track in objective.parameters for leaf in track]
-    optimizer = torch.optim.Adam(leaves, lr=config.learning_rate, eps=1e-8, fused=True)
+    optimizer = _OPTIMIZERS[config.optimizer](leaves, lr=config.learning_rate, weight_decay=config.weight_decay)
     keeper = Keeper(checkpoint, identity) if checkpoint else None
     saved = load(checkpoint, identity) if checkpoint else None
     histories = _restore(objective, optimizer, saved)

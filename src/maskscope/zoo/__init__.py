@@ -3,6 +3,7 @@
 from maskscope.zoo.cnn import CNN
 from maskscope.zoo.lstm import LSTM
 from maskscope.zoo.mlp import MLP
+from maskscope.zoo.resnet import ResNet
 from maskscope.zoo.transformer import Transformer
 
-__all__ = ["CNN", "LSTM", "MLP", "Transformer"]
+__all__ = ["CNN", "LSTM", "MLP", "ResNet", "Transformer"]

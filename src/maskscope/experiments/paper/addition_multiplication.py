@@ -7,9 +7,10 @@ record of `quick`.
 
 from dataclasses import replace
 
+from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec
 from maskscope.experiments.claims import Claim, Condition
 from maskscope.experiments.paper.differences import METHOD
-from maskscope.experiments.spec import AdditionMultiplicationSpec, FitSpec, MaskSpec
+from maskscope.experiments.settings import FitSpec, MaskSpec
 
 # `fast` and `quick` were chosen by the full mask's accuracy (the smaller of both operations) and its share of undecided
 # logits, on tuning network 9001, which no record uses (docs/tuning.md has all of it). `quick`: 7,000 steps unless said

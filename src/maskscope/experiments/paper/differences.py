@@ -14,3 +14,10 @@ METHOD = (
     "Added: repeats (ceiling), density floors, normalised sharing, null controls, unrelated functions, |weight x gradient| and "
     "random masks.",
 )
+
+IMAGES = (
+    "Images are normalised by mean and standard deviation of each channel, measured on the images that are trained on; the "
+    "authors' mean carries a factor n / (n - 1).",
+    "Crops have a border of the mean colour.",
+    "torch's own layers and initialisation, but for permuted MNIST, which has the authors' Xavier normal.",
+)

@@ -8,9 +8,10 @@ supported" as what the paper reports.
 
 from dataclasses import replace
 
+from maskscope.experiments.arithmetic_spec import Control, DoubleAdditionSpec
 from maskscope.experiments.claims import Claim, Condition
 from maskscope.experiments.paper.differences import METHOD
-from maskscope.experiments.spec import Control, DoubleAdditionSpec, FitSpec, MaskSpec
+from maskscope.experiments.settings import FitSpec, MaskSpec
 
 # `quick` was chosen by the full mask's accuracy (the smaller of both pairs) and its share of undecided logits, on tuning network
 # 9001, which no record uses (docs/tuning.md). Feed-forward, 6,000 steps (1.000), 3,000 mask steps:

@@ -7,8 +7,9 @@ takes minutes; the size sweep keeps its settings. None of them chooses anything:
 
 from dataclasses import replace
 
+from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec
 from maskscope.experiments.paper.addition_multiplication import PRESETS
-from maskscope.experiments.spec import AdditionMultiplicationSpec, MaskSpec
+from maskscope.experiments.settings import MaskSpec
 
 SIZES = {
     "small": (400, 400, 200),

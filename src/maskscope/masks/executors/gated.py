@@ -1,4 +1,4 @@
-"""What is frozen and what is learned, as the executors see it: each weight tensor with its logits under every mask in work."""
+"""What is masked and what is learned, as the executors see it: each weight tensor with its logits under every mask in work."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,11 +58,20 @@ class GatedWeight:
     """
 
     def __init__(
-        self, weight: Tensor, compute: Tensor, slices: Sequence[_Slice], kernels: Kernels, law: SlopeLaw, workspace: Workspace
+        self,
+        weight: Tensor,
+        compute: Tensor,
+        slices: Sequence[_Slice],
+        kernels: Kernels,
+        law: SlopeLaw,
+        workspace: Workspace,
+        own_gradient: Tensor | None = None,
     ) -> None:
         self.shape = weight.shape
         self.workspace = workspace
         self._weight, self._compute = weight.view(-1), compute.view(-1)
+        self._own_gradient = None if own_gradient is None else own_gradient.view(-1)
+        self._gated = Workspace()  # not the common one, which may hold the gradient that is being taken
         self._slices, self._kernels, self._law = slices, kernels, law
         self.takes = 0  # gradients taken so far: tells whether a pass that failed had begun to
         self.begin(0, 0, 1, 1.0)
@@ -119,7 +128,7 @@ class GatedWeight:
         self._kernels.copy_open(self._compute, self._slices[mask].gates, sample, out[None])
 
     def take(self, gradients: Tensor, start: int = 0) -> None:
-        """Adds what gradients with respect to masked copies, ``[rows, elements]`` from ``start`` on, are for the logits."""
+        """Adds what gradients with respect to masked copies, ``[rows, elements]`` from ``start`` on, are for what is learned."""
         for mask in range(len(self._slices)):
             self._take(mask, gradients[mask * self._samples : (mask + 1) * self._samples], start, 0)
 
@@ -128,13 +137,17 @@ class GatedWeight:
         self._take(mask, gradient.reshape(1, -1), 0, sample)
 
     def gradients(self) -> list[Tensor]:
-        """A copy of the gradients as they stand, for each mask."""
-        return [mine.gradient.clone() for mine in self._slices]
+        """A copy of the gradients as they stand: for each mask, and the weight's own if it is learned too."""
+        return [gradient.clone() for gradient in self._all_gradients()]
 
     def restore(self, gradients: Sequence[Tensor]) -> None:
         """Puts the gradients back."""
-        for mine, gradient in zip(self._slices, gradients, strict=True):
-            mine.gradient.copy_(gradient)
+        for mine, gradient in zip(self._all_gradients(), gradients, strict=True):
+            mine.copy_(gradient)
+
+    def _all_gradients(self) -> list[Tensor]:
+        own = [] if self._own_gradient is None else [self._own_gradient]
+        return [*(mine.gradient for mine in self._slices), *own]
 
     def _take(self, mask: int, gradients: Tensor, start: int, first_sample: int) -> None:
         self.takes += 1
@@ -150,22 +163,38 @@ class GatedWeight:
             scale=self._scale,
             out=mine.gradient[here],
         )
+        if self._own_gradient is not None:
+            self._add_own(self._own_gradient[here], mine.gates[here], gradients, first_sample)
+
+    def _add_own(self, out: Tensor, gates: Tensor, gradients: Tensor, first_sample: int) -> None:
+        """The gradient of a masked weight is that of its copy behind an open gate, and 0 behind a closed one."""
+        gated = self._gated.take(gradients.shape[1], gradients.dtype, gradients.device)
+        for row, gradient in enumerate(gradients):
+            self._kernels.copy_open(gradient, gates, first_sample + row, gated[None])
+            out.add_(gated, alpha=self._scale)
 
     def _at(self, mine: _Slice, start: int) -> Address:
         return Address(mine.key, self._step, self._group, start)
 
 
 def gate(
-    weights: Mapping[str, Tensor], compute: Mapping[str, Tensor], masks: Sequence[LearnedMask], kernels: Kernels, law: SlopeLaw
+    weights: Mapping[str, Tensor],
+    compute: Mapping[str, Tensor],
+    masks: Sequence[LearnedMask],
+    kernels: Kernels,
+    law: SlopeLaw,
+    own_gradients: Mapping[str, Tensor] | None = None,
 ) -> dict[str, GatedWeight]:
     """Brings weights and masks together.
 
     Args:
-        weights: frozen, contiguous, by dotted name.
+        weights: contiguous, by dotted name; frozen, unless there are ``own_gradients``.
         compute: the same in the dtype of the masked copies.
         masks: at least one; all over these weights.
         kernels: who makes the passes.
         law: of the slope.
+        own_gradients: where the weights are learned too, contiguous memory to which their gradients are added: the sum over masks
+            of the mean over samples of gate times gradient.
     """
     samples: dict[str, list[_Slice]] = {name: [] for name in weights}
     for mask in masks:
@@ -174,7 +203,11 @@ def gate(
         for name, slices in samples.items():
             slices.append(_Slice(mask.noise.key(name), *(view[name].view(-1) for view in views)))
     workspace = Workspace()
-    return {name: GatedWeight(weight, compute[name], samples[name], kernels, law, workspace) for name, weight in weights.items()}
+    own = own_gradients or {}
+    return {
+        name: GatedWeight(weight, compute[name], samples[name], kernels, law, workspace, own.get(name))
+        for name, weight in weights.items()
+    }
 
 
 def groups(samples: int) -> list[tuple[int, int]]:

@@ -1,0 +1,98 @@
+"""The batch files of CIFAR: Python pickles of a dictionary with an array of bytes and lists of labels.
+
+Source: "Learning Multiple Layers of Features from Tiny Images" (Krizhevsky, 2009) and the page of the data set: a row of the
+array is an image, 1024 red values, then green, then blue, each row by row.
+"""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from maskscope.data.images import Images
+from maskscope.data.pickles import RecordedArray, read_pickle
+from maskscope.errors import FileFormatError
+
+_CURE = "Take another copy, or delete it and run `maskscope data fetch`."
+
+
+def read_batch(content: bytes, *, source: str, count: int, shape: tuple[int, int, int], label_key: str, classes: int) -> Images:
+    """The images and labels of a batch file; nothing in it is run.
+
+    Args:
+        content: the whole file.
+        source: how to name it in an error.
+        count: the number of images that is expected.
+        shape: channels, height and width of an image.
+        label_key: the file's word for the labels that are wanted.
+        classes: labels are below this.
+
+    Raises:
+        FileFormatError: no batch file, or one with another number, shape or kind of values.
+    """
+    record = _read_record(content, source, ("data", label_key))
+    array = record["data"]
+    if not isinstance(array, RecordedArray):
+        raise FileFormatError(f"{source}: 'data' is a {type(array).__name__}; expected an array. {_CURE}")
+    try:
+        values = array.values()
+    except ValueError as error:
+        raise FileFormatError(f"{source}: 'data' has {error}. {_CURE}") from error
+    if values.shape != (count, math.prod(shape)):
+        found = " x ".join(str(size) for size in values.shape)
+        raise FileFormatError(f"{source}: 'data' is {found}; expected {count} images of {math.prod(shape)} values. {_CURE}")
+    pixels = torch.from_numpy(values.copy(order="C")).reshape(count, *shape)
+    return Images(pixels, _read_labels(record[label_key], f"{source}: {label_key!r}", count, classes))
+
+
+def read_class_names(content: bytes, *, source: str, key: str, count: int) -> tuple[str, ...]:
+    """The names of the classes, from the file that describes the batches; nothing in it is run.
+
+    Args:
+        content: the whole file.
+        source: how to name it in an error.
+        key: the file's word for the names.
+        count: how many are expected.
+
+    Raises:
+        FileFormatError: no such file, or not as many names.
+    """
+    names = _read_record(content, source, (key,))[key]
+    if not isinstance(names, list) or len(names) != count or not all(isinstance(name, bytes | str) for name in names):
+        found = f"{len(names)} values" if isinstance(names, list) else f"a {type(names).__name__}"
+        raise FileFormatError(f"{source}: {key!r} has {found}; expected {count} names. {_CURE}")
+    return tuple(_text(name) for name in names)
+
+
+def _read_record(content: bytes, source: str, keys: tuple[str, ...]) -> Mapping[str, object]:
+    try:
+        value = read_pickle(content, source=source)
+    except FileFormatError as error:
+        raise FileFormatError(f"{error} It is not a CIFAR batch and was not executed. {_CURE}") from error.__cause__
+    if not isinstance(value, dict):
+        raise FileFormatError(f"{source} holds a {type(value).__name__}; expected a dictionary. It is no CIFAR batch. {_CURE}")
+    # Python 2 wrote the keys as bytes
+    record = {_text(key): item for key, item in value.items() if isinstance(key, bytes | str)}
+    if absent := [key for key in keys if key not in record]:
+        raise FileFormatError(
+            f"{source} lacks {' and '.join(repr(key) for key in absent)}; it has {', '.join(sorted(record))}. Is it a batch of "
+            f"the other CIFAR? {_CURE}"
+        )
+    return record
+
+
+def _read_labels(labels: object, source: str, count: int, classes: int) -> Int64[Tensor, "n"]:
+    if not isinstance(labels, list) or not all(type(label) is int for label in labels):
+        raise FileFormatError(f"{source} is no list of whole numbers. {_CURE}")
+    if len(labels) != count:
+        raise FileFormatError(f"{source} has {len(labels)} labels; expected {count}. {_CURE}")
+    wrong = next((place for place, label in enumerate(labels) if not 0 <= label < classes), None)
+    if wrong is not None:
+        raise FileFormatError(f"{source}: label {wrong} is {labels[wrong]}; expected 0 to {classes - 1}. {_CURE}")
+    return torch.tensor(labels, dtype=torch.int64)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -1,0 +1,138 @@
+"""Downloads the files of a data set; a file takes its name only once its checksum is right."""
+
+import errno
+import gzip
+import hashlib
+import logging
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+import pooch
+import requests
+
+from maskscope.data.places import DATA_VARIABLE, cache_folder
+from maskscope.data.resume import BrokenOffError, ResumingDownloader
+from maskscope.data.table import DataSet, Download, dataset_named
+from maskscope.errors import DataError
+
+
+def say(text: str) -> None:
+    """A line on standard error."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def fetch(name: str, folder: Path | None = None, *, announce: Callable[[str], None] = say) -> Path:
+    """Downloads what is missing of a data set.
+
+    A download that breaks off leaves what has come in ``<file>.part``, and the next one goes on from there.
+
+    Args:
+        name: a name in `DATASETS`.
+        folder: the files go into ``<folder>/<name>``; the cache unless told.
+        announce: is told what is downloaded.
+
+    Returns:
+        The folder with the files.
+
+    Raises:
+        UnknownNameError: no set has this name.
+        DataError: an address cannot be reached, what came has another checksum, the folder cannot be written, or the user's
+            folder has another file of the same name.
+    """
+    dataset = dataset_named(name)
+    target = (cache_folder() if folder is None else folder.expanduser()) / name
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        # two processes must not write the same part
+        with filelock.FileLock(target / ".fetch.lock"):
+            for download in dataset.downloads:
+                _fetch_one(dataset, download, target, announce, replace=folder is None)
+    except (BrokenOffError, requests.RequestException) as error:  # before OSError, which requests' errors are
+        kept = " What has come is kept: the same command goes on from there." if any(target.glob("*.part")) else ""
+        raise DataError(f"The download broke off or could not begin: {error}.{kept}\n{_by_hand(dataset, target)}") from error
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        cure = "Free some space; the same command goes on from there." if full else "Name another: --data-dir."
+        raise DataError(f"Cannot write into {target}: {error.strerror or error}. {cure}") from error
+    return target
+
+
+def _fetch_one(dataset: DataSet, download: Download, target: Path, announce: Callable[[str], None], *, replace: bool) -> None:
+    path = target / download.file
+    if path.exists():
+        if _is_published(dataset, download, path):
+            announce(f"{path} is there already")
+            return
+        if not replace:
+            raise DataError(
+                f"{path} is there, but it is not the published file (MD5 {_md5(path)}; expected {download.md5}). It was not "
+                "touched: move it away, or name another folder."
+            )
+        announce(f"{path} is not the published file, and is downloaded again")
+    downloader = ResumingDownloader(path.with_name(f"{path.name}.part"), announce)
+    announce(f"downloading {download.address} to {path}")
+    for attempt in range(2):
+        try:
+            with _quiet_pooch():
+                pooch.retrieve(download.address, f"md5:{download.md5}", fname=download.file, path=target, downloader=downloader)
+            return
+        except ValueError as error:
+            # pooch has removed what came. An old part of another version of the file would explain it: once more from the start
+            if attempt == 0 and downloader.resumed:
+                announce(f"{download.file} does not have its checksum; once more from the start")
+                continue
+            raise DataError(
+                f"What came from {download.address} is not the published file (MD5 expected: {download.md5}); it was removed. "
+                f"{error} A page of a proxy or a login in its place would do that.\n{_by_hand(dataset, target)}"
+            ) from error
+
+
+def _is_published(dataset: DataSet, download: Download, path: Path) -> bool:
+    """Whether a file is the published one, or the published content compressed anew."""
+    if _md5(path) == download.md5:
+        return True
+    if dataset.layout != "idx":
+        return False
+    unpacked = {file.name: file.md5 for file in dataset.files}[download.file.removesuffix(".gz")]
+    try:
+        with gzip.open(path, "rb") as file:
+            return hashlib.file_digest(file, _md5_maker).hexdigest() == unpacked
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        return False
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, _md5_maker).hexdigest()
+
+
+def _md5_maker() -> "hashlib._Hash":
+    return hashlib.md5(usedforsecurity=False)
+
+
+def _by_hand(dataset: DataSet, target: Path) -> str:
+    lines = [f"  {one.file}   {one.address}   MD5 {one.md5}" for one in dataset.downloads]
+    return "\n".join(
+        [
+            f"To do it by hand, on this machine or another, put these files into {target},",
+            f"or into another folder that you name with --data-dir or the environment variable {DATA_VARIABLE}:",
+            *lines,
+        ]
+    )
+
+
+@contextmanager
+def _quiet_pooch() -> Iterator[None]:
+    """Without pooch's own lines: it would write them past ``announce``."""
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

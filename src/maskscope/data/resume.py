@@ -1,0 +1,104 @@
+"""A download that goes on where it broke off: what has come so far is kept beside the target, and only the rest is asked for."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+import urllib3
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+_CHUNK = 2**16
+_WAIT = (15, 60)  # seconds: for a connection, and for the next bytes
+_ATTEMPTS = 3
+
+
+class BrokenOffError(Exception):
+    """The connection ended before the file did; what came is kept."""
+
+
+class ResumingDownloader:
+    """What `pooch.retrieve` calls to download a file.
+
+    Args:
+        part: where what has come so far is kept.
+        announce: is told when it goes on with an earlier part.
+    """
+
+    def __init__(self, part: Path, announce: Callable[[str], None]) -> None:
+        self._part, self._announce = part, announce
+        self.resumed = False
+
+    def __call__(self, url: str, output_file: str, pooch: object, check_only: bool = False) -> None:
+        """Downloads into the part; once whole, it becomes ``output_file``, whose checksum pooch then looks at.
+
+        Raises:
+            BrokenOffError: the connection broke off, also after some more attempts.
+            requests.RequestException: the address cannot be reached, or answers with an error.
+        """
+        for attempt in range(_ATTEMPTS):
+            before = self._size()
+            try:
+                self._attempt(url)
+                break
+            except BrokenOffError:
+                # goes on at once as long as something comes, or when a part that did not fit was taken away
+                if attempt == _ATTEMPTS - 1 or self._size() == before:
+                    raise
+        os.replace(self._part, output_file)
+
+    def _size(self) -> int:
+        return self._part.stat().st_size if self._part.exists() else 0
+
+    def _attempt(self, url: str) -> None:
+        have = self._size()
+        # identity: the checksum is that of the file as it is published, not as a server might compress or unpack it on the way
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+        with requests.get(url, headers=headers, stream=True, timeout=_WAIT) as response:
+            if response.status_code == requests.codes.requested_range_not_satisfiable and have:
+                if response.headers.get("Content-Range", "") == f"bytes */{have}":
+                    self.resumed = True
+                    return  # it was whole already
+                self._part.unlink()
+                raise BrokenOffError(f"the part of {have} bytes does not fit the file")
+            response.raise_for_status()
+            goes_on = response.status_code == requests.codes.partial_content
+            if goes_on and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+                self._part.unlink(missing_ok=True)
+                raise BrokenOffError("the server sent another part than it was asked for")
+            start = have if goes_on else 0
+            if start:
+                self.resumed = True
+                self._announce(f"goes on with {self._part.name}, of which {start:,} bytes are there")
+            length = response.headers.get("Content-Length", "")
+            total = start + int(length) if length.isdecimal() else None
+            self._receive(response, start, total, url.rpartition("/")[2])
+        if total is not None and self._size() != total:
+            raise BrokenOffError(f"after {self._size():,} of {total:,} bytes")
+
+    def _receive(self, response: requests.Response, start: int, total: int | None, label: str) -> None:
+        with self._part.open("ab" if start else "wb") as file, _bar(label, start, total) as advance:
+            try:
+                for chunk in response.raw.stream(_CHUNK, decode_content=False):
+                    file.write(chunk)
+                    advance(len(chunk))
+            except urllib3.exceptions.HTTPError as error:
+                of = "" if total is None else f" of {total:,}"
+                raise BrokenOffError(f"after {file.tell():,}{of} bytes") from error
+            file.flush()
+            os.fsync(file.fileno())
+
+
+@contextmanager
+def _bar(label: str, start: int, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, nothing anywhere else."""
+    if not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(file=sys.stderr)) as progress:
+        task = progress.add_task(label, total=total, completed=start)
+        yield lambda count: progress.advance(task, count)

@@ -1,0 +1,104 @@
+"""Settings of the arithmetic studies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import torch
+
+from maskscope.errors import ConfigError
+from maskscope.experiments.settings import FitSpec, MaskSpec, at_least
+from maskscope.tasks.digits import require_digits
+from maskscope.tasks.double_addition import Mode
+
+Network = Literal["mlp", "lstm", "transformer"]
+Control = Literal["untrained", "shuffled-weights", "shuffled-labels", "copied-io"]
+TRANSFORMER_HEADS = 4
+DOUBLE_ADDITION_MODES: Mapping[Network, tuple[Mode, ...]] = {
+    "mlp": ("two_runs",),
+    "lstm": ("together", "only_one_io"),
+    "transformer": ("together",),
+}
+
+
+@dataclass(frozen=True)
+class ArithmeticSpec:
+    """What the arithmetic studies have in common: a network, its training, its masks, and what they are compared with."""
+
+    network: Network = "mlp"
+    """Kind of network: the feed-forward network and the LSTM of the paper, or (ours) a small Transformer."""
+    hidden: tuple[int, ...] = (2000, 2000, 2000, 2000)
+    """Units of each hidden layer; one width for all of lstm and transformer. Paper: 400 400 200, 800 x 4, 2000 x 4 (main), 4000 x
+    4; 256 256 for the LSTM."""
+    digits: int = 2
+    """Digits of each number; results are modulo 10^digits. Paper: 2."""
+    train_items: int = 1_000_000
+    """Size of the training set, made by the paper's generator. Paper: 1,000,000."""
+    fit: FitSpec = field(default_factory=FitSpec)
+    """How the network is trained."""
+    mask: MaskSpec = field(default_factory=MaskSpec)
+    """How each mask is found."""
+    repeats: int = 1
+    """Further masks for each function, with other noise and data order: the ceiling of overlap; 4 or more give the stable core.
+    Paper: 0."""
+    controls: tuple[Control, ...] = ("untrained",)
+    """Where the same procedure should find nothing: untrained, shuffled-weights (within each tensor), shuffled-labels; and for
+    double addition copied-io, where both pairs have the same input and output weights. Paper: copied-io."""
+    unrelated: int = 0
+    """As many networks from the same initial weights, trained on an arbitrary function in place of the last one, with masks for
+    both: the null of overlap. 19 or more can reach p = .05. Paper: 0."""
+    random_draws: int = 5
+    """Random masks of equal density removed, as the baseline of necessity. Paper: 0."""
+    dtype: Literal["float32", "float64"] = "float32"
+    """Numbers of the network; logits are float32 always."""
+
+    full_mask: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        at_least(self, repeats=0, unrelated=0, random_draws=1)
+        if not self.hidden or min(self.hidden) < 1:
+            raise ConfigError(f"hidden is {self.hidden}; at least one layer of at least one unit was expected.")
+        if self.network != "mlp" and len(set(self.hidden)) > 1:
+            raise ConfigError(f"hidden is {self.hidden}; all layers of network {self.network} have one width, as in 128 128.")
+        if self.network == "transformer" and self.hidden[0] % TRANSFORMER_HEADS:
+            raise ConfigError(f"hidden is {self.hidden}; the width of a transformer is a multiple of {TRANSFORMER_HEADS}.")
+        if len(set(self.controls)) < len(self.controls):
+            raise ConfigError(f"controls names one twice: {' '.join(self.controls)}.")
+        require_digits(self.digits, self.train_items)
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """The dtype as torch has it."""
+        return {"float32": torch.float32, "float64": torch.float64}[self.dtype]
+
+
+@dataclass(frozen=True)
+class AdditionMultiplicationSpec(ArithmeticSpec):
+    """Addition and multiplication modulo a power of ten in one network (paper, section 3.1)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if "copied-io" in self.controls:
+            raise ConfigError(
+                "controls has copied-io, which is for double-addition: here there is one set of inputs and outputs."
+            )
+
+
+@dataclass(frozen=True)
+class DoubleAdditionSpec(ArithmeticSpec):
+    """The same addition of two pairs of numbers in one network (paper, section 3.1)."""
+
+    mode: Mode = "two_runs"
+    """How the pairs are shown. two_runs (mlp): one call each; together (lstm, transformer): at once; only_one_io (lstm): in turn.
+    Paper: two_runs for the feed-forward network, the other two for the LSTM."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        fitting = DOUBLE_ADDITION_MODES[self.network]
+        if self.mode not in fitting:
+            raise ConfigError(f"mode is {self.mode}; network {self.network} can be shown the pairs by {' or '.join(fitting)}.")
+        if "copied-io" in self.controls and self.mode == "together":
+            raise ConfigError(
+                "controls has copied-io with mode together: with equal input weights a network that sees both pairs at once "
+                "could not tell them apart. Take mode two_runs or only_one_io, or leave copied-io out."
+            )

@@ -1,0 +1,59 @@
+"""Results about networks that grow from task to task."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reused:
+    """Of the weights of one tensor: kept by a task's mask, of these used by an earlier task, and used by one at all.
+
+    Args:
+        kept: by the mask.
+        shared: kept by it, and by the mask of an earlier task.
+        used: kept by the mask of an earlier task: what chance would share is ``used / weights``.
+        weights: of the tensor.
+    """
+
+    kept: int
+    shared: int
+    used: int
+    weights: int
+
+
+@dataclass(frozen=True)
+class GrownTask:
+    """One task of a network that grows.
+
+    Args:
+        function: its name.
+        accuracy: under its thresholded mask, at the end of its own stage.
+        sampled_loss: mean loss of the last 100 steps, under sampled masks.
+        undecided: share of logits with a keep probability between .05 and .95.
+        density: share of all weights that its mask keeps.
+        earlier: accuracy then on each earlier task, under that task's mask.
+        by_tensor: what it shares with earlier tasks, by dotted name. Where a layer begins anew, ``used`` is what it held.
+    """
+
+    function: str
+    accuracy: float
+    sampled_loss: float
+    undecided: float
+    density: float
+    earlier: Mapping[str, float]
+    by_tensor: Mapping[str, Reused]
+
+
+@dataclass(frozen=True)
+class GrowthResult:
+    """A network that grew from task to task.
+
+    Args:
+        seed: the network's root seed.
+        new_logit: where the logits of weights started that no earlier task used.
+        tasks: in their order.
+    """
+
+    seed: int
+    new_logit: float
+    tasks: tuple[GrownTask, ...]

@@ -1,0 +1,76 @@
+"""Permuted MNIST: settings, claims and differences. No code.
+
+The rules of all claims and their constants were fixed before any record was made.
+"""
+
+from dataclasses import replace
+
+from maskscope.experiments.claims import Claim, Condition
+from maskscope.experiments.image_spec import PermutedImagesSpec
+from maskscope.experiments.paper.differences import IMAGES, METHOD
+from maskscope.experiments.settings import MaskSpec
+
+_PAPER = PermutedImagesSpec()
+_QUICK_MASK = replace(_PAPER.mask, steps=1_500)
+PRESETS: dict[str, dict[str, tuple[str, PermutedImagesSpec]]] = {
+    "mlp": {
+        "smoke": (
+            "seconds; shows that everything runs, not that anything is found",
+            PermutedImagesSpec(
+                hidden=(32, 32, 16), tasks=2, new_logits=(2.0, 0.0), mask=MaskSpec(steps=10, batch_size=32, learning_rate=1e-2)
+            ),
+        ),
+        "quick": (
+            "minutes on two cores for each network: five tasks, new logits from 2 only, a twentieth of the steps",
+            replace(_PAPER, tasks=5, new_logits=(2.0,), mask=_QUICK_MASK),
+        ),
+        "paper": ("the published settings: eleven tasks, three starts of new logits", _PAPER),
+    }
+}
+
+
+def _start(new_logit: float) -> str:
+    return f"new logits {new_logit:g}"
+
+
+def _learned(new_logit: float) -> tuple[Condition, ...]:
+    return (Condition("lowest accuracy", _start(new_logit), "", ">=", 0.95),)
+
+
+CLAIMS = (
+    Claim(
+        "every task is learned",
+        "Is accuracy under the thresholded mask at least .97 on every task, at the end of its own stage?",
+        (Condition("lowest accuracy", _start(2.0), "", ">=", 0.97),),
+    ),
+    *(
+        Claim(
+            f"later tasks reuse, {_start(new_logit)}",
+            "Are at least half of the weights that a later task keeps behind the first layer weights of earlier tasks?",
+            (Condition("mean shared", _start(new_logit), "", ">=", 0.5),),
+            _learned(new_logit),
+            about="P_reuse",
+        )
+        for new_logit in (2.0, 0.0, -1.0)
+    ),
+    *(
+        Claim(
+            f"reuse beyond chance, {_start(new_logit)}",
+            "Do later tasks share at least .1 more with earlier ones than masks would that keep weights blindly?",
+            (Condition("mean shared beyond chance", _start(new_logit), "", ">=", 0.1),),
+            _learned(new_logit),
+            about="P_reuse",
+        )
+        for new_logit in (2.0, 0.0, -1.0)
+    ),
+)
+
+DIFFERENCES = (
+    *METHOD,
+    *IMAGES,
+    "The first task is found once and shared by the three starts of new logits; the authors make it anew in each.",
+    "Fresh weights are the same for the three starts of new logits, so that they can be compared.",
+    "Added: what chance would share, that is, the proportion of a layer that earlier tasks use.",
+    "Added: accuracy on every earlier task under its own mask after each task; with reset_first_layer it is meaningless, and "
+    "without it must stay as it was.",
+)

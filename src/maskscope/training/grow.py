@@ -1,0 +1,206 @@
+"""Growing: a mask and the weights that no earlier mask uses are learned together, so that a network takes up task after task."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from maskscope.errors import ConfigError, MaskMismatchError, SelectionError, suggestion
+from maskscope.masks import (
+    SAMPLES_PER_GROUP,
+    BinaryMask,
+    Loss,
+    MaskLogits,
+    Noise,
+    Selection,
+    evaluation_mode,
+    masked_weights,
+    select,
+)
+from maskscope.masks.executors import working_bytes
+from maskscope.storage import Json, digest, tensor_digest
+from maskscope.training.batches import Batches
+from maskscope.training.checkpoint import Checkpoint
+from maskscope.training.grow_objective import GrowthObjective
+from maskscope.training.loop import LoopConfig, run_loop
+from maskscope.training.mask_config import Compute, MaskConfig
+from maskscope.training.memory import Need, check_memory, said_on_failure
+from maskscope.training.observers import History, Observer
+from maskscope.training.seeds import child_seed
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What `grow` found: the mask, the logits behind it, and how it went. The weights are the network's."""
+
+    mask: BinaryMask
+    logits: MaskLogits
+    history: History
+    seconds: float
+
+
+def grow(
+    network: nn.Module,
+    loss: Loss,
+    batches: Batches,
+    *,
+    selection: Selection | None = None,
+    used: BinaryMask | None,
+    initial: MaskLogits,
+    config: MaskConfig,
+    seed: int = 0,
+    name: str = "grow",
+    repeat: int = 0,
+    observers: Sequence[Observer] = (),
+    checkpoint: Checkpoint | Path | None = None,
+    executor: str = "auto",
+    kernels: str = "auto",
+) -> Growth:
+    """Learns a mask and, IN PLACE, all selected weights that are not in ``used``: those keep their bits.
+
+    One Adam with one learning rate trains logits and weights together, and their gradient is clipped together. Each of the S
+    samples of a step runs the network in eval mode under a mask of its own, on its own part of the data. Parameters outside the
+    selection take part as they are and are not trained, nor are buffers. Modes and ``.grad`` are afterwards as they were, also on
+    an error; global random state does not change. After an error or Ctrl-C the weights are those of the last step.
+
+    What an earlier mask computes stays the same to the bit if ``used`` holds all its weights. Free weights start where they are:
+    who wants them anew initialises them before.
+
+    Args:
+        network: any module.
+        loss: ``loss(network, part)``, a scalar; see `discover`.
+        batches: a function ``batches(index) -> part`` or an iterable of parts; each of the S samples of a step gets one part, of
+            B / S items for a batch of B items a step.
+        selection: the weights that may be masked and trained; all, unless told.
+        used: the weights that must not change, over all selected tensors: the union of earlier masks; None for a first task.
+        initial: where the logits start; ``config.initial_logit`` plays no part.
+        config: the settings; steps, learning rate, clipping, accumulation and schedule are for logits and weights alike.
+        seed: root seed of the mask noise.
+        name: which task this is for; part of the noise's key.
+        repeat: which of several masks for the same task.
+        observers: who watches. There is no reference loss: the unmasked network is no network of interest.
+        checkpoint: where to keep the state of the run, the weights included; if the file is there, the run goes on from it,
+            whatever the free weights of ``network`` are by then.
+        executor: a name in ``maskscope.masks.EXECUTORS``: who runs the samples of a step.
+        kernels: a name in ``maskscope.masks.KERNELS``: who draws the gates and turns gradients.
+
+    Raises:
+        ConfigError: ``stop_when_settled``, or the checkpoint belongs to another run.
+        MaskMismatchError: ``used`` or ``initial`` is for other weights than those selected.
+        SelectionError: the selection is for another network, or a selected parameter does not require a gradient.
+        LossError: the loss is no scalar, or has no gradient path to the selected weights.
+        NotFiniteError: a gradient is NaN or infinite.
+        BatchesError: the batches are empty or end too early.
+        OutOfMemoryError: this needs more memory than there is.
+
+    Source: Csordás et al. 2021, permuted MNIST (weights and masks trained together); which weights are used, what is initialised
+    anew between tasks and where the logits start are for the caller.
+    """
+    selection = select(network) if selection is None else selection
+    weights = selection.of(network)
+    _check(network, selection, used, initial, config)
+    device = next(iter(weights.values())).device
+    compute = Compute(executor, kernels)
+    wants = _needs(network, selection, executor, device, config.samples_per_step)
+    check_memory(wants, device)
+    noise = Noise(seed, name, repeat)
+    told: Json = {"noise": asdict(noise), "config": asdict(config), "compute": asdict(compute)}
+    identity: Json = told | {
+        "what": "grow",
+        "selection": digest([asdict(weight) for weight in selection.weights]),
+        "initial": tensor_digest(initial.flat),
+        "used": used and digest({name: tensor_digest(used[name]) for name in selection.names}),
+        "weights": _fixed(network, selection, used) if checkpoint else None,
+    }
+
+    def say(text: str) -> None:
+        for observer in observers:
+            observer.note(text)
+
+    gradients = [(parameter, parameter.grad) for parameter in network.parameters()]
+    logits = MaskLogits(selection, initial.flat.detach().to(device, copy=True))
+    free = None if used is None or not used.kept else dict(~used)
+    try:
+        with evaluation_mode(network), said_on_failure(wants, device):
+            result = run_loop(
+                GrowthObjective(network, loss, batches, logits, free, noise, config, executor, kernels, say),
+                LoopConfig(config.steps, config.learning_rate, config.clip_norm),
+                seed=child_seed(seed, "network-noise", name, repeat),
+                identity=identity,
+                observers=[observers],
+                checkpoint=Checkpoint(checkpoint) if isinstance(checkpoint, Path) else checkpoint,
+            )
+    finally:
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
+    logits = MaskLogits(selection, logits.flat.detach())
+    made_by: Json = told | {
+        "selection": {"include": list(selection.include), "exclude": list(selection.exclude)},
+        "used": used.kept if used is not None else 0,
+    }
+    return Growth(BinaryMask.from_logits(logits, weights, made_by), logits, result.histories[0], result.seconds)
+
+
+def _check(network: nn.Module, selection: Selection, used: BinaryMask | None, initial: MaskLogits, config: MaskConfig) -> None:
+    if config.stop_when_settled:
+        raise ConfigError(
+            "stop_when_settled is for masks over frozen weights: here weights still move when logits are settled. Leave it off."
+        )
+    if initial.selection.weights != selection.weights:
+        raise MaskMismatchError(
+            "The initial logits are for other weights than those that are to be masked. Make them from the same selection: "
+            "MaskLogits.full(selection, 2.0), or MaskLogits.from_tensors."
+        )
+    if used is not None:
+        _check_used(selection, used)
+    parameters = dict(network.named_parameters())
+    frozen = [name for name in selection.names if not parameters[name].requires_grad]
+    if frozen:
+        raise SelectionError(
+            f"Selected parameters are trained, but these do not require a gradient: {', '.join(frozen)}. Call requires_grad_() "
+            "on them (what is in `used` is left alone all the same), or exclude them from the selection."
+        )
+
+
+def _check_used(selection: Selection, used: BinaryMask) -> None:
+    shapes = {weight.name: weight.shape for weight in selection.weights}
+    faults = [f"{name}: selected, but `used` does not say" for name in shapes if name not in used]
+    faults += [f"{name}: in `used`, but not selected{suggestion(name, shapes)}" for name in used if name not in shapes]
+    faults += [
+        f"{name}: `used` has shape {list(used[name].shape)}, the network {list(shape)}"
+        for name, shape in shapes.items()
+        if name in used and tuple(used[name].shape) != shape
+    ]
+    if faults:
+        raise MaskMismatchError(
+            "The mask of used weights must be over the selected tensors, each with its bits:\n  " + "\n  ".join(faults)
+        )
+
+
+def _fixed(network: nn.Module, selection: Selection, used: BinaryMask | None) -> str:
+    """A digest of what a run leaves alone. The free weights are in the checkpoint; the network's may be half-trained."""
+    kept = {name: parameter.detach() for name, parameter in network.named_parameters() if name not in selection.names}
+    if used is not None:
+        weights = selection.of(network)
+        kept |= masked_weights(weights, {name: bits.to(weights[name].device) for name, bits in used.items()})
+    return digest({name: tensor_digest(weight) for name, weight in kept.items()})
+
+
+def _needs(network: nn.Module, selection: Selection, executor: str, device: torch.device, samples: int) -> list[Need]:
+    """What `grow` allocates above the network and the activations of one call."""
+    itemsizes = {name: weight.itemsize for name, weight in selection.of(network).items()}
+    size = sum(itemsizes[weight.name] * weight.count for weight in selection.weights)
+    rows = min(samples, SAMPLES_PER_GROUP)
+    cure = "select fewer weights (exclude=...)"
+    return [
+        Need(16 * selection.count, "logits, their gradient, two moments of Adam", cure),
+        Need(3 * size, "the weights' gradient, two moments of Adam", cure),
+        Need(2 * selection.count, "gates, and which weights are free", cure),
+        Need(
+            working_bytes(executor, network, itemsizes, device, rows),
+            "masked copies and weight gradients in work",
+            "executor='sequential', or lower samples_per_step",
+        ),
+    ]

@@ -1,0 +1,128 @@
+"""The logits of one mask and the free weights under it, as the loop trains them together."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from maskscope.masks import LearnedMask, Loss, MaskLogits, gate, make_estimator, make_executor, make_kernels, make_penalty
+from maskscope.masks.kernels import Kernels
+from maskscope.masks.sample import Noise
+from maskscope.training.batches import Batches, PartSource
+from maskscope.training.mask_config import SCHEDULES, MaskConfig
+from maskscope.training.objective import Objective
+
+
+class GrowthObjective(Objective):
+    """One track: the mean loss of S sampled masks, each on its own part, plus the penalty; logits and free weights are trained.
+
+    Args:
+        network: whose parameters are trained in place; their ``.grad`` is set.
+        loss: ``loss(network, part)``, a scalar.
+        batches: where the parts come from.
+        logits: what is learned of the mask; changed in place.
+        free: for each selected weight a bool tensor, False where it must not change; None if all are free.
+        noise: the identity of the mask's random stream.
+        config: the settings.
+        executor: who runs the samples of a step.
+        kernels: who makes the passes.
+        say: told what the user should know of a long preparation.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        loss: Loss,
+        batches: Batches,
+        logits: MaskLogits,
+        free: Mapping[str, Tensor] | None,
+        noise: Noise,
+        config: MaskConfig,
+        executor: str,
+        kernels: str,
+        say: Callable[[str], object],
+    ) -> None:
+        self.logits, self._config, self._source = logits, config, PartSource(batches)
+        self.device = logits.flat.device
+        parameters = dict(network.named_parameters())
+        self._kernels = make_kernels(self.device, kernels)
+        self._weights = {name: _Trained.of(parameters[name], free[name] if free else None) for name in logits.selection.names}
+        logits.flat.grad = torch.zeros_like(logits.flat)
+        self._penalty = make_penalty(config.penalty, config.penalty_weight)
+        law = make_estimator(config.estimator, config.temperature).law()
+        weights = {name: weight.values for name, weight in self._weights.items()}
+        self._kernels.prepare(law, {(weight.dtype, weight.dtype) for weight in weights.values()}, say)
+        gradients = {name: weight.gradient for name, weight in self._weights.items()}
+        units = gate(weights, weights, [LearnedMask(logits, logits.flat.grad, noise)], self._kernels, law, gradients)
+        self._executor = make_executor(executor, network, loss, units)
+
+    @property
+    def parameters(self) -> list[list[Tensor]]:
+        """See `Objective.parameters`."""
+        return [[self.logits.flat, *(weight.parameter for weight in self._weights.values())]]
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Objective.state`."""
+        weights = {f"weights/{name}": weight.parameter for name, weight in self._weights.items()}
+        return {"logits": self.logits.flat} | weights | self._executor.state()
+
+    def measures(self, track: int) -> dict[str, float]:
+        """Density of the mask as it stands, and the share of undecided weights."""
+        del track
+        return {"density": self.logits.density(), "undecided": self.logits.undecided()}
+
+    def learning_rate_factor(self, step: int) -> float:
+        """See `Objective.learning_rate_factor`."""
+        return SCHEDULES[self._config.schedule](step / self._config.steps)
+
+    def accumulate(self, step: int) -> Float[Tensor, " tracks"]:
+        """Gradients, with g_k that of sample k's loss at the masked weights w * b_k: of the logits the penalty's
+        + mean over k of  w * g_k * slope_k;  of the weights the mean over k of  b_k * g_k,  and 0 where they are not free.
+        """
+        assert self.logits.flat.grad is not None
+        self._penalty.begin_gradient(self.logits.flat, self.logits.flat.grad)
+        for weight in self._weights.values():
+            weight.begin()
+        count = self._config.parts_per_step
+        parts = [self._source.part(step * count + index) for index in range(count)]
+        losses = self._executor.add_gradients(step, [parts], self._config.samples_per_step)
+        for weight in self._weights.values():
+            weight.end(self._kernels)
+        return losses
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A parameter, with its values and its gradient as the passes over the weights want them: contiguous.
+
+    They are the parameter's own memory and its ``.grad`` if it is contiguous itself, else copies.
+    """
+
+    parameter: nn.Parameter
+    values: Tensor
+    gradient: Tensor
+    free: Tensor | None
+
+    @classmethod
+    def of(cls, parameter: nn.Parameter, free: Tensor | None) -> "_Trained":
+        parameter.grad = torch.zeros_like(parameter)
+        values, gradient = parameter.detach().contiguous(), parameter.grad.contiguous()
+        gates = None if free is None else free.to(parameter.device, torch.uint8).contiguous().view(-1)
+        return cls(parameter, values, gradient, gates)
+
+    def begin(self) -> None:
+        """Makes the values current and the gradient 0."""
+        if not self.parameter.is_contiguous():
+            self.values.copy_(self.parameter.detach())
+        self.gradient.zero_()
+
+    def end(self, kernels: Kernels) -> None:
+        """Makes the gradient of what is not free exactly 0: Adam, begun anew, then leaves its bits alone."""
+        if self.free is not None:
+            flat = self.gradient.view(-1)
+            kernels.copy_open(flat, self.free, 0, flat[None])
+        if not self.parameter.is_contiguous():
+            assert self.parameter.grad is not None
+            self.parameter.grad.copy_(self.gradient)

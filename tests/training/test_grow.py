@@ -1,0 +1,396 @@
+"""A mask and the free weights under it, learned together: the formula by hand; what is used stays; what is broken off goes on."""
+
+import copy
+import signal
+
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy
+
+import maskscope as ms
+from maskscope.errors import (
+    ConfigError,
+    LossError,
+    MaskMismatchError,
+    NotFiniteError,
+    OutOfMemoryError,
+    SelectionError,
+    UnknownNameError,
+)
+from maskscope.masks import ESTIMATORS, SAMPLES_PER_GROUP, MaskLogits, Noise, evaluation_mode, make_estimator
+from maskscope.masks.kernels.counter import SAMPLES_PER_BLOCK, draw_words
+from maskscope.training import isolated_random, memory
+from maskscope.training.grow_objective import GrowthObjective
+
+NOISE = Noise(3, "f", 1)
+CONFIG = ms.MaskConfig(steps=12, samples_per_step=3, learning_rate=0.05, penalty_weight=1e-3)
+
+
+def network(dtype=torch.float64):
+    """Zeros, negative ones too, are weights like others: a gate is not to be read off a masked copy."""
+    with isolated_random(0):
+        net = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Dropout(0.5), nn.Linear(6, 3))
+    with torch.no_grad():
+        net[0].bias.zero_()
+        net[0].weight[0] = 0.0
+        net[0].weight[1] = -0.0
+    return net.to(dtype)
+
+
+def loss(net, part):
+    return cross_entropy(net(part[0]), part[1])
+
+
+def part(index, dtype=torch.float64):
+    random = torch.Generator().manual_seed(index)
+    return torch.randn(8, 4, generator=random).to(dtype), torch.randint(3, (8,), generator=random)
+
+
+def half(selection, seed=0):
+    random = torch.Generator().manual_seed(seed)
+    return ms.BinaryMask({w.name: torch.rand(w.shape, generator=random) < 0.5 for w in selection.weights})
+
+
+def spread(selection):
+    return MaskLogits(selection, torch.randn(selection.count, generator=torch.Generator().manual_seed(5)))
+
+
+def by_hand(net, logits, used, config, step):
+    """mean_k w g_k slope_k + alpha, and mean_k b_k g_k: masks from `sample`, g_k from autograd on plain w * b."""
+    weights = logits.selection.of(net)
+    of_logits = {name: torch.full(weight.shape, config.penalty_weight) for name, weight in weights.items()}
+    of_weights = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+    count = config.samples_per_step * config.accumulation
+    for index in range(count):
+        k = index // config.accumulation
+        bits = ms.sample(logits, NOISE, step=step, index=k)
+        masked = {name: (weight * bits[name]).requires_grad_() for name, weight in weights.items()}
+        value = loss(lambda x, masked=masked: functional_call(net.eval(), masked, (x,)), part(step * count + index))
+        gradients = dict(zip(masked, torch.autograd.grad(value, list(masked.values())), strict=True))
+        for name, own in logits.by_tensor().items():
+            words = draw_words(NOISE.key(name), step=step, block=k // SAMPLES_PER_BLOCK, first=0, count=own.numel())
+            gates = make_estimator(config.estimator).gates(own.flatten(), words)
+            slope = gates.slope[k % SAMPLES_PER_BLOCK].view(own.shape)
+            of_logits[name] += (weights[name] * gradients[name] * slope / count).float()
+            of_weights[name] += bits[name] * gradients[name] / count
+    return torch.cat([g.flatten() for g in of_logits.values()]), {n: g * ~used[n] for n, g in of_weights.items()}
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("executor", ["sequential", "batched"])
+@pytest.mark.parametrize(("samples", "accumulation", "kernels"), [(3, 1, "auto"), (11, 1, "auto"), (4, 2, "reference")])
+def test_both_gradients_are_the_formula_by_hand(estimator, executor, samples, accumulation, kernels):
+    assert SAMPLES_PER_GROUP < 11, "more than one group is to be tried"
+    net = network()
+    selection = ms.select(net)
+    used, logits = half(selection), spread(selection)
+    config = ms.MaskConfig(samples_per_step=samples, accumulation=accumulation, penalty_weight=1e-3, estimator=estimator)
+    with evaluation_mode(net):
+        objective = GrowthObjective(net, loss, part, logits, dict(~used), NOISE, config, executor, kernels, lambda text: None)
+        for step in (0, 7):
+            objective.accumulate(step)
+            of_logits, of_weights = by_hand(net, logits, used, config, step)
+            torch.testing.assert_close(logits.flat.grad, of_logits, rtol=1e-5, atol=1e-7)
+            for name, parameter in net.named_parameters():
+                torch.testing.assert_close(parameter.grad, of_weights[name], rtol=1e-12, atol=1e-15)
+                assert parameter.grad[used[name]].eq(0).all()
+                assert parameter.grad[~used[name]].ne(0).any()
+            with torch.no_grad():
+                net[0].weight += 0.1  # the weights of the moment, not those of the beginning
+
+
+def test_a_run_is_adam_on_clipped_gradients_of_everything_together():
+    net, config = network(), ms.MaskConfig(steps=5, samples_per_step=2, learning_rate=0.05, clip_norm=0.03, schedule="linear")
+    selection = ms.select(net)
+    used, plain, logits = half(selection), copy.deepcopy(net), spread(selection)
+    initial = logits.flat.clone()
+    grown = ms.grow(net, loss, part, used=used, initial=logits, config=config, seed=3, name="f", repeat=1)
+    assert torch.equal(logits.flat, initial), "the initial logits are the caller's"
+    leaves = [logits.flat, *plain.parameters()]
+    adam = torch.optim.Adam(leaves, foreach=False)
+    for step in range(5):
+        logits.flat.grad, of_weights = by_hand(plain, logits, used, config, step)
+        for name, parameter in plain.named_parameters():
+            parameter.grad = of_weights[name]
+        total = sum(float(leaf.grad.double().square().sum()) for leaf in leaves) ** 0.5
+        assert total > config.clip_norm, "clipping is to be tried"
+        for leaf in leaves:
+            leaf.grad *= config.clip_norm / total
+        adam.param_groups[0]["lr"] = 0.05 * (1 - step / 5)
+        adam.step()
+    torch.testing.assert_close(grown.logits.flat, logits.flat, rtol=1e-4, atol=1e-5)
+    for mine, theirs in zip(net.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_used_weights_keep_their_bits_and_free_ones_move(dtype):
+    net = network(dtype)
+    selection = ms.select(net)
+    used = half(selection)
+    before = {name: parameter.detach().clone() for name, parameter in net.named_parameters()}
+    outputs = ms.call_masked(net.eval(), used, part(0, dtype)[0])
+    config = ms.MaskConfig(steps=100, samples_per_step=4, learning_rate=0.05, penalty_weight=1e-3)
+    ms.grow(net, loss, lambda i: part(i, dtype), used=used, initial=MaskLogits.full(selection, 2.0), config=config)
+    integers = {2: torch.int16, 4: torch.int32, 8: torch.int64}[dtype.itemsize]
+    for name, parameter in net.named_parameters():
+        same = parameter.detach().view(integers) == before[name].view(integers)
+        assert bool(same[used[name]].all()), name
+        assert float((~same[~used[name]]).float().mean()) > 0.9
+    assert torch.equal(ms.call_masked(net, used, part(0, dtype)[0]), outputs)
+
+
+def test_parameters_outside_the_selection_and_buffers_are_left_alone():
+    with isolated_random(0):
+        net = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3)).double()
+    net[3].bias.requires_grad_(False)  # not selected: not asked
+    selection = ms.select(net, include=["*weight"], exclude=["1.*"])
+    before = copy.deepcopy(net.state_dict())
+    grown = ms.grow(net, loss, part, selection=selection, used=None, initial=MaskLogits.full(selection, 2.0), config=CONFIG)
+    changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == set(selection.names) == set(grown.mask)
+
+
+def test_tied_and_unordered_memory_is_trained_like_any_other():
+    """Channels last is another order of memory than the passes over the weights want."""
+
+    def convolution(order):
+        with isolated_random(0):
+            net = nn.Sequential(nn.Unflatten(1, (4, 1, 1)), nn.Conv2d(4, 5, 3, padding=1), nn.Flatten(), nn.Linear(5, 3))
+        return net.double().to(memory_format=order)
+
+    found = []
+    for order in (torch.contiguous_format, torch.channels_last):
+        net = convolution(order)
+        assert net[1].weight.is_contiguous() == (order is torch.contiguous_format)
+        selection = ms.select(net)
+        used = half(selection)
+        before = net[1].weight.detach().clone()
+        grown = ms.grow(net, loss, part, used=used, initial=MaskLogits.full(selection, 2.0), config=CONFIG)
+        assert torch.equal(net[1].weight[used["1.weight"]], before[used["1.weight"]])
+        found.append([grown.logits.flat, *net.parameters()])
+    for mine, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+class Stop(ms.Observer):
+    def __init__(self, step):
+        self.step = step
+
+    def after_step(self, moment):
+        if moment.step == self.step:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path):
+    def noisy(net, batch):
+        return loss(net, batch) * (1 + 0.1 * torch.rand(()))  # a loss that draws must resume too
+
+    def run(net, **kwargs):
+        selection = ms.select(net)
+        kwargs = {"used": half(selection), "initial": spread(selection), "config": CONFIG, "seed": 1} | kwargs
+        return ms.grow(net, noisy, part, executor="sequential", **kwargs)
+
+    whole, broken = network(), network()
+    unbroken, path = run(whole), tmp_path / "growth.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        run(broken, observers=[Stop(5)], checkpoint=path)
+    saved = path.read_bytes()
+    for net in (broken, network()):  # the half-trained network, or the one of the beginning
+        path.write_bytes(saved)
+        resumed = run(net, checkpoint=path)
+        assert torch.equal(resumed.logits.flat, unbroken.logits.flat)
+        assert resumed.history == unbroken.history
+        assert resumed.mask == unbroken.mask
+        assert resumed.mask.weights == unbroken.mask.weights
+        assert all(torch.equal(a, b) for a, b in zip(net.parameters(), whole.parameters(), strict=True))
+    selection = ms.select(whole)
+    for words, changed in (
+        ("used, weights", {"used": half(selection, 1)}),
+        ("initial", {"initial": MaskLogits.full(selection, 1.0)}),
+        ("noise", {"seed": 2}),
+        ("config", {"config": ms.MaskConfig(steps=3)}),
+    ):
+        with pytest.raises(ConfigError, match=f"belongs to a run with another {words}. Delete it"):
+            run(network(), checkpoint=path, **changed)
+    other = network()
+    with torch.no_grad():
+        other[0].weight[half(selection)["0.weight"]] += 1
+    with pytest.raises(ConfigError, match="another weights"):
+        run(other, checkpoint=path)
+
+
+def portrait(net):
+    modes = {name: module.training for name, module in net.named_modules()}
+    gradients = {name: None if p.grad is None else id(p.grad) for name, p in net.named_parameters()}
+    return modes, gradients, {name: id(p) for name, p in net.named_parameters()}, torch.get_rng_state().tolist()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_modes_gradients_and_the_generator_are_as_they_were(fails):
+    net = network()
+    net[1].eval()
+    net[0].weight.grad = torch.ones_like(net[0].weight)
+    before, calls = portrait(net), 0
+
+    def sometimes(guest, batch):
+        nonlocal calls
+        calls += 1
+        torch.rand(3)
+        assert not any(module.training for module in net.modules())
+        if fails and calls == 20:
+            raise ValueError("inside")
+        return loss(guest, batch)
+
+    def run():
+        return ms.grow(
+            net, sometimes, part, used=None, initial=MaskLogits.full(ms.select(net), 2.0), config=CONFIG, executor="sequential"
+        )
+
+    if fails:
+        with pytest.raises(ValueError, match="inside"):
+            run()
+    else:
+        run()
+    assert portrait(net) == before
+    assert net[0].weight.grad.eq(1).all()
+
+
+class _FailsLate(torch.autograd.Function):
+    """Its backward pass cannot be batched, which shows when the layer after it has handed its gradients over."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x):
+        return x.clone()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        pass
+
+    @staticmethod
+    def backward(ctx, gradient):
+        if torch._C._functorch.is_batchedtensor(gradient):
+            raise RuntimeError("no rule")
+        return gradient.clone()
+
+
+def test_what_a_failed_batched_pass_added_is_taken_back():
+    def late(net, batch):
+        return cross_entropy(net[3](_FailsLate.apply(net[0](batch[0]))), batch[1])
+
+    found = []
+    for executor in ("auto", "sequential"):
+        net = network()
+        selection = ms.select(net)
+        ms.grow(net, late, part, used=half(selection), initial=spread(selection), config=CONFIG, executor=executor)
+        found.append(list(net.parameters()))
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(*found, strict=True))
+
+
+def test_executors_and_kernels_give_the_same_to_rounding():
+    found = []
+    for executor, kernels in (("sequential", "reference"), ("sequential", "auto"), ("batched", "auto"), ("auto", "auto")):
+        net = network()
+        kwargs = {"used": None, "initial": spread(ms.select(net)), "config": CONFIG, "executor": executor, "kernels": kernels}
+        found.append([ms.grow(net, loss, part, **kwargs).logits.flat, *net.parameters()])
+    for other in found[1:]:
+        for mine, theirs in zip(other, found[0], strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_found_says_how():
+    net = network()
+    selection = ms.select(net, exclude=["*bias"])
+    used, seen = half(selection), []
+
+    class Watch(ms.Observer):
+        def after_step(self, moment):
+            seen.append((moment.step, moment.loss, moment.measure().keys()))
+
+    grown = ms.grow(
+        net, loss, part, selection=selection, used=used, initial=spread(selection), config=CONFIG, name="p", observers=[Watch()]
+    )
+    assert grown.mask.made_by["noise"] == {"seed": 0, "mask": "p", "repeat": 0, "purpose": "mask-noise"}
+    assert grown.mask.made_by["config"]["samples_per_step"] == 3
+    assert grown.mask.made_by["compute"] == {"executor": "auto", "kernels": "auto", "dtype": "weight"}
+    assert grown.mask.made_by["selection"] == {"include": ["*"], "exclude": ["*bias"]}
+    assert grown.mask.made_by["used"] == used.kept
+    assert grown.mask == ms.BinaryMask.from_logits(grown.logits)
+    assert not grown.logits.flat.requires_grad
+    assert grown.logits.flat.grad is None
+    assert [(step, value) for step, value, _ in seen] == list(zip(range(1, 13), grown.history.loss, strict=True))
+    assert {names for _, _, keys in seen for names in keys} == {"density", "undecided"} == grown.history.measures.keys()
+    assert grown.seconds > 0
+
+
+def refuse(error, match, *, net=None, loss=loss, batches=part, **kwargs):
+    net = network() if net is None else net
+    selection = ms.select(net)
+    before = copy.deepcopy(net.state_dict())
+    with pytest.raises(error, match=match):
+        ms.grow(net, loss, batches, **{"used": None, "initial": MaskLogits.full(selection, 2.0), "config": CONFIG} | kwargs)
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_what_is_refused():
+    selection = ms.select(network())
+    full, weights = half(selection), ms.select(network(), include=["*weight"])
+    refuse(ConfigError, "stop_when_settled is for masks over frozen weights", config=ms.MaskConfig(stop_when_settled=True))
+    refuse(MaskMismatchError, "initial logits are for other weights", initial=MaskLogits.full(weights, 2.0))
+    refuse(MaskMismatchError, "(?s)0.bias: selected, but `used` does not say.*3.bias", used=full.only("0.weight", "3.weight"))
+    refuse(
+        MaskMismatchError,
+        "0.bias: in `used`, but not selected",
+        selection=weights,
+        initial=MaskLogits.full(weights, 2.0),
+        used=full,
+    )
+    wide = ms.BinaryMask(dict(full) | {"0.bias": torch.ones(7, dtype=torch.bool)})
+    refuse(MaskMismatchError, r"0.bias: `used` has shape \[7\], the network \[6\]", used=wide)
+    frozen = network()
+    frozen[3].requires_grad_(False)
+    refuse(SelectionError, r"do not require a gradient: 3\.weight, 3\.bias\. Call requires_grad_\(\)", net=frozen)
+    refuse(SelectionError, "made for another network", selection=ms.select(nn.Linear(2, 2)))
+    refuse(UnknownNameError, "There is no executor 'sequentiel'", executor="sequentiel")
+    refuse(UnknownNameError, "There is no kernels 'gpu'", kernels="gpu")
+    refuse(LossError, "No gradient leads from the loss back", loss=lambda net, batch: loss(net, batch).detach())
+    refuse(NotFiniteError, r"Step 1: the gradient is not finite \(the loss is nan\)", loss=lambda n, b: loss(n, b) * torch.nan)
+
+
+def test_too_little_memory_is_said_before_anything_is_done(monkeypatch):
+    monkeypatch.setattr(memory, "available_bytes", lambda device: 100)
+    refuse(OutOfMemoryError, "(?s)the weights' gradient, two moments of Adam; lowered by.*executor='sequential'")
+
+
+def test_two_tasks_in_a_row_each_under_its_mask():
+    """The sign of one input, then of another: each mask does its task, and the first goes on doing it to the bit."""
+    with isolated_random(0):
+        net = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 2))
+    selection = ms.select(net)
+
+    def batches(task, items=16):
+        def one(index):
+            x = torch.randn(items, 4, generator=torch.Generator().manual_seed(1000 * task + index))
+            return x, (x[:, task] > 0).long()
+
+        return one
+
+    def accuracy(mask, task):
+        x, y = batches(task, items=500)(10**6)
+        return float((ms.call_masked(net, mask, x).argmax(1) == y).float().mean())
+
+    config = ms.MaskConfig(steps=100, samples_per_step=2, learning_rate=0.05, penalty_weight=3e-3)
+    first = ms.grow(net, loss, batches(0), used=None, initial=MaskLogits.full(selection, 2.0), config=config, name="first")
+    x, _ = batches(0)(7)
+    outputs, used = ms.call_masked(net, first.mask, x), first.mask
+    initial = MaskLogits.from_tensors(selection, {name: torch.where(bits, 2.0, 0.0) for name, bits in used.items()})
+    second = ms.grow(net, loss, batches(1), used=used, initial=initial, config=config, name="second")
+    assert accuracy(first.mask, 0) >= 0.95
+    assert accuracy(second.mask, 1) >= 0.95
+    assert accuracy(first.mask, 1) < 0.7
+    assert (second.mask - used).kept > 0
+    assert torch.equal(ms.call_masked(net, first.mask, x), outputs)
