@@ -8,11 +8,16 @@ import torch
 import maskscope as ms
 from maskscope import zoo
 from maskscope.errors import ConfigError, UnknownNameError
+from maskscope.experiments import image_networks
 from maskscope.experiments.catalogue import EXPERIMENTS
-from maskscope.experiments.networks import UNMASKED, early_subsets, io_tensors, make_network, make_task
-from maskscope.experiments.stages import plan_masks
+from maskscope.experiments.growth_study import GrowthStudy
+from maskscope.experiments.image_spec import ImageSpec, PermutedImagesSpec
+from maskscope.experiments.job import Job
+from maskscope.experiments.networks import early_subsets, io_tensors, make_network, make_task, unmasked
+from maskscope.experiments.stages import MaskPlan, mask_groups, plan_masks
 from maskscope.masks import PENALTIES, make_penalty
 from maskscope.training import isolated_random
+from tests.small_images import small_images
 
 
 @pytest.mark.parametrize("name", PENALTIES)
@@ -77,7 +82,35 @@ def test_a_network_is_reproducible_and_leaves_the_generator_alone(name):
     assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-PRESETS = [(name, network) for name, one in EXPERIMENTS.items() for network in one.presets]
+ALL = [(name, network) for name, one in EXPERIMENTS.items() for network in one.presets]
+GROWING = [(name, network) for name, network in ALL if EXPERIMENTS[name].spec is PermutedImagesSpec]
+PRESETS = [one for one in ALL if one not in GROWING]
+
+
+@pytest.fixture(autouse=True)
+def _small_images(monkeypatch):
+    """Every experiment that reads images gets small ones."""
+    of_one_channel = ("mnist", "fashion-mnist")
+    monkeypatch.setattr(
+        image_networks, "images_of", lambda name, _: small_images(name, channels=1 if name in of_one_channel else 3)
+    )
+
+
+@pytest.mark.parametrize(("name", "network"), GROWING)
+def test_a_network_that_grows_takes_a_step(name, network, tmp_path):
+    spec = EXPERIMENTS[name].preset("smoke", network)
+    assert spec.network == network
+    study = GrowthStudy(spec, 0, Job(spec, (0,), str(tmp_path)).place(lambda name: (), lambda text: None))
+    assert study.time_steps(1) > 0
+
+
+@pytest.mark.parametrize(("name", "network"), ALL)
+def test_an_experiments_claims_have_names_of_their_own_and_rules(name, network):
+    claims = EXPERIMENTS[name].claims_about(EXPERIMENTS[name].preset("smoke", network))
+    assert len({claim.name for claim in claims}) == len(claims)
+    assert all(claim.conditions and claim.question.endswith("?") for claim in claims)
+    assert "smoke" in EXPERIMENTS[name].presets[network]
+    assert {"quick", "paper"} & set(EXPERIMENTS[name].presets[network])
 
 
 @pytest.mark.parametrize(("name", "network"), PRESETS)
@@ -87,7 +120,7 @@ class TestExperiment:
         assert spec.network == network
         task = make_task(spec, torch.device("cpu"))
         guest = make_network(spec, 0, task)
-        for function in (*task.functions, task.whole):
+        for function in (*task.sought, task.whole):
             part = task.batches(function, 8, 0)(0)
             assert task.loss(guest, part).shape == ()
         with torch.no_grad():
@@ -99,16 +132,18 @@ class TestExperiment:
     def test_its_tensors_are_named_as_its_network_has_them(self, name, network):
         spec = EXPERIMENTS[name].preset("smoke", network)
         task = make_task(spec, torch.device("cpu"))
-        names = [weight.name for weight in ms.select(make_network(spec, 0, task), exclude=UNMASKED).weights]
+        names = [weight.name for weight in ms.select(make_network(spec, 0, task), exclude=unmasked(spec)).weights]
         io = io_tensors(spec, names)
-        assert names[-1] in io
-        assert len(io) == (1 if network == "transformer" else 2)
+        assert len(io) == (0 if name != "double-addition" else 1 if network == "transformer" else 2)
+        assert set(io) <= set(names)
         for early in early_subsets(spec, names, 0):
             assert 0 < len(early) < len(names)
             assert set(early) < set(names)
 
     def test_its_masks_are_all_different(self, name, network):
         for _, spec in EXPERIMENTS[name].presets[network].values():
+            if isinstance(spec, ImageSpec) and spec.full_mask:
+                assert MaskPlan("all", 0, "trained") in mask_groups(spec, plan_masks(spec, ("f", "g"), "all"), "all", 9)[0]
             masks = plan_masks(spec, ("f", "g"), "all")
             assert len(set(masks)) == len(masks)
             for function in ("f", "g"):
@@ -116,9 +151,3 @@ class TestExperiment:
                 for control in spec.controls:
                     assert any((mask.function, mask.variant) == (function, control) for mask in masks)
             assert len({mask.variant for mask in masks}) == 1 + len(spec.controls) + spec.unrelated
-
-    def test_its_claims_have_names_of_their_own_and_rules(self, name, network):
-        claims = EXPERIMENTS[name].claims_about(EXPERIMENTS[name].preset("smoke", network))
-        assert len({claim.name for claim in claims}) == len(claims)
-        assert all(claim.conditions and claim.question.endswith("?") for claim in claims)
-        assert {"smoke", "quick"} <= set(EXPERIMENTS[name].presets[network])

@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from maskscope.errors import ConfigError
+from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec, DoubleAdditionSpec
 from maskscope.experiments.catalogue import experiment, lacking
 from maskscope.experiments.job import Job
 from maskscope.experiments.measure import with_io
 from maskscope.experiments.networks import copy_io, make_network, make_task
 from maskscope.experiments.plan import make_plan
 from maskscope.experiments.run import load_record, run_experiment
-from maskscope.experiments.spec import AdditionMultiplicationSpec, DoubleAdditionSpec, FitSpec, MaskSpec
+from maskscope.experiments.settings import FitSpec, MaskSpec
 from maskscope.masks import BinaryMask
 from maskscope.storage import read_tensors
 

@@ -14,11 +14,13 @@ import pytest
 import torch
 
 from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
+from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec
 from maskscope.experiments.catalogue import experiment
 from maskscope.experiments.job import Job
 from maskscope.experiments.plan import make_plan
 from maskscope.experiments.run import load_record, run_experiment
-from maskscope.experiments.spec import AdditionMultiplicationSpec, FitSpec, MaskSpec, to_json
+from maskscope.experiments.settings import FitSpec, MaskSpec
+from maskscope.experiments.spec import to_json
 from maskscope.masks import BinaryMask
 from maskscope.storage import read_json, read_tensors, write_tensors
 

@@ -3,17 +3,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from maskscope.errors import ConfigError
+from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec, DoubleAdditionSpec
 from maskscope.experiments.catalogue import EXPERIMENTS, experiment
 from maskscope.experiments.job import Job
-from maskscope.experiments.spec import (
-    AdditionMultiplicationSpec,
-    DoubleAdditionSpec,
-    FitSpec,
-    MaskSpec,
-    canonical_spec,
-    from_json,
-    to_json,
-)
+from maskscope.experiments.settings import FitSpec, MaskSpec
+from maskscope.experiments.spec import canonical_spec, from_json, to_json
 from maskscope.experiments.stages import (
     TOGETHER_BELOW,
     MaskPlan,
@@ -94,20 +88,21 @@ def test_golden_identities():
     assert network_stage(double, 0, "trained").identity({}) == "0ed5a9a70a0e"
     assert mask_stage(spec, 0, MaskPlan("add", 0, "trained")).identity({}) == "1fd0bc6e803a"
     assert mask_stage(double, 0, MaskPlan("pair-1", 0, "trained")).identity({}) == "87fd6014dc69"
-    assert analysis_stage(spec, 0, "trained").identity({}) == "dca308b8a017"
+    assert analysis_stage(spec, 0, "trained").identity({}) == "64447e2c8334"
 
 
 def test_masks_found_together_are_those_of_one_network_and_repeat():
     spec = replace(experiment("double-addition").preset("smoke"), unrelated=7)
     plans = plan_masks(spec, ("f", "g"), "all")
-    groups = mask_groups(plans, 1000)
+    groups = mask_groups(spec, plans, "all", 1000)
     assert sorted(map(str, (plan for group in groups for plan in group))) == sorted(map(str, plans))
     names = [[f"{plan.function} {plan.repeat} {plan.variant}" for plan in group] for group in groups]
     assert names[0] == ["all 0 trained", "f 0 trained", "g 0 trained"]
     assert names[1] == ["f 1 trained", "g 1 trained"]
     assert ["f 0 unrelated-7", "g 0 unrelated-7"] in names
     assert ["f 0 untrained", "g 0 untrained"] in names
-    assert mask_groups(plans, TOGETHER_BELOW) == [(plan,) for plan in plans], "where there are many weights each is alone"
+    alone = mask_groups(spec, plans, "all", TOGETHER_BELOW)
+    assert alone == [(plan,) for plan in plans], "where there are many weights each is alone"
     together, alone = mask_stage(spec, 0, groups[0][1], groups[0]), mask_stage(spec, 0, groups[0][1])
     assert together.identity({}) != alone.identity({}), "the company is part of the identity"
 

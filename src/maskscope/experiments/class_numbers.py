@@ -1,4 +1,4 @@
-"""Numbers of one network of a class-removal study."""
+"""Numbers of one network of a class-removal or mask-stability study."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -68,3 +68,28 @@ def removal_numbers(network: NetworkResult) -> Numbers:
     numbers["mean accuracy", "", ""] = sum(before.values()) / len(before)
     numbers["mean loss under the full mask", Task.whole, ""] = sum(before[name] - kept[name] for name in before) / len(before)
     return numbers
+
+
+def stability_numbers(network: NetworkResult) -> Numbers:
+    """How much more two masks for the same classes overlap than masks for different ones; empty without repeats of several.
+
+    Overlap is the IoU of whole masks: the sum over tensors of what both keep, over that of what one keeps.
+
+    Source: the authors' `cifar10_mask_stability`. The masks for different pairs of classes are ours.
+    """
+    names = {found.function for found in network.masks}
+    # masks for one function each have quantities of their own, and the full mask is a mask for none of the pairs
+    if network.owned or len(names) < 2 or not names.isdisjoint((Task.whole, *network.unmasked.accuracy)):
+        return {}
+    repeats = [pair.total.iou for pair in network.pairs if pair.first[0] == pair.second[0]]
+    others = [pair.total.iou for pair in network.pairs if pair.first[0] != pair.second[0]]
+    if not repeats or not others:
+        return {}
+    same, different = sum(repeats) / len(repeats), sum(others) / len(others)
+    before = network.unmasked.accuracy
+    return {
+        ("iou of repeats, mean", "", ""): same,
+        ("iou of different functions, mean", "", ""): different,
+        ("iou of repeats beyond different functions", "", ""): same - different,
+        ("mean accuracy", "", ""): sum(before.values()) / len(before),
+    }

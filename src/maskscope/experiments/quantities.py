@@ -6,7 +6,7 @@ from itertools import combinations_with_replacement
 
 from maskscope.analysis import Sharing, ceiling_exceeds_floor, holm, summarise
 from maskscope.experiments.claims import Quantity
-from maskscope.experiments.class_numbers import Numbers, remaining, removal_numbers
+from maskscope.experiments.class_numbers import Numbers, remaining, removal_numbers, stability_numbers
 from maskscope.experiments.record import MaskResult, NetworkResult, SharingResult
 from maskscope.tasks import Scores, Task
 
@@ -57,7 +57,7 @@ def _numbers(network: NetworkResult, functions: Sequence[str]) -> Numbers:
     paired = dict.fromkeys(name for pair in network.pairs for name, _ in (pair.first, pair.second))
     for first, second in combinations_with_replacement(paired, 2):
         numbers |= _of_pair(network, first, second)
-    numbers |= removal_numbers(network)
+    numbers |= removal_numbers(network) | stability_numbers(network)
     for shared in network.sharing:
         numbers |= _of_sharing(shared)
     for core in network.cores:

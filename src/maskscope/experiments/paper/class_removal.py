@@ -16,12 +16,15 @@ _SMOKE = ClassRemovalSpec(
     mask=MaskSpec(steps=10, batch_size=16, learning_rate=0.05),
     random_draws=1,
 )
-# three classes that look alike in pairs: two animals, two things that people ride in
+# Two classes that look alike and one that looks like neither. `quick` was chosen by the accuracy of the network and of its full
+# mask, on tuning network 9001 of cnn-no-dropout, which no record uses (docs/tuning.md): fitted for 3,000 steps at 2e-3 it has
+# .695, its full mask (1,000 steps, learning rate .05, beta 3e-4) .713 at density .096, 16 % undecided. A milestone was added so that
+# the network has .70 before it is masked.
 QUICK_CLASSES = ("airplane", "cat", "dog")
 _QUICK = ClassRemovalSpec(
     classes=QUICK_CLASSES,
-    fit=FitSpec(steps=3_000, batch_size=64, learning_rate=2e-3),
-    mask=MaskSpec(steps=1_200, batch_size=64, learning_rate=0.05, beta=3e-4),
+    fit=FitSpec(steps=2_500, batch_size=64, learning_rate=2e-3, milestones=(2_000,)),
+    mask=MaskSpec(steps=800, batch_size=64, learning_rate=0.05, beta=3e-4),
     random_draws=1,
 )
 _PAPER = ClassRemovalSpec(gradient_cosine="airplane", repeats=1, controls=("untrained", "shuffled-weights"), random_draws=5)

@@ -1,0 +1,303 @@
+"""The image studies, small: what a class owns, two masks for one pair, and a network that grows from task to task."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from maskscope.errors import ConfigError, UnknownNameError
+from maskscope.experiments import image_networks
+from maskscope.experiments.catalogue import experiment
+from maskscope.experiments.growth_numbers import by_chance, shared
+from maskscope.experiments.growth_study import FIRST_LAYER, GrowthStudy
+from maskscope.experiments.image_spec import OWN_OUTPUT, ClassRemovalSpec, MaskStabilitySpec, PermutedImagesSpec
+from maskscope.experiments.job import Job
+from maskscope.experiments.networks import make_network, make_task
+from maskscope.experiments.plan import make_plan
+from maskscope.experiments.run import load_record, run_experiment
+from maskscope.experiments.settings import FitSpec, MaskSpec
+from maskscope.experiments.spec import to_json
+from maskscope.experiments.workers import Share, do_share
+from maskscope.masks import BinaryMask
+from maskscope.storage import read_tensors
+from maskscope.tasks import removal_name
+from tests.small_images import CLASSES, small_images
+
+CPU = torch.device("cpu")
+REMOVAL = ClassRemovalSpec(
+    network="cnn-no-dropout",
+    classes=("cat", "dog"),
+    fit=FitSpec(steps=12, batch_size=16),
+    mask=MaskSpec(steps=6, batch_size=8, samples_per_step=2, learning_rate=0.8),
+    gradient_cosine="airplane",
+    controls=("untrained",),
+    random_draws=1,
+)
+STABILITY = MaskStabilitySpec(network="cnn-no-dropout", fit=REMOVAL.fit, mask=REMOVAL.mask, repeats=1, pairs=2, random_draws=1)
+GROWTH = PermutedImagesSpec(
+    hidden=(12, 10, 8), tasks=3, new_logits=(2.0, -1.0), mask=MaskSpec(steps=15, batch_size=16, learning_rate=0.1)
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_files():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(image_networks, "images_of", lambda name, _: small_images(name, channels=1 if name == "mnist" else 3))
+        yield
+
+
+def run(name, spec, folder, seeds=(0,)):
+    made = []
+    job = Job(spec, seeds, str(folder), threads=1)
+    return run_experiment(experiment(name), "smoke", job, announce=made.append), made
+
+
+@pytest.fixture(scope="module")
+def removal(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("removal")
+    plan = make_plan(Job(REMOVAL, (0,), str(folder), threads=1))
+    return folder, *run("cifar10-class-removal", REMOVAL, folder), plan
+
+
+@pytest.fixture(scope="module")
+def growth(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("growth")
+    plan = make_plan(Job(GROWTH, (0,), str(folder), threads=1))
+    return folder, *run("permuted-mnist", GROWTH, folder), plan
+
+
+def as_text(record):
+    return json.dumps(to_json(record))
+
+
+def file(folder, name, kind):
+    (path,) = [p for p in (folder / "artefacts").iterdir() if p.name.rpartition("-")[0] == f"seed-0-{name}"]
+    return path / f"{kind}.safetensors"
+
+
+def mask(folder, name):
+    return BinaryMask.load(file(folder, name, "mask"))
+
+
+class TestRemoval:
+    def test_everything_is_made_once_and_read_again(self, removal):
+        folder, record, made, plan = removal
+        assert [stage.name for stage in plan.stages] == made
+        assert run("cifar10-class-removal", REMOVAL, folder)[1] == []
+        assert as_text(load_record(folder)) == as_text(record)
+        assert record.masks == ("without-cat", "without-dog", f"without-airplane{OWN_OUTPUT}")
+        assert record.functions == CLASSES
+        assert (record.data.name, record.data.verified) == ("cifar10", False)
+        assert record.spec["data_digest"] == record.data.digest
+
+    def test_the_output_layer_is_that_of_the_full_mask(self, removal):
+        folder = removal[0]
+        full, cat, own = (mask(folder, f"mask-{name}-0") for name in ("all", "without-cat", f"without-airplane{OWN_OUTPUT}"))
+        assert set(full) == set(cat) == set(own)
+        outputs = [name for name in full if name.startswith("output.")]
+        assert len(outputs) == 2
+        assert all(torch.equal(full[name], cat[name]) for name in outputs)
+        assert not all(torch.equal(full[name], cat[name]) for name in full)
+        logits, _ = read_tensors(file(folder, "mask-without-cat-0", "logits"), kind="logits")
+        assert all(torch.equal(logits[name] > 0, cat[name]) for name in cat)
+        held, _ = read_tensors(file(folder, "mask-all-0", "logits"), kind="logits")
+        assert all(torch.equal(held[name], logits[name]) for name in outputs)
+
+    def test_what_a_class_owns_is_counted(self, removal):
+        folder, record, *_ = removal
+        network = record.networks[0]
+        full = mask(folder, "mask-all-0")
+        assert [own.function for own in network.owned] == ["cat", "dog"]
+        for own in network.owned:
+            without = mask(folder, f"mask-{removal_name(own.function)}-0")
+            for name, part in own.by_tensor.items():
+                assert part.kept == int((full[name] & ~without[name]).sum())
+                assert part.weights == int(full[name].sum())
+            assert own.mask == removal_name(own.function)
+            assert network.filters.owned[own.function] == "".join(
+                str(int(bit)) for bit in (full - without)["features.0.weight"].flatten()
+            )
+        (pair,) = network.pairs
+        assert {pair.first[0], pair.second[0]} == {"cat", "dog"}
+        dog, cat = ((full - mask(folder, f"mask-without-{name}-0")) for name in ("dog", "cat"))
+        assert pair.total.both == (dog & cat).kept
+        assert network.filters.shape == (32, 3, 3, 3)
+
+    def test_remaining_weights_and_drops_are_those_of_the_masks(self, removal):
+        folder, record, *_ = removal
+        full, cat = mask(folder, "mask-all-0"), mask(folder, "mask-without-cat-0")
+        remaining = record.quantity("remaining of the full mask", "without-cat").summary.mean
+        assert remaining == pytest.approx((full & cat).kept / full.kept)
+        masks = {found.function: found for found in record.networks[0].masks}
+        kept, left = (masks[name].sufficiency.accuracy for name in ("all", "without-cat"))
+        for name in CLASSES:
+            found = record.quantity("relative drop", "without-cat", name).summary
+            if kept[name]:
+                assert found.mean == pytest.approx((kept[name] - left[name]) / kept[name])
+            else:
+                assert found.n == 0
+
+    def test_gradients_are_compared_from_the_output_down(self, removal):
+        cosines = removal[1].networks[0].cosines
+        assert [len(one.masked) for one in cosines] == [0, 2, 4, 6, 8, 10]
+        assert cosines[0].total == pytest.approx(1)
+        assert set(cosines[1].masked) == {"output.weight", "output.bias"}
+        assert all(-1.0001 <= one.total <= 1.0001 for one in cosines)
+
+    def test_the_untrained_network_has_a_full_mask_to_hold_on_to(self, removal):
+        untrained = next(one for one in removal[1].networks if one.variant == "untrained")
+        assert [one.function for one in untrained.masks] == ["all", "without-cat", "without-dog"]
+
+    def test_more_classes_extend_a_run(self, removal):
+        made = run("cifar10-class-removal", replace(REMOVAL, classes=("cat", "dog", "ship")), removal[0])[1]
+        assert made == [
+            "seed-0-mask-without-ship-0",
+            "seed-0-analysis",
+            "seed-0-mask-without-ship-0-untrained",
+            "seed-0-analysis-untrained",
+        ]
+
+    def test_other_data_make_another_run(self, removal, monkeypatch):
+        other = replace(small_images(), digest="another")
+        monkeypatch.setattr(image_networks, "images_of", lambda name, _: other)
+        plan = make_plan(Job(replace(REMOVAL, data_digest="another"), (0,), str(removal[0]), threads=1))
+        assert not any(stage.done for stage in plan.stages if stage.name != "seed-0-network-untrained")
+        with pytest.raises(ConfigError, match=r"have digest another, but these settings are for .*: the files differ"):
+            make_task(replace(REMOVAL, data_digest="digest of small cifar10"), CPU)
+
+    def test_workers_find_the_full_mask_before_what_holds_on_to_it(self, removal, tmp_path):
+        spec = replace(REMOVAL, controls=(), gradient_cosine="", data_digest="digest of small cifar10")
+        job = Job(spec, (0,), str(tmp_path), threads=1)
+        for what in ("networks", "full masks", "masks"):
+            for first in (0, 1):
+                do_share(Share(job, what, first, 2))
+            names = {path.name.rpartition("-")[0] for path in (tmp_path / "artefacts").iterdir()}
+            assert ("seed-0-mask-all-0" in names) == (what != "networks")
+            assert ("seed-0-mask-without-cat-0" in names) == (what == "masks")
+        assert mask(tmp_path, "mask-without-dog-0") == mask(removal[0], "mask-without-dog-0")
+
+    def test_masks_found_together_are_found_after_the_full_one(self, tmp_path):
+        spec = replace(REMOVAL, together=True, controls=(), gradient_cosine="", mask=replace(REMOVAL.mask, steps=2))
+        record, _ = run("cifar10-class-removal", spec, tmp_path)
+        assert [one.function for one in record.networks[0].masks] == ["all", "without-cat", "without-dog"]
+
+    def test_a_class_that_there_is_not_is_refused(self):
+        with pytest.raises(UnknownNameError, match="class of cifar10 'lorry'"):
+            make_task(replace(REMOVAL, classes=("lorry",)), CPU)
+
+
+class TestStability:
+    def test_every_pair_has_two_masks_of_its_own(self, tmp_path):
+        record, _ = run("cifar10-mask-stability", STABILITY, tmp_path)
+        first, second = record.masks
+        assert [(one.function, one.repeat) for one in record.networks[0].masks] == [
+            (name, repeat) for repeat in (0, 1) for name in (first, second)
+        ]
+        outputs = [mask(tmp_path, f"mask-{first}-{repeat}")["output.weight"] for repeat in (0, 1)]
+        assert not torch.equal(*outputs), "each mask has an output layer of its own"
+        within = record.quantity("iou", f"{first}, {first}").summary.mean
+        counts = next(one for one in record.networks[0].pairs if (one.first, one.second) == ((first, 0), (first, 1)))
+        assert within == pytest.approx(counts.total.iou)
+        sharing = record.networks[0].sharing[0].all_weights
+        assert sharing.within_first == pytest.approx(counts.total.dice), "stability is the ceiling"
+
+    def test_pairs_are_the_same_for_every_network(self):
+        one, other = (make_task(STABILITY, CPU) for _ in range(2))
+        assert one.sought == other.sought != make_task(replace(STABILITY, pairs_seed=5), CPU).sought
+        with pytest.raises(ConfigError, match="10 classes have 45 pairs"):
+            make_task(replace(STABILITY, pairs=46), CPU)
+
+    def test_it_needs_a_second_mask(self):
+        with pytest.raises(ConfigError, match="stability is the overlap of two masks"):
+            replace(STABILITY, repeats=0)
+
+
+class TestGrowth:
+    def test_everything_is_made_once_and_the_first_task_is_shared(self, growth):
+        folder, record, made, plan = growth
+        assert made == [
+            "seed-0-task-01",
+            "seed-0-task-02-new-2",
+            "seed-0-task-03-new-2",
+            "seed-0-task-02-new--1",
+            "seed-0-task-03-new--1",
+        ]
+        assert sorted(stage.name for stage in plan.stages) == sorted(made)
+        assert run("permuted-mnist", GROWTH, folder)[1] == []
+        assert as_text(load_record(folder)) == as_text(record)
+        assert [(one.new_logit, len(one.tasks)) for one in record.growths] == [(2.0, 3), (-1.0, 3)]
+        assert record.networks == ()
+
+    def test_sharing_is_counted_against_all_earlier_masks(self, growth):
+        folder, record, *_ = growth
+        first, second, third = (mask(folder, f"task-0{name}") for name in ("1", "2-new-2", "3-new-2"))
+        for name, part in record.growths[0].tasks[2].by_tensor.items():
+            used = first[name] | second[name]
+            assert (part.kept, part.used) == (int(third[name].sum()), int(used.sum()))
+            assert part.shared == int((third[name] & used).sum())
+            assert part.weights == used.numel()
+            assert by_chance(part) == pytest.approx(float(used.double().mean()))
+        part = record.growths[0].tasks[1].by_tensor["layers.1.weight"]
+        found = record.quantity("shared", "T2, new logits 2", "layers.1.weight")
+        assert found.summary.mean == pytest.approx(shared(part))
+
+    def test_used_weights_keep_their_bits_and_others_are_anew(self, growth):
+        folder = growth[0]
+        (before, _), (after, _) = (
+            read_tensors(file(folder, f"task-0{name}", "weights"), kind="weights") for name in ("1", "2-new-2")
+        )
+        first = mask(folder, "task-01")
+        for name, bits in first.items():
+            if name.startswith(FIRST_LAYER):
+                assert not torch.equal(before[name][bits], after[name][bits])
+            else:
+                assert torch.equal(before[name][bits], after[name][bits])
+
+    def test_without_a_reset_earlier_tasks_keep_their_answers(self, tmp_path):
+        spec = replace(GROWTH, reset_first_layer=False, new_logits=(2.0,))
+        record, _ = run("permuted-mnist", spec, tmp_path)
+        first, second, third = record.growths[0].tasks
+        assert second.earlier == {"T1": first.accuracy}
+        assert third.earlier == {"T1": first.accuracy, "T2": second.accuracy}
+        study = GrowthStudy(
+            replace(spec, data_digest="digest of small mnist"), 0, Job(spec, (0,), str(tmp_path)).place(list, print)
+        )
+        inputs = study.task.batches("T1", 20, 0)(0).inputs
+        outputs = []
+        for name in ("1", "3-new-2"):
+            network = study._initial(0)
+            network.load_state_dict(read_tensors(file(tmp_path, f"task-0{name}", "weights"), kind="weights")[0])
+            outputs.append(torch.func.functional_call(network, masked(network, mask(tmp_path, "task-01")), inputs))
+        assert torch.equal(*outputs)
+
+    def test_more_tasks_extend_a_run(self, growth):
+        made = run("permuted-mnist", replace(GROWTH, tasks=4, new_logits=(2.0,)), growth[0])[1]
+        assert made == ["seed-0-task-04-new-2"]
+
+    def test_workers_share_the_chains(self, growth, tmp_path):
+        spec = replace(GROWTH, tasks=2, data_digest="digest of small mnist")
+        for what in ("networks", "derived", "masks"):
+            for first in (0, 1):
+                do_share(Share(Job(spec, (0,), str(tmp_path), threads=1), what, first, 2))
+        assert len(list((tmp_path / "artefacts").iterdir())) == 3
+        assert mask(tmp_path, "task-02-new--1") == mask(growth[0], "task-02-new--1")
+
+    def test_what_cannot_be_is_refused(self):
+        with pytest.raises(ConfigError, match="new_logits is"):
+            replace(GROWTH, new_logits=(2.0, 2.0))
+        with pytest.raises(ConfigError, match="no stop_when_settled"):
+            replace(GROWTH, mask=replace(GROWTH.mask, warm_start=1.0))
+
+
+def masked(network, mask):
+    return {name: weight.detach() * mask[name] for name, weight in network.named_parameters()}
+
+
+def test_residual_networks_are_fitted_with_the_published_schedule():
+    spec = experiment("cifar10-class-removal").preset("paper", "resnet110")
+    config = spec.fit.config()
+    assert (config.optimizer, config.milestones, config.weight_decay) == ("sgd", (32_000, 48_000), 1e-4)
+    small = replace(spec, network="resnet20")
+    network = make_network(small, 0, make_task(small, CPU))
+    assert sum(parameter.numel() for parameter in network.parameters()) == 272_474
