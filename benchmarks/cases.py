@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from maskscope.zoo import CNN, LSTM, MLP, Transformer
+from maskscope.zoo import CNN, LSTM, MLP, ResNet, Transformer
 
 BATCH = 128
 
@@ -56,6 +56,8 @@ CASES = {
     "huge": _mlp(4000, 4000, 4000, 4000),
     "mnist": Case("FNN 784-800-800-64-10", lambda: MLP([784, 800, 800, 64, 10]), 8, (784,), digits=1, exclude=()),
     "cnn": Case("CNN 32-64-128-256, 32 x 32 images", CNN, 4, (3, 32, 32), digits=1, exclude=()),
+    "resnet20": Case("ResNet-20, 32 x 32 images", lambda: ResNet(20), 4, (3, 32, 32), digits=1, exclude=()),
+    "resnet110": Case("ResNet-110, 32 x 32 images", lambda: ResNet(110), 4, (3, 32, 32), digits=1, exclude=()),
     "lstm": Case("LSTM 2 x 256, 3 steps", lambda: LSTM(42, 20), 4, (42,)),
     "transformer": Case("Transformer 3 x 128, 8 positions", lambda: Transformer(42, 8, 20), 4, (8, 42)),
 }

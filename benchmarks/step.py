@@ -11,7 +11,8 @@ Printed are the median and the quartiles of the steps. What else the machine doe
 Kinds of steps: *plain* is an ordinary training loop with nothing around it, in training mode. *mask* is what `discover` does, but
 for the measurements of one step in a hundred: logits at their start, where every gate has to be drawn; *settled*: 1 % alive and
 the rest far below, made so for the benchmark. *plain PyTorch* is the same with the reference kernels; *the paper's way* its
-estimator as its code has it. bfloat16 only where there are instructions for it.
+estimator as its code has it; *grow*, a mask and free weights together (permuted MNIST). bfloat16 only where there are instructions
+for it.
 """
 
 import sys
@@ -32,12 +33,13 @@ from rich.table import Table
 from benchmarks.cases import BATCH, CASES, Case
 from benchmarks.paper_way import paper_step
 from benchmarks.turns import Runner, Timing, about, busy_cores, take_turns, timed
-from maskscope.masks import evaluation_mode, has_bfloat16, select
+from maskscope.masks import MaskLogits, Noise, evaluation_mode, has_bfloat16, select
 from maskscope.storage import write_json
 from maskscope.training import Compute, History, LoopConfig, MaskConfig, MaskObjective, Moment, Wanted, run_loop
+from maskscope.training.grow_objective import GrowthObjective
 from maskscope.zoo import MLP
 
-Name = Literal["small", "medium", "big", "huge", "mnist", "cnn", "lstm", "transformer"]
+Name = Literal["small", "medium", "big", "huge", "mnist", "cnn", "resnet20", "resnet110", "lstm", "transformer"]
 ALPHA = 7.8125e-7
 
 
@@ -45,7 +47,7 @@ ALPHA = 7.8125e-7
 class Options:
     """Cost of a mask step over a plain training step."""
 
-    networks: tuple[Name, ...] = ("small", "medium", "big", "mnist", "cnn", "lstm", "transformer")
+    networks: tuple[Name, ...] = ("small", "medium", "big", "mnist", "cnn", "resnet20", "lstm", "transformer")
     """Which networks (benchmarks/cases.py)."""
     kinds: tuple[str, ...] = ()
     """Only the kinds of steps with one of these words in their names; plain ones always. All, unless given."""
@@ -68,6 +70,15 @@ class _Limited(MaskObjective):
         return step >= self.limit
 
 
+class _LimitedGrowth(GrowthObjective):
+    """The same, of a mask that grows with its weights."""
+
+    limit = 0
+
+    def is_done(self, step: int) -> bool:
+        return step >= self.limit
+
+
 class _Stopwatch(History):
     def __init__(self) -> None:
         super().__init__()
@@ -83,20 +94,40 @@ def _mask_steps(
 ) -> Runner:
     """Steps of a search for one mask, or for several at once; then seconds are those of each."""
     selection = select(network, exclude=case.exclude)
-    wanted = [Wanted("benchmark", lambda index: case.part(index, BATCH // case.samples), number) for number in range(masks)]
+    wanted = [Wanted("benchmark", partial(_part, case), number) for number in range(masks)]
     objective = _Limited(network, case.loss, wanted, selection, config, compute)
     if settled:
         flat = objective.logits[0].flat
         random = torch.Generator().manual_seed(0)
         alive = torch.rand(flat.shape, generator=random) < 0.01
         flat.copy_(torch.where(alive, 3 + 2 * torch.randn(flat.shape, generator=random), -60.0))
+    return _steps_of(objective, network, config, masks)
 
+
+def _growing_steps(case: Case, network: torch.nn.Module, config: MaskConfig) -> Runner:
+    """Steps in which a mask and all weights but a third of them are learned together."""
+    selection = select(network, exclude=case.exclude)
+    random = torch.Generator().manual_seed(0)
+    free = {weight.name: torch.rand(weight.shape, generator=random) > 0.3 for weight in selection.weights}
+    logits = MaskLogits.full(selection, config.initial_logit)
+    batches = partial(_part, case)
+    objective = _LimitedGrowth(
+        *(network, case.loss, batches, logits, free, Noise(0, "benchmark"), config, "auto", "auto", lambda text: None)
+    )
+    return _steps_of(objective, network, config)
+
+
+def _part(case: Case, index: int) -> object:
+    return case.part(index, BATCH // case.samples)
+
+
+def _steps_of(objective: _Limited | _LimitedGrowth, network: torch.nn.Module, config: MaskConfig, masks: int = 1) -> Runner:
     def run(steps: int) -> list[float]:
         watch = _Stopwatch()
         objective.limit = steps + 1
         loop = LoopConfig(config.steps, 1e-9, config.clip_norm)
         with evaluation_mode(network):
-            run_loop(objective, loop, seed=0, identity={}, observers=[[watch], *([] for _ in wanted[1:])])
+            run_loop(objective, loop, seed=0, identity={}, observers=[[watch], *([] for _ in range(masks - 1))])
         return [(after - before) / masks for before, after in pairwise(watch.ends)]
 
     return run
@@ -132,6 +163,8 @@ def kinds_of_steps(case: Case) -> dict[str, Runner]:
     }
     if has_bfloat16(torch.device("cpu")):
         kinds["mask, rao-blackwell, bfloat16"] = mask(config, bfloat16)
+    if case is CASES["mnist"]:
+        kinds["grow, rao-blackwell"] = _growing_steps(case, case.make(), config)
     if isinstance(network, MLP):
         step = paper_step(network.layers, lambda f, n: case.loss(f, case.part(n, BATCH)), case.samples, ALPHA)
         kinds["mask, the paper's way"] = lambda steps: timed(step, steps)
