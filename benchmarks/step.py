@@ -11,8 +11,8 @@ Printed are the median and the quartiles of the steps. What else the machine doe
 Kinds of steps: *plain* is an ordinary training loop with nothing around it, in training mode. *mask* is what `discover` does, but
 for the measurements of one step in a hundred: logits at their start, where every gate has to be drawn; *settled*: 1 % alive and
 the rest far below, made so for the benchmark. *plain PyTorch* is the same with the reference kernels; *the paper's way* its
-estimator as its code has it; *grow*, a mask and free weights together (permuted MNIST). bfloat16 only where there are instructions
-for it.
+estimator as its code has it; *grow*, a mask and free weights together (permuted MNIST). bfloat16 only where there are
+instructions for it.
 """
 
 import sys
