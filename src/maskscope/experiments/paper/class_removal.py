@@ -18,8 +18,8 @@ _SMOKE = ClassRemovalSpec(
 )
 # Two classes that look alike and one that looks like neither. `quick` was chosen by the accuracy of the network and of its full
 # mask, on tuning network 9001 of cnn-no-dropout, which no record uses (docs/tuning.md): fitted for 3,000 steps at 2e-3 it has
-# .695, its full mask (1,000 steps, learning rate .05, beta 3e-4) .713 at density .096, 16 % undecided. A milestone was added so that
-# the network has .70 before it is masked.
+# .695, its full mask (1,000 steps, learning rate .05, beta 3e-4) .713 at density .096, 16 % undecided. A milestone was added so
+# that the network has .70 before it is masked.
 QUICK_CLASSES = ("airplane", "cat", "dog")
 _QUICK = ClassRemovalSpec(
     classes=QUICK_CLASSES,

@@ -1,0 +1,31 @@
+"""Numbers of image studies: how much more repeats overlap than masks for different classes."""
+
+from dataclasses import replace
+
+import pytest
+
+from maskscope.experiments.class_numbers import stability_numbers
+from tests.report.synthetic import make_record
+from tests.report.synthetic_images import make_removal_record, make_stability_record
+
+
+def test_stability_is_the_overlap_of_repeats_beyond_that_of_different_pairs():
+    network = make_stability_record(seeds=(0,)).networks[0]
+    found = stability_numbers(network)
+    repeats = [pair.total.iou for pair in network.pairs if pair.first[0] == pair.second[0]]
+    others = [pair.total.iou for pair in network.pairs if pair.first[0] != pair.second[0]]
+    assert (len(repeats), len(others)) == (3, 12)
+    assert found["iou of repeats, mean", "", ""] == pytest.approx(sum(repeats) / 3)
+    assert found["iou of different functions, mean", "", ""] == pytest.approx(sum(others) / 12)
+    difference = found["iou of repeats, mean", "", ""] - found["iou of different functions, mean", "", ""]
+    assert found["iou of repeats beyond different functions", "", ""] == pytest.approx(difference)
+    assert found["mean accuracy", "", ""] == pytest.approx(sum(network.unmasked.accuracy.values()) / 10)
+
+
+def test_no_other_study_has_these_numbers():
+    network = make_record(seeds=(0,)).networks[0]
+    assert stability_numbers(network) == {}
+    assert stability_numbers(replace(network, masks=network.masks[1:])) == {}
+    assert stability_numbers(make_removal_record(seeds=(0,)).networks[0]) == {}
+    stable = make_stability_record(seeds=(0,)).networks[0]
+    assert stability_numbers(replace(stable, pairs=())) == {}
