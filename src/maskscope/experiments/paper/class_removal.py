@@ -24,7 +24,7 @@ QUICK_CLASSES = ("airplane", "cat", "dog")
 _QUICK = ClassRemovalSpec(
     classes=QUICK_CLASSES,
     fit=FitSpec(steps=2_500, batch_size=64, learning_rate=2e-3, milestones=(2_000,)),
-    mask=MaskSpec(steps=800, batch_size=64, learning_rate=0.05, beta=3e-4),
+    mask=MaskSpec(steps=600, batch_size=64, learning_rate=0.05, beta=3e-4),
     random_draws=1,
 )
 _PAPER = ClassRemovalSpec(gradient_cosine="airplane", repeats=1, controls=("untrained", "shuffled-weights"), random_draws=5)
