@@ -26,6 +26,8 @@ VARIANTS: Mapping[Variant, str] = {
 
 # with more functions, or pairs of them, a figure is a heat map
 _MOST_FUNCTIONS, _MOST_PAIRS = 4, 6
+# with more tensors, a figure of layers is one of groups of them
+_MOST_TENSORS = 32
 
 
 def few(functions: Sequence[str]) -> bool:
@@ -64,9 +66,15 @@ def asks_reuse(record: Record) -> bool:
 
 
 def mask_names(record: Record) -> list[str]:
-    """The full mask if there is one, then the functions that have a mask."""
+    """The full mask if there is one, then what else has a mask, in the record's order."""
     found = {mask.function for network in networks(record) for mask in network.masks}
-    return [name for name in (WHOLE, *record.functions) if name in found]
+    return [name for name in (WHOLE, *record.masks) if name in found]
+
+
+def paired_names(record: Record) -> list[str]:
+    """What overlaps are between, in the record's order: functions, classes by what they own, or masks."""
+    found = {name for network in networks(record) for pair in network.pairs for name, _ in (pair.first, pair.second)}
+    return [name for name in dict.fromkeys((*record.functions, *record.masks)) if name in found]
 
 
 def mask_label(name: str) -> str:
@@ -88,7 +96,22 @@ def mask_of(network: NetworkResult, name: str) -> MaskResult | None:
 def tensor_names(record: Record) -> list[str]:
     """The dotted names of the maskable tensors, in the network's order."""
     masks = [mask for network in networks(record) for mask in network.masks]
-    return list(dict.fromkeys(name for mask in masks for name in mask.by_tensor))
+    names = dict.fromkeys(name for mask in masks for name in mask.by_tensor)
+    # files sort names as text, the tenth layer before the second
+    return sorted(names, key=lambda name: [part.zfill(9) if part.isdigit() else part for part in name.split(".")])
+
+
+def layer_names(record: Record) -> list[str]:
+    """The maskable tensors, or of a deep network their groups: the first two parts of a dotted name stand for all under it."""
+    tensors = tensor_names(record)
+    if len(tensors) <= _MOST_TENSORS:
+        return tensors
+    return list(dict.fromkeys(".".join(name.split(".")[:2]) for name in tensors))
+
+
+def belongs(name: str, place: str | None) -> bool:
+    """Whether a tensor is in a place: a tensor, a group of tensors, or (None) the network."""
+    return place is None or name == place or name.startswith(f"{place}.")
 
 
 def short_names(tensors: Sequence[str | None]) -> list[str]:
@@ -110,7 +133,7 @@ def kept_share(record: Record, name: str, tensor: str | None) -> Summary:
 
     def share(network: NetworkResult) -> float:
         mask = mask_of(network, name)
-        parts = [part for key, part in mask.by_tensor.items() if tensor in (None, key)] if mask else []
+        parts = [part for key, part in mask.by_tensor.items() if belongs(key, tensor)] if mask else []
         weights = sum(part.weights for part in parts)
         return sum(part.kept for part in parts) / weights if weights else math.nan
 
@@ -159,7 +182,7 @@ def half_mask_drop(record: Record, part: Literal["early_masked", "late_masked"])
 def function_pairs(record: Record) -> list[tuple[str, str]]:
     """The pairs of functions whose masks were compared, the pairs of a function with itself included."""
     found = {frozenset((pair.first[0], pair.second[0])) for network in networks(record) for pair in network.pairs}
-    return [pair for pair in combinations_with_replacement(record.functions, 2) if frozenset(pair) in found]
+    return [pair for pair in combinations_with_replacement(paired_names(record), 2) if frozenset(pair) in found]
 
 
 def overlap(

@@ -1,14 +1,15 @@
 """The finding in words: sentences made of verdicts and numbers, for the head of the page and the terminal."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 from maskscope.experiments.record import Quantity, Record
-from maskscope.report.across import WHOLE, asks_reuse, mask_names, networks, whole_procedures
-from maskscope.report.numbers import Unit, count_text, in_words, mean_text, plain, spread_text
+from maskscope.report import class_words, growth_words, stability
+from maskscope.report.across import WHOLE, asks_reuse, mask_names, whole_procedures
+from maskscope.report.kinds import Kind, kind_of, sample_size
+from maskscope.report.numbers import count_text, in_words, mean_text
+from maskscope.report.tile import MOST_NAMED, Tile, tile_of
 
 VERDICTS = ("supported", "not supported", "inconclusive")
-_MOST_NAMED = 3
 # what the claims ask of a network before anything else
 _LEARNED = 0.95
 _SHORT = {"trained": "trained", "copied-io": "copied I/O"}
@@ -16,14 +17,6 @@ _SHORT = {"trained": "trained", "copied-io": "copied I/O"}
 _UNDER = ("sufficiency", "Under the mask found for {}, accuracy is {}.")
 _WITHOUT = ("necessity", "Without the weights of mask {}, accuracy is {}.")
 _WITHOUT_HIDDEN = ("necessity, full I/O", "Without the hidden ones of mask {} alone, it is {}.")
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A key number with its name: one line a function, or the range over many functions."""
-
-    title: str
-    lines: tuple[tuple[str, str], ...]
 
 
 def title(record: Record) -> str:
@@ -46,22 +39,14 @@ def tally(record: Record) -> str:
     """How many claims got which verdict, and on how many networks."""
     counts = [(sum(verdict.verdict == word for verdict in record.verdicts), word) for word in VERDICTS]
     parts = [f"{count} {word}" for count, word in counts if count]
-    n = count_text(len(networks(record)), "network")
+    n = count_text(sample_size(record), "network")
     return f"{count_text(len(record.verdicts), 'claim')}: {', '.join(parts)} (n = {n})" if parts else f"n = {n}"
 
 
 def summary_sentences(record: Record) -> list[str]:
-    """The main numbers in sentences; none that was not measured.
-
-    Where one function is needed in several places, what matters is whether the others survive without one's weights.
-    """
-    sentences = []
-    if asks_reuse(record):
-        sentences += [*_each(record, *_WITHOUT), *_each(record, *_WITHOUT_HIDDEN)]
-    else:
-        sentences += _each(record, *_UNDER)
-    sentences += _shared(record)
-    if len(networks(record)) == 1:
+    """The main numbers in sentences; none that was not measured."""
+    sentences = _SENTENCES[kind_of(record)](record)
+    if sample_size(record) == 1:
         sentences.append(
             "One network: there is no interval, and so no claim can be more than inconclusive; run again with --seeds 2 or more."
         )
@@ -70,6 +55,10 @@ def summary_sentences(record: Record) -> list[str]:
 
 def cautions(record: Record) -> list[str]:
     """That the networks do not perform their functions, if they do not: verdicts then say nothing about networks that do."""
+    return _CAUTIONS[kind_of(record)](record)
+
+
+def _cautions(record: Record) -> list[str]:
     found = [(name, record.quantity("accuracy", "", name)) for name in record.functions]
     poor = [f"{mean_text(one.summary, 'percent')} on {name}" for name, one in found if one and one.summary.mean < _LEARNED]
     if not poor:
@@ -87,6 +76,10 @@ def further_sentences(record: Record) -> list[str]:
 
 def tiles(record: Record) -> list[Tile]:
     """The key numbers."""
+    return [tile for tile in _TILES[kind_of(record)](record) if tile.lines]
+
+
+def _tiles(record: Record) -> list[Tile]:
     functions = [name for name in mask_names(record) if name != WHOLE]
     pairs = [(mask, function) for mask in functions for function in functions if mask != function]
     own = [(name, name) for name in functions]
@@ -101,7 +94,14 @@ def tiles(record: Record) -> list[Tile]:
     hidden = _tile(record, "Other function without hidden ones alone", "necessity, full I/O", pairs)
     density = _tile(record, "Weights kept by the mask", "density", [(name, "") for name in functions])
     found = [*without, hidden, under[0], density] if asks_reuse(record) else [*under, *without, density]
-    return [tile for tile in [*found, _sharing_tile(record)] if tile.lines]
+    return [*found, _sharing_tile(record)]
+
+
+def _sentences(record: Record) -> list[str]:
+    """Where one function is needed in several places, what matters is whether the others survive without one's weights."""
+    if asks_reuse(record):
+        return [*_each(record, *_WITHOUT), *_each(record, *_WITHOUT_HIDDEN), *_shared(record)]
+    return [*_each(record, *_UNDER), *_shared(record)]
 
 
 def _sharing(record: Record) -> list[Quantity]:
@@ -123,44 +123,29 @@ def _shared(record: Record) -> list[str]:
             copied = next((other for other in found if other.variant == "copied-io" and other.mask == one.mask), None)
             text += f", and {mean_text(copied.summary, 'ratio')} with copied input and output weights" if copied else ""
             sentences.append(f"{text}.")
-    return sentences if len(sentences) <= _MOST_NAMED else []
+    return sentences if len(sentences) <= MOST_NAMED else []
 
 
 def _sharing_tile(record: Record) -> Tile:
     found = _sharing(record)
     name = "Normalised sharing, 0 to 1" + (", hidden" if any(one.measure.endswith("hidden") for one in found) else "")
-    if len(found) > _MOST_NAMED:
-        return Tile(name, _range(found, "ratio"))
     several = len({one.variant for one in found}) > 1
-    lines = [(_SHORT[one.variant] if several else one.mask, spread_text(one.summary, "ratio")) for one in found]
-    return Tile(name, tuple(lines))
+    return tile_of(name, [(_SHORT[one.variant] if several else one.mask, one.summary) for one in found], "ratio")
 
 
 def _tile(record: Record, name: str, measure: str, addresses: Sequence[tuple[str, str]]) -> Tile:
     found = [(mask, function, record.quantity(measure, mask, function)) for mask, function in addresses]
-    measured = [(mask, function, one) for mask, function, one in found if one]
-    if len(measured) > _MOST_NAMED:
-        return Tile(name, _range([one for _, _, one in measured], "percent"))
-    lines = [(_address(mask, function), spread_text(one.summary, "percent")) for mask, function, one in measured]
-    return Tile(name, tuple(lines))
+    return tile_of(name, [(_address(mask, function), one.summary) for mask, function, one in found if one], "percent")
 
 
 def _address(mask: str, function: str) -> str:
     return mask if function in ("", mask) else f"{function}, mask {mask}"
 
 
-def _range(found: Sequence[Quantity], unit: Unit) -> tuple[tuple[str, str], ...]:
-    means = [one.summary.mean for one in found if one.summary.n]
-    if not means:
-        return (("all", "undefined"),)
-    sign = " %" if unit == "percent" else ""
-    return ((f"lowest of {len(found)}", plain(min(means), unit) + sign), ("highest", plain(max(means), unit) + sign))
-
-
 def _each(record: Record, measure: str, text: str) -> list[str]:
     """A sentence for each mask, its own function first; none where there are too many, or nothing was measured."""
     functions = [name for name in mask_names(record) if name != WHOLE]
-    if not 1 < len(functions) <= _MOST_NAMED:
+    if not 1 < len(functions) <= MOST_NAMED:
         return []
     sentences = []
     for mask in functions:
@@ -169,3 +154,23 @@ def _each(record: Record, measure: str, text: str) -> list[str]:
         numbers = in_words([f"{mean_text(one.summary, 'percent')} on {name}" for name, one in found if one])
         sentences += [text.format(mask, numbers)] if numbers else []
     return sentences
+
+
+_SENTENCES: Mapping[Kind, Callable[[Record], list[str]]] = {
+    "functions": _sentences,
+    "removal": class_words.sentences,
+    "stability": stability.sentences,
+    "growth": growth_words.sentences,
+}
+_TILES: Mapping[Kind, Callable[[Record], list[Tile]]] = {
+    "functions": _tiles,
+    "removal": class_words.tiles,
+    "stability": stability.tiles,
+    "growth": growth_words.tiles,
+}
+_CAUTIONS: Mapping[Kind, Callable[[Record], list[str]]] = {
+    "functions": _cautions,
+    "removal": class_words.cautions,
+    "stability": class_words.cautions,
+    "growth": growth_words.cautions,
+}

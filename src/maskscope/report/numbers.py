@@ -24,6 +24,18 @@ _PERCENT = (
     "half-mask",
     "loss",
     "stable core",
+    # of classes and of tasks
+    "target drop",
+    "mean drop",
+    "relative drop",
+    "largest other over target",
+    "owned share",
+    "remaining",
+    "mean accuracy",
+    "mean loss",
+    "lowest accuracy",
+    "shared",
+    "mean shared",
 )
 
 

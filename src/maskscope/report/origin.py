@@ -1,16 +1,22 @@
 """What was asked, with which settings, and where a record comes from."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from maskscope.experiments.record import Provenance, Record
+from maskscope.report import class_words, growth_words, stability
 from maskscope.report.across import asks_reuse, networks
 from maskscope.report.headline import title
+from maskscope.report.kinds import Kind, kind_of
 from maskscope.report.numbers import count_text, duration_text, in_words
 from maskscope.storage import Json
 
 
 def question(record: Record) -> str:
     """What was asked, in a paragraph."""
+    return _QUESTIONS[kind_of(record)](record)
+
+
+def _question(record: Record) -> str:
     functions = in_words(list(record.functions))
     asked = (
         "All of them are the same function, needed in several places. Is it carried by the same weights (reuse), or was it "
@@ -33,7 +39,26 @@ def settings(spec: Json) -> list[tuple[str, str]]:
 def origin(record: Record) -> list[tuple[str, str]]:
     """Seeds, versions, machine, duration."""
     seeds = ", ".join(str(seed) for seed in record.seeds)
-    return [("experiment", record.experiment), ("preset", record.preset), ("seeds", seeds), *made_by(record.provenance)]
+    first = [("experiment", record.experiment), ("preset", record.preset), ("seeds", seeds)]
+    return [*first, *_data(record), *made_by(record.provenance)]
+
+
+def unverified(record: Record) -> list[str]:
+    """That the data are not the published files, if they are not."""
+    if record.data is None or record.data.verified:
+        return []
+    return [
+        f"Unverified copy: the files of {record.data.name} behind these numbers are not, byte for byte, those that were "
+        "published (their checksum is none of the known ones), and whatever was done to them may have changed the numbers. "
+        f"SHA-256 {record.data.digest[:12]}…"
+    ]
+
+
+def _data(record: Record) -> list[tuple[str, str]]:
+    if record.data is None:
+        return []
+    kind = "the published bytes" if record.data.verified else "unverified copy"
+    return [("data", f"{record.data.name}, {kind}"), ("SHA-256 of the data", record.data.digest)]
 
 
 def made_by(made: Provenance) -> list[tuple[str, str]]:
@@ -57,3 +82,11 @@ def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
         yield name, ", ".join(str(item) for item in value)
     else:
         yield name, f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+_QUESTIONS: Mapping[Kind, Callable[[Record], str]] = {
+    "functions": _question,
+    "removal": class_words.question,
+    "stability": stability.question,
+    "growth": growth_words.question,
+}

@@ -95,7 +95,7 @@ def core_table(record: Record) -> Table:
     rows = [
         _core_row(record, variant, function)
         for variant in whole_procedures(record)
-        for function in record.functions
+        for function in dict.fromkeys((*record.functions, *record.masks))
         if any(_core(network, function) for network in networks(record, variant=variant))
     ]
     titles = ("function", "kept by", "stable core", "by chance", "one mask keeps", "core of one mask")

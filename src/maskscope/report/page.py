@@ -7,7 +7,7 @@ from maskscope.experiments.record import Record
 from maskscope.report.figures import InlineFigure, inline_figures
 from maskscope.report.headline import cautions, headline, summary_sentences, tally, tiles, title
 from maskscope.report.html import template
-from maskscope.report.origin import origin, question, settings
+from maskscope.report.origin import origin, question, settings, unverified
 from maskscope.report.section import Section
 from maskscope.report.sections import sections
 from maskscope.report.verdicts import agreements, claim_groups, contradictions
@@ -39,7 +39,7 @@ def page(record: Record) -> str:
         "headline": headline(record),
         "tally": tally(record),
         "sentences": summary_sentences(record),
-        "cautions": cautions(record),
+        "cautions": [*unverified(record), *cautions(record)],
         "contradictions": contradictions(record),
         "agreements": agreements(record.verdicts),
         "tiles": tiles(record),

@@ -47,3 +47,11 @@ def points_note(n: int) -> str:
         return "One network: its value, no interval."
     points = "circles: each network; " if n < POINTS_BELOW else ""
     return f"Thick tick: mean over {n} networks; {points}line: 95 % t-interval of the mean (it may run past 0 or 100 %)."
+
+
+def line_note(n: int) -> str:
+    """How a figure with lines from point to point shows n networks."""
+    if n == 1:
+        return "One network: its value, no interval."
+    points = "; circles: each network" if n < POINTS_BELOW else ""
+    return f"Line: mean over {n} networks{points}; upright: 95 % t-interval of the mean (it may run out of the figure)."

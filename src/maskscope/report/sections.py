@@ -1,22 +1,19 @@
 """The report as values: its sections in order, each with the words that say what to see."""
 
+from collections.abc import Callable, Mapping
+
 from maskscope.experiments.record import Record
-from maskscope.report.across import (
-    VARIANTS,
-    WHOLE,
-    below_and_above,
-    few,
-    half_mask_drop,
-    mask_label,
-    mask_names,
-    networks,
-    null_controls,
-)
-from maskscope.report.control_tables import controls_table, half_mask_table
+from maskscope.report.across import VARIANTS, few, null_controls
+from maskscope.report.class_sections import removal_sections
+from maskscope.report.control_tables import controls_table
+from maskscope.report.growth_sections import growth_sections
 from maskscope.report.headline import further_sentences
-from maskscope.report.numbers import count_text, in_words, mean_text
+from maskscope.report.kinds import Kind, kind_of
+from maskscope.report.mask_sections import half_mask_section, histogram_section, quantities_section, weights_section
+from maskscope.report.numbers import in_words
 from maskscope.report.overlap_sections import copied_section, core_section, null_section, overlap_section
 from maskscope.report.section import Section, spread_note
+from maskscope.report.stability_sections import stability_sections
 from maskscope.report.tables import (
     INVERSE,
     INVERSE_IO,
@@ -26,14 +23,16 @@ from maskscope.report.tables import (
     UNDER,
     accuracy_table,
     confusion_table,
-    quantities_table,
     removal_table,
-    weights_table,
 )
 
 
 def sections(record: Record) -> list[Section]:
     """The sections between the claims and the settings."""
+    return _SECTIONS[kind_of(record)](record)
+
+
+def _sections(record: Record) -> list[Section]:
     found = [
         _accuracy(record),
         _confusion(record),
@@ -41,11 +40,11 @@ def sections(record: Record) -> list[Section]:
         null_section(record),
         core_section(record),
         copied_section(record),
-        _weights(record),
-        _histogram(record),
-        _half_mask(record),
+        weights_section(record),
+        histogram_section(record),
+        half_mask_section(record),
         _controls(record),
-        _quantities(record),
+        quantities_section(record),
     ]
     return [section for section in found if section]
 
@@ -94,75 +93,6 @@ def _confusion(record: Record) -> Section:
     )
 
 
-def _weights(record: Record) -> Section:
-    return Section(
-        "weights",
-        "Weights kept, by layer",
-        ("The fewer weights a mask keeps, the more it says that they suffice.",),
-        ("weights",),
-        spread_note(record),
-        (weights_table(record),),
-    )
-
-
-def _histogram(record: Record) -> Section:
-    return Section(
-        "histogram",
-        "Keep probabilities",
-        (
-            "Each weight has a learned probability of being kept; a mask keeps those above one half. Cutting there is safe "
-            "if nearly all weights are near 0 or 1.",
-            *_masses(record),
-        ),
-        ("histogram",),
-        "Weights by keep probability, mean over networks; logarithmic, since on a linear axis the first bin hides all others. "
-        "Shaded: undecided, from .05 to .95. The shares of all maskable weights below, in and above that range are given.",
-    )
-
-
-def _masses(record: Record) -> list[str]:
-    """Where nearly all mass is, for the full mask or, without one, for the first function's."""
-    for name in mask_names(record)[:1]:
-        below, above = below_and_above(record, name)
-        if below.n:
-            shares = f"{mean_text(below, 'percent')} of the weights lie below .05 and {mean_text(above, 'percent')} above .95"
-            return [f"Of the {mask_label(name)}, {shares}."]
-    return []
-
-
-def _half_mask(record: Record) -> Section:
-    choices = max((len(network.half_masks) for network in networks(record)), default=0)
-    early, late = half_mask_drop(record, "early_masked"), half_mask_drop(record, "late_masked")
-    lost = (
-        f"Accuracy falls by {mean_text(early, 'percent')} with the mask on the early tensors only, by "
-        f"{mean_text(late, 'percent')} on the others only (percentage points)."
-    )
-    return Section(
-        "half-mask",
-        "Half-mask test",
-        (
-            "The full mask applied to the early tensors only, or to the others only, the rest of the network left whole. "
-            "If accuracy falls, the two halves of the mask depend on each other.",
-            _early(record),
-            *([lost.replace("\u00a0%", "")] if early.n else []),
-        ),
-        ("half-mask",),
-        "Accuracy that is lost, against the full mask everywhere. "
-        + ("Grey: each choice of early tensors on each network. " if choices > 1 else "")
-        + spread_note(record),
-        folded=(half_mask_table(record),),
-    )
-
-
-def _early(record: Record) -> str:
-    choices = [[", ".join(half.early) for half in network.half_masks] for network in networks(record) if network.half_masks]
-    if not choices:
-        return f"Not measured{'' if WHOLE in mask_names(record) else ': there is no full mask'}."
-    if len(choices[0]) == 1:
-        return f"Early tensors: {choices[0][0]}."
-    return f"{count_text(len(choices[0]), 'random choice')} of early tensors on each network; they are in the table."
-
-
 def _controls(record: Record) -> Section:
     run = null_controls(record)
     names = in_words([VARIANTS[variant][:1].lower() + VARIANTS[variant][1:] for variant in run])
@@ -190,13 +120,9 @@ def _controls(record: Record) -> Section:
     )
 
 
-def _quantities(record: Record) -> Section:
-    return Section(
-        "quantities",
-        "Every number",
-        (
-            "Mean ± sample standard deviation over networks, and the value of each network. With one network there is no "
-            "spread and no interval. What has no value is undefined, never 0.",
-        ),
-        folded=(quantities_table(record),),
-    )
+_SECTIONS: Mapping[Kind, Callable[[Record], list[Section]]] = {
+    "functions": _sections,
+    "removal": removal_sections,
+    "stability": stability_sections,
+    "growth": growth_sections,
+}

@@ -1,5 +1,7 @@
 """The tables of scores, weights and claims, and the list of all tables of a record."""
 
+from collections.abc import Callable, Mapping
+
 from maskscope.experiments.record import Record
 from maskscope.experiments.stages import Variant
 from maskscope.report.across import (
@@ -15,9 +17,13 @@ from maskscope.report.across import (
     tensor_names,
     whole_procedures,
 )
+from maskscope.report.class_tables import class_tables
 from maskscope.report.control_tables import controls_table, half_mask_table
+from maskscope.report.growth_tables import growth_tables
+from maskscope.report.kinds import Kind, kind_of
 from maskscope.report.numbers import Number, Points, unit_of
 from maskscope.report.overlap_tables import core_table, null_table, overlap_table, sharing_tables
+from maskscope.report.stability import stability_table
 from maskscope.report.table import Cell, Column, Row, Table, columns
 from maskscope.report.verdicts import claims_table
 
@@ -32,8 +38,12 @@ FULL_IO = "full mask on input and output weights"
 
 def all_tables(record: Record) -> list[Table]:
     """Every table that the record has numbers for, in the order of the report."""
-    found = [
-        claims_table(record.verdicts),
+    made = [claims_table(record.verdicts), *_TABLES[kind_of(record)](record), quantities_table(record)]
+    return [table for table in made if table.rows]
+
+
+def _function_tables(record: Record) -> list[Table]:
+    return [
         removal_table(record),
         accuracy_table(record),
         confusion_table(record),
@@ -44,9 +54,18 @@ def all_tables(record: Record) -> list[Table]:
         weights_table(record),
         half_mask_table(record),
         controls_table(record),
-        quantities_table(record),
     ]
-    return [table for table in found if table.rows]
+
+
+def _removal_tables(record: Record) -> list[Table]:
+    accuracy, confused = accuracy_table(record), confusion_table(record)
+    # the inverse of a mask that was found without a class removes what all other classes need
+    under = [accuracy.only(NETWORK, UNDER), confused.only(NETWORK, UNDER)]
+    return [*under, *class_tables(record), weights_table(record), half_mask_table(record)]
+
+
+def _stability_tables(record: Record) -> list[Table]:
+    return [stability_table(record), overlap_table(record), accuracy_table(record), core_table(record), weights_table(record)]
 
 
 def removal_table(record: Record) -> Table:
@@ -102,7 +121,8 @@ def accuracy_table(record: Record) -> Table:
         rows += [row(group, mask_label(mask), "sufficiency", mask, variant=variant) for mask in named]
         if variant not in null_controls(record):
             rows += [row(group, f"without {mask_label(mask)}", "necessity", mask, variant=variant) for mask in named]
-    title = "Accuracy on each function (%): mean ± sample standard deviation over networks"
+    each = "function" if kind_of(record) == "functions" else "class"
+    title = f"Accuracy on each {each} (%): mean ± sample standard deviation over networks"
     return Table("accuracy", title, columns("network under", *record.functions), tuple(rows))
 
 
@@ -156,3 +176,11 @@ def quantities_table(record: Record) -> Table:
     ]
     titles = tuple(Column(title) for title in ("measure", "mask", "function", "value", "each network"))
     return Table("quantities", "Every quantity: mean ± sample standard deviation, and each network's value", titles, tuple(rows))
+
+
+_TABLES: Mapping[Kind, Callable[[Record], list[Table]]] = {
+    "functions": _function_tables,
+    "removal": _removal_tables,
+    "stability": _stability_tables,
+    "growth": growth_tables,
+}

@@ -87,15 +87,27 @@ def draw_legend(axes: Axes, entries: Sequence[tuple[str, str]], depth: float = 0
         )
 
 
-def draw_heat(axes: Axes, rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float]], unit: Unit) -> None:
-    """A number in each cell, the darker the closer to 1."""
+def draw_heat(
+    axes: Axes,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    values: Sequence[Sequence[float]],
+    unit: Unit,
+    darkest: float = 1.0,
+) -> None:
+    """A number in each cell, the darker the closer to ``darkest``."""
     for y, line in enumerate(values):
         for x, value in enumerate(line):
-            depth = 0.0 if math.isnan(value) else min(max(value, 0.0), 1.0)
+            depth = 0.0 if math.isnan(value) else min(max(value / darkest, 0.0), 1.0)
             face = to_rgba(HEAT, depth)
             axes.add_patch(Rectangle((x, y), 1, 1, facecolor=face, edgecolor=GRID, linewidth=0.8, clip_on=False))
             text = "undef." if math.isnan(value) else plain(value, unit)
             axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=9, color="#ffffff" if depth > 0.7 else INK)
+    name_cells(axes, rows, columns)
+
+
+def name_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """The axes of a heat map whose cells are of size 1: names of rows and columns, no lines."""
     axes.set_xlim(0, len(columns))
     axes.set_ylim(len(rows), 0)
     axes.set_xticks([x + 0.5 for x in range(len(columns))], [brief(name) for name in columns])

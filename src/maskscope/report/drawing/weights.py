@@ -13,11 +13,11 @@ from maskscope.report.across import (
     few,
     histogram,
     kept_share,
+    layer_names,
     mask_label,
     mask_names,
     mask_title,
     short_names,
-    tensor_names,
 )
 from maskscope.report.drawing.canvas import BAND, MUTED, Panel
 from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, heat_size
@@ -29,7 +29,7 @@ _BINS = 50
 def weights_panels(record: Record) -> list[Panel]:
     """Share of weights kept by each mask, by tensor."""
     masks = mask_names(record)
-    places: list[str | None] = [*tensor_names(record), None]
+    places: list[str | None] = [*layer_names(record), None]
     shares = [
         (name, [kept_share(record, mask, place) for mask in masks])
         for name, place in zip(short_names(places), places, strict=True)
