@@ -64,8 +64,8 @@ class MaskSpec:
     """Largest norm of the logits' gradient; 0 for no clipping. Paper: 1, but over accumulated gradients of the weights too."""
     accumulation: int = field(default=1, metadata={"added": "0.1.0"})
     """Parts that each sample sees before the logits move: a larger batch in the memory of a smaller. Paper: 1."""
-    schedule: Literal["constant", "linear", "cosine"] = field(default="constant", metadata={"added": "0.1.0"})
-    """Of the learning rate; linear and cosine end at 0. Paper: constant."""
+    schedule: Literal["constant", "linear", "cosine", "warm-cosine"] = field(default="constant", metadata={"added": "0.1.0"})
+    """Of the learning rate; linear and cosine end at 0; warm-cosine begins and ends there. Paper: constant."""
     stop_when_settled: bool = field(default=False, metadata={"added": "0.1.0"})
     """Whether a mask whose logits are decided and whose density is flat ends before its steps do. Paper: no."""
     warm_start: float = field(default=0.0, metadata={"added": "0.1.0"})
