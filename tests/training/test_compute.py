@@ -82,7 +82,12 @@ def test_accumulation_is_the_mean_over_more_parts_of_the_same_masks():
 def test_the_learning_rate_follows_its_schedule():
     """With the penalty alone Adam moves every logit by the learning rate: the sum of the factors tells the schedule."""
     net = network()
-    for schedule, factors in (("constant", 4.0), ("linear", 1 + 0.75 + 0.5 + 0.25), ("cosine", 1 + 0.8535534 + 0.5 + 0.1464466)):
+    for schedule, factors in (
+        ("constant", 4.0),
+        ("linear", 1 + 0.75 + 0.5 + 0.25),
+        ("cosine", 1 + 0.8535534 + 0.5 + 0.1464466),
+        ("warm-cosine", 2.5),
+    ):
         config = ms.MaskConfig(steps=4, learning_rate=0.1, penalty_weight=1.0, schedule=schedule, clip_norm=0.0)
         found = ms.discover(net, lambda n, x: n(x).sum() * 0, part, config=config)
         torch.testing.assert_close(found.logits.flat, torch.full_like(found.logits.flat, 2 - 0.1 * factors), rtol=1e-4, atol=1e-4)

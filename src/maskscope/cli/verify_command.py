@@ -34,7 +34,7 @@ class VerifyOptions:
     """Adam's, for the logits."""
     penalty_weight: float = VERIFY_CONFIG.penalty_weight
     """Factor of the sum of logits."""
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    schedule: Literal["constant", "linear", "cosine", "warm-cosine"] = "constant"
     """Of the learning rate."""
     cache: Path = Path("runs/planted")
     """Where planted networks are kept."""
