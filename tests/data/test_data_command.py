@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -92,3 +93,13 @@ def test_faults(mine, tmp_path, capsys):
     assert "MD5 c58f30108f718f92721af3b95e74349a" in fails(capsys, "check", "cifar10", "--data-dir", str(mine))
     (tmp_path / "empty").mkdir()
     assert "There is no data set in" in fails(capsys, "check", "--data-dir", str(tmp_path / "empty"))
+
+
+def test_export_writes_the_published_files_of_scan(tmp_path, capsys):
+    main(["data", "export", "scan", "--split", "addprim_jump", "--out", str(tmp_path), "--json"])
+    counts = json.loads(capsys.readouterr().out)
+    assert list(counts.values()) == [14_670, 7_706]
+    for path, count in counts.items():
+        assert Path(path).read_text().count("\nIN: ") == count - 1
+    (tmp_path / "file").write_text("")
+    assert "--out" in fails(capsys, "export", "scan", "--out", str(tmp_path / "file"))

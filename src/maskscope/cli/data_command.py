@@ -1,11 +1,11 @@
-"""``maskscope data``: which data sets there are, downloading them, and checking a copy of them."""
+"""``maskscope data``: which data sets there are, downloading and checking images, exporting what is generated."""
 
 import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from tyro.conf import Positional
@@ -23,6 +23,8 @@ from maskscope.data import (
 )
 from maskscope.data.places import FoundFiles, candidates
 from maskscope.errors import ConfigError, DataError, UnknownNameError
+from maskscope.tasks.scan_files import write_split
+from maskscope.tasks.scan_grammar import generate_split
 
 Names = Annotated[tuple[str, ...], tyro.conf.arg(help=f"Data sets: {', '.join(DATASETS)}.", metavar="[NAME ...]")]
 DataDir = Annotated[
@@ -69,8 +71,23 @@ class CheckOptions:
     as_json: Json = False
 
 
+@dataclass(frozen=True)
+class ExportOptions:
+    """Write a split of SCAN, which is generated from its grammar, in the published file format: tasks_train_SPLIT.txt and
+    tasks_test_SPLIT.txt. All but `simple` have the lines of the published files (in another order)."""
+
+    name: Positional[Literal["scan"]]
+    split: Literal["simple", "length", "addprim_jump", "addprim_turn_left"] = "simple"
+    """Which split. About 80 % of the test commands of the others are in the training part of any `simple` split."""
+    out: Path = Path("scan")
+    """Folder to write to."""
+    seed: int = 0
+    """Of `simple`, which is drawn at random."""
+    as_json: Json = False
+
+
 def data_command(words: list[str]) -> None:
-    """Runs one of the three."""
+    """Runs one of the four."""
     if not words or words[0] in ("-h", "--help", "help"):
         _print_help()
     elif words[0] not in _ACTIONS:
@@ -152,16 +169,26 @@ def check_data(words: list[str]) -> None:
         print(json.dumps(reports, indent=1))
 
 
+def export_data(words: list[str]) -> None:
+    """Generates a split and writes it."""
+    options = tyro.cli(ExportOptions, args=words, prog="maskscope data export", config=(tyro.conf.FlagCreatePairsOff,))
+    split = generate_split(options.split, options.seed)
+    paths = write_split(split, options.split, options.out)
+    counts = {str(path): len(commands) for path, commands in zip(paths, (split.train, split.test), strict=True)}
+    print(json.dumps(counts, indent=1) if options.as_json else "\n".join(f"{path}: {n:,} lines" for path, n in counts.items()))
+
+
 _ACTIONS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
     "list": ("the data sets, where each is looked for, and whether it is there", list_data),
     "fetch": ("download data sets into the cache, or into --data-dir", fetch_data),
     "check": ("read data sets and compare them with the published checksums", check_data),
+    "export": ("write a split of SCAN, generated from its grammar, in the published file format", export_data),
 }
 
 
 def _print_help() -> None:
     lines = [
-        "The image data sets that experiments use: which there are, downloading them, checking a copy of them.",
+        "The data sets that experiments use: which images there are, downloading them, checking a copy of them; exporting SCAN.",
         "",
         "usage: maskscope data ACTION [NAME ...] [--data-dir DIR] [--json]    each explains itself: maskscope data ACTION --help",
         "",

@@ -37,8 +37,8 @@ class MaskConfig:
         temperature: tau of the estimator's slope.
         clip_norm: the largest norm of the logits' gradient; 0 for no clipping.
         accumulation: parts that each sample sees before the logits move: a larger batch's gradient in a smaller one's memory.
-        schedule: of the learning rate: ``constant``; ``linear`` or ``cosine`` to 0 at the last step; ``warm-cosine``: from 0 over the
-            first tenth, and as a cosine to 0 over the second half.
+        schedule: of the learning rate: ``constant``; ``linear`` or ``cosine`` to 0 at the last step; ``warm-cosine``: from 0 over
+            the first tenth, and as a cosine to 0 over the second half.
         stop_when_settled: ends before ``steps`` once fewer logits than 1 % of those kept are undecided (keep probability between
             .05 and .95) and the density moved by less than 1 % of itself over the last tenth of the steps done; not before a
             tenth of the steps, nor while the mask is as dense as at the start.
