@@ -18,8 +18,8 @@ _PAPER = PermutedImagesSpec()
 #   learning rate .005, beta 4e-4,   1,800 steps, cosine     .974,           density .092, undecided 100 %
 #   learning rate .01, beta 2e-4,    1,500 steps, cosine     .972,           density .085, undecided 21 %  <- taken
 #   learning rate .01, beta 1e-4,    1,500 steps, cosine     .973 (T2 .974), density .128, undecided 28 %
-# A run with the row that was taken showed that some tasks stay at chance for hundreds of steps, their loss .4 to .6 at the end: at
-# this learning rate Adam's first steps can silence the layer of 64. After 200 steps, of six networks (9001 to 9006) one had a
+# A run with the row that was taken showed that some tasks stay at chance for hundreds of steps and end with a loss of .4 to .6:
+# at this learning rate Adam's first steps can silence the layer of 64. After 200 steps, of six networks (9001 to 9006) one had a
 # loss of 1.17, the others .29 to .35; with a warm-up over the first tenth all had .33 to .41. So the schedule is warm-cosine.
 _QUICK_MASK = replace(_PAPER.mask, steps=1_500, beta=2e-4, schedule="warm-cosine")
 PRESETS: dict[str, dict[str, tuple[str, PermutedImagesSpec]]] = {
