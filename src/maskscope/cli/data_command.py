@@ -90,6 +90,7 @@ def data_command(words: list[str]) -> None:
     """Runs one of the four."""
     if not words or words[0] in ("-h", "--help", "help"):
         _print_help()
+        raise SystemExit(0)
     elif words[0] not in _ACTIONS:
         raise UnknownNameError("action of `maskscope data`", words[0], _ACTIONS)
     else:

@@ -191,7 +191,8 @@ class ClaimState:
 
 def _settings_of(record: Record) -> str:
     mode = [record.spec["mode"]] if "mode" in record.spec else []
-    return ", ".join([record.preset, "-".join(map(str, record.spec["hidden"])), *mode, f"n = {len(record.seeds)}"])
+    layers = ["-".join(map(str, record.spec["hidden"]))] if "hidden" in record.spec else []
+    return ", ".join([record.preset, *layers, *mode, f"n = {len(record.seeds)}"])
 
 
 def state_of_claims(records: Sequence[Record]) -> list[ClaimState]:
@@ -200,7 +201,8 @@ def state_of_claims(records: Sequence[Record]) -> list[ClaimState]:
     for one in EXPERIMENTS.values():
         for network in one.presets:
             here = [record for record in records if (record.experiment, record.spec["network"]) == (one.name, network)]
-            for claim in one.claims_about(one.preset("quick", network)):
+            settings = next(spec for _, spec in one.presets[network].values())
+            for claim in one.claims_about(settings):
                 address = (one.name, network, claim.name, claim.question, claim.about, claim.paper)
                 verdicts = [
                     (verdict, _settings_of(record))
