@@ -57,10 +57,13 @@ def _score_in_one_pass(task: Task, places: range, run_masks: Callable[[Tensor, r
         return first
 
     found = [task.score(run)]
-    for place in range(len(places) - 1):
-        answers = iter(kept)
-        found.append(task.score(lambda inputs, answers=answers, place=place: next(answers)[place]))  # type: ignore[misc]
+    found += [task.score(_playback([outputs[place] for outputs in kept])) for place in range(len(places) - 1)]
     return found
+
+
+def _playback(outputs: Sequence[Tensor]) -> Callable[[Tensor], Tensor]:
+    answers = iter(outputs)
+    return lambda inputs: next(answers)
 
 
 def _one_by_one(network: nn.Module, masks: Sequence[BinaryMask]) -> Callable[[Tensor, range], list[Tensor]]:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-import torch
-
 from maskscope.errors import ConfigError
 from maskscope.experiments.settings import FitSpec, MaskSpec, at_least
 
@@ -51,22 +49,11 @@ class ImageSpec:
 
     full_mask: ClassVar[bool] = True
     unrelated: ClassVar[int] = 0
-    dtype: ClassVar[str] = "float32"
 
     def __post_init__(self) -> None:
         at_least(self, repeats=0, random_draws=1)
         if len(set(self.controls)) < len(self.controls):
             raise ConfigError(f"controls names one twice: {' '.join(self.controls)}.")
-
-    @property
-    def torch_dtype(self) -> torch.dtype:
-        """Of the network."""
-        return torch.float32
-
-    @property
-    def hidden(self) -> tuple[str, ...]:
-        """What stands for the layers where settings are told in a few words."""
-        return (self.network,)
 
 
 @dataclass(frozen=True)

@@ -132,13 +132,10 @@ def copy_io(network: nn.Module, spec: NetworkSpec, task: Task) -> None:
 
     Source: the copyweight control of the authors' code (`tuple_ff_copyweight`); theirs is for the feed-forward network.
     """
-    weights = dict(network.named_parameters())
-    tensors: dict[str, tuple[str, str]] = {
-        "mlp": ("layers.0.weight", f"layers.{len(spec.hidden)}"),
-        "lstm": ("core.weight_ih_l0", "output"),
-    }
-    if spec.network not in tensors or not isinstance(spec, DoubleAdditionSpec):
+    if not isinstance(spec, DoubleAdditionSpec) or spec.network not in ("mlp", "lstm"):
         raise ConfigError("copied-io is for double-addition with network mlp or lstm.")
+    weights = dict(network.named_parameters())
+    tensors = {"mlp": ("layers.0.weight", f"layers.{len(spec.hidden)}"), "lstm": ("core.weight_ih_l0", "output")}
     first, last = tensors[spec.network]
     inputs, outputs = (size // 2 for size in task.sizes)
     with torch.no_grad():
