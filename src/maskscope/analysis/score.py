@@ -22,7 +22,7 @@ def score(network: nn.Module, task: Task, mask: BinaryMask | None = None) -> Sco
     with evaluation_mode(network), torch.no_grad():
         if mask is None:
             return task.score(network)
-        return task.score(lambda inputs: call_masked(network, mask, inputs))
+        return task.score(lambda *inputs: call_masked(network, mask, *inputs))
 
 
 def score_many(network: nn.Module, task: Task, masks: Sequence[BinaryMask], *, in_one_call: bool | None = None) -> list[Scores]:
@@ -47,11 +47,11 @@ def score_many(network: nn.Module, task: Task, masks: Sequence[BinaryMask], *, i
     return found
 
 
-def _score_in_one_pass(task: Task, places: range, run_masks: Callable[[Tensor, range], list[Tensor]]) -> list[Scores]:
+def _score_in_one_pass(task: Task, places: range, run_masks: Callable[[tuple[Tensor, ...], range], list[Tensor]]) -> list[Scores]:
     """The first mask's outputs are answered at once; those of the others are kept, and played back to the task."""
     kept: list[list[Tensor]] = []
 
-    def run(inputs: Tensor) -> Tensor:
+    def run(*inputs: Tensor) -> Tensor:
         first, *others = run_masks(inputs, places)
         kept.append(others)
         return first
@@ -61,22 +61,22 @@ def _score_in_one_pass(task: Task, places: range, run_masks: Callable[[Tensor, r
     return found
 
 
-def _playback(outputs: Sequence[Tensor]) -> Callable[[Tensor], Tensor]:
+def _playback(outputs: Sequence[Tensor]) -> Callable[..., Tensor]:
     answers = iter(outputs)
-    return lambda inputs: next(answers)
+    return lambda *inputs: next(answers)
 
 
-def _one_by_one(network: nn.Module, masks: Sequence[BinaryMask]) -> Callable[[Tensor, range], list[Tensor]]:
-    return lambda inputs, places: [call_masked(network, masks[place], inputs) for place in places]
+def _one_by_one(network: nn.Module, masks: Sequence[BinaryMask]) -> Callable[[tuple[Tensor, ...], range], list[Tensor]]:
+    return lambda inputs, places: [call_masked(network, masks[place], *inputs) for place in places]
 
 
-def _vmapped(network: nn.Module, masks: Sequence[BinaryMask]) -> Callable[[Tensor, range], list[Tensor]]:
+def _vmapped(network: nn.Module, masks: Sequence[BinaryMask]) -> Callable[[tuple[Tensor, ...], range], list[Tensor]]:
     parameters = dict(network.named_parameters())
     weights = {name: parameters[name].detach() for name in (masks[0] if masks else ())}
     size = sum(weight.numel() * weight.element_size() for weight in weights.values())
     at_once = max(1, _COPIES // max(1, size))
 
-    def run(inputs: Tensor, places: range) -> list[Tensor]:
+    def run(inputs: tuple[Tensor, ...], places: range) -> list[Tensor]:
         found: list[Tensor] = []
         for start in range(places.start, places.stop, at_once):
             some = masks[start : min(start + at_once, places.stop)]
@@ -84,7 +84,7 @@ def _vmapped(network: nn.Module, masks: Sequence[BinaryMask]) -> Callable[[Tenso
                 masked_weights(weights, {name: bits.to(weights[name].device) for name, bits in one.items()}) for one in some
             ]
             stacked = {name: torch.stack([copy[name] for copy in copies]) for name in weights}
-            found += torch.func.vmap(lambda own: call_with(network, own, lambda guest: guest(inputs)))(stacked).unbind()
+            found += torch.func.vmap(lambda own: call_with(network, own, lambda guest: guest(*inputs)))(stacked).unbind()
         return found
 
     return run

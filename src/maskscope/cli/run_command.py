@@ -88,10 +88,11 @@ def run_command(words: list[str]) -> None:
 
 def _parse(chosen: Experiment, words: list[str]) -> tuple[RunOptions, Spec]:
     """Twice: first to learn the network and the preset, or the file, whose settings are then the defaults of everything else."""
-    named, network = value_of(words, "--preset") or "quick", value_of(words, "--network") or ""
+    named, kind = value_of(words, "--preset") or "quick", value_of(words, f"--{chosen.kind}") or ""
     file = value_of(words, "--spec-file")
-    begin = _read_spec(Path(file), chosen.spec) if file else chosen.preset(named, network)
-    names = [chosen.name, *([begin.network] if begin.network != chosen.first_network else []), Path(file).stem if file else named]
+    begin = _read_spec(Path(file), chosen.spec) if file else chosen.preset(named, kind)
+    found = chosen.kind_of(begin)
+    names = [chosen.name, *([found] if found != chosen.first_kind else []), Path(file).stem if file else named]
     out = field(default=Path("runs") / "-".join(names))
     # the options of a run, and with them every field of this experiment's settings
     settings = field(default=begin)

@@ -13,12 +13,15 @@ from maskscope.experiments.paper import (
     class_removal,
     double_addition,
     mask_stability,
+    mathematics,
     permuted_images,
+    scan,
 )
 from maskscope.experiments.record import Record
+from maskscope.experiments.sequence_numbers import NEVER_SEEN
+from maskscope.experiments.sequence_spec import MathematicsSpec, ScanSpec
 from maskscope.experiments.spec import STUDIES, Spec
-
-PAPER_NETWORKS = ("mlp", "lstm", "cnn", "cnn-no-dropout", "resnet110")
+from maskscope.tasks.scan import SPLIT_FILES
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Experiment:
         presets: by kind of network and name: what it is for, and its settings.
         claims: what its records are asked.
         differences: where it differs from the paper on purpose.
+        kind: the field of the settings that presets and claims go by.
+        ours: kinds that the paper does not have.
     """
 
     name: str
@@ -40,29 +45,36 @@ class Experiment:
     presets: Mapping[str, Mapping[str, tuple[str, Spec]]]
     claims: tuple[Claim, ...]
     differences: tuple[str, ...]
+    kind: Literal["network", "module"] = "network"
+    ours: tuple[str, ...] = ()
 
     @property
-    def first_network(self) -> str:
-        """The kind of network that is meant where none is named."""
+    def first_kind(self) -> str:
+        """The kind of network, or of questions, that is meant where none is named."""
         return next(iter(self.presets))
 
-    def preset(self, name: str, network: str = "") -> Spec:
-        """The settings of a preset, of the first kind of network unless one is named.
+    def kind_of(self, spec: Spec) -> str:
+        """The kind of network, or of questions, that settings are for."""
+        found: str = getattr(spec, self.kind)
+        return found
+
+    def preset(self, name: str, kind: str = "") -> Spec:
+        """The settings of a preset, of the first kind unless one is named.
 
         Raises:
-            UnknownNameError: there is no such network, or no preset of that name for it.
+            UnknownNameError: there is no such kind, or no preset of that name for it.
         """
-        network = network or self.first_network
-        if network not in self.presets:
-            raise UnknownNameError("network", network, self.presets)
-        if name not in self.presets[network]:
-            raise UnknownNameError(f"preset of {self.name} with network {network}", name, self.presets[network])
-        return self.presets[network][name][1]
+        kind = kind or self.first_kind
+        if kind not in self.presets:
+            raise UnknownNameError(self.kind, kind, self.presets)
+        if name not in self.presets[kind]:
+            raise UnknownNameError(f"preset of {self.name} with {self.kind} {kind}", name, self.presets[kind])
+        return self.presets[kind][name][1]
 
     def claims_about(self, spec: Spec) -> tuple[Claim, ...]:
-        """The claims about the kind of network of a spec; of networks that the paper does not have, it says nothing."""
+        """The claims about the kind of network of a spec; of kinds that the paper does not have, it says nothing."""
         found = (claim for claim in self.claims if spec.network in (claim.networks or (spec.network,)))
-        return tuple(claim if spec.network in PAPER_NETWORKS else replace(claim, paper="") for claim in found)
+        return tuple(replace(claim, paper="") if self.kind_of(spec) in self.ours else claim for claim in found)
 
 
 EXPERIMENTS = {
@@ -75,6 +87,7 @@ EXPERIMENTS = {
             addition_multiplication.PRESETS,
             addition_multiplication.CLAIMS,
             addition_multiplication.DIFFERENCES,
+            ours=("transformer",),
         ),
         Experiment(
             STUDIES[DoubleAdditionSpec],
@@ -83,6 +96,7 @@ EXPERIMENTS = {
             double_addition.PRESETS,
             double_addition.CLAIMS,
             double_addition.DIFFERENCES,
+            ours=("transformer",),
         ),
         Experiment(
             STUDIES[PermutedImagesSpec],
@@ -99,6 +113,7 @@ EXPERIMENTS = {
             class_removal.PRESETS,
             class_removal.CLAIMS,
             class_removal.DIFFERENCES,
+            ours=("resnet20",),
         ),
         Experiment(
             STUDIES[MaskStabilitySpec],
@@ -107,6 +122,24 @@ EXPERIMENTS = {
             mask_stability.PRESETS,
             mask_stability.CLAIMS,
             mask_stability.DIFFERENCES,
+            ours=("resnet20",),
+        ),
+        Experiment(
+            STUDIES[ScanSpec],
+            "commands and actions: do held-out combinations need weights that the rest does not? (P_reuse)",
+            ScanSpec,
+            scan.PRESETS,
+            scan.CLAIMS,
+            scan.DIFFERENCES,
+        ),
+        Experiment(
+            STUDIES[MathematicsSpec],
+            "questions of mathematics: do hard ones need weights that easy ones do not? (P_reuse)",
+            MathematicsSpec,
+            mathematics.PRESETS,
+            mathematics.CLAIMS,
+            mathematics.DIFFERENCES,
+            kind="module",
         ),
     )
 }
@@ -137,6 +170,8 @@ def lacking(claim: Claim, spec: Spec) -> tuple[str, ...]:
             *found,
             "does not apply to mode together, in which copied-io would make the pairs one; run again with another mode",
         )
+    if isinstance(spec, ScanSpec):
+        return lacking_splits(claim, spec)
     found += [
         f"needs the control {control}, which was not run; run again with it among --controls"
         for control in claim.controls
@@ -153,6 +188,16 @@ def lacking_starts(claim: Claim, spec: PermutedImagesSpec) -> tuple[str, ...]:
     return (f"needs new logits from {', '.join(missing)}; run again with --new-logits {every}",) if missing else ()
 
 
+def lacking_splits(claim: Claim, spec: ScanSpec) -> tuple[str, ...]:
+    """The splits of SCAN that a claim is about and a record lacks, and networks trained on them."""
+    masks = {condition.mask for condition in (*claim.premises, *claim.conditions)}
+    missing = [split for split in SPLIT_FILES if split in masks and split not in spec.splits]
+    found = [f"needs a mask for split {split}; run again with it among --splits" for split in missing]
+    if not spec.baselines and any(condition.measure == NEVER_SEEN for condition in claim.conditions):
+        found.append("needs a network trained on the split; run again with --baselines True")
+    return tuple(found)
+
+
 def require_fit(experiment: Experiment, spec: Spec) -> None:
     """Raises `ConfigError` unless the settings are this experiment's."""
     if not isinstance(spec, experiment.spec):
@@ -165,7 +210,7 @@ class ClaimState:
 
     Args:
         experiment: its name.
-        network: kind of network.
+        network: kind of network, or of questions.
         claim: its name.
         question: what is asked.
         about: the property it speaks of.
@@ -196,14 +241,14 @@ def _settings_of(record: Record) -> str:
 
 
 def state_of_claims(records: Sequence[Record]) -> list[ClaimState]:
-    """Every claim of every experiment and kind of network, with each record that speaks of it."""
+    """Every claim of every experiment and kind of network or questions, with each record that speaks of it."""
     found = []
     for one in EXPERIMENTS.values():
-        for network in one.presets:
-            here = [record for record in records if (record.experiment, record.spec["network"]) == (one.name, network)]
-            settings = next(spec for _, spec in one.presets[network].values())
+        for kind in one.presets:
+            here = [record for record in records if (record.experiment, record.spec[one.kind]) == (one.name, kind)]
+            settings = next(spec for _, spec in one.presets[kind].values())
             for claim in one.claims_about(settings):
-                address = (one.name, network, claim.name, claim.question, claim.about, claim.paper)
+                address = (one.name, kind, claim.name, claim.question, claim.about, claim.paper)
                 verdicts = [
                     (verdict, _settings_of(record))
                     for record in here
@@ -212,6 +257,6 @@ def state_of_claims(records: Sequence[Record]) -> list[ClaimState]:
                 ]
                 found += [ClaimState(*address, verdict.verdict, where) for verdict, where in verdicts]
                 if not verdicts:
-                    command = f"no record: maskscope run {one.name} --network {network} --seeds 3"
+                    command = f"no record: maskscope run {one.name} --{one.kind} {kind} --seeds 3"
                     found.append(ClaimState(*address, "", command))
     return found

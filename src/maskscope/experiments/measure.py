@@ -30,9 +30,11 @@ from maskscope.analysis import (
 )
 from maskscope.experiments.class_record import Filters, Kept, Owned
 from maskscope.experiments.record import CoreResult, HalfMask, MaskResult, NetworkResult, PairResult, SharingResult
+from maskscope.experiments.sequence_measure import measure_sequences
+from maskscope.experiments.sequence_record import SequenceResult
 from maskscope.experiments.stages import Variant, compared
 from maskscope.masks import BinaryMask, MaskLogits, Selection, dice, overlap_by_tensor
-from maskscope.tasks import Scores, Task
+from maskscope.tasks import Scores, SequenceTask, Task
 from maskscope.training import History, child_seed
 
 BINS = 500
@@ -77,6 +79,9 @@ class Measured:
         null: overlaps with arbitrary functions, of networks trained for that; about the first and the last function.
         removed: for masks that were found without a class: the class, by the mask's name.
         distorting: the mask whose distortion of gradients is measured; empty: none.
+        baselines: of sequences, networks trained on one set of questions alone, by its name.
+        examples: of sequences, questions of each test whose answers are kept.
+        decoder_drops: of sequences, whether unmasked networks are also scored with the decoder's dropout on.
     """
 
     number: int
@@ -88,6 +93,9 @@ class Measured:
     null: Sequence[NullOverlap] = ()
     removed: Mapping[str, str] = field(default_factory=dict)
     distorting: str = ""
+    baselines: Mapping[str, nn.Module] = field(default_factory=dict)
+    examples: int = 0
+    decoder_drops: bool = False
 
 
 def measure_network(network: nn.Module, task: Task, found: Sequence[Found], how: Measured) -> NetworkResult:
@@ -122,7 +130,15 @@ def measure_network(network: nn.Module, task: Task, found: Sequence[Found], how:
         owned=owned,
         cosines=_cosines(network, task, found, how),
         filters=first_filters(network, full, {name: masks[0] for name, masks in groups.items()}) if owned else None,
+        sequences=_sequences(network, task, found, how),
     )
+
+
+def _sequences(network: nn.Module, task: Task, found: Sequence[Found], how: Measured) -> SequenceResult | None:
+    if not isinstance(task, SequenceTask):
+        return None
+    masks = {(one.function, one.repeat): one.mask for one in found}
+    return measure_sequences(network, task, masks, how.baselines, examples=how.examples, drops=how.decoder_drops, seed=how.seed)
 
 
 def _measure_mask(network: nn.Module, task: Task, found: Found, full: BinaryMask | None, how: Measured) -> MaskResult:
@@ -248,6 +264,7 @@ def _digits(bits: Tensor) -> str:
 
 
 def _half_masks(network: nn.Module, task: Task, full: BinaryMask, choices: Sequence[Sequence[str]]) -> tuple[HalfMask, ...]:
+    task = task.on_whole()
     everywhere, result = _overall(score(network, task, full)), []
     for early in choices:
         with_early, with_late = half_mask_scores(network, task, full, early)

@@ -11,9 +11,16 @@ from maskscope.errors import ConfigError
 from maskscope.experiments.arithmetic_spec import TRANSFORMER_HEADS, DoubleAdditionSpec
 from maskscope.experiments.image_networks import OUTPUT, image_network, make_image_task
 from maskscope.experiments.image_spec import OWN_OUTPUT, ClassRemovalSpec, ImageSpec
+from maskscope.experiments.sequence_networks import (
+    UNMASKED_SEQUENCES,
+    early_sequence_subsets,
+    make_sequence_task,
+    sequence_network,
+)
+from maskscope.experiments.sequence_spec import SequenceSpec
 from maskscope.experiments.spec import NetworkSpec
 from maskscope.experiments.stages import waits_for_full_mask
-from maskscope.tasks import AdditionMultiplication, DoubleAddition, Task, removal_name
+from maskscope.tasks import AdditionMultiplication, DoubleAddition, SequenceTask, Task, removal_name
 from maskscope.training import child_seed, isolated_random
 from maskscope.zoo import LSTM, MLP, Transformer
 
@@ -34,6 +41,8 @@ def make_task(
     """
     if isinstance(spec, ImageSpec):
         return make_image_task(spec, device, data_dir)
+    if isinstance(spec, SequenceSpec):
+        return make_sequence_task(spec, device, data_dir)
     if isinstance(spec, DoubleAdditionSpec):
         return DoubleAddition(spec.digits, spec.train_items, spec.mode, device, spec.torch_dtype, relabelled)
     return AdditionMultiplication(spec.digits, spec.train_items, device, spec.torch_dtype, relabelled)
@@ -41,6 +50,8 @@ def make_task(
 
 def unmasked(spec: NetworkSpec) -> tuple[str, ...]:
     """Patterns of the parameters that no mask is over; the paper masks everything in networks of images."""
+    if isinstance(spec, SequenceSpec):
+        return UNMASKED_SEQUENCES[spec.network]
     return () if isinstance(spec, ImageSpec) else _UNMASKED
 
 
@@ -54,6 +65,9 @@ def make_network(spec: NetworkSpec, seed: int, task: Task) -> nn.Module:
             layout = torch.channels_last if spec.layout == "channels-last" else torch.contiguous_format
             moved: nn.Module = network.to(task.device, memory_format=layout)  # type: ignore[call-overload]
             return moved
+        if isinstance(spec, SequenceSpec):
+            assert isinstance(task, SequenceTask)
+            return sequence_network(spec, task).to(task.device)
         width, layers = spec.hidden[0], len(spec.hidden)
         if spec.network == "lstm":
             steps = DOUBLE_ADDITION_STEPS if isinstance(spec, DoubleAdditionSpec) else ADDITION_MULTIPLICATION_STEPS
@@ -105,8 +119,8 @@ def early_subsets(spec: NetworkSpec, names: Sequence[str], seed: int) -> list[tu
     """Which tensors the half-mask test takes as early: one subset, or five random ones.
 
     Source: the authors' code: half of the names, rounded up for addition/multiplication and down for double addition; five random
-    subsets of half the tensors for the LSTM of addition/multiplication; convolutions 1 to 3 of the CNN. The transformer (ours)
-    follows the feed-forward network. None in ResNets, of which the paper has no such test.
+    subsets of half the tensors for the LSTMs of addition/multiplication and SCAN; convolutions 1 to 3 of the CNN. The
+    transformer (ours) of arithmetic follows the feed-forward network. None in ResNets, of which the paper has no such test.
     """
     if isinstance(spec, ImageSpec):
         convolutions = list(dict.fromkeys(name.rpartition(".")[0] for name in names))[:3]
@@ -115,7 +129,11 @@ def early_subsets(spec: NetworkSpec, names: Sequence[str], seed: int) -> list[tu
     if isinstance(spec, DoubleAdditionSpec):
         return [tuple(names[: len(names) // 2])]
     half = math.ceil(len(names) / 2)
-    if spec.network != "lstm":
+    if isinstance(spec, SequenceSpec):
+        subsets = early_sequence_subsets(spec, names)
+        if subsets is not None:
+            return subsets
+    elif spec.network != "lstm":
         return [tuple(names[:half])]
     random = torch.Generator().manual_seed(seed)
     chosen = [sorted(torch.randperm(len(names), generator=random)[:half].tolist()) for _ in range(_SUBSETS)]

@@ -16,11 +16,11 @@ from maskscope.experiments.stages import (
     MaskPlan,
     analysis_inputs,
     analysis_stage,
+    beside,
     derived,
     mask_groups,
     mask_stage,
     network_stage,
-    null_networks,
     plan_masks,
     variants,
     waits_for_full_mask,
@@ -87,7 +87,7 @@ def make_plan(job: Job) -> Plan:
         masks=max(map(len, groups)),
     )
     masks = len(plans)
-    networks = 2 + len(spec.controls) + spec.unrelated
+    networks = 2 + len(spec.controls) + len(beside(spec, "trained"))
     disk = len(job.seeds) * (4 * weights * networks + masks * (4 * maskable + maskable // 8)) + 12 * maskable
     memory = _BASE_BYTES + max(_FIT_BYTES * weights, 4 * weights + sum(need.bytes for need in wanted))
     return Plan(tuple(stages), sum((stage.seconds for stage in stages if not stage.done), 0.0), memory, disk)
@@ -128,7 +128,7 @@ def _stages_of(
     planned = []
     networks: dict[str, Artefact | None] = {}
     for variant in variants(spec):
-        here = [variant, *(null_networks(spec) if variant == "trained" else ())]
+        here = [variant, *beside(spec, variant)]
         masks: dict[MaskPlan, Artefact | None] = {}
         for name in here:
             network = network_stage(spec, seed, name)

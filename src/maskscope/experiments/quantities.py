@@ -8,6 +8,7 @@ from maskscope.analysis import Sharing, ceiling_exceeds_floor, holm, summarise
 from maskscope.experiments.claims import Quantity
 from maskscope.experiments.class_numbers import Numbers, remaining, removal_numbers, stability_numbers
 from maskscope.experiments.record import MaskResult, NetworkResult, SharingResult
+from maskscope.experiments.sequence_numbers import sequence_numbers
 from maskscope.tasks import Scores, Task
 
 # measure of normalised sharing, and where a network's result has it
@@ -57,7 +58,7 @@ def _numbers(network: NetworkResult, functions: Sequence[str]) -> Numbers:
     paired = dict.fromkeys(name for pair in network.pairs for name, _ in (pair.first, pair.second))
     for first, second in combinations_with_replacement(paired, 2):
         numbers |= _of_pair(network, first, second)
-    numbers |= removal_numbers(network) | stability_numbers(network)
+    numbers |= removal_numbers(network) | stability_numbers(network) | sequence_numbers(network)
     for shared in network.sharing:
         numbers |= _of_sharing(shared)
     for core in network.cores:

@@ -7,6 +7,7 @@ from maskscope.analysis import Floor, GradientCosine, NullTest, Sharing, Summary
 from maskscope.experiments.claims import Claim, Quantity, Verdict, find_quantity
 from maskscope.experiments.class_record import Filters, Kept, Owned
 from maskscope.experiments.growth_record import GrowthResult
+from maskscope.experiments.sequence_record import EvaluationPart, SequenceResult
 from maskscope.experiments.stages import Variant
 from maskscope.masks import OverlapCounts
 from maskscope.storage import Json
@@ -160,6 +161,7 @@ class NetworkResult:
         owned: of every class that a mask was found without. The pairs are then pairs of what classes own.
         cosines: how a mask distorts gradients, by how many layers it is applied to.
         filters: the first convolution with what each class owns of it.
+        sequences: what is measured on networks of sequences only.
     """
 
     seed: int
@@ -173,6 +175,7 @@ class NetworkResult:
     owned: tuple[Owned, ...] = ()
     cosines: tuple[GradientCosine, ...] = ()
     filters: Filters | None = None
+    sequences: SequenceResult | None = None
 
 
 @dataclass(frozen=True)
@@ -231,6 +234,7 @@ class Record:
         sought: names of the masks beside the full one, where they are not those of the functions.
         growths: networks that grew from task to task; a record has either these or ``networks``.
         data: the files that it was made from; None where data are generated.
+        evaluated_on: of networks of sequences, the tests, and how much of each the network was trained on.
     """
 
     experiment: str
@@ -246,6 +250,7 @@ class Record:
     sought: tuple[str, ...] = ()
     growths: tuple[GrowthResult, ...] = ()
     data: DataOrigin | None = None
+    evaluated_on: tuple[EvaluationPart, ...] = ()
 
     @property
     def masks(self) -> tuple[str, ...]:

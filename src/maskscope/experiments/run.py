@@ -20,6 +20,9 @@ from maskscope.experiments.job import Job, threads
 from maskscope.experiments.provenance import provenance
 from maskscope.experiments.quantities import quantities
 from maskscope.experiments.record import DataOrigin, NetworkResult, Record
+from maskscope.experiments.sequence_measure import evaluation_parts
+from maskscope.experiments.sequence_networks import make_sequence_task, pinned_sequences
+from maskscope.experiments.sequence_spec import MathematicsSpec, ScanSpec, SequenceSpec
 from maskscope.experiments.spec import from_json, to_json
 from maskscope.experiments.stages import variants
 from maskscope.experiments.study import Study
@@ -107,17 +110,23 @@ def pinned(job: Job) -> Job:
         FileFormatError: they are damaged.
         ConfigError: they are not those of the settings.
     """
-    if not isinstance(job.spec, ImageSpec | PermutedImagesSpec):
-        return job
-    return replace(job, spec=replace(job.spec, data_digest=pinned_images(job.spec, job.data_folder).digest))
+    spec = job.spec
+    if isinstance(spec, ImageSpec | PermutedImagesSpec):
+        return replace(job, spec=replace(spec, data_digest=pinned_images(spec, job.data_folder).digest))
+    if isinstance(spec, ScanSpec | MathematicsSpec):
+        return replace(job, spec=replace(spec, data_digest=pinned_sequences(spec, job.data_folder).digest))
+    return job
 
 
 def data_origin(job: Job) -> DataOrigin | None:
     """The files that a job's data are from; None where data are generated."""
-    if not isinstance(job.spec, ImageSpec | PermutedImagesSpec):
-        return None
-    data = pinned_images(job.spec, job.data_folder)
-    return DataOrigin(data.name, data.digest, data.verified)
+    if isinstance(job.spec, ImageSpec | PermutedImagesSpec):
+        images = pinned_images(job.spec, job.data_folder)
+        return DataOrigin(images.name, images.digest, images.verified)
+    if isinstance(job.spec, ScanSpec | MathematicsSpec) and job.spec.source in ("folder", "archive"):
+        data = pinned_sequences(job.spec, job.data_folder)
+        return DataOrigin(data.name, data.digest, data.verified)
+    return None
 
 
 def by_kind(seconds: Mapping[tuple[str, str], float]) -> dict[str, float]:
@@ -151,6 +160,9 @@ def make_record(
         provenance=provenance(threads=job.threads or torch.get_num_threads(), device=job.device, seconds=by_kind(seconds)),
         sought=tuple(name for name in found if name != Task.whole and set(found) - {Task.whole} != set(functions)),
         data=data_origin(job),
+        evaluated_on=evaluation_parts(make_sequence_task(job.spec, torch.device("cpu"), job.data_folder))
+        if isinstance(job.spec, SequenceSpec)
+        else (),
     )
 
 

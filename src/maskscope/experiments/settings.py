@@ -27,6 +27,13 @@ class FitSpec:
     milestones: tuple[int, ...] = field(default=(), metadata={"added": "0.1.0"})
     """Steps from which on the learning rate is a tenth. Paper: none; ResNet-110: 32,000 and 48,000."""
 
+    warmup: int = field(default=0, metadata={"added": "0.1.0"})
+    """Steps over which the learning rate rises linearly. Paper: 0; Mathematics, linear_1d and collect: 5,000."""
+    betas: tuple[float, float] = field(default=(0.9, 0.999), metadata={"added": "0.1.0"})
+    """Adam's two decay rates. Paper: .9 .999; Mathematics: .9 .995."""
+    eps: float = field(default=1e-8, metadata={"added": "0.1.0"})
+    """What Adam adds to the root of the second moment. Paper: 1e-8; Mathematics: 1e-9."""
+
     def __post_init__(self) -> None:
         at_least(self, steps=0, batch_size=1)
         self.config()
@@ -34,7 +41,15 @@ class FitSpec:
     def config(self) -> FitConfig:
         """The settings of `maskscope.fit`."""
         return FitConfig(
-            self.steps, self.learning_rate, self.clip_norm, self.optimizer, self.weight_decay, milestones=self.milestones
+            steps=self.steps,
+            learning_rate=self.learning_rate,
+            clip_norm=self.clip_norm,
+            optimizer=self.optimizer,
+            weight_decay=self.weight_decay,
+            betas=self.betas,
+            eps=self.eps,
+            milestones=self.milestones,
+            warmup=self.warmup,
         )
 
 

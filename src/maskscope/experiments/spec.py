@@ -10,11 +10,12 @@ from cattrs.strategies import configure_tagged_union
 from maskscope.errors import ConfigError, suggestion
 from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec, DoubleAdditionSpec
 from maskscope.experiments.image_spec import ClassRemovalSpec, MaskStabilitySpec, PermutedImagesSpec
+from maskscope.experiments.sequence_spec import MathematicsSpec, ScanSpec
 from maskscope.storage import Json
 
 Value = TypeVar("Value")
 # one network and masks on it; networks that grow from task to task
-NetworkSpec = AdditionMultiplicationSpec | DoubleAdditionSpec | ClassRemovalSpec | MaskStabilitySpec
+NetworkSpec = AdditionMultiplicationSpec | DoubleAdditionSpec | ClassRemovalSpec | MaskStabilitySpec | ScanSpec | MathematicsSpec
 Spec = NetworkSpec | PermutedImagesSpec
 STUDIES: Mapping[type[Spec], str] = {
     AdditionMultiplicationSpec: "addition-multiplication",
@@ -22,6 +23,8 @@ STUDIES: Mapping[type[Spec], str] = {
     ClassRemovalSpec: "cifar10-class-removal",
     MaskStabilitySpec: "cifar10-mask-stability",
     PermutedImagesSpec: "permuted-mnist",
+    ScanSpec: "scan",
+    MathematicsSpec: "mathematics",
 }
 
 

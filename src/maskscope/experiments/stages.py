@@ -1,4 +1,4 @@
-"""The stages of an arithmetic study and what each depends on; nothing here does any work."""
+"""The stages of a study of single networks and what each depends on; nothing here does any work."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -6,6 +6,7 @@ from typing import Literal, TypeVar
 
 from maskscope.experiments.artefact import Stage
 from maskscope.experiments.image_spec import OWN_OUTPUT, ClassRemovalSpec, ImageSpec
+from maskscope.experiments.sequence_spec import ScanSpec, SequenceSpec
 from maskscope.experiments.spec import STUDIES, NetworkSpec, canonical_spec
 
 NETWORK_VERSION = 1
@@ -19,6 +20,11 @@ UNRELATED = "unrelated"
 TOGETHER_BELOW = 1_000_000
 _TASK = ("digits", "dtype", "mode", "data", "data_digest", "layout", "mixed_precision")
 _IMAGES = ("augment", "evaluate_on")
+BASELINE = "baseline-"
+_SEQUENCE_SIZES = ("width", "layers", "heads", "feedforward", "embedding", "dropout")
+# what the training questions follow from; of SCAN, those of a split are always the same
+_QUESTIONS = ("module", "source", "simple_seed", "forcing", "train_items", "held_out", "data_seed")
+_JUDGED = ("splits", "masks_on", "test_items", "examples", "decoder_drops", "baselines")
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,16 @@ def variants(spec: NetworkSpec) -> tuple[Variant, ...]:
 def null_networks(spec: NetworkSpec) -> list[str]:
     """The networks of the null: trained like the network itself, an arbitrary function in place of the last one."""
     return [f"{UNRELATED}-{number}" for number in range(1, spec.unrelated + 1)]
+
+
+def baseline_networks(spec: NetworkSpec) -> list[str]:
+    """Networks that are trained on one set of questions alone, to compare its mask with; no masks are sought on them."""
+    return [f"{BASELINE}{name}" for name in (spec.splits if isinstance(spec, ScanSpec) and spec.baselines else ())]
+
+
+def beside(spec: NetworkSpec, variant: str) -> list[str]:
+    """The networks that are trained to measure one of the study's with: those of the null, and the baselines."""
+    return [*null_networks(spec), *baseline_networks(spec)] if variant == "trained" else []
 
 
 def plan_masks(spec: NetworkSpec, sought: Sequence[str], whole: str) -> list[MaskPlan]:
@@ -90,7 +106,11 @@ def mask_groups(spec: NetworkSpec, plans: Sequence[MaskPlan], whole: str, weight
         whole: name of the full mask.
         weights: maskable weights of the network; where there are many, each mask of an arithmetic study is alone.
     """
-    together = spec.together if isinstance(spec, ImageSpec) else weights < TOGETHER_BELOW
+    together = weights < TOGETHER_BELOW
+    if isinstance(spec, ImageSpec):
+        together = spec.together
+    if isinstance(spec, SequenceSpec):  # parts have as many tokens as their longest sequence, so each mask is alone anyway
+        together = False
     groups: dict[object, list[MaskPlan]] = {}
     for place, plan in enumerate(plans):
         apart = holds_output(spec) and not waits_for_full_mask(spec, plan.function, whole)
@@ -106,9 +126,9 @@ def network_stage(spec: NetworkSpec, seed: int, variant: str) -> Stage:
     """
     if variant == "shuffled-labels":
         variant = "trained"
-    needed: tuple[str, ...] = () if derived(variant) else ("network", "hidden", *_TASK)
+    needed: tuple[str, ...] = () if derived(variant) else ("network", "hidden", *_SEQUENCE_SIZES, *_TASK)
     if not derived(variant) and variant != "untrained":
-        needed += ("train_items", "fit", *_IMAGES)
+        needed += ("train_items", "fit", *_IMAGES, *_QUESTIONS)
     settings = _settings(spec, needed) | {"seed": seed}
     kind = {"trained": "network", "untrained": "untrained network"}.get(variant, f"{variant} network")
     return Stage(f"seed-{seed}-network{_suffix(variant)}", kind, NETWORK_VERSION, settings)
@@ -122,7 +142,9 @@ def derived(variant: str) -> bool:
 def mask_stage(spec: NetworkSpec, seed: int, plan: MaskPlan, group: Sequence[MaskPlan] = ()) -> Stage:
     """Finds one mask, in the company of the others of its group."""
     name = f"seed-{seed}-mask-{plan.function}-{plan.repeat}{_suffix(plan.variant)}"
-    settings = _settings(spec, ("mask", "train_items", "keep_output", *_TASK, *_IMAGES)) | asdict(plan) | {"seed": seed}
+    settings = (
+        _settings(spec, ("mask", "train_items", "keep_output", *_TASK, *_IMAGES, *_QUESTIONS)) | asdict(plan) | {"seed": seed}
+    )
     if len(group) > 1:
         settings["together"] = [one.function for one in group]
     return Stage(name, "mask", MASK_VERSION, settings)
@@ -140,7 +162,10 @@ def analysis_inputs(variant: Variant, networks: Mapping[str, Input], masks: Mapp
 
 def analysis_stage(spec: NetworkSpec, seed: int, variant: Variant) -> Stage:
     """Measures one network and its masks."""
-    settings = _settings(spec, ("random_draws", "gradient_cosine", *_TASK, *_IMAGES)) | {"seed": seed, "variant": variant}
+    settings = _settings(spec, ("random_draws", "gradient_cosine", *_TASK, *_IMAGES, *_QUESTIONS, *_JUDGED)) | {
+        "seed": seed,
+        "variant": variant,
+    }
     return Stage(f"seed-{seed}-analysis{_suffix(variant)}", "analysis", ANALYSIS_VERSION, settings)
 
 

@@ -26,14 +26,18 @@ from maskscope.experiments.networks import (
     unmasked,
 )
 from maskscope.experiments.record import NetworkResult
+from maskscope.experiments.sequence_spec import ScanSpec, SequenceSpec
 from maskscope.experiments.settings import MaskSpec
 from maskscope.experiments.spec import NetworkSpec, from_json, to_json
 from maskscope.experiments.stages import (
+    BASELINE,
     UNRELATED,
     MaskPlan,
     Variant,
     analysis_inputs,
     analysis_stage,
+    baseline_networks,
+    beside,
     derived,
     mask_groups,
     mask_stage,
@@ -97,15 +101,15 @@ class Study:
 
     def _result(self, variant: Variant) -> NetworkResult:
         network = self.network(variant)
-        with_null = [variant, *null_networks(self.spec)] if variant == "trained" else [variant]
-        nulls = {other: self.network(other) for other in with_null[1:]}
+        with_null = [variant, *beside(self.spec, variant)]
+        others = {other: self.network(other) for other in with_null[1:]}
         masks: dict[MaskPlan, Artefact] = {}
         for group in self.groups():
             if group[0].variant in with_null:
                 masks |= self.masks(group)
         stage = analysis_stage(self.spec, self.seed, variant)
-        inputs = analysis_inputs(variant, {variant: network, **nulls}, masks)
-        work = partial(self._measure, variant, network, nulls, masks)
+        inputs = analysis_inputs(variant, {variant: network, **others}, masks)
+        work = partial(self._measure, variant, network, others, masks)
         made = make(stage, self.place.run, inputs, work, self.place.announce)
         for artefact in (*inputs.values(), made):
             how = read_json(artefact.path / "record.json")
@@ -117,10 +121,11 @@ class Study:
         record: Json = {"kind": "network", "seconds": 0.0}
         if variant != "untrained":
             task = self._task_of(variant)
+            on = variant.removeprefix(BASELINE) if variant.startswith(BASELINE) else task.whole
             went = fit(
                 network,
                 task.loss,
-                task.batches(task.whole, self.spec.fit.batch_size, child_seed(self.seed, "data", "network")),
+                task.batches(on, self.spec.fit.batch_size, child_seed(self.seed, "data", "network")),
                 config=self.spec.fit.config(),
                 seed=child_seed(self.seed, "fit"),
                 observers=self.place.watch(name),
@@ -193,7 +198,7 @@ class Study:
         self,
         variant: Variant,
         network: Artefact,
-        nulls: Mapping[str, Artefact],
+        others: Mapping[str, Artefact],
         masks: Mapping[MaskPlan, Artefact],
         folder: Path,
         _checkpoint: Path,
@@ -215,7 +220,14 @@ class Study:
             early=early_subsets(self.spec, names, seed),
             removed=removed_classes(self.spec, self.task),
             distorting=distorting_mask(self.spec),
-            null=tuple(self._null_overlap(other, artefact, masks) for other, artefact in nulls.items()),
+            null=tuple(self._null_overlap(other, others[other], masks) for other in null_networks(self.spec) if other in others),
+            baselines={
+                other.removeprefix(BASELINE): self._network(others[other])
+                for other in baseline_networks(self.spec)
+                if other in others
+            },
+            examples=self.spec.examples if isinstance(self.spec, SequenceSpec) else 0,
+            decoder_drops=isinstance(self.spec, ScanSpec) and self.spec.decoder_drops,
         )
         task = self._task_of(variant)
         write_json(folder / "result.json", to_json(measure_network(guest, task, found, measured)))

@@ -18,7 +18,7 @@ from maskscope.experiments.growth_study import GrowthStudy
 from maskscope.experiments.image_spec import PermutedImagesSpec
 from maskscope.experiments.job import Job, Place, threads
 from maskscope.experiments.spec import from_json, to_json
-from maskscope.experiments.stages import derived, holds_output, null_networks, variants
+from maskscope.experiments.stages import beside, derived, holds_output, variants
 from maskscope.experiments.study import Study
 from maskscope.storage import canonical_json
 from maskscope.training import ProgressBar
@@ -81,7 +81,7 @@ def do_share(share: Share) -> None:
         if share.what == "networks":
             # shuffled labels are sought in the trained network: two workers would fit it
             others = [variant for variant in variants(job.spec) if not derived(variant) and variant != "shuffled-labels"]
-            kinds = [*others, *null_networks(job.spec)]
+            kinds = [*others, *beside(job.spec, "trained")]
             networks = [(study, variant) for variant in kinds for study in studies]
             for mine, variant in networks[share.first :: share.of]:
                 mine.network(variant)

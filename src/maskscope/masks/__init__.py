@@ -3,7 +3,15 @@
 from maskscope.masks.binary import BinaryMask, MaskedWeight, check_mask
 from maskscope.masks.call import bake, call_masked, call_with, evaluation_mode
 from maskscope.masks.estimators import ESTIMATORS, Estimator, make_estimator
-from maskscope.masks.executors import EXECUTORS, Executor, LearnedMask, gate, is_faster_batched, make_executor
+from maskscope.masks.executors import (
+    EXECUTORS,
+    Executor,
+    LearnedMask,
+    PackedLSTMMode,
+    gate,
+    is_faster_batched,
+    make_executor,
+)
 from maskscope.masks.gradient import Loss, backpropagate, loss_and_gradient
 from maskscope.masks.kernels import KERNELS, SAMPLES_PER_GROUP, Kernels, SlowKernelsWarning, make_kernels
 from maskscope.masks.kernels.exact import has_bfloat16
@@ -29,6 +37,7 @@ __all__ = [
     "MaskedWeight",
     "Noise",
     "OverlapCounts",
+    "PackedLSTMMode",
     "Penalty",
     "Selection",
     "SharedNoiseWarning",

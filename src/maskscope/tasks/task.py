@@ -76,8 +76,12 @@ class Task(ABC):
         """The training loss of a network on a part."""
 
     @abstractmethod
-    def score(self, run: Callable[[Tensor], Tensor]) -> Scores:
+    def score(self, run: Callable[..., Tensor]) -> Scores:
         """Scores ``run``, a function from inputs to outputs, on the evaluation data."""
+
+    def on_whole(self) -> "Task":
+        """The same task, whose evaluation data are like those that the network was trained on; usually all of them."""
+        return self
 
     def require(self, function: str) -> None:
         """Raises `UnknownNameError` unless the task has training data of that name."""

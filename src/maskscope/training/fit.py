@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from maskscope.errors import ConfigError
-from maskscope.masks import Loss, backpropagate
+from maskscope.masks import Loss, PackedLSTMMode, backpropagate
 from maskscope.training.batches import Batches, PartSource
 from maskscope.training.checkpoint import Checkpoint
 from maskscope.training.loop import LoopConfig, LoopResult, run_loop
@@ -21,22 +21,26 @@ class FitConfig(LoopConfig):
 
     Args:
         milestones: steps from which on the learning rate is a tenth of what it was.
+        warmup: steps over which the learning rate rises linearly to what it is then.
     """
 
     milestones: tuple[int, ...] = ()
+    warmup: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if any(step < 0 for step in self.milestones) or list(self.milestones) != sorted(set(self.milestones)):
             raise ConfigError(f"milestones is {self.milestones}; growing numbers of steps were expected.")
+        if self.warmup < 0:
+            raise ConfigError(f"warmup is {self.warmup}; a number of at least 0 was expected.")
 
 
 class WeightObjective(Objective):
     """All parameters of a network, and its loss on one part a step."""
 
-    def __init__(self, network: nn.Module, loss: Loss, batches: Batches, milestones: Sequence[int] = ()) -> None:
+    def __init__(self, network: nn.Module, loss: Loss, batches: Batches, config: FitConfig) -> None:
         self._network, self._loss, self._source = network, loss, PartSource(batches)
-        self._milestones = milestones
+        self._config = config
         self.device = next(network.parameters()).device
 
     @property
@@ -50,7 +54,8 @@ class WeightObjective(Objective):
 
     def learning_rate_factor(self, step: int) -> float:
         """See `Objective.learning_rate_factor`."""
-        return float(0.1 ** sum(milestone <= step for milestone in self._milestones))
+        risen = min(1.0, (step + 1) / self._config.warmup) if self._config.warmup else 1.0
+        return float(risen * 0.1 ** sum(milestone <= step for milestone in self._config.milestones))
 
     def accumulate(self, step: int) -> Tensor:
         """See `Objective.accumulate`."""
@@ -58,7 +63,8 @@ class WeightObjective(Objective):
         for parameter in parameters:
             if parameter.grad is not None:
                 parameter.grad.zero_()
-        value = self._loss(self._network, self._source.part(step))
+        with PackedLSTMMode():
+            value = self._loss(self._network, self._source.part(step))
         backpropagate(value, parameters)
         return value.detach().reshape(1)
 
@@ -91,10 +97,10 @@ def fit(
         for parameter, _ in gradients:
             parameter.grad = None
         return run_loop(
-            WeightObjective(network, loss, batches, config.milestones),
+            WeightObjective(network, loss, batches, config),
             config,
             seed=seed,
-            identity={"what": "fit", "format": 2, "seed": seed, "config": repr(config)},
+            identity={"what": "fit", "format": 3, "seed": seed, "config": repr(config)},
             observers=[observers],
             checkpoint=Checkpoint(checkpoint) if isinstance(checkpoint, Path) else checkpoint,
         )

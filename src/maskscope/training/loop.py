@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ from maskscope.training.observers import History, Moment, Observer
 from maskscope.training.seeds import child_seed, isolated_random, reseed
 
 _OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": partial(torch.optim.Adam, eps=1e-8, fused=True),
+    "adam": partial(torch.optim.Adam, fused=True),
     "sgd": partial(torch.optim.SGD, momentum=0.9, fused=True),
 }
 
@@ -33,8 +34,10 @@ class LoopConfig:
         steps: the number of steps, exactly.
         learning_rate: the optimizer's.
         clip_norm: the largest gradient norm; 0 for no clipping.
-        optimizer: ``adam``, with betas (.9, .999) and eps 1e-8; or ``sgd``, with momentum .9.
+        optimizer: ``adam``; or ``sgd``, with momentum .9.
         weight_decay: factor of the parameters that is added to their gradient.
+        betas: Adam's two decay rates.
+        eps: what Adam adds to the root of the second moment.
     """
 
     steps: int
@@ -42,6 +45,8 @@ class LoopConfig:
     clip_norm: float = 1.0
     optimizer: str = "adam"
     weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
 
     def __post_init__(self) -> None:
         if self.steps < 0:
@@ -54,6 +59,13 @@ class LoopConfig:
             raise UnknownNameError("optimizer", self.optimizer, _OPTIMIZERS)
         if not self.weight_decay >= 0:
             raise ConfigError(f"weight_decay is {self.weight_decay}; a number of at least 0 was expected.")
+        if not all(0 <= beta < 1 for beta in self.betas) or not self.eps > 0:
+            raise ConfigError(f"betas are {self.betas} and eps is {self.eps}; from 0 to below 1, and above 0, were expected.")
+
+    def optimizer_settings(self) -> dict[str, Any]:
+        """What the optimizer is made with."""
+        chosen: dict[str, Any] = {"lr": self.learning_rate, "weight_decay": self.weight_decay}
+        return chosen | ({"betas": self.betas, "eps": self.eps} if self.optimizer == "adam" else {})
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,7 @@ def run_loop(
         KeyboardInterrupt: after Ctrl-C, when the step is done and the checkpoint is written.
     """
     leaves = [leaf for track in objective.parameters for leaf in track]
-    optimizer = _OPTIMIZERS[config.optimizer](leaves, lr=config.learning_rate, weight_decay=config.weight_decay)
+    optimizer = _OPTIMIZERS[config.optimizer](leaves, **config.optimizer_settings())
     keeper = Keeper(checkpoint, identity) if checkpoint else None
     saved = load(checkpoint, identity) if checkpoint else None
     histories = _restore(objective, optimizer, saved)

@@ -15,6 +15,12 @@ METHOD = (
     "random masks.",
 )
 
+SEQUENCES = (
+    "torch's own LSTM and Transformer layers: two biases a layer of an LSTM; norms with the biased variance and an "
+    "epsilon inside the root.",
+    "Mask samples are one for each part of the batch; in the authors' LSTM they are assigned along time at the output.",
+)
+
 IMAGES = (
     "Images are normalised by mean and standard deviation of each channel, measured on the images that are trained on; the "
     "authors' mean carries a factor n / (n - 1).",

@@ -10,6 +10,7 @@ from maskscope.masks.executors.automatic import AutomaticExecutor, is_faster_bat
 from maskscope.masks.executors.batched import WHOLE_BYTES, BatchedExecutor, linear_weights
 from maskscope.masks.executors.executor import Executor
 from maskscope.masks.executors.gated import GatedWeight, LearnedMask, gate
+from maskscope.masks.executors.packed import PackedLSTMMode
 from maskscope.masks.executors.product import block_bytes
 from maskscope.masks.executors.sequential import SequentialExecutor
 from maskscope.masks.gradient import Loss
@@ -20,7 +21,17 @@ EXECUTORS: dict[str, type[Executor]] = {
     "sequential": SequentialExecutor,
 }
 
-__all__ = ["EXECUTORS", "Executor", "GatedWeight", "LearnedMask", "gate", "is_faster_batched", "make_executor", "working_bytes"]
+__all__ = [
+    "EXECUTORS",
+    "Executor",
+    "GatedWeight",
+    "LearnedMask",
+    "PackedLSTMMode",
+    "gate",
+    "is_faster_batched",
+    "make_executor",
+    "working_bytes",
+]
 
 
 def make_executor(name: str, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> Executor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from maskscope.masks.executors.executor import Executor
+from maskscope.masks.executors.packed import PackedLSTMMode
 from maskscope.masks.gradient import loss_and_handed_gradients
 
 
@@ -34,6 +35,6 @@ class SequentialExecutor(Executor):
                 for name, unit in units.items():
                     unit.copy_sample(mask, sample, self._copies[name].view(-1))
                 takers = {name: partial(unit.take_sample, mask, sample) for name, unit in units.items()}
-                with self.precision():
+                with self.precision(), PackedLSTMMode():
                     losses.append(loss_and_handed_gradients(self.network, self.loss, part, self._copies, takers))
         return torch.stack([loss.to(torch.float32).reshape(()) for loss in losses]).view(len(parts), -1)

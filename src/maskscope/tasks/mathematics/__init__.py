@@ -1,0 +1,28 @@
+"""Questions of five modules of the DeepMind Mathematics Dataset: drawn anew, or read from the published archive."""
+
+from maskscope.tasks.mathematics.generate import generate, generate_questions
+from maskscope.tasks.mathematics.questions import (
+    ALPHABET,
+    EXTRAPOLATIONS,
+    LEVELS,
+    LONGEST_ANSWER,
+    LONGEST_QUESTION,
+    MODULES,
+    Question,
+    Questions,
+    digest_of,
+)
+
+__all__ = [
+    "ALPHABET",
+    "EXTRAPOLATIONS",
+    "LEVELS",
+    "LONGEST_ANSWER",
+    "LONGEST_QUESTION",
+    "MODULES",
+    "Question",
+    "Questions",
+    "digest_of",
+    "generate",
+    "generate_questions",
+]

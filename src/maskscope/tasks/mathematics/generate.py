@@ -1,0 +1,114 @@
+"""Questions of every module and level, drawn anew from a seed."""
+
+from collections.abc import Callable, Container, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from maskscope.errors import ConfigError, UnknownNameError
+from maskscope.tasks.mathematics import add_or_sub
+from maskscope.tasks.mathematics.chance import UNIT, Chance
+from maskscope.tasks.mathematics.questions import (
+    EXTRAPOLATE,
+    INTERPOLATE,
+    LEVELS,
+    LONGEST_ANSWER,
+    LONGEST_QUESTION,
+    MODULES,
+    Question,
+    Questions,
+)
+
+_T = TypeVar("_T")
+_DRAW: dict[str, Callable[[Chance, int], Question | None]] = {"add_or_sub": add_or_sub.draw}
+# digits, from and to: of all training levels, of ``interpolate``, of ``extrapolate``
+_ENTROPY: dict[str, dict[str, tuple[int, int]]] = {
+    "add_or_sub": {"train": (4, 16), INTERPOLATE: (12, 12), EXTRAPOLATE: (16, 20)},
+}
+# a draw may be too long, or known already: how many a question, and how many more, before we say that there are no more
+_TRIES, _MORE_TRIES = 50, 10_000
+
+
+def generate(module: str, level: str, count: int, seed: int, *, apart_from: Container[str] = frozenset()) -> list[Question]:
+    """Different questions of one level.
+
+    Args:
+        module: a short name of ``MODULES``.
+        level: one of ``LEVELS``, ``interpolate``, or, where the module has it, ``extrapolate``.
+        count: how many.
+        seed: of the questions.
+        apart_from: questions that must not be among them.
+
+    Raises:
+        UnknownNameError: there is no such module, or it has no such level.
+        ConfigError: there are hardly so many different questions.
+    """
+    if module not in MODULES:
+        raise UnknownNameError("module of the Mathematics Dataset", module, MODULES)
+    if level not in levels_of(module):
+        raise UnknownNameError(f"level of {module}", level, levels_of(module))
+    low, high = _bounds(module, level)
+    chance, draw, drawn = Chance(seed), _DRAW[module], dict[str, Question]()
+    for _ in range(_TRIES * count + _MORE_TRIES):
+        if len(drawn) >= count:
+            break
+        item = draw(chance, low + chance.below(high - low + 1))
+        if item is None or len(item.question) > LONGEST_QUESTION or len(item.answer) > LONGEST_ANSWER:
+            continue
+        if item.question not in apart_from:
+            drawn.setdefault(item.question, item)
+    if len(drawn) < count:
+        raise ConfigError(
+            f"{count} different questions of {module}, level {level}, were asked for, but only {len(drawn)} were found in "
+            f"{_TRIES * count + _MORE_TRIES} draws. Ask for fewer."
+        )
+    return list(drawn.values())
+
+
+def levels_of(module: str) -> tuple[str, ...]:
+    """The levels that a module has questions of."""
+    return (*LEVELS, *(level for level in (INTERPOLATE, EXTRAPOLATE) if level in _ENTROPY[module]))
+
+
+def _bounds(module: str, level: str) -> tuple[int, int]:
+    """The least and the greatest entropy of a level: a third of the training range, or what its table says."""
+    if level not in LEVELS:
+        low, high = _ENTROPY[module][level]
+        return low * UNIT, high * UNIT
+    low, high = _ENTROPY[module]["train"]
+    third, width = LEVELS.index(level), (high - low) * UNIT
+    return low * UNIT + width * third // 3, low * UNIT + width * (third + 1) // 3
+
+
+def generate_questions(module: str, train_items: int, test_items: int, seed: int) -> Questions:
+    """Questions of all levels; none twice, neither in two levels nor in training and test.
+
+    Args:
+        module: a short name of ``MODULES``.
+        train_items: how many of each of ``LEVELS``.
+        test_items: how many of each of ``LEVELS``, and of ``interpolate``.
+        seed: of all of them.
+
+    Raises:
+        UnknownNameError: there is no such module.
+        ConfigError: there are hardly so many different questions.
+    """
+    seen, train, test = set[str](), {}, {}
+    for place, level in enumerate((*LEVELS, INTERPOLATE)):
+        count = test_items + (train_items if level in LEVELS else 0)
+        items = generate(module, level, count, seed * 4 + place, apart_from=seen)
+        seen.update(item.question for item in items)
+        if level in LEVELS:
+            train[level], test[level] = divide(items, test_items, seed)
+        else:
+            test[level] = tuple(items)
+    return Questions(module, train, test)
+
+
+def divide(items: Sequence[_T], test_items: int, seed: int) -> tuple[tuple[_T, ...], tuple[_T, ...]]:
+    """What remains to learn from, and a random part to be judged by, both in the order they came in."""
+    chosen = set(np.random.RandomState(seed).choice(len(items), test_items, replace=False).tolist())
+    return (
+        tuple(item for place, item in enumerate(items) if place not in chosen),
+        tuple(item for place, item in enumerate(items) if place in chosen),
+    )

@@ -1,0 +1,109 @@
+"""SCAN as a task: commands are answered with actions.
+
+Source: Lake and Baroni 2018; which splits are compared, Csordás et al. 2021.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from maskscope.errors import FileFormatError, UnknownNameError
+from maskscope.tasks.scan_files import as_text, read_split
+from maskscope.tasks.scan_grammar import ACTIONS, Command, Split, every_command, generate_split
+from maskscope.tasks.sequences import Encoded, EvaluationSet, SequenceTask, Vocabulary, encode, sampled
+
+# by falling frequency over all files; the order of the authors' numbers
+WORDS = Vocabulary(
+    ("and", "after", "twice", "thrice", "left", "right", "opposite", "around", "turn", "walk", "look", "run", "jump")
+)
+ACTION_TOKENS = Vocabulary(ACTIONS)
+SIMPLE = "simple"
+# names as the study has them, and as the files have them
+# of the commands that a mask is sought with, so many are enough to see whether it does them
+_TRAINED_ON_ITEMS = 1_000
+SPLIT_FILES = {"jump": "addprim_jump", "length": "length", "turn_left": "addprim_turn_left"}
+
+
+def scan_splits(names: Sequence[str], simple_seed: int = 0, folder: Path | None = None) -> dict[str, Split]:
+    """The split that the network is trained on, ``simple``, and others by name: generated, or read from a folder.
+
+    Raises:
+        UnknownNameError: no such split.
+        FileFormatError: a file is missing, or is not of SCAN; or the two parts of ``simple`` are not all commands, once each.
+    """
+    for unknown in (name for name in names if name not in SPLIT_FILES):
+        raise UnknownNameError("split of SCAN", unknown, SPLIT_FILES)
+    if folder is None:
+        return {SIMPLE: generate_split(SIMPLE, simple_seed)} | {name: generate_split(SPLIT_FILES[name]) for name in names}
+    splits = {SIMPLE: read_split(SIMPLE, folder)} | {name: read_split(SPLIT_FILES[name], folder) for name in names}
+    both = {command.words: command for part in (splits[SIMPLE].train, splits[SIMPLE].test) for command in part}
+    if len(both) < len(splits[SIMPLE].train) + len(splits[SIMPLE].test):
+        raise FileFormatError(
+            f"The training and the test part of split simple in {folder} have commands in common, or one twice: no split of "
+            "SCAN. Get the published files again."
+        )
+    return splits
+
+
+def splits_digest(splits: Mapping[str, Split]) -> str:
+    """SHA-256 of all lines of some splits, whatever their order."""
+    whole = hashlib.sha256()
+    for name in sorted(splits):
+        for part in (splits[name].train, splits[name].test):
+            whole.update("".join(sorted(as_text([command]) for command in part)).encode() + b"\n")
+    return whole.hexdigest()
+
+
+def are_published(splits: Mapping[str, Split]) -> bool:
+    """Whether these are all commands of SCAN with their published meaning, divided as published (of ``simple``: in any way)."""
+    grammar = {command.words: command for command in every_command()}
+    same = {name: generate_split(SPLIT_FILES[name]) for name in splits if name != SIMPLE}
+    simple = [*splits[SIMPLE].train, *splits[SIMPLE].test]
+    return (
+        len(simple) == len(grammar)
+        and all(grammar.get(command.words) == command for command in simple)
+        and splits_digest(same) == splits_digest({name: split for name, split in splits.items() if name != SIMPLE})
+    )
+
+
+def scan_task(
+    splits: Mapping[str, Split],
+    *,
+    test_items: int = 0,
+    forcing: float = 1.0,
+    even: bool = False,
+    device: torch.device | str = "cpu",
+) -> SequenceTask:
+    """The task of one network that is trained on ``simple``, masks on the training parts of other splits, and all test parts.
+
+    Four fifths of the other test parts are in the training part of ``simple``; accuracy is therefore also that of the unseen
+    rest. ``NAME-train`` is a sample of the different commands that a mask is sought with: does it do those?
+
+    Args:
+        splits: as `scan_splits` has them.
+        test_items: of each test part, drawn at random; 0: all.
+        forcing: see `SequenceTask`.
+        even: see `SequenceTask`.
+        device: see `SequenceTask`.
+    """
+    trained_on = {command.words for command in splits[SIMPLE].train}
+    train, tests = {}, {}
+    for name, split in splits.items():
+        train[SequenceTask.whole if name == SIMPLE else name] = _encoded(split.train, name)
+        new = torch.tensor([command.words not in trained_on for command in split.test])
+        seen = int((~new).sum())
+        test = EvaluationSet(_encoded(split.test, name), len(split.test), seen, new if seen else None)
+        tests[name] = sampled(test, test_items, 0)
+        if name != SIMPLE:
+            own = list(dict.fromkeys(split.train))
+            seen = sum(command.words in trained_on for command in own)
+            test = EvaluationSet(_encoded(own, name), len(own), seen)
+            tests[f"{name}-train"] = sampled(test, test_items or _TRAINED_ON_ITEMS, 0)
+    return SequenceTask(train, tests, WORDS, ACTION_TOKENS, joint=" ", forcing=forcing, even=even, device=device)
+
+
+def _encoded(commands: Sequence[Command], name: str) -> Encoded:
+    pairs = [(command.words.split(" "), command.actions) for command in commands]
+    return encode(pairs, WORDS, ACTION_TOKENS, f"split {name} of SCAN")
