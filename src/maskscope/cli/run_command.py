@@ -88,9 +88,9 @@ def run_command(words: list[str]) -> None:
 
 def _parse(chosen: Experiment, words: list[str]) -> tuple[RunOptions, Spec]:
     """Twice: first to learn the network and the preset, or the file, whose settings are then the defaults of everything else."""
-    named, kind = value_of(words, "--preset") or "quick", value_of(words, f"--{chosen.kind}") or ""
+    named, chosen_kind = value_of(words, "--preset") or "quick", value_of(words, f"--{chosen.kind}") or ""
     file = value_of(words, "--spec-file")
-    begin = _read_spec(Path(file), chosen.spec) if file else chosen.preset(named, kind)
+    begin = _read_spec(Path(file), chosen.spec) if file else chosen.preset(named, chosen_kind)
     found = chosen.kind_of(begin)
     names = [chosen.name, *([found] if found != chosen.first_kind else []), Path(file).stem if file else named]
     out = field(default=Path("runs") / "-".join(names))

@@ -65,7 +65,7 @@ class Task(ABC):
         """How many inputs `score` asks for."""
 
     @abstractmethod
-    def batches(self, function: str, items: int, seed: int) -> Callable[[int], Part]:
+    def batches(self, function: str, items: int, seed: int) -> Callable[[int], Any]:
         """Training data of one function, or of all: a function from an index to a part of ``items`` items.
 
         Items are drawn uniformly with replacement; the same index gives the same part, in any order of asking.

@@ -184,7 +184,8 @@ def _by_head(x: Tensor, attention: nn.MultiheadAttention) -> Tensor:
 
 
 def _merged(x: Tensor, attention: nn.MultiheadAttention) -> Tensor:
-    return linear(x.transpose(1, 2).flatten(2), attention.out_proj.weight)
+    merged: Tensor = linear(x.transpose(1, 2).flatten(2), attention.out_proj.weight)
+    return merged
 
 
 def _sinusoids(longest: int, width: int) -> Float[Tensor, "longest width"]:

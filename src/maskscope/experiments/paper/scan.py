@@ -39,17 +39,18 @@ _QUICK_TEXT = "minutes on two cores for each network; the paper's network, the s
 _PAPER_TEXT = "the published settings, with a repeat of every mask and our controls"
 
 
-def _transformer(spec: ScanSpec, beta: float, dropout: float = 0.1, **sizes: int) -> ScanSpec:
-    mask = replace(spec.mask, beta=beta)
-    return replace(spec, network="transformer", forcing=1.0, dropout=dropout, mask=mask, decoder_drops=False, **sizes)
+def _transformer(spec: ScanSpec, width: int, layers: int, feedforward: int = 200) -> ScanSpec:
+    """The Transformer's sizes, dropout, teacher forcing and penalty in place of the LSTM's."""
+    mask, sizes = replace(spec.mask, beta=6e-4), replace(spec, width=width, layers=layers, feedforward=feedforward)
+    return replace(sizes, network="transformer", forcing=1.0, dropout=0.1, mask=mask, decoder_drops=False)
 
 
 PRESETS: dict[str, dict[str, tuple[str, ScanSpec]]] = {
     "lstm": {"smoke": (_SMOKE_TEXT, _SMOKE), "quick": (_QUICK_TEXT, _QUICK), "paper": (_PAPER_TEXT, _PAPER)},
     "transformer": {
-        "smoke": (_SMOKE_TEXT, _transformer(_SMOKE, 6e-4, feedforward=16)),
-        "quick": (_QUICK_TEXT, _transformer(_QUICK, 6e-4, width=100, layers=3)),
-        "paper": (_PAPER_TEXT, _transformer(_PAPER, 6e-4, width=100, layers=3)),
+        "smoke": (_SMOKE_TEXT, _transformer(_SMOKE, 16, 1, 16)),
+        "quick": (_QUICK_TEXT, _transformer(_QUICK, 100, 3)),
+        "paper": (_PAPER_TEXT, _transformer(_PAPER, 100, 3)),
     },
 }
 

@@ -6,7 +6,7 @@ Equal to torch's own to rounding.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -24,10 +24,12 @@ class PackedLSTMMode(TorchFunctionMode):
 
 
 def _applies(x: Tensor, sizes: Any, states: Any, weights: Any, *rest: Any) -> bool:
-    """Packed sequences have a tensor in second place and a list in fourth; without projections, in one direction, on a processor."""
+    """Packed sequences have a tensor in second place and a list in fourth; no projections, one direction, one dtype."""
     if not isinstance(sizes, Tensor) or not isinstance(weights, list) or x.device.type != "cpu" or x.dim() != 2:
         return False
     has_biases, layers, _, _, bidirectional = rest
+    if weights[0].dtype != x.dtype or torch.is_autocast_enabled("cpu"):
+        return False
     return not bidirectional and len(weights) == layers * (4 if has_biases else 2)
 
 
@@ -51,7 +53,7 @@ def packed_lstm(
             x = drop(x, dropout)
         mine = weights[layer * each : (layer + 1) * each]
         bias = mine[2] + mine[3] if has_biases else None
-        x, last, last_memory = _Layer.apply(steps, x, states[0][layer], states[1][layer], mine[0], mine[1], bias)
+        x, last, last_memory = cast(Any, _Layer).apply(steps, x, states[0][layer], states[1][layer], mine[0], mine[1], bias)
         hidden.append(last)
         memory.append(last_memory)
     return x, torch.stack(hidden), torch.stack(memory)
