@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from maskscope.zoo import CNN, LSTM, MLP, ResNet, Transformer
-
-BATCH = 128
+from maskscope.tasks import SequenceTask, scan_splits, scan_task
+from maskscope.zoo import CNN, LSTM, MLP, ResNet, SequenceLSTM, SequenceTransformer, Transformer
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Case:
         inputs: shape of one input.
         digits: groups of ten scores, each with a target.
         exclude: weights that are not masked.
+        batch: items a step.
     """
 
     title: str
@@ -32,8 +33,9 @@ class Case:
     inputs: tuple[int, ...]
     digits: int = 2
     exclude: tuple[str, ...] = ("*bias",)
+    batch: int = 128
 
-    def part(self, index: int, items: int) -> tuple[Tensor, Tensor]:
+    def part(self, index: int, items: int) -> Any:
         """Items of random data; speed does not depend on what they are."""
         random = torch.Generator().manual_seed(index % 16)
         return torch.randn(items, *self.inputs, generator=random), torch.randint(10, (items, self.digits), generator=random)
@@ -42,6 +44,32 @@ class Case:
         """Mean cross-entropy over digits."""
         x, target = part
         return cross_entropy(network(x).reshape(-1, 10), target.reshape(-1))
+
+
+@dataclass(frozen=True)
+class ScanCase(Case):
+    """A network that reads commands and writes actions: real commands, whose lengths decide what a step costs.
+
+    Args:
+        forcing: see `SequenceTask`.
+        even: see `SequenceTask`.
+    """
+
+    forcing: float = 1.0
+    even: bool = False
+
+    def part(self, index: int, items: int) -> Any:
+        """Commands of the training part of split simple."""
+        return _commands(self.forcing, self.even).batches(SequenceTask.whole, items, 0)(index)
+
+    def loss(self, network: Any, part: Any) -> Tensor:
+        """That of the task."""
+        return _commands(self.forcing, self.even).loss(network, part)
+
+
+@cache
+def _commands(forcing: float, even: bool) -> SequenceTask:
+    return scan_task(scan_splits([]), test_items=1, forcing=forcing, even=even)
 
 
 def _mlp(*hidden: int) -> Case:
@@ -59,5 +87,16 @@ CASES = {
     "resnet20": Case("ResNet-20, 32 x 32 images", lambda: ResNet(20), 4, (3, 32, 32), digits=1, exclude=()),
     "resnet110": Case("ResNet-110, 32 x 32 images", lambda: ResNet(110), 4, (3, 32, 32), digits=1, exclude=()),
     "lstm": Case("LSTM 2 x 256, 3 steps", lambda: LSTM(42, 20), 4, (42,)),
+    "scan-lstm": ScanCase(
+        "SCAN LSTM 2 x 200", lambda: SequenceLSTM(14, 7), 4, (), exclude=("*bias*", "*embedding*"), batch=256, forcing=0.5
+    ),
+    "scan-transformer": ScanCase(
+        "SCAN Transformer 3 x 100",
+        lambda: SequenceTransformer(14, 7),
+        *(4, ()),
+        exclude=("*linear*.bias", "output.bias", "*embedding*"),
+        batch=256,
+        even=True,
+    ),
     "transformer": Case("Transformer 3 x 128, 8 positions", lambda: Transformer(42, 8, 20), 4, (8, 42)),
 }

@@ -30,7 +30,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.cases import BATCH, CASES, Case
+from benchmarks.cases import CASES, Case
 from benchmarks.paper_way import paper_step
 from benchmarks.turns import Runner, Timing, about, busy_cores, take_turns, timed
 from maskscope.masks import MaskLogits, Noise, evaluation_mode, has_bfloat16, select
@@ -39,7 +39,20 @@ from maskscope.training import Compute, History, LoopConfig, MaskConfig, MaskObj
 from maskscope.training.grow_objective import GrowthObjective
 from maskscope.zoo import MLP
 
-Name = Literal["small", "medium", "big", "huge", "mnist", "cnn", "resnet20", "resnet110", "lstm", "transformer"]
+Name = Literal[
+    "small",
+    "medium",
+    "big",
+    "huge",
+    "mnist",
+    "cnn",
+    "resnet20",
+    "resnet110",
+    "lstm",
+    "transformer",
+    "scan-lstm",
+    "scan-transformer",
+]
 ALPHA = 7.8125e-7
 
 
@@ -47,7 +60,18 @@ ALPHA = 7.8125e-7
 class Options:
     """Cost of a mask step over a plain training step."""
 
-    networks: tuple[Name, ...] = ("small", "medium", "big", "mnist", "cnn", "resnet20", "lstm", "transformer")
+    networks: tuple[Name, ...] = (
+        "small",
+        "medium",
+        "big",
+        "mnist",
+        "cnn",
+        "resnet20",
+        "lstm",
+        "transformer",
+        "scan-lstm",
+        "scan-transformer",
+    )
     """Which networks (benchmarks/cases.py)."""
     kinds: tuple[str, ...] = ()
     """Only the kinds of steps with one of these words in their names; plain ones always. All, unless given."""
@@ -118,7 +142,7 @@ def _growing_steps(case: Case, network: torch.nn.Module, config: MaskConfig) -> 
 
 
 def _part(case: Case, index: int) -> object:
-    return case.part(index, BATCH // case.samples)
+    return case.part(index, case.batch // case.samples)
 
 
 def _steps_of(objective: _Limited | _LimitedGrowth, network: torch.nn.Module, config: MaskConfig, masks: int = 1) -> Runner:
@@ -138,7 +162,7 @@ def _plain_steps(case: Case, network: torch.nn.Module, *, fused: bool) -> Runner
 
     def step(number: int) -> None:
         optimizer.zero_grad()
-        torch.autograd.backward(case.loss(network, case.part(number, BATCH)))
+        torch.autograd.backward(case.loss(network, case.part(number, case.batch)))
         optimizer.step()
 
     return lambda steps: timed(step, steps)
@@ -166,7 +190,7 @@ def kinds_of_steps(case: Case) -> dict[str, Runner]:
     if case is CASES["mnist"]:
         kinds["grow, rao-blackwell"] = _growing_steps(case, case.make(), config)
     if isinstance(network, MLP):
-        step = paper_step(network.layers, lambda f, n: case.loss(f, case.part(n, BATCH)), case.samples, ALPHA)
+        step = paper_step(network.layers, lambda f, n: case.loss(f, case.part(n, case.batch)), case.samples, ALPHA)
         kinds["mask, the paper's way"] = lambda steps: timed(step, steps)
     return kinds
 
@@ -204,7 +228,11 @@ def main() -> None:
             timings = measure(name, options)
             fastest = min(value.median for kind, value in timings.items() if kind.startswith("plain"))
             table = Table(
-                "", "ms", "quartiles", "over plain", title=f"{CASES[name].title}, {BATCH} items, S = {CASES[name].samples}"
+                "",
+                "ms",
+                "quartiles",
+                "over plain",
+                title=f"{CASES[name].title}, {CASES[name].batch} items, S = {CASES[name].samples}",
             )
             for kind, value in timings.items():
                 quartiles = f"{value.lower * 1e3:.3g} to {value.upper * 1e3:.3g}"

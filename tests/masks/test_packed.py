@@ -1,4 +1,4 @@
-"""The LSTM over packed sequences with one product a weight: torch's own to rounding, gradients too; everything else is left alone."""
+"""The LSTM over packed sequences with one product a weight: torch's own to rounding; everything else is left alone."""
 
 import pytest
 import torch

@@ -1,5 +1,6 @@
 """The networks and tasks of the studies of sequences, and where their questions come from."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from maskscope.data import DATA_VARIABLE
 from maskscope.errors import ConfigError, DataError
 from maskscope.experiments.sequence_spec import MathematicsSpec, ScanSpec, SequenceSpec
 from maskscope.tasks import SequenceTask, are_published, mathematics_task, scan_splits, scan_task, splits_digest
@@ -68,19 +70,13 @@ def pinned_sequences(spec: SequenceSpec, data_dir: Path | None) -> SequenceData:
         FileFormatError: they are not what they should be.
         ConfigError: they are not those that the spec was made with.
     """
-    folder = data_dir if isinstance(spec, ScanSpec | MathematicsSpec) and spec.source in ("folder", "archive") else None
     if isinstance(spec, ScanSpec):
-        if spec.source == "folder" and folder is None:
-            raise DataError("source is folder: name the folder with the published files of SCAN by --data-dir.")
+        folder = _named(data_dir, "the published files of SCAN") if spec.source == "folder" else None
         data = _scan(spec.splits, spec.simple_seed, folder)
+    elif isinstance(spec, MathematicsSpec) and spec.source == "archive":
+        data = _archive(_named(data_dir, "the unpacked mathematics_dataset-v1.0"), spec.module, spec.held_out)
     elif isinstance(spec, MathematicsSpec):
-        if spec.source == "archive" and folder is None:
-            raise DataError("source is archive: name the folder with the unpacked mathematics_dataset-v1.0 by --data-dir.")
-        data = (
-            _archive(folder, spec.module, spec.held_out)
-            if folder
-            else _generated(spec.module, spec.train_items, spec.held_out, spec.data_seed)
-        )
+        data = _generated(spec.module, spec.train_items, spec.held_out, spec.data_seed)
     else:
         raise ConfigError(f"{type(spec).__name__} has no questions; settings of a study were expected.")
     if spec.data_digest not in ("", data.digest):
@@ -89,6 +85,15 @@ def pinned_sequences(spec: SequenceSpec, data_dir: Path | None) -> SequenceData:
             "or the generator, differ. Name the folder that they were made with by --data-dir, or leave data_digest empty."
         )
     return data
+
+
+def _named(data_dir: Path | None, what: str) -> Path:
+    named = os.environ.get(DATA_VARIABLE)
+    if data_dir is None and not named:
+        raise DataError(
+            f"The questions are to be read from files: name the folder with {what} by --data-dir, or by {DATA_VARIABLE}."
+        )
+    return data_dir or Path(str(named))
 
 
 def make_sequence_task(spec: SequenceSpec, device: torch.device, data_dir: Path | None) -> SequenceTask:

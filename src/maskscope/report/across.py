@@ -15,6 +15,8 @@ from maskscope.tasks import Scores, Task
 
 Measure = Literal["iou", "iomin", "dice"]
 WHOLE = Task.whole
+# what the test of the questions that a mask was found with is called, if the test of its own name holds others
+FOUND_WITH = "-train"
 NULL_CONTROLS: tuple[Variant, ...] = ("untrained", "shuffled-weights", "shuffled-labels")
 VARIANTS: Mapping[Variant, str] = {
     "trained": "Trained network",
@@ -75,6 +77,11 @@ def paired_names(record: Record) -> list[str]:
     """What overlaps are between, in the record's order: functions, classes by what they own, or masks."""
     found = {name for network in networks(record) for pair in network.pairs for name, _ in (pair.first, pair.second)}
     return [name for name in dict.fromkeys((*record.functions, *record.masks)) if name in found]
+
+
+def own_test(record: Record, mask: str) -> str:
+    """The function that a mask is for: that of its name, unless it stands for what the mask was found without."""
+    return f"{mask}{FOUND_WITH}" if f"{mask}{FOUND_WITH}" in record.functions else mask
 
 
 def mask_label(name: str) -> str:
@@ -185,10 +192,15 @@ def function_pairs(record: Record) -> list[tuple[str, str]]:
     return [pair for pair in combinations_with_replacement(paired_names(record), 2) if frozenset(pair) in found]
 
 
+def repeated(record: Record) -> bool:
+    """Whether a mask was found more than once on a network: the ceiling of overlap."""
+    return any(first == second for first, second in function_pairs(record))
+
+
 def overlap(
     record: Record, pair: tuple[str, str], tensor: str | None, measure: Measure, *, variant: Variant = "trained"
 ) -> Summary:
-    """Overlap of the masks of two functions in one tensor, or (None) over all as a ratio of sums.
+    """Overlap of the masks of two functions in one tensor or group of tensors, or (None) over all, as a ratio of sums.
 
     A network's number is the mean over all its pairs of masks of the two functions; undefined if one of them is.
     """
@@ -205,7 +217,7 @@ def overlap_floor(
     """The overlap that the sizes of those masks give by themselves, over all maskable weights."""
 
     def floor(one: PairResult) -> float:
-        whole = one.floor if tensor is None else _floor(one.by_tensor[tensor])
+        whole = one.floor if tensor is None else _floor(tuple(_parts(one, tensor)))
         return float(getattr(whole, measure))
 
     return over_networks(record, lambda network: _mean(floor(one) for one in _pairs(network, pair)), variant=variant)
@@ -224,12 +236,16 @@ def _pairs(network: NetworkResult, pair: tuple[str, str]) -> list[PairResult]:
 
 
 def _counts(pair: PairResult, tensor: str | None) -> OverlapCounts:
-    return pair.total if tensor is None else pair.by_tensor[tensor]
+    return pair.total if tensor is None else OverlapCounts.total(_parts(pair, tensor))
+
+
+def _parts(pair: PairResult, tensor: str) -> list[OverlapCounts]:
+    return [counts for name, counts in pair.by_tensor.items() if belongs(name, tensor)]
 
 
 @lru_cache(maxsize=4096)
-def _floor(counts: OverlapCounts) -> Floor:
-    return density_floor([counts], seed=0)
+def _floor(counts: tuple[OverlapCounts, ...]) -> Floor:
+    return density_floor(counts, seed=0)
 
 
 def _mean(values: Iterator[float]) -> float:

@@ -12,8 +12,10 @@ from maskscope.report.across import (
     networks,
     null_controls,
     over_networks,
+    own_test,
     whole_procedures,
 )
+from maskscope.report.kinds import kind_of
 from maskscope.report.numbers import Number, Points
 from maskscope.report.table import Cell, Row, Table, columns
 
@@ -25,17 +27,19 @@ def controls_table(record: Record) -> Table:
         if function != WHOLE:
             rows += [_control_row(record, function, variant) for variant in ("trained", *null_controls(record))]
     titles = ("mask found on", "no mask", "under its mask", "weights kept", "trained network's mask keeps more by")
-    title = "Each function under the mask that the same procedure finds (%): mean ± sample standard deviation over networks"
+    what = "What each mask was found with" if kind_of(record) == "sequences" else "Each function"
+    title = f"{what}, under the mask that the same procedure finds (%): mean ± sample standard deviation over networks"
     return Table("controls", title, columns(*titles), tuple(rows))
 
 
 def _control_row(record: Record, function: str, variant: Variant) -> Row:
-    asked = (("accuracy", "", function), ("sufficiency", function, function), ("density", function, ""))
+    own = own_test(record, function)
+    asked = (("accuracy", "", own), ("sufficiency", function, own), ("density", function, ""))
     found = [record.quantity(*address, variant=variant) for address in asked]
-    trained = {network.seed: _kept(network, function) for network in networks(record)}
+    trained = {network.seed: _kept(network, function, own) for network in networks(record)}
 
     def more(network: NetworkResult) -> float:
-        return trained.get(network.seed, math.nan) - _kept(network, function)
+        return trained.get(network.seed, math.nan) - _kept(network, function, own)
 
     cells: list[Cell] = [VARIANTS[variant], *(Number(one.summary, "percent") if one else None for one in found)]
     cells.append("" if variant == "trained" else Number(over_networks(record, more, variant=variant), "percent"))
@@ -52,9 +56,11 @@ def half_mask_table(record: Record) -> Table:
                 values = (half.full, half.full - half.early_masked, half.full - half.late_masked)
                 rows.append(Row(VARIANTS[variant], (*cells, *(Points((value,), "percent") for value in values))))
     titles = ("network", "early tensors", "mask everywhere", "lost, mask on the early only", "lost, mask on the others only")
-    return Table("half-mask", "Half-mask test: accuracy over all functions (%)", columns(*titles), tuple(rows))
+    # of sequences, the first test stands for all
+    whole = f"test {record.functions[0]}" if kind_of(record) == "sequences" else "all functions"
+    return Table("half-mask", f"Half-mask test: accuracy over {whole} (%)", columns(*titles), tuple(rows))
 
 
-def _kept(network: NetworkResult, function: str) -> float:
-    mask = mask_of(network, function)
-    return mask.sufficiency.accuracy[function] if mask else math.nan
+def _kept(network: NetworkResult, mask: str, function: str) -> float:
+    found = mask_of(network, mask)
+    return found.sufficiency.accuracy[function] if found else math.nan

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from maskscope.experiments.record import Quantity, Record
-from maskscope.report import class_words, growth_words, stability
+from maskscope.report import class_words, growth_words, sequence_words, stability
 from maskscope.report.across import WHOLE, asks_reuse, mask_names, whole_procedures
 from maskscope.report.kinds import Kind, kind_of, sample_size
 from maskscope.report.numbers import count_text, in_words, mean_text
@@ -161,16 +161,19 @@ _SENTENCES: Mapping[Kind, Callable[[Record], list[str]]] = {
     "removal": class_words.sentences,
     "stability": stability.sentences,
     "growth": growth_words.sentences,
+    "sequences": sequence_words.sentences,
 }
 _TILES: Mapping[Kind, Callable[[Record], list[Tile]]] = {
     "functions": _tiles,
     "removal": class_words.tiles,
     "stability": stability.tiles,
     "growth": growth_words.tiles,
+    "sequences": sequence_words.tiles,
 }
 _CAUTIONS: Mapping[Kind, Callable[[Record], list[str]]] = {
     "functions": _cautions,
     "removal": class_words.cautions,
     "stability": class_words.cautions,
     "growth": growth_words.cautions,
+    "sequences": sequence_words.cautions,
 }

@@ -5,13 +5,15 @@ from typing import Literal
 from maskscope.experiments.record import Record
 from maskscope.tasks import Task
 
-Kind = Literal["functions", "removal", "stability", "growth"]
+Kind = Literal["functions", "removal", "stability", "growth", "sequences"]
 
 
 def kind_of(record: Record) -> Kind:
-    """A mask for each function; masks without a class each; masks for sets of classes; or networks that grow."""
+    """A mask for each function; masks without a class each; masks for sets of classes; networks that grow; or of sequences."""
     if record.growths:
         return "growth"
+    if any(network.sequences is not None for network in record.networks):
+        return "sequences"
     if any(network.owned for network in record.networks):
         return "removal"
     masks = {mask.function for network in record.networks for mask in network.masks}

@@ -1,11 +1,23 @@
-"""Sections that several kinds of study have: weights kept, keep probabilities, the half-mask test, every number."""
+"""Sections that several kinds of study have: weights kept, keep probabilities, half-mask test, controls, every number."""
 
 from maskscope.experiments.record import Record
-from maskscope.report.across import WHOLE, below_and_above, half_mask_drop, mask_label, mask_names, networks
-from maskscope.report.control_tables import half_mask_table
-from maskscope.report.numbers import count_text, mean_text
-from maskscope.report.section import Section, spread_note
-from maskscope.report.tables import quantities_table, weights_table
+from maskscope.report.across import (
+    NULL_CONTROLS,
+    VARIANTS,
+    WHOLE,
+    below_and_above,
+    few,
+    half_mask_drop,
+    mask_label,
+    mask_names,
+    networks,
+    null_controls,
+)
+from maskscope.report.control_tables import controls_table, half_mask_table
+from maskscope.report.kinds import kind_of, sample_size
+from maskscope.report.numbers import count_text, in_words, mean_text
+from maskscope.report.section import Section, points_note, spread_note
+from maskscope.report.tables import RANDOM, TOP, accuracy_table, quantities_table, weights_table
 
 # a longer table is folded
 _LONG = 40
@@ -64,14 +76,15 @@ def half_mask_section(record: Record) -> Section:
         "Half-mask test",
         (
             "The full mask applied to the early tensors only, or to the others only, the rest of the network left whole. "
-            "If accuracy falls, the two halves of the mask depend on each other.",
+            "If accuracy falls, the two halves of the mask depend on each other."
+            + (f" Accuracy is that on test {record.functions[0]}." if kind_of(record) == "sequences" else ""),
             _early(record),
             *([lost.replace("\u00a0%", "")] if early.n else []),
         ),
         ("half-mask",),
         "Accuracy that is lost, against the full mask everywhere. "
         + ("Grey: each choice of early tensors on each network. " if choices > 1 else "")
-        + spread_note(record),
+        + points_note(sample_size(record)),
         folded=(half_mask_table(record),),
     )
 
@@ -95,4 +108,41 @@ def quantities_section(record: Record) -> Section:
             "spread and no interval. What has no value is undefined, never 0.",
         ),
         folded=(quantities_table(record),),
+    )
+
+
+def controls_section(record: Record) -> Section:
+    """What a mask has to beat: simpler choices of weights, and the same procedure where there is nothing to find."""
+    sequences = kind_of(record) == "sequences"
+    run = null_controls(record)
+    names = in_words([VARIANTS[variant][:1].lower() + VARIANTS[variant][1:] for variant in run])
+    # questions of sequences have no labels to shuffle
+    offered = [variant for variant in NULL_CONTROLS if not (sequences and variant == "shuffled-labels")]
+    missing = in_words([variant for variant in offered if variant not in run])
+    text = []
+    if run:
+        text.append(
+            f"The same procedure where there is nothing to find says how much of a function a mask makes by itself: {names}."
+        )
+    if missing:
+        text.append(f"Not run: {missing}; run again with {'it' if ' and ' not in missing else 'them'} among --controls.")
+    others = accuracy_table(record).only(TOP, RANDOM)
+    return Section(
+        "controls",
+        "Controls",
+        (
+            "Could something simpler do the same? The weights of largest |weight × gradient|, as many in each tensor as the "
+            "mask keeps, are what a mask has to beat; removing as many random weights is what its removal has to beat.",
+            *(["A mask's own function is here what it was found with, not what it was found without."] if sequences else []),
+            *([" ".join(text)] if text else []),
+        ),
+        ("controls",),
+        "First: the mask should keep more of its function than the controls keep. Second: removing its weights should leave "
+        "less than removing random ones. " + spread_note(record),
+        (controls_table(record), *(() if sequences else (others,))),
+        (others,)
+        if sequences
+        else (accuracy_table(record).only(*(VARIANTS[variant] for variant in run)),)
+        if run and not (few(record.functions) or sequences)
+        else (),
     )

@@ -36,6 +36,12 @@ _PERCENT = (
     "lowest accuracy",
     "shared",
     "mean shared",
+    # of sequences
+    "gap to the full mask",
+    "relative gap",
+    "mask beyond such a network",
+    "removed of output",
+    "removed beyond other outputs",
 )
 
 

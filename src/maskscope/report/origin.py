@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from maskscope.experiments.record import Provenance, Record
-from maskscope.report import class_words, growth_words, stability
+from maskscope.report import class_words, growth_words, sequence_words, stability
 from maskscope.report.across import asks_reuse, networks
 from maskscope.report.headline import title
 from maskscope.report.kinds import Kind, kind_of
@@ -89,4 +89,5 @@ _QUESTIONS: Mapping[Kind, Callable[[Record], str]] = {
     "removal": class_words.question,
     "stability": stability.question,
     "growth": growth_words.question,
+    "sequences": sequence_words.question,
 }

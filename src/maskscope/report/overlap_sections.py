@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from maskscope.analysis import proportion, summarise
 from maskscope.experiments.record import Record
-from maskscope.report.across import NULL_CONTROLS, VARIANTS, asks_reuse, few_pairs, networks
+from maskscope.report.across import NULL_CONTROLS, VARIANTS, asks_reuse, few_pairs, networks, repeated
+from maskscope.report.kinds import kind_of
 from maskscope.report.numbers import count_text, mean_text
 from maskscope.report.overlap_tables import core_table, null_table, overlap_table, sharing_tables
 from maskscope.report.scale import Null, family, nulls, sharing_pairs
@@ -17,6 +18,7 @@ _CAPTION = (
     "Grey tick: floor. Coloured ticks: ceilings, one for each function. Band: from floor to highest ceiling. Black: the "
     "overlap that was found between the masks of different functions, with each network and the 95 % t-interval."
 )
+_LONE_CAPTION = "Grey tick: floor. Black: the overlap that was found, with each network and the 95 % t-interval."
 _MATRIX_CAPTION = (
     "Mean over networks, over all tensors. Diagonal: two masks for one function, the ceiling for its row and column; the "
     "floors are in the table."
@@ -27,14 +29,16 @@ _LONG, _MANY = 40, 3
 
 def overlap_section(record: Record) -> Section:
     """Overlap of the trained network's masks, and of the controls', on its scale and by layer."""
+    sequences = kind_of(record) == "sequences"
+    lone = sequences and not repeated(record)
     by_layer = overlap_table(record)
     shown, folded = sharing_tables(record, ("trained",)), [by_layer]
     if len(shown) > _MANY:
         shown, folded = [], [*shown, *folded]
     elif len(by_layer.rows) <= _LONG:
         shown, folded = [*shown, by_layer], []
-    lone = "; controls, one mask a function and so no ceiling"
-    folded += [replace(table, title=table.title + lone) for table in sharing_tables(record, NULL_CONTROLS) if table.rows]
+    alone = "; controls, one mask a function and so no ceiling"
+    folded += [replace(table, title=table.title + alone) for table in sharing_tables(record, NULL_CONTROLS) if table.rows]
     return Section(
         "overlap",
         "Overlap of the masks",
@@ -44,11 +48,13 @@ def overlap_section(record: Record) -> Section:
             "share, found with other noise and other data order: masks cannot be expected to agree more than that.",
             "Normalised sharing puts the Dice overlap on that scale, 0 at the floor and 1 at the ceiling. Above 0 means more "
             "overlap than density gives; that alone is no evidence of reuse.",
-            *([_PLACES] if asks_reuse(record) else []),
-            *([] if family(record) else [_NO_NULL]),
+            *([_PLACES] if asks_reuse(record) and not sequences else []),
+            *([_SAME_QUESTIONS] if sequences else []),
+            *([_NOT_REPEATED] if lone else []),
+            *([] if family(record) or sequences else [_NO_NULL]),
         ),
-        ("sharing", "overlap"),
-        _CAPTION if few_pairs(record) else _MATRIX_CAPTION,
+        ("overlap",) if lone else ("sharing", "overlap"),
+        (_LONE_CAPTION if lone else _CAPTION) if few_pairs(record) else _MATRIX_CAPTION,
         tuple(shown),
         tuple(folded),
     )
@@ -58,6 +64,10 @@ _PLACES = (
     "Two places cannot share the weights of their own inputs and outputs. What they could share is among the hidden weights: "
     "that row is the one to read."
 )
+_SAME_QUESTIONS = (
+    "Each of these masks was found with a part of the questions. Parts may have many in common, and so may their masks."
+)
+_NOT_REPEATED = "There is no ceiling, and so no normalised sharing: each mask was found once. Run again with --repeats 1."
 _NO_NULL = (
     "No p-values: no networks with an unrelated function were trained. Run again with --unrelated 19, the least that can reach "
     "p = .05."

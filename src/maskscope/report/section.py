@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from maskscope.experiments.record import Record
 from maskscope.report.across import few, networks
 from maskscope.report.numbers import POINTS_BELOW
+from maskscope.report.sequence_answers import ExampleGroup
 from maskscope.report.table import Table
 
 
@@ -21,6 +22,8 @@ class Section:
         tables: shown.
         folded: shown when opened.
         short: its name in the contents, if not its title.
+        examples: answers beside the right ones, by test.
+        legend: of the examples: a short form, and the token that it stands for.
     """
 
     id: str
@@ -31,12 +34,14 @@ class Section:
     tables: tuple[Table, ...] = ()
     folded: tuple[Table, ...] = ()
     short: str = ""
+    examples: tuple[ExampleGroup, ...] = ()
+    legend: tuple[tuple[str, str], ...] = ()
 
 
 def spread_note(record: Record) -> str:
     """How the figures show spread."""
     n = len(networks(record))
-    if not few(record.functions):
+    if not few(record.masks):
         return f"Means over {n} networks; the darker, the closer to 100 %. Spread and intervals are in the tables."
     return points_note(n)
 

@@ -3,23 +3,26 @@
 from collections.abc import Callable, Mapping
 
 from maskscope.experiments.record import Record
-from maskscope.report.across import VARIANTS, few, null_controls
+from maskscope.report.across import VARIANTS
 from maskscope.report.class_sections import removal_sections
-from maskscope.report.control_tables import controls_table
 from maskscope.report.growth_sections import growth_sections
 from maskscope.report.headline import further_sentences
 from maskscope.report.kinds import Kind, kind_of
-from maskscope.report.mask_sections import half_mask_section, histogram_section, quantities_section, weights_section
-from maskscope.report.numbers import in_words
+from maskscope.report.mask_sections import (
+    controls_section,
+    half_mask_section,
+    histogram_section,
+    quantities_section,
+    weights_section,
+)
 from maskscope.report.overlap_sections import copied_section, core_section, null_section, overlap_section
 from maskscope.report.section import Section, spread_note
+from maskscope.report.sequence_sections import sequence_sections
 from maskscope.report.stability_sections import stability_sections
 from maskscope.report.tables import (
     INVERSE,
     INVERSE_IO,
     NETWORK,
-    RANDOM,
-    TOP,
     UNDER,
     accuracy_table,
     confusion_table,
@@ -43,7 +46,7 @@ def _sections(record: Record) -> list[Section]:
         weights_section(record),
         histogram_section(record),
         half_mask_section(record),
-        _controls(record),
+        controls_section(record),
         quantities_section(record),
     ]
     return [section for section in found if section]
@@ -93,36 +96,10 @@ def _confusion(record: Record) -> Section:
     )
 
 
-def _controls(record: Record) -> Section:
-    run = null_controls(record)
-    names = in_words([VARIANTS[variant][:1].lower() + VARIANTS[variant][1:] for variant in run])
-    missing = in_words([variant for variant in ("untrained", "shuffled-weights", "shuffled-labels") if variant not in run])
-    text = []
-    if run:
-        text.append(
-            f"The same procedure where there is nothing to find says how much of a function a mask makes by itself: {names}."
-        )
-    if missing:
-        text.append(f"Not run: {missing}; run again with {'it' if ' and ' not in missing else 'them'} among --controls.")
-    return Section(
-        "controls",
-        "Controls",
-        (
-            "Could something simpler do the same? The weights of largest |weight × gradient|, as many in each tensor as the "
-            "mask keeps, are what a mask has to beat; removing as many random weights is what its removal has to beat.",
-            " ".join(text),
-        ),
-        ("controls",),
-        "First: the mask should keep more of its function than the controls keep. Second: removing its weights should leave "
-        "less than removing random ones. " + spread_note(record),
-        (controls_table(record), accuracy_table(record).only(TOP, RANDOM)),
-        (accuracy_table(record).only(*(VARIANTS[variant] for variant in run)),) if run and not few(record.functions) else (),
-    )
-
-
 _SECTIONS: Mapping[Kind, Callable[[Record], list[Section]]] = {
     "functions": _sections,
     "removal": removal_sections,
     "stability": stability_sections,
     "growth": growth_sections,
+    "sequences": sequence_sections,
 }

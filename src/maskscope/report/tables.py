@@ -23,6 +23,7 @@ from maskscope.report.growth_tables import growth_tables
 from maskscope.report.kinds import Kind, kind_of
 from maskscope.report.numbers import Number, Points, unit_of
 from maskscope.report.overlap_tables import core_table, null_table, overlap_table, sharing_tables
+from maskscope.report.sequence_tables import sequence_tables
 from maskscope.report.stability import stability_table
 from maskscope.report.table import Cell, Column, Row, Table, columns
 from maskscope.report.verdicts import claims_table
@@ -33,6 +34,7 @@ INVERSE = "Under the inverse: the mask's weights removed"
 INVERSE_IO = "Under the inverse, but the full mask on input and output weights"
 TOP = "Top |weight x gradient|, as many in each tensor as the mask keeps"
 RANDOM = "Random weights removed, as many in each tensor as the mask keeps"
+_EACH: Mapping[Kind, str] = {"functions": "function", "sequences": "test"}
 FULL_IO = "full mask on input and output weights"
 
 
@@ -66,6 +68,12 @@ def _removal_tables(record: Record) -> list[Table]:
 
 def _stability_tables(record: Record) -> list[Table]:
     return [stability_table(record), overlap_table(record), accuracy_table(record), core_table(record), weights_table(record)]
+
+
+def _sequence_tables(record: Record) -> list[Table]:
+    shared = [*sharing_tables(record), overlap_table(record), core_table(record), weights_table(record)]
+    halves = half_mask_table(record)
+    return [*sequence_tables(record), accuracy_table(record), *shared, halves, controls_table(record)]
 
 
 def removal_table(record: Record) -> Table:
@@ -121,8 +129,7 @@ def accuracy_table(record: Record) -> Table:
         rows += [row(group, mask_label(mask), "sufficiency", mask, variant=variant) for mask in named]
         if variant not in null_controls(record):
             rows += [row(group, f"without {mask_label(mask)}", "necessity", mask, variant=variant) for mask in named]
-    each = "function" if kind_of(record) == "functions" else "class"
-    title = f"Accuracy on each {each} (%): mean ± sample standard deviation over networks"
+    title = f"Accuracy on each {_EACH.get(kind_of(record), 'class')} (%): mean ± sample standard deviation over networks"
     return Table("accuracy", title, columns("network under", *record.functions), tuple(rows))
 
 
@@ -183,4 +190,5 @@ _TABLES: Mapping[Kind, Callable[[Record], list[Table]]] = {
     "removal": _removal_tables,
     "stability": _stability_tables,
     "growth": growth_tables,
+    "sequences": _sequence_tables,
 }

@@ -17,6 +17,7 @@ from maskscope.report.kinds import Kind, kind_of
 from maskscope.report.numbers import Number, interval_text
 from maskscope.report.origin import origin, unverified
 from maskscope.report.overlap_tables import core_table, null_table, overlap_table, sharing_tables
+from maskscope.report.sequence_tables import compared_table, dropout_table, evaluation_table, output_table, scores_table
 from maskscope.report.stability import MEANS, SAME_PAIR, stability_table
 from maskscope.report.table import Cell, Row, Table, columns
 from maskscope.report.tables import accuracy_table, removal_table
@@ -27,6 +28,8 @@ _STYLES = {"supported": "green", "not supported": "red", "inconclusive": "yellow
 _MOST_PAIRS = 3
 # longer tables, of layers by class or by task, are in the report only
 _MOST_ROWS = 40
+# wider tables, of every mask on every test, are in the report only
+_MOST_COLUMNS = 6
 
 
 def show_record(record: Record, console: Console) -> None:
@@ -88,6 +91,15 @@ def _growth_tables(record: Record) -> list[Table]:
     return [growth_summary_table(record), *([shared] if len(shared.rows) <= _MOST_ROWS else []), tasks_table(record)]
 
 
+def _sequence_tables(record: Record) -> list[Table]:
+    # examples are in the report only
+    sharing = sharing_tables(record)
+    scores = scores_table(record)
+    tables = [evaluation_table(record), *([scores] if len(scores.columns) <= _MOST_COLUMNS else []), compared_table(record)]
+    tables += [output_table(record), dropout_table(record)]
+    return [*tables, *(sharing if len(sharing) <= _MOST_PAIRS else []), core_table(record), controls_table(record)]
+
+
 def _claims(record: Record) -> Grid:
     drawn = Grid(title="Claims (rules and numbers are in the report)", title_justify="left")
     for heading in ("claim", "verdict", "the paper", "question"):
@@ -133,4 +145,5 @@ _TABLES: Mapping[Kind, Callable[[Record], list[Table]]] = {
     "removal": _removal_tables,
     "stability": _stability_tables,
     "growth": _growth_tables,
+    "sequences": _sequence_tables,
 }

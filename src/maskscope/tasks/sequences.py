@@ -219,12 +219,12 @@ class SequenceTask(Task):
 
         def batch(index: int) -> SequencePart:
             given = bool(toss(index)[0] < self.forcing * _COINS)
-            return self._part(data.at(choose(index).to(self.device)), given)
+            return self._part(data.at(choose(index).to(self.device)), given, self.even)
 
         return batch
 
-    def _part(self, data: Encoded, given: bool) -> SequencePart:
-        longest, steps = self._widths if self.even else (int(data.lengths.max()), int(data.target_lengths.max()))
+    def _part(self, data: Encoded, given: bool, even: bool) -> SequencePart:
+        longest, steps = self._widths if even else (int(data.lengths.max()), int(data.target_lengths.max()))
         tokens = _cut(data.tokens, longest, self.read.end)
         targets = _cut(data.targets, steps, self.written.end)
         ended = torch.arange(steps, device=self.device) >= data.target_lengths[:, None]
@@ -254,7 +254,9 @@ class SequenceTask(Task):
         """Answers are asked for up to the end of the right one: whether they are equal is decided by then."""
         found = []
         for start in range(0, len(data), _ITEMS_AT_ONCE):
-            part = self._part(data.at(torch.arange(start, min(start + _ITEMS_AT_ONCE, len(data)), device=self.device)), False)
+            part = self._part(
+                data.at(torch.arange(start, min(start + _ITEMS_AT_ONCE, len(data)), device=self.device)), given=False, even=False
+            )
             answers = run(part.tokens, part.lengths, part.asked).argmax(-1)
             found.append(((answers == part.targets) | (part.targets == NOT_ASKED)).all(1))
         return torch.cat(found)

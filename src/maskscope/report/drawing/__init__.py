@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from maskscope.experiments.record import Record
+from maskscope.report.across import function_pairs, repeated
 from maskscope.report.drawing.canvas import Panel, files, svg
 from maskscope.report.drawing.classes import (
     class_confusion_panels,
@@ -16,6 +17,7 @@ from maskscope.report.drawing.growth import shared_panels, task_panels
 from maskscope.report.drawing.overlaps import null_panels, overlap_panels, sharing_panels
 from maskscope.report.drawing.pairs import owned_overlap_panels, stability_panels
 from maskscope.report.drawing.scores import accuracy_panels, confusion_panels, control_panels, half_mask_panels
+from maskscope.report.drawing.sequences import output_panels, sequence_panels
 from maskscope.report.drawing.sweeps import sweep_panels
 from maskscope.report.drawing.weights import histogram_panels, weights_panels
 from maskscope.report.kinds import Kind, kind_of
@@ -73,9 +75,24 @@ def _of_growth(record: Record) -> dict[str, list[Panel]]:
     return {"growth-shared": shared_panels(record), "growth-tasks": task_panels(record)}
 
 
+def _of_sequences(record: Record) -> dict[str, list[Panel]]:
+    shared = function_pairs(record)
+    return {
+        "sequence-accuracy": sequence_panels(record),
+        "output-rows": output_panels(record),
+        "sharing": sharing_panels(record) if shared and repeated(record) else [],
+        "overlap": overlap_panels(record) if shared else [],
+        "weights": weights_panels(record),
+        "histogram": histogram_panels(record),
+        "half-mask": half_mask_panels(record),
+        "controls": control_panels(record),
+    }
+
+
 _FIGURES: Mapping[Kind, Callable[[Record], dict[str, list[Panel]]]] = {
     "functions": _of_functions,
     "removal": _of_removal,
     "stability": _of_stability,
     "growth": _of_growth,
+    "sequences": _of_sequences,
 }

@@ -18,6 +18,8 @@ from maskscope.report.numbers import NOT_MEASURED, POINTS_BELOW, UNDEFINED, Unit
 # inches
 WIDTH = 4.2
 _LANE, _GAP, _FRAME = 0.185, 0.13, 0.95
+# characters of a legend in one line, four for each patch of colour
+_LEGEND = 48
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,15 @@ def draw_legend(axes: Axes, entries: Sequence[tuple[str, str]], depth: float = 0
     figure = axes.get_figure(root=True)
     if entries and isinstance(figure, Figure):
         patches = [Patch(facecolor=colour, label=brief(name, 16)) for name, colour in entries]
+        # one line as long as it does not push the axes together
+        short = sum(len(brief(name, 16)) + 4 for name, _ in entries) <= _LEGEND
         below = ScaledTranslation(0, -depth, figure.dpi_scale_trans)
         axes.legend(
             handles=patches,
             loc="upper left",
             bbox_to_anchor=(-0.01, 0),
             bbox_transform=axes.transAxes + below,
-            ncols=len(patches),
+            ncols=len(patches) if short else -(-len(patches) // 2),
             handlelength=0.8,
             handleheight=0.8,
             handletextpad=0.5,

@@ -13,11 +13,12 @@ from maskscope.report.across import (
     Measure,
     few_pairs,
     function_pairs,
+    layer_names,
     networks,
     overlap,
     overlap_floor,
+    paired_names,
     short_names,
-    tensor_names,
     whole_procedures,
 )
 from maskscope.report.drawing.canvas import BAND, INK, MUTED, Panel
@@ -51,7 +52,7 @@ def overlap_panels(record: Record, variant: Variant = "trained") -> list[Panel]:
         return []
     if not few_pairs(record):
         return [_overlap_matrix(record)]
-    places = [*tensor_names(record), None]
+    places = [*layer_names(record), None]
     measures = _MEASURES if len(between) == 1 else _MEASURES[:1]
     size = (WIDTH, 1.15 + 0.42 * len(places))
     start = "overlap" if variant == "trained" else f"overlap-{variant}"
@@ -126,7 +127,7 @@ def _draw_null(axes: Axes, found: Sequence[Null]) -> None:
 
 
 def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Measure, variant: Variant) -> None:
-    places: list[str | None] = [*tensor_names(record), None]
+    places: list[str | None] = [*layer_names(record), None]
     for y, place in enumerate(places):
         found = overlap(record, pair, place, measure, variant=variant)
         floor = overlap_floor(record, pair, place, measure, variant=variant)
@@ -138,9 +139,7 @@ def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Me
             axes.plot([floor.mean] * 2, [y - 0.25, y + 0.25], color=MUTED, linewidth=1.6, zorder=2)
         for name, summary in ceilings:
             if summary.n:
-                axes.plot(
-                    [summary.mean] * 2, [y - 0.25, y + 0.25], color=colour_of(name, record.functions), linewidth=2.2, zorder=2
-                )
+                axes.plot([summary.mean] * 2, [y - 0.25, y + 0.25], color=colour_of(name, record.masks), linewidth=2.2, zorder=2)
         if found.n == 0:
             axes.text(0.02, y, UNDEFINED, va="center", style="italic", color=MUTED, fontsize=8)
             continue
@@ -153,7 +152,7 @@ def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Me
     axes.grid(axis="x")
     axes.set_xlabel("overlap (0: none, 1: the same weights)")
     ceiling = [
-        (f"ceiling {name}", colour_of(name, record.functions))
+        (f"ceiling {name}", colour_of(name, record.masks))
         for name in pair
         if overlap(record, (name, name), None, measure, variant=variant).n
     ]
@@ -161,7 +160,7 @@ def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Me
 
 
 def _overlap_matrix(record: Record) -> Panel:
-    functions = record.functions
+    functions = paired_names(record)
     values = [[overlap(record, (a, b), None, "dice").mean for b in functions] for a in functions]
     size = heat_size(functions, functions, (0.55, 0.36))
     draw = partial(draw_heat, rows=functions, columns=functions, values=values, unit="ratio")

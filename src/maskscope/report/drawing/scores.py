@@ -18,6 +18,7 @@ from maskscope.report.across import (
     mask_title,
     networks,
     null_controls,
+    own_test,
 )
 from maskscope.report.drawing.canvas import MUTED, WHOLE_COLOUR, Panel
 from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, heat_size
@@ -151,17 +152,17 @@ def _own_panel(
 ) -> Panel:
     rows = []
     for label, measure, variant in asked:
-        found = [record.quantity(measure, function, function, variant=variant) for function in functions]
-        colours = [colour_of(function, record.functions) for function in functions]
+        found = [record.quantity(measure, function, own_test(record, function), variant=variant) for function in functions]
+        colours = [colour_of(function, record.masks) for function in functions]
         rows.append((label, [Bar(one.summary if one else None, colour) for one, colour in zip(found, colours, strict=True)]))
-    if not few(record.functions):
+    if not few(record.masks):
         values = [[bar.summary.mean if bar.summary else float("nan") for bar in bars] for _, bars in rows]
         labels = [label for label, _ in rows]
         size = heat_size(labels, functions, (0.55, 0.32))
         return Panel(
             name, f"{title} (%)", size, partial(draw_heat, rows=labels, columns=functions, values=values, unit="percent")
         )
-    legend = [(function, colour_of(function, record.functions)) for function in functions]
+    legend = [(function, colour_of(function, record.masks)) for function in functions]
     size = (WIDTH, bars_height(len(rows), len(functions)) + 0.25)
     return Panel(name, title, size, partial(_draw_scores, rows=rows, legend=legend))
 

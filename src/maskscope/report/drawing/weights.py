@@ -37,12 +37,12 @@ def weights_panels(record: Record) -> list[Panel]:
     labels = [mask_label(mask) for mask in masks]
     if not masks:
         return []
-    if not few(record.functions):
+    if not few(record.masks):
         values = [[share.mean for share in row] for _, row in shares]
         size = heat_size([place for place, _ in shares], masks, (0.55, 0.32))
         draw = partial(draw_heat, rows=[place for place, _ in shares], columns=masks, values=values, unit="percent")
         return [Panel("weights", "Share of weights kept (%)", size, draw)]
-    colours = [colour_of(mask, record.functions) for mask in masks]
+    colours = [colour_of(mask, record.masks) for mask in masks]
     rows = [(place, [Bar(share, colour) for share, colour in zip(row, colours, strict=True)]) for place, row in shares]
     size = (WIDTH, bars_height(len(rows), len(masks)) + 0.25)
     legend = list(zip(labels, colours, strict=True))
@@ -61,7 +61,7 @@ def histogram_panels(record: Record) -> list[Panel]:
             below, above = below_and_above(record, mask)
             found = record.quantity("undecided", mask)
             shares = [mean_text(one, "percent") if one else "" for one in (below, found.summary if found else None, above)]
-            draw = partial(_draw_histogram, counts=counts, colour=colour_of(mask, record.functions), shares=shares)
+            draw = partial(_draw_histogram, counts=counts, colour=colour_of(mask, record.masks), shares=shares)
             panels.append(Panel(f"histogram-{place}", mask_title(mask), (3.2, 2.4), draw))
     return panels
 

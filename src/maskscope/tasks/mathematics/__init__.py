@@ -1,5 +1,6 @@
 """Questions of five modules of the DeepMind Mathematics Dataset: drawn anew, or read from the published archive."""
 
+from maskscope.tasks.mathematics.archive import read_archive, write_archive
 from maskscope.tasks.mathematics.generate import generate, generate_questions
 from maskscope.tasks.mathematics.questions import (
     ALPHABET,
@@ -25,4 +26,6 @@ __all__ = [
     "digest_of",
     "generate",
     "generate_questions",
+    "read_archive",
+    "write_archive",
 ]

@@ -6,13 +6,14 @@ function of the processor's library may differ in the last bit, and so would the
 
 import random
 from collections.abc import Sequence
-from decimal import Context, Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 from functools import cache
 from typing import NamedTuple, TypeVar
 
 UNIT = 256
 _T = TypeVar("_T")
 _CONTEXT = Context(prec=50)
+_VARIABLES = "abcdfghijklmnopqrstuvwxyz"
 # what one product of a 53-bit fraction and a count can still choose evenly
 _EVEN = 1 << 40
 
@@ -28,17 +29,17 @@ class Decimals(NamedTuple):
 def widest(entropy: int) -> int:
     """The bound of integers of both signs: half of 10 ** entropy, rounded up."""
     values = _CONTEXT.power(Decimal(10), _CONTEXT.divide(Decimal(entropy), Decimal(UNIT)))
-    return -int(-values // 2) if values % 2 == 0 else int(values / 2) + 1
+    return int(_CONTEXT.divide(values, Decimal(2)).to_integral_value(ROUND_CEILING))
 
 
 class Chance:
     """A stream of choices from a seed, the same on every platform.
 
     Args:
-        seed: a whole number.
+        seed: any text.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: str) -> None:
         source = random.Random(seed)
         self.fraction = source.random
         self._bits = source.getrandbits
@@ -59,10 +60,21 @@ class Chance:
             other = self.below(last + 1)
             items[last], items[other] = items[other], items[last]
 
+    def variables(self, count: int) -> list[str]:
+        """Different names of variables, in alphabetical order; the base of the natural logarithm is none."""
+        names = list(_VARIABLES)
+        return sorted(names.pop(self.below(len(names))) for _ in range(count))
+
     def integer(self, entropy: int) -> int:
         """An integer of either sign; entropies of less than a digit count as one."""
         bound = widest(max(entropy, UNIT))
         return self.below(2 * bound + 1) - bound
+
+    def nonzero(self, entropy: int) -> int:
+        """An integer of either sign, but zero."""
+        bound = widest(max(entropy, UNIT))
+        size = 1 + self.below(bound)
+        return size if self.fraction() < 0.5 else -size
 
     def decimal(self, entropy: int) -> Decimals:
         """A number that is no integer, of as many digits as ``integer``; the point stands anywhere before or among them."""
@@ -71,6 +83,11 @@ class Chance:
             numerator = self.integer(entropy)
             if numerator % 10:
                 return Decimals(numerator, places)
+
+    def shares(self, entropy: int, count: int) -> list[int]:
+        """An entropy divided among some numbers, every division as likely as any other."""
+        cuts = sorted(self.below(entropy + 1) for _ in range(count - 1))
+        return [after - before for before, after in zip((0, *cuts), (*cuts, entropy), strict=True)]
 
     def number(self, entropy: int) -> Decimals:
         """An integer or no integer, with even chances."""

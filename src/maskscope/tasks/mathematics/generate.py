@@ -1,12 +1,9 @@
 """Questions of every module and level, drawn anew from a seed."""
 
-from collections.abc import Callable, Container, Sequence
-from typing import TypeVar
-
-import numpy as np
+from collections.abc import Callable, Container
 
 from maskscope.errors import ConfigError, UnknownNameError
-from maskscope.tasks.mathematics import add_or_sub
+from maskscope.tasks.mathematics import add_or_sub, collect, differentiate, linear_1d, sort
 from maskscope.tasks.mathematics.chance import UNIT, Chance
 from maskscope.tasks.mathematics.questions import (
     EXTRAPOLATE,
@@ -17,16 +14,28 @@ from maskscope.tasks.mathematics.questions import (
     MODULES,
     Question,
     Questions,
+    divide,
 )
 
-_T = TypeVar("_T")
-_DRAW: dict[str, Callable[[Chance, int], Question | None]] = {"add_or_sub": add_or_sub.draw}
+_Draw = Callable[[Chance, int], Question | None]
+_DRAW: dict[str, _Draw] = {
+    "add_or_sub": add_or_sub.draw,
+    "linear_1d": linear_1d.draw,
+    "differentiate": differentiate.draw,
+    "sort": sort.draw,
+    "collect": collect.draw,
+}
+_DRAW_BEYOND: dict[str, _Draw] = {"add_or_sub": add_or_sub.draw, "sort": sort.draw_more}
 # digits, from and to: of all training levels, of ``interpolate``, of ``extrapolate``
 _ENTROPY: dict[str, dict[str, tuple[int, int]]] = {
     "add_or_sub": {"train": (4, 16), INTERPOLATE: (12, 12), EXTRAPOLATE: (16, 20)},
+    "linear_1d": {"train": (3, 10), INTERPOLATE: (8, 8)},
+    "differentiate": {"train": (3, 10), INTERPOLATE: (8, 8)},
+    "sort": {"train": (3, 10), INTERPOLATE: (8, 8), EXTRAPOLATE: (10, 12)},
+    "collect": {"train": (3, 10), INTERPOLATE: (8, 8)},
 }
 # a draw may be too long, or known already: how many a question, and how many more, before we say that there are no more
-_TRIES, _MORE_TRIES = 50, 10_000
+_TRIES, _MORE_TRIES = 100, 10_000
 
 
 def generate(module: str, level: str, count: int, seed: int, *, apart_from: Container[str] = frozenset()) -> list[Question]:
@@ -37,18 +46,21 @@ def generate(module: str, level: str, count: int, seed: int, *, apart_from: Cont
         level: one of ``LEVELS``, ``interpolate``, or, where the module has it, ``extrapolate``.
         count: how many.
         seed: of the questions.
-        apart_from: questions that must not be among them.
+        apart_from: texts of questions that must not be among them.
 
     Raises:
         UnknownNameError: there is no such module, or it has no such level.
-        ConfigError: there are hardly so many different questions.
+        ConfigError: there are hardly so many different questions, or less than none were asked for.
     """
     if module not in MODULES:
         raise UnknownNameError("module of the Mathematics Dataset", module, MODULES)
     if level not in levels_of(module):
         raise UnknownNameError(f"level of {module}", level, levels_of(module))
+    if count < 0:
+        raise ConfigError(f"{count} questions were asked for; ask for none or more.")
     low, high = _bounds(module, level)
-    chance, draw, drawn = Chance(seed), _DRAW[module], dict[str, Question]()
+    chance, drawn = Chance(f"{module} {level} {seed}"), dict[str, Question]()
+    draw = (_DRAW_BEYOND if level == EXTRAPOLATE else _DRAW)[module]
     for _ in range(_TRIES * count + _MORE_TRIES):
         if len(drawn) >= count:
             break
@@ -91,24 +103,15 @@ def generate_questions(module: str, train_items: int, test_items: int, seed: int
 
     Raises:
         UnknownNameError: there is no such module.
-        ConfigError: there are hardly so many different questions.
+        ConfigError: there are hardly so many different questions, or less than none were asked for.
     """
     seen, train, test = set[str](), {}, {}
-    for place, level in enumerate((*LEVELS, INTERPOLATE)):
+    for level in (*LEVELS, INTERPOLATE):
         count = test_items + (train_items if level in LEVELS else 0)
-        items = generate(module, level, count, seed * 4 + place, apart_from=seen)
+        items = generate(module, level, count, seed, apart_from=seen)
         seen.update(item.question for item in items)
         if level in LEVELS:
-            train[level], test[level] = divide(items, test_items, seed)
+            train[level], test[level] = divide(items, test_items, seed % 2**32)
         else:
             test[level] = tuple(items)
     return Questions(module, train, test)
-
-
-def divide(items: Sequence[_T], test_items: int, seed: int) -> tuple[tuple[_T, ...], tuple[_T, ...]]:
-    """What remains to learn from, and a random part to be judged by, both in the order they came in."""
-    chosen = set(np.random.RandomState(seed).choice(len(items), test_items, replace=False).tolist())
-    return (
-        tuple(item for place, item in enumerate(items) if place not in chosen),
-        tuple(item for place, item in enumerate(items) if place in chosen),
-    )

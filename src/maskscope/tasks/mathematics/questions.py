@@ -4,9 +4,13 @@ Source: Saxton, Grefenstette, Hill and Kohli, "Analysing Mathematical Reasoning 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
+
+from maskscope.errors import ConfigError
 
 MODULES = {
     "add_or_sub": "arithmetic__add_or_sub",
@@ -54,3 +58,20 @@ def digest_of(questions: Questions) -> str:
             content.update(f"{name} {level} {len(part[level])}\n".encode())
             content.update("".join(f"{item.question}\n{item.answer}\n" for item in part[level]).encode())
     return content.hexdigest()
+
+
+def divide(items: Sequence[Question], test_items: int, seed: int) -> tuple[tuple[Question, ...], tuple[Question, ...]]:
+    """What remains to learn from, and a random part to be judged by, both in the order they came in.
+
+    Raises:
+        ConfigError: more are to be taken than there are, or less than none.
+    """
+    if not 0 <= test_items <= len(items):
+        raise ConfigError(
+            f"{test_items} of {len(items)} questions cannot become the test. Ask for a number from 0 to {len(items)}."
+        )
+    chosen = set(np.random.RandomState(seed).choice(len(items), test_items, replace=False).tolist())
+    return (
+        tuple(item for place, item in enumerate(items) if place not in chosen),
+        tuple(item for place, item in enumerate(items) if place in chosen),
+    )

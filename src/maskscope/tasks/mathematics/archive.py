@@ -1,0 +1,132 @@
+"""Questions in the published layout: a level is a folder, a module a text file in it, a line the question, a line its answer."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from maskscope.errors import FileFormatError, UnknownNameError
+from maskscope.storage import write_bytes
+from maskscope.tasks.mathematics.questions import (
+    INTERPOLATE,
+    LEVELS,
+    LONGEST_ANSWER,
+    LONGEST_QUESTION,
+    MODULES,
+    Question,
+    Questions,
+    divide,
+)
+
+_INNER = "mathematics_dataset-v1.0"
+_PACKED = f"{_INNER}.tar.gz"
+_SOURCE = f"The archive is {_PACKED}, from the public Google Cloud bucket `mathematics-dataset`; unpack the whole of it."
+_SHOWN = 80
+
+
+def read_archive(folder: Path, module: str, test_items: int = 10_000, seed: int = 1234) -> Questions:
+    """One module of the unpacked archive, divided into training and test.
+
+    A question that was seen before, in the order easy, medium, hard, interpolate, is dropped. Random items of each training
+    level become the test; all of ``interpolate`` is test.
+
+    Args:
+        folder: the archive's own folder, or the one that holds it.
+        module: a short name of ``MODULES``.
+        test_items: how many of each training level.
+        seed: of the division; every level is divided by a generator of its own.
+
+    Raises:
+        UnknownNameError: there is no such module.
+        FileFormatError: a file is not there or is not of the archive, or a level has too few questions.
+        ConfigError: less than no question is to become the test.
+
+    Source: Csordás et al. 2021, mathematics; which questions are dropped, and how many become the test, as in the authors' code.
+    """
+    if module not in MODULES:
+        raise UnknownNameError("module of the Mathematics Dataset", module, MODULES)
+    root = folder / _INNER if (folder / _INNER).is_dir() else folder
+    paths = {level: root / name / f"{MODULES[module]}.txt" for level, name in _folders("train").items()}
+    paths[INTERPOLATE] = root / INTERPOLATE / f"{MODULES[module]}.txt"
+    _check_there(folder, root, paths.values())
+    seen, train, test = set[str](), {}, {}
+    for level, path in paths.items():
+        kept = []
+        for item in _read(path):
+            if item.question not in seen:
+                seen.add(item.question)
+                kept.append(item)
+        if level not in LEVELS:
+            test[level] = tuple(kept)
+            continue
+        if len(kept) <= test_items:
+            raise FileFormatError(
+                f"{path} has {len(kept)} questions that are in no easier level; more than {test_items} are needed: {test_items} "
+                "become the test. Ask for a smaller test, or see that the archive was unpacked whole."
+            )
+        train[level], test[level] = divide(kept, test_items, seed)
+    return Questions(module, train, test)
+
+
+def write_archive(questions: Questions, folder: Path) -> list[Path]:
+    """Writes questions as the archive has them, and returns the paths.
+
+    The published folders know no division: ``train-easy`` holds what is learned from, and what is judged by lies beside it in
+    ``test-easy``, and so on, and in ``interpolate``. ``read_archive`` takes no notice of ``test-easy``; it divides the others.
+    """
+    folders = [(name, questions.train[level]) for level, name in _folders("train").items()]
+    folders += [(name, questions.test[level]) for level, name in _folders("test").items()]
+    folders.append((INTERPOLATE, questions.test[INTERPOLATE]))
+    paths = []
+    for name, items in folders:
+        paths.append(folder / name / f"{MODULES[questions.module]}.txt")
+        write_bytes(paths[-1], "".join(f"{item.question}\n{item.answer}\n" for item in items).encode())
+    return paths
+
+
+def _folders(part: str) -> dict[str, str]:
+    return {level: f"{part}-{level}" for level in LEVELS}
+
+
+def _check_there(folder: Path, root: Path, paths: Iterable[Path]) -> None:
+    missing = [str(path.relative_to(root)) for path in paths if not path.is_file()]
+    if not missing:
+        return
+    packed = sorted(path.name for path in folder.glob("*.tar.gz")) if folder.is_dir() else []
+    if packed:
+        raise FileFormatError(
+            f"{folder} holds the archive still packed: unpack it there, `tar xzf {packed[0]}`. Missing: {', '.join(missing)}."
+        )
+    found = (
+        "no such folder"
+        if not folder.is_dir()
+        else "an archive half unpacked"
+        if len(missing) < len(LEVELS) + 1
+        else "no archive"
+    )
+    raise FileFormatError(f"{root}: {found}. Missing: {', '.join(missing)}. {_SOURCE}")
+
+
+def _read(path: Path) -> list[Question]:
+    try:
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise FileFormatError(
+            f"{path} is no text: byte {error.start} is not UTF-8. Unpack this file from the archive again."
+        ) from error
+    if lines == [""]:
+        raise FileFormatError(
+            f"{path} is empty; lines of questions and answers were expected. Unpack this file from the archive again."
+        )
+    for number, line in enumerate(lines, 1):
+        what, longest = ("question", LONGEST_QUESTION) if number % 2 else ("answer", LONGEST_ANSWER)
+        fault = f"the {what} is empty" if not line.strip() else f"the {what} has {len(line)} characters, more than {longest}"
+        if not line.strip() or len(line) > longest:
+            raise FileFormatError(
+                f"{path}, line {number}: {fault}. Questions and answers in turn were expected; found: {line[:_SHOWN]!r}. "
+                "Unpack this file from the archive again."
+            )
+    if len(lines) % 2:
+        raise FileFormatError(
+            f"{path}, line {len(lines)}: a question without an answer, in an odd number of lines; the file ends too early. "
+            "Unpack this file from the archive again."
+        )
+    return [Question(*pair) for pair in zip(lines[::2], lines[1::2], strict=True)]
