@@ -84,12 +84,12 @@ def make_scan_record(
         test_items=judged,
     )
     functions = ("simple", *(f"{split}{end}" for split in splits for end in ("", "-unseen", "-train")))
-    parts = [EvaluationPart("simple", 4_182, judged or 4_182, 0)]
+    parts = [_part("simple", 4_182, judged or 4_182, 0)]
     for split in splits:
         items, seen = _ITEMS[split]
-        parts.append(EvaluationPart(split, items, judged or items, seen))
+        parts.append(_part(split, items, judged or items, seen))
         items, seen = _FOUND_WITH[split]
-        parts.append(EvaluationPart(f"{split}-train", items, judged or 1_000, seen))
+        parts.append(_part(f"{split}-train", items, judged or 1_000, seen))
     tensors = LSTM if network == "lstm" else TRANSFORMER
     networks = []
     for variant in ("trained", *controls):
@@ -97,6 +97,10 @@ def make_scan_record(
             able = 0.99 if variant == "trained" else 0.0
             networks.append(_network(random, seed, variant, spec, functions, splits, tensors, able, _scan_examples(splits, spec)))
     return _record("scan", spec, functions, splits, networks, parts, DataOrigin("scan", "c3" * 32, verified=True))
+
+
+def _part(name, items, judged, seen) -> EvaluationPart:
+    return EvaluationPart(name, items, judged, seen, round(judged * (1 - seen / items)))
 
 
 def make_mathematics_record(seeds=(0, 1, 2), masks_on=("easy",), *, repeats=0, able=0.9) -> Record:
@@ -109,7 +113,7 @@ def make_mathematics_record(seeds=(0, 1, 2), masks_on=("easy",), *, repeats=0, a
         for text, answer in _QUESTIONS.items()
     )
     networks = [_network(random, seed, "trained", spec, LEVELS, masks_on, TRANSFORMER, able, examples) for seed in seeds]
-    parts = [EvaluationPart(level, 10_000, 10_000, 0) for level in LEVELS]
+    parts = [_part(level, 10_000, 10_000, 0) for level in LEVELS]
     origin = DataOrigin("mathematics, add_or_sub, generated", "d4" * 32, verified=True)
     return _record("mathematics", spec, LEVELS, masks_on, networks, parts, origin)
 

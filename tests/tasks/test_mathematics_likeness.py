@@ -12,12 +12,13 @@ from collections import Counter
 from functools import cache
 
 import pytest
+from scipy.stats import ks_2samp
 
 from maskscope.tasks.mathematics import LEVELS, MODULES, generate
 from tests.mathematics_sample import sample
 
 EVERY = [*((module, level) for module in MODULES for level in (*LEVELS, "interpolate")), ("add_or_sub", "extrapolate")]
-COUNT = 1_000
+COUNT = 600
 # an honest difference in mean length, in standard deviations of the sample; and in the share of a form
 LENGTH = {"add_or_sub": 0.03, "sort": 0.05, "linear_1d": 0.09, "differentiate": 0.17, "collect": 0.12}
 SHARE = {"add_or_sub": 0.0, "sort": 0.005, "linear_1d": 0.005, "differentiate": 0.01, "collect": 0.035}
@@ -90,8 +91,7 @@ def test_as_many_answers_begin_with_a_minus_sign(module, level):
 
 @pytest.mark.parametrize("level", [*LEVELS, "interpolate"])
 def test_solutions_are_as_great(level):
-    theirs, found = (sorted(abs(int(item.answer)) for item in part("linear_1d", level)) for part in (sample, ours))
-    for quantile in (0.25, 0.5, 0.75, 0.95):
-        a, b = (values[int(quantile * len(values))] for values in (theirs, found))
-        assert b == pytest.approx(a, rel=0.15, abs=1.0)
-    assert found[-1] <= theirs[-1] * 1.1 + 1
+    theirs, found = ([abs(int(item.answer)) for item in part("linear_1d", level)] for part in (sample, ours))
+    # the greatest difference of two distribution functions; it exceeds this by chance once in ten thousand times
+    assert ks_2samp(theirs, found).statistic <= 2.23 * (1 / len(theirs) + 1 / COUNT) ** 0.5
+    assert max(found) <= max(theirs) * 1.1 + 1

@@ -8,10 +8,11 @@ from torch import nn
 
 import maskscope as ms
 from maskscope.errors import ConfigError, DataError, FileFormatError, UnknownNameError
+from maskscope.tasks.encoding import Encoded, Vocabulary, encode
 from maskscope.tasks.scan import ACTION_TOKENS, SIMPLE, WORDS, are_published, scan_splits, scan_task, splits_digest
 from maskscope.tasks.scan_files import write_split
 from maskscope.tasks.scan_grammar import Command, Split, every_command
-from maskscope.tasks.sequences import Encoded, EvaluationSet, SequenceTask, Vocabulary, encode, sampled
+from maskscope.tasks.sequences import EvaluationSet, SequenceTask, sampled
 from maskscope.tasks.task import NOT_ASKED
 from maskscope.zoo import SequenceLSTM
 
@@ -24,7 +25,7 @@ def small_task(**settings):
     data = encode(PAIRS, LETTERS, LETTERS)
     train = {"all": data.at(torch.tensor([0, 1])), "rest": data.at(torch.tensor([2, 3]))}
     unseen = torch.tensor([False, False, True, True])
-    tests = {"known": EvaluationSet(train["all"], 2), "both": EvaluationSet(data, 4, 2, unseen)}
+    tests = {"known": EvaluationSet(train["all"], 2), "both": EvaluationSet(data, 4, 2, unseen, apart=True)}
     return SequenceTask(train, tests, LETTERS, LETTERS, **settings)
 
 
@@ -168,9 +169,9 @@ def test_scan_has_the_published_counts_and_says_what_was_seen(scan, splits):
         one = scan.tests[name]
         assert one.items == len(one.data) == items
         assert one.seen == sum(command.words in trained for command in splits[name].test)
-        assert (one.unseen is None) == (name == "simple")
-        if one.unseen is not None:
-            assert int(one.unseen.sum()) == items - one.seen
+        assert one.judged_unseen == items - one.seen
+        assert one.apart == (name != "simple")
+        if name != "simple":
             assert 0.75 < one.seen / items < 0.85  # four fifths, whichever simple is drawn
     assert scan.tests["jump-train"].items == 13_204
     assert len(scan.tests["jump-train"].data) == 1_000

@@ -170,19 +170,20 @@ def _beyond_shuffled(trained: NetworkResult | None, shuffled: NetworkResult, fun
 
 
 def _beyond_controls(network: NetworkResult, control: NetworkResult | None, functions: Sequence[str]) -> Numbers:
-    """Differences on one network, for each function under its own mask."""
+    """Differences on one network, for each mask on its own function; of sequences, on the questions it was found with."""
     numbers: Numbers = {}
-    for function in functions:
-        own = _first(network, function)
-        if own is None:
+    for own in (found for found in network.masks if found.repeat == 0):
+        mask = own.function
+        function = f"{mask}-train" if f"{mask}-train" in functions else mask
+        if function not in functions:
             continue
         kept = own.sufficiency.accuracy[function]
-        numbers["sufficiency beyond top weights", function, function] = kept - own.top_weights.accuracy[function]
+        numbers["sufficiency beyond top weights", mask, function] = kept - own.top_weights.accuracy[function]
         lost = _mean(own.random_removed, function) - own.necessity.accuracy[function]
-        numbers["loss beyond random removal", function, function] = lost
-        other = _first(control, function) if control else None
+        numbers["loss beyond random removal", mask, function] = lost
+        other = _first(control, mask) if control else None
         if other is not None:
-            numbers["sufficiency beyond untrained", function, function] = kept - other.sufficiency.accuracy[function]
+            numbers["sufficiency beyond untrained", mask, function] = kept - other.sufficiency.accuracy[function]
     return numbers
 
 

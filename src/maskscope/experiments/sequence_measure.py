@@ -54,7 +54,9 @@ def measure_sequences(
 
 def evaluation_parts(task: SequenceTask) -> tuple[EvaluationPart, ...]:
     """The tests of a task, and how much of each the network was trained on."""
-    return tuple(EvaluationPart(name, test.items, len(test.data), test.seen) for name, test in task.tests.items())
+    return tuple(
+        EvaluationPart(name, test.items, len(test.data), test.seen, test.judged_unseen) for name, test in task.tests.items()
+    )
 
 
 def _dropping(network: nn.Module, task: SequenceTask) -> Scores:

@@ -82,9 +82,11 @@ class EvaluationPart:
         items: questions in it.
         judged: of these, how many accuracy is over.
         seen: how many of all the network was trained on.
+        judged_unseen: how many of those that accuracy is over it was not trained on.
     """
 
     name: str
     items: int
     judged: int
     seen: int
+    judged_unseen: int

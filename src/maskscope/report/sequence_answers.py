@@ -9,14 +9,13 @@ from maskscope.experiments.record import Record
 from maskscope.experiments.sequence_record import AnsweredExample
 from maskscope.report.across import mask_label, networks
 from maskscope.report.numbers import count_text
-from maskscope.report.sequence_values import alone, part_of, token_noun
+from maskscope.report.sequence_values import alone, token_noun
 from maskscope.tasks import Task
 
 Mark = Literal["right", "wrong", "missing", "superfluous"]
 # stands for a token that is not there; no token of SCAN or of the Mathematics Dataset looks so
 MISSING = "·"
 ACTIONS = {"I_TURN_LEFT": "<", "I_TURN_RIGHT": ">", "I_JUMP": "J", "I_WALK": "W", "I_RUN": "R", "I_LOOK": "L"}
-NOT_RECORDED = "not recorded"
 # who answered, as records have it
 _UNMASKED, _BASELINE = "unmasked", "baseline "
 _STEP = 5
@@ -167,11 +166,8 @@ def in_order(example: AnsweredExample) -> list[str]:
     return sorted(example.given, key=place)
 
 
-def seen_words(record: Record, example: AnsweredExample) -> str:
-    """Whether the network was trained on a question; of a test that is partly seen and not divided, no record says it."""
-    part = part_of(record, example.test)
-    if part is not None and 0 < part.seen < part.items and f"{example.test}-unseen" not in record.functions:
-        return NOT_RECORDED
+def seen_words(example: AnsweredExample) -> str:
+    """Whether the network was trained on a question."""
     return "yes" if example.seen else "no"
 
 
@@ -180,13 +176,12 @@ def tokens_text(tokens: Sequence[str]) -> str:
     return ("" if all(len(token) == 1 for token in tokens) else " ").join(tokens)
 
 
-def example_of(record: Record, example: AnsweredExample, forms: dict[str, str]) -> Example:
+def example_of(example: AnsweredExample, forms: dict[str, str]) -> Example:
     """An example as it is shown."""
-    seen = {"yes": "seen in training", "no": "not seen in training"}.get(seen_words(record, example), "")
     longest = max(len(example.answer), *(len(given) for given in example.given.values()), 0)
     return Example(
         question=example.question,
-        seen=seen,
+        seen="seen in training" if example.seen else "not seen in training",
         ruler="" if _joint(forms) else ruler(longest),
         right=_joint(forms).join(forms[token] for token in example.answer),
         length=count_text(len(example.answer), token_noun(record)),

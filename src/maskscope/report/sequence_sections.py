@@ -162,7 +162,7 @@ def _examples(record: Record) -> Section | None:
 def _group(record: Record, test: str, forms: dict[str, str]) -> ExampleGroup:
     here = [example for example in examples(record) if example.test == test]
     # one that the network has not seen beside one that it has, where there are both
-    first = [next((one for one in here if seen_words(record, one) == word), None) for word in ("no", "yes")]
+    first = [next((one for one in here if seen_words(one) == word), None) for word in ("no", "yes")]
     shown = [one for one in first if one is not None]
     shown += [one for one in here if one not in shown][: _SHOWN - len(shown)]
     folded = [one for one in here if one not in shown]
@@ -171,6 +171,6 @@ def _group(record: Record, test: str, forms: dict[str, str]) -> ExampleGroup:
     return ExampleGroup(
         f"Test {test}",
         tuple(one for one in note if one),
-        tuple(example_of(record, one, forms) for one in shown),
-        tuple(example_of(record, one, forms) for one in folded),
+        tuple(example_of(one, forms) for one in shown),
+        tuple(example_of(one, forms) for one in folded),
     )

@@ -44,9 +44,7 @@ def evaluation_table(record: Record) -> Table:
         part = part_of(record, test)
         counts: list[Cell] = [None, None, None, None]
         if part is not None and test.endswith(UNSEEN):
-            rest = part.items - part.seen
-            # of a sample, the record does not say how many are unseen
-            counts = [rest, rest if part.judged == part.items else "not recorded", 0, Points((0.0,), "percent")]
+            counts = [part.items - part.seen, part.judged_unseen, 0, Points((0.0,), "percent")]
         elif part is not None:
             counts = [part.items, part.judged, part.seen, Points((part.seen / part.items,), "percent")]
         rows.append(Row("", (test, what_it_is(record, test), *counts)))
@@ -149,7 +147,7 @@ def examples_table(record: Record) -> Table:
             given = example.given[who]
             cells = (
                 example.question,
-                seen_words(record, example),
+                seen_words(example),
                 who_words(who),
                 faults(example.answer, given),
                 tokens_text(example.answer),

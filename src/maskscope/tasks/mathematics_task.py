@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import torch
 
+from maskscope.tasks.encoding import Encoded, Vocabulary, encode
 from maskscope.tasks.mathematics import ALPHABET, LEVELS, Question, Questions
-from maskscope.tasks.sequences import Encoded, EvaluationSet, SequenceTask, Vocabulary, encode
+from maskscope.tasks.sequences import EvaluationSet, SequenceTask
 
 CHARACTERS = Vocabulary(tuple(ALPHABET))
 

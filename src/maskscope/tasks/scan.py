@@ -10,9 +10,10 @@ from pathlib import Path
 import torch
 
 from maskscope.errors import FileFormatError, UnknownNameError
+from maskscope.tasks.encoding import Encoded, Vocabulary, encode
 from maskscope.tasks.scan_files import as_text, read_split
 from maskscope.tasks.scan_grammar import ACTIONS, Command, Split, every_command, generate_split
-from maskscope.tasks.sequences import Encoded, EvaluationSet, SequenceTask, Vocabulary, encode, sampled
+from maskscope.tasks.sequences import EvaluationSet, SequenceTask, sampled
 
 # by falling frequency over all files; the order of the authors' numbers
 WORDS = Vocabulary(
@@ -20,9 +21,9 @@ WORDS = Vocabulary(
 )
 ACTION_TOKENS = Vocabulary(ACTIONS)
 SIMPLE = "simple"
-# names as the study has them, and as the files have them
 # of the commands that a mask is sought with, so many are enough to see whether it does them
 _TRAINED_ON_ITEMS = 1_000
+# names as the study has them, and as the files have them
 SPLIT_FILES = {"jump": "addprim_jump", "length": "length", "turn_left": "addprim_turn_left"}
 
 
@@ -92,16 +93,16 @@ def scan_task(
     train, tests = {}, {}
     for name, split in splits.items():
         train[SequenceTask.whole if name == SIMPLE else name] = _encoded(split.train, name)
-        new = torch.tensor([command.words not in trained_on for command in split.test])
-        seen = int((~new).sum())
-        test = EvaluationSet(_encoded(split.test, name), len(split.test), seen, new if seen else None)
-        tests[name] = sampled(test, test_items, 0)
+        tests[name] = sampled(_judged_by(split.test, trained_on, name, apart=name != SIMPLE), test_items, 0)
         if name != SIMPLE:
-            own = list(dict.fromkeys(split.train))
-            seen = sum(command.words in trained_on for command in own)
-            test = EvaluationSet(_encoded(own, name), len(own), seen)
-            tests[f"{name}-train"] = sampled(test, test_items or _TRAINED_ON_ITEMS, 0)
+            own = _judged_by(list(dict.fromkeys(split.train)), trained_on, name)
+            tests[f"{name}-train"] = sampled(own, test_items or _TRAINED_ON_ITEMS, 0)
     return SequenceTask(train, tests, WORDS, ACTION_TOKENS, joint=" ", forcing=forcing, even=even, device=device)
+
+
+def _judged_by(commands: Sequence[Command], trained_on: set[str], name: str, *, apart: bool = False) -> EvaluationSet:
+    new = torch.tensor([command.words not in trained_on for command in commands])
+    return EvaluationSet(_encoded(commands, name), len(commands), int((~new).sum()), new, apart)
 
 
 def _encoded(commands: Sequence[Command], name: str) -> Encoded:

@@ -1,104 +1,20 @@
 """Sequences that are answered with sequences; tokens on the device, cut to what a part needs."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
-from itertools import takewhile
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from maskscope.errors import ConfigError, DataError
+from maskscope.errors import ConfigError
+from maskscope.tasks.encoding import Encoded, Vocabulary
 from maskscope.tasks.task import NOT_ASKED, Scores, Task, uniform_choice
 
 _ITEMS_AT_ONCE = 1_000
 _COINS = 1 << 20
-_SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """Tokens by number; the last number, behind all of them, is that of the end.
-
-    Args:
-        tokens: each once, at most 255.
-    """
-
-    tokens: tuple[str, ...]
-
-    @property
-    def end(self) -> int:
-        """The number of the end, which stands for the start as well."""
-        return len(self.tokens)
-
-    @property
-    def size(self) -> int:
-        """How many numbers there are, the end among them."""
-        return len(self.tokens) + 1
-
-    def words(self, numbers: Iterable[int]) -> tuple[str, ...]:
-        """The tokens before the first end."""
-        return tuple(self.tokens[number] for number in takewhile(lambda number: number != self.end, numbers))
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Questions and answers as numbers, each with an end, and padded with ends.
-
-    Args:
-        tokens: of the questions.
-        lengths: of the questions, the end included.
-        targets: tokens of the answers.
-        target_lengths: of the answers, the end included.
-    """
-
-    tokens: UInt8[Tensor, "n longest"]
-    lengths: Int64[Tensor, " n"]
-    targets: UInt8[Tensor, "n longest_answer"]
-    target_lengths: Int64[Tensor, " n"]
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def at(self, chosen: Int64[Tensor, " m"]) -> "Encoded":
-        """Some of them."""
-        return Encoded(self.tokens[chosen], self.lengths[chosen], self.targets[chosen], self.target_lengths[chosen])
-
-
-def encode(
-    pairs: Sequence[tuple[Sequence[str], Sequence[str]]], read: Vocabulary, written: Vocabulary, what: str = "the data"
-) -> Encoded:
-    """Questions and answers, as sequences of tokens, in numbers.
-
-    Raises:
-        DataError: there are none; or a token is not in the vocabulary: it is named, with where it stands.
-    """
-    if not pairs:
-        raise DataError(f"There are no questions in {what}; at least one was expected.")
-    tokens, lengths = _numbers([question for question, _ in pairs], read, what)
-    targets, target_lengths = _numbers([answer for _, answer in pairs], written, what)
-    return Encoded(tokens, lengths, targets, target_lengths)
-
-
-def _numbers(rows: Sequence[Sequence[str]], vocabulary: Vocabulary, what: str) -> tuple[Tensor, Tensor]:
-    known = {token: number for number, token in enumerate(vocabulary.tokens)}
-    lengths = torch.tensor([len(row) + 1 for row in rows])
-    flat = bytearray()
-    longest = int(lengths.max())
-    end = vocabulary.end
-    try:
-        for row in rows:
-            flat.extend(known[token] for token in row)
-            flat.extend([end] * (longest - len(row)))
-    except KeyError as error:
-        row = next(row for row in rows if not known.keys() >= set(row))
-        raise DataError(
-            f"{error.args[0]!r} in {what} is not in the vocabulary of {len(known)} tokens ({' '.join(sorted(known)[:_SHOWN])} "
-            f"...); it stands in {row if isinstance(row, str) else ' '.join(row)!r}. These data are of another kind, or damaged."
-        ) from None
-    return torch.frombuffer(flat, dtype=torch.uint8).view(len(rows), longest), lengths
 
 
 class SequencePart(NamedTuple):
@@ -124,12 +40,19 @@ class EvaluationSet:
         items: how many there were before a sample was drawn.
         seen: how many of those the network was trained on.
         unseen: which of ``data`` it was not trained on; None where that is all of them.
+        apart: whether the unseen ones are a function of their own.
     """
 
     data: Encoded
     items: int
     seen: int = 0
     unseen: Bool[Tensor, " n"] | None = None
+    apart: bool = False
+
+    @property
+    def judged_unseen(self) -> int:
+        """How many of ``data`` the network was not trained on."""
+        return len(self.data) if self.unseen is None else int(self.unseen.sum())
 
 
 class Example(NamedTuple):
@@ -187,9 +110,7 @@ class SequenceTask(Task):
     @property
     def functions(self) -> tuple[str, ...]:
         """The tests, and the unseen part of each that has one."""
-        return tuple(
-            name for test, one in self.tests.items() for name in ((test,) if one.unseen is None else (test, f"{test}-unseen"))
-        )
+        return tuple(name for test, one in self.tests.items() for name in ((test, f"{test}-unseen") if one.apart else (test,)))
 
     @property
     def sought(self) -> tuple[str, ...]:
@@ -246,7 +167,7 @@ class SequenceTask(Task):
             right = torch.empty(len(test.data), dtype=torch.bool)
             right[self._order[name]] = self._right(run, self._sorted[name]).cpu()
             accuracy[name] = float(right.double().mean())
-            if test.unseen is not None:
+            if test.apart and test.unseen is not None:
                 accuracy[f"{name}-unseen"] = float(right[test.unseen].double().mean())
         return Scores(accuracy)
 
@@ -296,7 +217,7 @@ def sampled(test: EvaluationSet, items: int, seed: int) -> EvaluationSet:
     if not items or items >= len(test.data):
         return test
     chosen = torch.randperm(len(test.data), generator=torch.Generator().manual_seed(seed))[:items]
-    return EvaluationSet(test.data.at(chosen), test.items, test.seen, None if test.unseen is None else test.unseen[chosen])
+    return replace(test, data=test.data.at(chosen), unseen=None if test.unseen is None else test.unseen[chosen])
 
 
 def _on(data: Encoded, device: torch.device) -> Encoded:

@@ -1,7 +1,6 @@
 """The Transformer encoder and decoder of the paper's SCAN and Mathematics experiments, on torch's own layers."""
 
 import math
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
@@ -113,7 +112,7 @@ class SequenceTransformer(nn.Module):
         # rows that write most come first, so that those still writing are the first ones at every step
         order = asked.argsort(descending=True, stable=True)
         read, seen = read[order], ~hidden[order]
-        caches = [_Cache.begin(layer, read) for layer in self.decoder]
+        caches = [_Cache(layer, read) for layer in self.decoder]
         token = torch.full_like(order, self.start)
         steps = []
         for step in range(int(asked.max())):
@@ -143,20 +142,16 @@ class SequenceTransformer(nn.Module):
         return scores
 
 
-@dataclass
 class _Cache:
     """Keys and values of what a decoder layer has written and read, ``[rows, heads, steps, features]`` each."""
 
-    own: tuple[Tensor, Tensor] | None
-    read: tuple[Tensor, Tensor]
-
-    @classmethod
-    def begin(cls, layer: nn.Module, read: Tensor) -> "_Cache":
+    def __init__(self, layer: nn.Module, read: Tensor) -> None:
         attention = layer.multihead_attn
         assert isinstance(attention, nn.MultiheadAttention)
         width = attention.embed_dim
         keys, values = linear(read, attention.in_proj_weight[width:]).chunk(2, -1)
-        return cls(None, (_by_head(keys, attention), _by_head(values, attention)))
+        self.own: tuple[Tensor, Tensor] | None = None
+        self.read = _by_head(keys, attention), _by_head(values, attention)
 
 
 def _decode_step(layer: nn.Module, x: Tensor, cache: _Cache, seen: Tensor) -> Tensor:
