@@ -96,7 +96,6 @@ CASES = {
         *(4, ()),
         exclude=("*linear*.bias", "output.bias", "*embedding*"),
         batch=256,
-        even=True,
     ),
     "transformer": Case("Transformer 3 x 128, 8 positions", lambda: Transformer(42, 8, 20), 4, (8, 42)),
 }

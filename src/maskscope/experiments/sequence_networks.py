@@ -99,13 +99,14 @@ def _named(data_dir: Path | None, what: str) -> Path:
 def make_sequence_task(spec: SequenceSpec, device: torch.device, data_dir: Path | None) -> SequenceTask:
     """The task of a network of sequences, with the masks that its study looks for."""
     data = pinned_sequences(spec, data_dir)
+    # in one call all samples are as long as the longest question there is: worth it where a call costs more than its work
+    even = spec.network == "transformer" and device.type != "cpu"
     if isinstance(spec, ScanSpec):
         assert data.splits is not None
-        even = spec.network == "transformer"
         return scan_task(data.splits, test_items=spec.test_items, forcing=spec.forcing, even=even, device=device)
     assert isinstance(spec, MathematicsSpec)
     assert data.questions is not None
-    return mathematics_task(data.questions, spec.masks_on, device=device)
+    return mathematics_task(data.questions, spec.masks_on, even=even, device=device)
 
 
 def sequence_network(spec: SequenceSpec, task: SequenceTask) -> nn.Module:

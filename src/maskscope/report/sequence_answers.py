@@ -176,7 +176,7 @@ def tokens_text(tokens: Sequence[str]) -> str:
     return ("" if all(len(token) == 1 for token in tokens) else " ").join(tokens)
 
 
-def example_of(example: AnsweredExample, forms: dict[str, str]) -> Example:
+def example_of(record: Record, example: AnsweredExample, forms: dict[str, str]) -> Example:
     """An example as it is shown."""
     longest = max(len(example.answer), *(len(given) for given in example.given.values()), 0)
     return Example(

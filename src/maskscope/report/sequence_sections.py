@@ -171,6 +171,6 @@ def _group(record: Record, test: str, forms: dict[str, str]) -> ExampleGroup:
     return ExampleGroup(
         f"Test {test}",
         tuple(one for one in note if one),
-        tuple(example_of(one, forms) for one in shown),
-        tuple(example_of(one, forms) for one in folded),
+        tuple(example_of(record, one, forms) for one in shown),
+        tuple(example_of(record, one, forms) for one in folded),
     )

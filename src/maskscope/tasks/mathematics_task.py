@@ -15,22 +15,21 @@ CHARACTERS = Vocabulary(tuple(ALPHABET))
 
 
 def mathematics_task(
-    questions: Questions, masks_on: Sequence[str] = ("easy",), *, device: torch.device | str = "cpu"
+    questions: Questions, masks_on: Sequence[str] = ("easy",), *, even: bool = False, device: torch.device | str = "cpu"
 ) -> SequenceTask:
     """The task of one network that is trained on all three levels, masks on the questions of some, and a test of each level.
-
-    All parts are padded to one width, so that the samples of a step can go in one call.
 
     Args:
         questions: of one module.
         masks_on: levels.
+        even: see `SequenceTask`.
         device: see `SequenceTask`.
     """
     every = [question for level in LEVELS for question in questions.train[level]]
     train = {SequenceTask.whole: _encoded(every, questions.module)}
     train |= {level: _encoded(questions.train[level], questions.module) for level in masks_on}
     tests = {level: EvaluationSet(_encoded(some, questions.module), len(some)) for level, some in questions.test.items()}
-    return SequenceTask(train, tests, CHARACTERS, CHARACTERS, even=True, device=device)
+    return SequenceTask(train, tests, CHARACTERS, CHARACTERS, even=even, device=device)
 
 
 def _encoded(questions: Sequence[Question], module: str) -> Encoded:
