@@ -12,10 +12,10 @@ from maskscope.experiments.arithmetic_spec import TRANSFORMER_HEADS, DoubleAddit
 from maskscope.experiments.image_networks import OUTPUT, image_network, make_image_task
 from maskscope.experiments.image_spec import OWN_OUTPUT, ClassRemovalSpec, ImageSpec
 from maskscope.experiments.sequence_networks import (
-    UNMASKED_SEQUENCES,
     early_sequence_subsets,
     make_sequence_task,
     sequence_network,
+    unmasked_sequences,
 )
 from maskscope.experiments.sequence_spec import SequenceSpec
 from maskscope.experiments.spec import NetworkSpec
@@ -51,7 +51,7 @@ def make_task(
 def unmasked(spec: NetworkSpec) -> tuple[str, ...]:
     """Patterns of the parameters that no mask is over; the paper masks everything in networks of images."""
     if isinstance(spec, SequenceSpec):
-        return UNMASKED_SEQUENCES[spec.network]
+        return unmasked_sequences(spec)
     return () if isinstance(spec, ImageSpec) else _UNMASKED
 
 

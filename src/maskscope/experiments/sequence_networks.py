@@ -19,8 +19,6 @@ from maskscope.tasks.scan_grammar import Split
 from maskscope.zoo import SequenceLSTM, SequenceTransformer
 
 OUTPUT = "output.weight"
-# never masked: biases of linear maps and recurrent layers, embeddings; norms are masked, scale and shift
-UNMASKED_SEQUENCES = {"lstm": ("*bias*", "*embedding*"), "transformer": ("*linear*.bias", "output.bias", "*embedding*")}
 
 
 @dataclass(frozen=True)
@@ -107,6 +105,14 @@ def make_sequence_task(spec: SequenceSpec, device: torch.device, data_dir: Path 
     assert isinstance(spec, MathematicsSpec)
     assert data.questions is not None
     return mathematics_task(data.questions, spec.masks_on, even=even, device=device)
+
+
+def unmasked_sequences(spec: SequenceSpec) -> tuple[str, ...]:
+    """Patterns of what is never masked: biases of linear maps and recurrent layers, and embeddings; norms are masked."""
+    if isinstance(spec, ScanSpec) and spec.network == "lstm":
+        return "*bias*", "*embedding*"
+    # the output map of Mathematics is the embedding, and has no bias
+    return ("*linear*.bias", "*embedding*", *(("output.bias",) if isinstance(spec, ScanSpec) else ()))
 
 
 def sequence_network(spec: SequenceSpec, task: SequenceTask) -> nn.Module:

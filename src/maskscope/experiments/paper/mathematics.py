@@ -27,14 +27,15 @@ _SMOKE = replace(
 )
 _QUICK = replace(
     _SIZES,
-    width=128,
+    width=64,
     layers=2,
     heads=4,
-    feedforward=512,
+    feedforward=256,
+    dropout=0.0,
     train_items=100_000,
-    held_out=2_000,
-    fit=replace(_ADAM, steps=8_000, batch_size=64, learning_rate=1e-3, clip_norm=1.0),
-    mask=MaskSpec(steps=1_000, batch_size=64, samples_per_step=4, learning_rate=0.05, beta=2e-5, reference_batch=256),
+    held_out=1_000,
+    fit=replace(_ADAM, steps=4_000, batch_size=32, learning_rate=1e-3, clip_norm=1.0, warmup=300),
+    mask=MaskSpec(steps=500, batch_size=32, learning_rate=0.2, beta=1e-4, reference_batch=256, schedule="cosine"),
     random_draws=1,
 )
 _SMOKE_TEXT = "seconds; shows that everything runs, not that anything is found"

@@ -24,7 +24,7 @@ _SMOKE = ScanSpec(
 _QUICK = ScanSpec(
     splits=("jump",),
     fit=FitSpec(steps=2_000, batch_size=64, learning_rate=2e-3, clip_norm=5.0, milestones=(1_700,)),
-    mask=MaskSpec(steps=600, batch_size=64, learning_rate=0.2, beta=1e-4, reference_batch=256, clip_norm=5.0, schedule="cosine"),
+    mask=MaskSpec(steps=600, batch_size=64, learning_rate=0.2, beta=2e-4, reference_batch=256, clip_norm=5.0, schedule="cosine"),
     random_draws=1,
     test_items=2_000,
 )
