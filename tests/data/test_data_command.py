@@ -95,6 +95,19 @@ def test_faults(mine, tmp_path, capsys):
     assert "There is no data set in" in fails(capsys, "check", "--data-dir", str(tmp_path / "empty"))
 
 
+def test_export_writes_questions_in_the_layout_of_the_archive(tmp_path, capsys):
+    words = ["data", "export", "mathematics", "--module", "sort", "--questions", "30", "--held-out", "5", "--out", str(tmp_path)]
+    main([*words, "--json"])
+    lines = json.loads(capsys.readouterr().out)
+    assert {Path(path).parent.name: count for path, count in lines.items()} == {
+        **{f"train-{level}": 60 for level in ("easy", "medium", "hard")},
+        **{f"test-{level}": 10 for level in ("easy", "medium", "hard")},
+        "interpolate": 10,
+    }
+    assert all(Path(path).name == "comparison__sort.txt" for path in lines)
+    assert "scan" in fails(capsys, "export", "words")
+
+
 def test_export_writes_the_published_files_of_scan(tmp_path, capsys):
     main(["data", "export", "scan", "--split", "addprim_jump", "--out", str(tmp_path), "--json"])
     counts = json.loads(capsys.readouterr().out)

@@ -5,11 +5,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 from tyro.conf import Positional
 
+from maskscope.cli.export_data import Json, export_data
 from maskscope.data import (
     DATA_VARIABLE,
     DATASETS,
@@ -23,8 +24,6 @@ from maskscope.data import (
 )
 from maskscope.data.places import FoundFiles, candidates
 from maskscope.errors import ConfigError, DataError, UnknownNameError
-from maskscope.tasks.scan_files import write_split
-from maskscope.tasks.scan_grammar import generate_split
 
 Names = Annotated[tuple[str, ...], tyro.conf.arg(help=f"Data sets: {', '.join(DATASETS)}.", metavar="[NAME ...]")]
 DataDir = Annotated[
@@ -34,7 +33,6 @@ DataDir = Annotated[
         f"{DATA_VARIABLE}, else the cache."
     ),
 ]
-Json = Annotated[bool, tyro.conf.arg(name="json", help="Print JSON on standard output instead of text.")]
 
 
 @dataclass(frozen=True)
@@ -68,21 +66,6 @@ class CheckOptions:
     names: Positional[Names] = ()
     """Without names: all that are there."""
     data_dir: DataDir = None
-    as_json: Json = False
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """Write a split of SCAN, which is generated from its grammar, in the published file format: tasks_train_SPLIT.txt and
-    tasks_test_SPLIT.txt. All but `simple` have the lines of the published files (in another order)."""
-
-    name: Positional[Literal["scan"]]
-    split: Literal["simple", "length", "addprim_jump", "addprim_turn_left"] = "simple"
-    """Which split. About 80 % of the test commands of the others are in the training part of any `simple` split."""
-    out: Path = Path("scan")
-    """Folder to write to."""
-    seed: int = 0
-    """Of `simple`, which is drawn at random."""
     as_json: Json = False
 
 
@@ -170,26 +153,17 @@ def check_data(words: list[str]) -> None:
         print(json.dumps(reports, indent=1))
 
 
-def export_data(words: list[str]) -> None:
-    """Generates a split and writes it."""
-    options = tyro.cli(ExportOptions, args=words, prog="maskscope data export", config=(tyro.conf.FlagCreatePairsOff,))
-    split = generate_split(options.split, options.seed)
-    paths = write_split(split, options.split, options.out)
-    counts = {str(path): len(commands) for path, commands in zip(paths, (split.train, split.test), strict=True)}
-    print(json.dumps(counts, indent=1) if options.as_json else "\n".join(f"{path}: {n:,} lines" for path, n in counts.items()))
-
-
 _ACTIONS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
     "list": ("the data sets, where each is looked for, and whether it is there", list_data),
     "fetch": ("download data sets into the cache, or into --data-dir", fetch_data),
     "check": ("read data sets and compare them with the published checksums", check_data),
-    "export": ("write a split of SCAN, generated from its grammar, in the published file format", export_data),
+    "export": ("write a split of SCAN, or questions of the Mathematics Dataset, in the published file formats", export_data),
 }
 
 
 def _print_help() -> None:
     lines = [
-        "The data sets that experiments use: which images there are, downloading them, checking a copy of them; exporting SCAN.",
+        "The data sets that experiments use: which images there are, downloading them, checking a copy; exporting others.",
         "",
         "usage: maskscope data ACTION [NAME ...] [--data-dir DIR] [--json]    each explains itself: maskscope data ACTION --help",
         "",

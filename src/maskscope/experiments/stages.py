@@ -162,7 +162,8 @@ def analysis_inputs(variant: Variant, networks: Mapping[str, Input], masks: Mapp
 
 def analysis_stage(spec: NetworkSpec, seed: int, variant: Variant) -> Stage:
     """Measures one network and its masks."""
-    settings = _settings(spec, ("random_draws", "gradient_cosine", *_TASK, *_IMAGES, *_QUESTIONS, *_JUDGED)) | {
+    questions = (*_QUESTIONS, *_JUDGED) if isinstance(spec, SequenceSpec) else ()
+    settings = _settings(spec, ("random_draws", "gradient_cosine", *_TASK, *_IMAGES, *questions)) | {
         "seed": seed,
         "variant": variant,
     }

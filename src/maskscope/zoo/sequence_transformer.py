@@ -55,7 +55,7 @@ class SequenceTransformer(nn.Module):
             raise ValueError(f"A tied embedding has one alphabet; found {inputs} inputs and {outputs} outputs.")
         self.start, self.width, self.longest = outputs - 1, width, longest
         self.input_embedding = nn.Embedding(inputs, width)
-        self.output_embedding = self.input_embedding if tied else nn.Embedding(outputs, width)
+        self.output_embedding = None if tied else nn.Embedding(outputs, width)
         self.output = None if tied else nn.Linear(width, outputs)
         self.register_buffer("positions", _sinusoids(longest, width), persistent=False)
         self.dropout = nn.Dropout(dropout)
@@ -101,7 +101,7 @@ class SequenceTransformer(nn.Module):
         if answers is None:
             return self._write_own(read, hidden, asked)
         start = torch.full_like(answers[:, :1], self.start)
-        written = self._embedded(self.output_embedding, torch.cat([start, answers[:, :-1]], 1))
+        written = self._embedded(self._written_embedding, torch.cat([start, answers[:, :-1]], 1))
         steps = written.shape[1]
         future = torch.ones(steps, steps, dtype=torch.bool, device=tokens.device).triu(1)
         for layer in self.decoder:
@@ -117,13 +117,17 @@ class SequenceTransformer(nn.Module):
         steps = []
         for step in range(int(asked.max())):
             writing = int((asked > step).sum())
-            written = self._embedded(self.output_embedding, token[:writing, None], step)
+            written = self._embedded(self._written_embedding, token[:writing, None], step)
             for layer, cache in zip(self.decoder, caches, strict=True):
                 written = _decode_step(layer, written, cache, seen[:writing])
             scores = self._scores(written[:, 0])
             token = scores.detach().argmax(-1)
             steps.append(nn.functional.pad(scores, (0, 0, 0, len(order) - writing)))
         return torch.stack(steps, 1)[order.argsort()]
+
+    @property
+    def _written_embedding(self) -> nn.Embedding:
+        return self.input_embedding if self.output_embedding is None else self.output_embedding
 
     def _embedded(self, embedding: nn.Embedding, tokens: Tensor, first: int = 0) -> Tensor:
         last = first + tokens.shape[1]
@@ -137,7 +141,7 @@ class SequenceTransformer(nn.Module):
 
     def _scores(self, written: Tensor) -> Tensor:
         if self.output is None:
-            return linear(written, self.output_embedding.weight) / math.sqrt(self.width)
+            return linear(written, self.input_embedding.weight) / math.sqrt(self.width)
         scores: Tensor = self.output(written)
         return scores
 

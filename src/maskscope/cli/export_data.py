@@ -1,0 +1,77 @@
+"""``maskscope data export``: what is generated, in the published file formats."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from maskscope.errors import UnknownNameError
+from maskscope.tasks.mathematics import generate_questions, write_archive
+from maskscope.tasks.scan_files import write_split
+from maskscope.tasks.scan_grammar import generate_split
+
+Json = Annotated[bool, tyro.conf.arg(name="json", help="Print JSON on standard output instead of text.")]
+
+
+@dataclass(frozen=True)
+class ScanOptions:
+    """Write a split of SCAN, which is generated from its grammar, in the published file format: tasks_train_SPLIT.txt and
+    tasks_test_SPLIT.txt. All but `simple` have the lines of the published files (in another order)."""
+
+    split: Literal["simple", "length", "addprim_jump", "addprim_turn_left"] = "simple"
+    """Which split. About 80 % of the test commands of the others are in the training part of any `simple` split."""
+    out: Path = Path("scan")
+    """Folder to write to."""
+    seed: int = 0
+    """Of `simple`, which is drawn at random."""
+    as_json: Json = False
+
+
+@dataclass(frozen=True)
+class MathematicsOptions:
+    """Write generated questions of one module of the Mathematics Dataset in the layout of the published archive: a folder a
+    level, a line the question, a line its answer. The questions to be judged by stand in folders test-LEVEL and interpolate."""
+
+    module: Literal["add_or_sub", "linear_1d", "differentiate", "sort", "collect"] = "add_or_sub"
+    """Which kind of question."""
+    questions: int = 100_000
+    """Training questions of each level."""
+    held_out: int = 10_000
+    """Further questions of each level, to be judged by."""
+    out: Path = Path("mathematics")
+    """Folder to write to."""
+    seed: int = 0
+    """Of the questions."""
+    as_json: Json = False
+
+
+def export_data(words: list[str]) -> None:
+    """Generates what is named first and writes it."""
+    kinds: dict[str, Callable[[list[str]], None]] = {"scan": _export_scan, "mathematics": _export_mathematics}
+    if not words or words[0] in ("-h", "--help"):
+        print("usage: maskscope data export {scan,mathematics} [options]    each explains itself with --help")
+        raise SystemExit(0 if words else 2)
+    if words[0] not in kinds:
+        raise UnknownNameError("generated data set", words[0], kinds)
+    kinds[words[0]](words[1:])
+
+
+def _export_scan(words: list[str]) -> None:
+    options = tyro.cli(ScanOptions, args=words, prog="maskscope data export scan", config=(tyro.conf.FlagCreatePairsOff,))
+    split = generate_split(options.split, options.seed)
+    paths = write_split(split, options.split, options.out)
+    _print({str(path): len(commands) for path, commands in zip(paths, (split.train, split.test), strict=True)}, options.as_json)
+
+
+def _export_mathematics(words: list[str]) -> None:
+    prog = "maskscope data export mathematics"
+    options = tyro.cli(MathematicsOptions, args=words, prog=prog, config=(tyro.conf.FlagCreatePairsOff,))
+    paths = write_archive(generate_questions(options.module, options.questions, options.held_out, options.seed), options.out)
+    _print({str(path): path.read_bytes().count(b"\n") for path in paths}, options.as_json)
+
+
+def _print(lines: Mapping[str, int], as_json: bool) -> None:
+    print(json.dumps(lines, indent=1) if as_json else "\n".join(f"{path}: {count:,} lines" for path, count in lines.items()))
