@@ -71,7 +71,7 @@ def list_command(words: list[str]) -> None:
             name: {
                 "summary": one.summary,
                 "presets": {
-                    network: {preset: text for preset, (text, _) in presets.items()} for network, presets in one.presets.items()
+                    kind: {preset: text for preset, (text, _) in presets.items()} for kind, presets in one.presets.items()
                 },
             }
             for name, one in EXPERIMENTS.items()
@@ -84,9 +84,9 @@ def list_command(words: list[str]) -> None:
         return
     for name, one in EXPERIMENTS.items():
         print(f"{name}\n  {one.summary}")
-        for network, presets in one.presets.items():
+        for kind, presets in one.presets.items():
             for preset, (text, _) in presets.items():
-                print(f"    --network {network:<12}--preset {preset:<7}{text}")
+                print(f"    --{one.kind} {kind:<{25 - len(one.kind)}}--preset {preset:<7}{text}")
     for name, sweep in SWEEPS.items():
         print(f"sweep {name}\n  {sweep.summary}")
     for kind, names in tables.items():

@@ -34,7 +34,7 @@ _QUICK = replace(
     dropout=0.0,
     train_items=100_000,
     held_out=1_000,
-    fit=replace(_ADAM, steps=8_000, batch_size=32, learning_rate=1e-3, clip_norm=1.0, warmup=300, milestones=(7_000,)),
+    fit=replace(_ADAM, steps=5_000, batch_size=32, learning_rate=1e-3, clip_norm=1.0, warmup=300, milestones=(4_300,)),
     mask=MaskSpec(steps=500, batch_size=32, learning_rate=0.2, beta=1e-4, reference_batch=256, schedule="cosine"),
     random_draws=1,
 )
