@@ -245,7 +245,7 @@ def state_of_claims(records: Sequence[Record]) -> list[ClaimState]:
     found = []
     for one in EXPERIMENTS.values():
         for kind in one.presets:
-            here = [record for record in records if (record.experiment, record.spec[one.kind]) == (one.name, kind)]
+            here = [record for record in records if record.experiment == one.name and record.spec[one.kind] == kind]
             settings = next(spec for _, spec in one.presets[kind].values())
             for claim in one.claims_about(settings):
                 address = (one.name, kind, claim.name, claim.question, claim.about, claim.paper)
