@@ -194,7 +194,7 @@ def lacking_splits(claim: Claim, spec: ScanSpec) -> tuple[str, ...]:
     missing = [split for split in SPLIT_FILES if split in masks and split not in spec.splits]
     found = [f"needs a mask for split {split}; run again with it among --splits" for split in missing]
     if not spec.baselines and any(condition.measure == NEVER_SEEN for condition in claim.conditions):
-        found.append("needs a network trained on the split; run again with --baselines True")
+        found.append("needs a network trained on the split; run again without --no-baselines")
     return tuple(found)
 
 

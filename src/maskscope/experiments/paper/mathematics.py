@@ -35,7 +35,7 @@ _QUICK = replace(
     train_items=100_000,
     held_out=1_000,
     fit=replace(_ADAM, steps=5_000, batch_size=32, learning_rate=1e-3, clip_norm=1.0, warmup=300, milestones=(4_300,)),
-    mask=MaskSpec(steps=500, batch_size=32, learning_rate=0.2, beta=1e-4, reference_batch=256, schedule="cosine"),
+    mask=MaskSpec(steps=1_000, batch_size=32, learning_rate=0.2, beta=1e-4, reference_batch=256, schedule="cosine"),
     random_draws=1,
 )
 _SMOKE_TEXT = "seconds; shows that everything runs, not that anything is found"
