@@ -98,8 +98,9 @@ def make_sequence_task(spec: SequenceSpec, device: torch.device, data_dir: Path 
     """The task of a network of sequences, with the masks that its study looks for."""
     data = pinned_sequences(spec, data_dir)
     # in one call all samples are as long as the longest question there is: worth it where a call costs more than its work
-    even = spec.network == "transformer" and device.type != "cpu"
+    even = device.type != "cpu"
     if isinstance(spec, ScanSpec):
+        even = even and spec.network == "transformer"  # the LSTM's sequences are packed and have their own lengths anyway
         assert data.splits is not None
         return scan_task(data.splits, test_items=spec.test_items, forcing=spec.forcing, even=even, device=device)
     assert isinstance(spec, MathematicsSpec)

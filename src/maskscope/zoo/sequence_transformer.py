@@ -179,7 +179,8 @@ def _decode_step(layer: nn.Module, x: Tensor, cache: _Cache, seen: Tensor) -> Te
 
 
 def _by_head(x: Tensor, attention: nn.MultiheadAttention) -> Tensor:
-    return x.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
+    heads: Tensor = x.unflatten(-1, (attention.num_heads, -1))
+    return heads.transpose(1, 2)
 
 
 def _merged(x: Tensor, attention: nn.MultiheadAttention) -> Tensor:
