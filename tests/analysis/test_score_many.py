@@ -11,6 +11,7 @@ from maskscope.analysis.score import _MASKS_A_PASS
 from maskscope.errors import BatchesError, MaskMismatchError
 from maskscope.masks import BinaryMask, select
 from maskscope.tasks import AdditionMultiplication, ImageClasses
+from maskscope.training import isolated_random
 from maskscope.zoo import CNN, LSTM, MLP
 from tests.small_images import small_images
 
@@ -28,12 +29,14 @@ def masks(network, count):
 @pytest.mark.parametrize(
     ("network", "task"),
     [
-        (MLP([22, 16, 10]).double(), AdditionMultiplication(1, 50, dtype=torch.float64)),
-        (CNN().double(), None),
+        (lambda: MLP([22, 16, 10]), AdditionMultiplication(1, 50, dtype=torch.float64)),
+        (CNN, None),
     ],
 )
 def test_many_masks_score_as_each_alone(network, task, in_one_call):
     task = task or Doubled(small_images(), {}, evaluate_on="test")
+    with isolated_random(1):
+        network = network().double()
     some = masks(network, 5)
     with warnings.catch_warnings():
         # torch's grouped convolutions say that they are slow, which is why a CPU does without

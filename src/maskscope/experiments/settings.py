@@ -29,13 +29,15 @@ class FitSpec:
 
     warmup: int = field(default=0, metadata={"added": "0.1.0"})
     """Steps over which the learning rate rises linearly. Paper: 0; Mathematics, linear_1d and collect: 5,000."""
-    betas: tuple[float, float] = field(default=(0.9, 0.999), metadata={"added": "0.1.0"})
+    betas: tuple[float, ...] = field(default=(0.9, 0.999), metadata={"added": "0.1.0"})
     """Adam's two decay rates. Paper: .9 .999; Mathematics: .9 .995."""
     eps: float = field(default=1e-8, metadata={"added": "0.1.0"})
     """What Adam adds to the root of the second moment. Paper: 1e-8; Mathematics: 1e-9."""
 
     def __post_init__(self) -> None:
         at_least(self, steps=0, batch_size=1)
+        if len(self.betas) != 2:
+            raise ConfigError(f"betas is {self.betas}; two numbers were expected.")
         self.config()
 
     def config(self) -> FitConfig:
@@ -46,7 +48,7 @@ class FitSpec:
             clip_norm=self.clip_norm,
             optimizer=self.optimizer,
             weight_decay=self.weight_decay,
-            betas=self.betas,
+            betas=(self.betas[0], self.betas[1]),
             eps=self.eps,
             milestones=self.milestones,
             warmup=self.warmup,
