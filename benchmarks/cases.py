@@ -52,24 +52,22 @@ class ScanCase(Case):
 
     Args:
         forcing: see `SequenceTask`.
-        even: see `SequenceTask`.
     """
 
     forcing: float = 1.0
-    even: bool = False
 
     def part(self, index: int, items: int) -> Any:
         """Commands of the training part of split simple."""
-        return _commands(self.forcing, self.even).batches(SequenceTask.whole, items, 0)(index)
+        return _commands(self.forcing).batches(SequenceTask.whole, items, 0)(index)
 
     def loss(self, network: Any, part: Any) -> Tensor:
         """That of the task."""
-        return _commands(self.forcing, self.even).loss(network, part)
+        return _commands(self.forcing).loss(network, part)
 
 
 @cache
-def _commands(forcing: float, even: bool) -> SequenceTask:
-    return scan_task(scan_splits([]), test_items=1, forcing=forcing, even=even)
+def _commands(forcing: float) -> SequenceTask:
+    return scan_task(scan_splits([]), test_items=1, forcing=forcing)
 
 
 def _mlp(*hidden: int) -> Case:

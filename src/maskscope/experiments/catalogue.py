@@ -171,7 +171,7 @@ def lacking(claim: Claim, spec: Spec) -> tuple[str, ...]:
             "does not apply to mode together, in which copied-io would make the pairs one; run again with another mode",
         )
     if isinstance(spec, ScanSpec):
-        return lacking_splits(claim, spec)
+        found += lacking_splits(claim, spec)
     found += [
         f"needs the control {control}, which was not run; run again with it among --controls"
         for control in claim.controls

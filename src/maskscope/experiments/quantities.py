@@ -10,6 +10,7 @@ from maskscope.experiments.class_numbers import Numbers, remaining, removal_numb
 from maskscope.experiments.record import MaskResult, NetworkResult, SharingResult
 from maskscope.experiments.sequence_numbers import sequence_numbers
 from maskscope.tasks import Scores, Task
+from maskscope.tasks.sequences import own_test
 
 # measure of normalised sharing, and where a network's result has it
 SHARING = {
@@ -174,7 +175,7 @@ def _beyond_controls(network: NetworkResult, control: NetworkResult | None, func
     numbers: Numbers = {}
     for own in (found for found in network.masks if found.repeat == 0):
         mask = own.function
-        function = f"{mask}-train" if f"{mask}-train" in functions else mask
+        function = own_test(mask, functions)
         if function not in functions:
             continue
         kept = own.sufficiency.accuracy[function]

@@ -94,8 +94,9 @@ def _named(data_dir: Path | None, what: str) -> Path:
     return data_dir or Path(str(named))
 
 
+@lru_cache(maxsize=1)
 def make_sequence_task(spec: SequenceSpec, device: torch.device, data_dir: Path | None) -> SequenceTask:
-    """The task of a network of sequences, with the masks that its study looks for."""
+    """The task of a network of sequences, with the masks that its study looks for; encoded once for all networks of a run."""
     data = pinned_sequences(spec, data_dir)
     # in one call all samples are as long as the longest question there is: worth it where a call costs more than its work
     even = device.type != "cpu"

@@ -15,8 +15,6 @@ from maskscope.tasks import Scores, Task
 
 Measure = Literal["iou", "iomin", "dice"]
 WHOLE = Task.whole
-# what the test of the questions that a mask was found with is called, if the test of its own name holds others
-FOUND_WITH = "-train"
 NULL_CONTROLS: tuple[Variant, ...] = ("untrained", "shuffled-weights", "shuffled-labels")
 VARIANTS: Mapping[Variant, str] = {
     "trained": "Trained network",
@@ -77,11 +75,6 @@ def paired_names(record: Record) -> list[str]:
     """What overlaps are between, in the record's order: functions, classes by what they own, or masks."""
     found = {name for network in networks(record) for pair in network.pairs for name, _ in (pair.first, pair.second)}
     return [name for name in dict.fromkeys((*record.functions, *record.masks)) if name in found]
-
-
-def own_test(record: Record, mask: str) -> str:
-    """The function that a mask is for: that of its name, unless it stands for what the mask was found without."""
-    return f"{mask}{FOUND_WITH}" if f"{mask}{FOUND_WITH}" in record.functions else mask
 
 
 def mask_label(name: str) -> str:

@@ -12,12 +12,12 @@ from maskscope.report.across import (
     networks,
     null_controls,
     over_networks,
-    own_test,
     whole_procedures,
 )
 from maskscope.report.kinds import kind_of
 from maskscope.report.numbers import Number, Points
 from maskscope.report.table import Cell, Row, Table, columns
+from maskscope.tasks.sequences import own_test
 
 
 def controls_table(record: Record) -> Table:
@@ -33,7 +33,7 @@ def controls_table(record: Record) -> Table:
 
 
 def _control_row(record: Record, function: str, variant: Variant) -> Row:
-    own = own_test(record, function)
+    own = own_test(function, record.functions)
     asked = (("accuracy", "", own), ("sufficiency", function, own), ("density", function, ""))
     found = [record.quantity(*address, variant=variant) for address in asked]
     trained = {network.seed: _kept(network, function, own) for network in networks(record)}

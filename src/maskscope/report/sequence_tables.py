@@ -3,12 +3,11 @@
 from maskscope.analysis import Summary
 from maskscope.experiments.record import Quantity, Record
 from maskscope.experiments.sequence_numbers import NEVER_SEEN, TRAINED_ON_IT
-from maskscope.report.across import FOUND_WITH, WHOLE, mask_label, mask_names
+from maskscope.report.across import WHOLE, mask_label, mask_names
 from maskscope.report.numbers import Number, Points
 from maskscope.report.sequence_answers import examples, faults, in_order, seen_words, tokens_text, who_words
 from maskscope.report.sequence_values import (
     DROPPING,
-    UNSEEN,
     alone,
     everyone,
     families,
@@ -21,6 +20,7 @@ from maskscope.report.sequence_values import (
     what_it_is,
 )
 from maskscope.report.table import Cell, Column, Row, Table, columns
+from maskscope.tasks.sequences import FOUND_WITH, UNSEEN
 
 _SPREAD = "mean ± sample standard deviation over networks"
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 from maskscope.experiments.record import Record
 from maskscope.experiments.sequence_numbers import TRAINED_ON_IT
 from maskscope.experiments.sequence_record import EvaluationPart, SequenceResult
-from maskscope.report.across import FOUND_WITH, WHOLE, mask_label, mask_names, networks, own_test
+from maskscope.report.across import WHOLE, mask_label, mask_names, networks
 from maskscope.report.numbers import in_words
+from maskscope.tasks.sequences import FOUND_WITH, UNSEEN, own_test
 
-UNSEEN = "-unseen"
 INTERPOLATE = "interpolate"
 # what the two measures of dropout in evaluation end in
 DROPPING = ", decoder dropping"
@@ -75,7 +75,7 @@ def families(record: Record) -> list[Family]:
     """The tests of each mask."""
     found = []
     for mask in sought(record):
-        own = own_test(record, mask)
+        own = own_test(mask, record.functions)
         unseen = f"{mask}{UNSEEN}" if f"{mask}{UNSEEN}" in record.functions else ""
         found.append(Family(mask, mask if own != mask else "", unseen, own))
     return found

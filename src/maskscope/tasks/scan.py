@@ -13,7 +13,7 @@ from maskscope.errors import FileFormatError, UnknownNameError
 from maskscope.tasks.encoding import Encoded, Vocabulary, encode
 from maskscope.tasks.scan_files import as_text, read_split
 from maskscope.tasks.scan_grammar import ACTIONS, Command, Split, every_command, generate_split
-from maskscope.tasks.sequences import EvaluationSet, SequenceTask, sampled
+from maskscope.tasks.sequences import FOUND_WITH, EvaluationSet, SequenceTask, sampled
 
 # by falling frequency over all files; the order of the authors' numbers
 WORDS = Vocabulary(
@@ -96,7 +96,7 @@ def scan_task(
         tests[name] = sampled(_judged_by(split.test, trained_on, name, apart=name != SIMPLE), test_items, 0)
         if name != SIMPLE:
             own = _judged_by(list(dict.fromkeys(split.train)), trained_on, name)
-            tests[f"{name}-train"] = sampled(own, test_items or _TRAINED_ON_ITEMS, 0)
+            tests[f"{name}{FOUND_WITH}"] = sampled(own, test_items or _TRAINED_ON_ITEMS, 0)
     return SequenceTask(train, tests, WORDS, ACTION_TOKENS, joint=" ", forcing=forcing, even=even, device=device)
 
 

@@ -13,6 +13,8 @@ from maskscope.errors import ConfigError
 from maskscope.tasks.encoding import Encoded, Vocabulary
 from maskscope.tasks.task import NOT_ASKED, Scores, Task, uniform_choice
 
+# ends the name of the part of a test that the network was not trained on, and of a test of what a mask is sought with
+UNSEEN, FOUND_WITH = "-unseen", "-train"
 _ITEMS_AT_ONCE = 1_000
 _COINS = 1 << 20
 
@@ -110,7 +112,7 @@ class SequenceTask(Task):
     @property
     def functions(self) -> tuple[str, ...]:
         """The tests, and the unseen part of each that has one."""
-        return tuple(name for test, one in self.tests.items() for name in ((test, f"{test}-unseen") if one.apart else (test,)))
+        return tuple(name for test, one in self.tests.items() for name in ((test, f"{test}{UNSEEN}") if one.apart else (test,)))
 
     @property
     def sought(self) -> tuple[str, ...]:
@@ -168,7 +170,7 @@ class SequenceTask(Task):
             right[self._order[name]] = self._right(run, self._sorted[name]).cpu()
             accuracy[name] = float(right.double().mean())
             if test.apart and test.unseen is not None:
-                accuracy[f"{name}-unseen"] = float(right[test.unseen].double().mean())
+                accuracy[f"{name}{UNSEEN}"] = float(right[test.unseen].double().mean())
         return Scores(accuracy)
 
     def _right(self, run: Callable[..., Tensor], data: Encoded) -> Tensor:
@@ -210,6 +212,11 @@ class SequenceTask(Task):
         alone = copy(self)
         alone.tests = {name: test for name, test in self.tests.items() if name == next(iter(self.tests))}
         return alone
+
+
+def own_test(mask: str, functions: Sequence[str]) -> str:
+    """The function that a mask is for: that of its name, unless it stands for what the mask is found without."""
+    return f"{mask}{FOUND_WITH}" if f"{mask}{FOUND_WITH}" in functions else mask
 
 
 def sampled(test: EvaluationSet, items: int, seed: int) -> EvaluationSet:

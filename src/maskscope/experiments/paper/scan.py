@@ -9,6 +9,7 @@ from maskscope.experiments.claims import Claim, Condition
 from maskscope.experiments.paper.differences import METHOD, SEQUENCES
 from maskscope.experiments.sequence_spec import ScanSpec
 from maskscope.experiments.settings import FitSpec, MaskSpec
+from maskscope.tasks.sequences import FOUND_WITH
 
 _SMOKE = ScanSpec(
     width=16,
@@ -67,7 +68,7 @@ _KEPT = (*_LEARNED, Condition("loss under the full mask", "all", "simple", "<=",
 
 
 def _about_split(split: str) -> tuple[Claim, ...]:
-    does_its_own = Condition("sufficiency", split, f"{split}-train", ">=", 0.9)
+    does_its_own = Condition("sufficiency", split, f"{split}{FOUND_WITH}", ">=", 0.9)
     return (
         Claim(
             f"{split}: held-out commands fall",

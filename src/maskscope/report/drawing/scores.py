@@ -18,10 +18,10 @@ from maskscope.report.across import (
     mask_title,
     networks,
     null_controls,
-    own_test,
 )
 from maskscope.report.drawing.canvas import MUTED, WHOLE_COLOUR, Panel
 from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, heat_size
+from maskscope.tasks.sequences import own_test
 
 _CONTROLS = {"untrained": "untrained", "shuffled-weights": "weights shuffled", "shuffled-labels": "labels shuffled"}
 # row label, measure, mask, variant
@@ -152,7 +152,9 @@ def _own_panel(
 ) -> Panel:
     rows = []
     for label, measure, variant in asked:
-        found = [record.quantity(measure, function, own_test(record, function), variant=variant) for function in functions]
+        found = [
+            record.quantity(measure, function, own_test(function, record.functions), variant=variant) for function in functions
+        ]
         colours = [colour_of(function, record.masks) for function in functions]
         rows.append((label, [Bar(one.summary if one else None, colour) for one, colour in zip(found, colours, strict=True)]))
     if not few(record.masks):
