@@ -183,6 +183,7 @@ def kinds_of_steps(case: Case) -> dict[str, Runner]:
         "mask, rao-blackwell, settled": mask(config, fast, settled=True),
         "mask, rao-blackwell, three at once, each": mask(config, fast, masks=3),
         "mask, straight-through": mask(paper, fast),
+        "mask, straight-through, samples in threads": mask(paper, Compute(executor="threads")),
         "mask, rao-blackwell, plain PyTorch": mask(config, plain),
     }
     if has_bfloat16(torch.device("cpu")):

@@ -87,26 +87,30 @@ class SequenceLSTM(nn.Module):
 
     def _write_own(self, state: State, asked: Tensor) -> Tensor:
         # rows that write most come first, so that those still writing are the first ones at every step
-        order = asked.argsort(descending=True, stable=True)
+        asked, order = asked.cpu().sort(descending=True, stable=True)
+        sizes = (asked[:, None] > torch.arange(int(asked[0]))).sum(0)
+        order = order.to(state[0].device)
         states = list(zip(*(part[:, order] for part in state), strict=True))
         token = torch.full_like(order, self.start)
-        steps = []
-        for step in range(int(asked.max())):
-            writing = int((asked > step).sum())
-            states = [(hidden[:writing], memory[:writing]) for hidden, memory in states]
-            written = self._shown(token[:writing])
+        scores: list[Tensor] = []
+        for writing in sizes.tolist():
+            if writing < len(token):
+                token, states = token[:writing], [(hidden[:writing], memory[:writing]) for hidden, memory in states]
+            written = self._shown(token)
             for layer, state in enumerate(states):
-                written = written if layer == 0 else nn.functional.dropout(written, self.decoder.dropout, self.decoder.training)
+                if layer and self.decoder.training:
+                    written = nn.functional.dropout(written, self.decoder.dropout)
                 states[layer] = torch.lstm_cell(written, state, *self.decoder.all_weights[layer])
                 written = states[layer][0]
-            scores = self.output(written)
-            token = scores.argmax(-1)
-            steps.append(nn.functional.pad(scores, (0, 0, 0, len(order) - writing)))
-        return torch.stack(steps, 1)[order.argsort()]
+            scores.append(self.output(written))
+            token = scores[-1].argmax(-1)
+        padded: Tensor = pad_packed_sequence(PackedSequence(torch.cat(scores), sizes), batch_first=True)[0]
+        return padded[order.argsort()]
 
     def _shown(self, tokens: Tensor) -> Tensor:
+        shown: Tensor = self.output_embedding(tokens)
         dropped = self.training or self.decoder_always_drops
-        return nn.functional.dropout(self.output_embedding(tokens), self.dropout.p, dropped)
+        return nn.functional.dropout(shown, self.dropout.p) if dropped else shown
 
 
 def _initialise(lstm: nn.LSTM) -> None:

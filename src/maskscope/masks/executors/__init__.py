@@ -13,12 +13,14 @@ from maskscope.masks.executors.gated import GatedWeight, LearnedMask, gate
 from maskscope.masks.executors.packed import PackedLSTMMode
 from maskscope.masks.executors.product import block_bytes
 from maskscope.masks.executors.sequential import SequentialExecutor
+from maskscope.masks.executors.threaded import ThreadedExecutor, slots
 from maskscope.masks.gradient import Loss
 
 EXECUTORS: dict[str, type[Executor]] = {
     "auto": AutomaticExecutor,
     "batched": BatchedExecutor,
     "sequential": SequentialExecutor,
+    "threads": ThreadedExecutor,
 }
 
 __all__ = [
@@ -48,8 +50,9 @@ def make_executor(name: str, network: nn.Module, loss: Loss, units: Mapping[str,
 def working_bytes(name: str, network: nn.Module, itemsizes: Mapping[str, int], device: torch.device, rows: int) -> int:
     """The most bytes of masked copies and weight gradients that an executor has at one time.
 
-    Sequential: one copy of every weight, and the gradient of the largest, which is handed on as it arises. Batched: one block of
-    the linear maps' weights; of all other weights, and of small ones, all copies and as much again for their gradients.
+    Sequential: one copy of every weight, and the gradient of the largest, which is handed on as it arises. Threads: a copy of
+    every weight and its gradient for each sample at work and one more. Batched: one block of the linear maps' weights; of all
+    other weights, and of small ones, all copies and as much again for their gradients.
 
     Args:
         name: of the executor.
@@ -62,6 +65,8 @@ def working_bytes(name: str, network: nn.Module, itemsizes: Mapping[str, int], d
     sizes = {weight: itemsize * parameters[weight].numel() for weight, itemsize in itemsizes.items()}
     if name == "sequential" or (name == "auto" and not is_faster_batched(network)):
         return sum(sizes.values()) + max(sizes.values())
+    if name == "threads":
+        return 2 * slots(rows)[1] * sum(sizes.values())
     in_blocks = {weight for weight in linear_weights(network) & set(sizes) if rows * sizes[weight] > WHOLE_BYTES}
     whole = rows * sum(size for weight, size in sizes.items() if weight not in in_blocks)
     largest = max((rows * sizes[weight] for weight in in_blocks), default=0)

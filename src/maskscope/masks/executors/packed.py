@@ -1,11 +1,14 @@
-"""torch's LSTM over packed sequences on processors, with one product for all gradients of a weight.
+"""torch's LSTM over packed sequences on processors: one product a step, and a compiled loop for all the rest of it.
 
 torch's own makes a weight's gradient anew at every step and adds it up: on a processor, and with the few rows of one sample, that
 is most of a backward pass (`docs/speed.md`). Here the backward pass keeps the gates' gradients of all steps and multiplies once.
 Equal to torch's own to rounding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib import import_module
+from itertools import accumulate
 from typing import Any, cast
 
 import torch
@@ -28,9 +31,18 @@ def _applies(x: Tensor, sizes: Any, states: Any, weights: Any, *rest: Any) -> bo
     if not isinstance(sizes, Tensor) or not isinstance(weights, list) or x.device.type != "cpu" or x.dim() != 2:
         return False
     has_biases, layers, _, _, bidirectional = rest
-    if weights[0].dtype != x.dtype or torch.is_autocast_enabled("cpu"):
+    if x.dtype not in (torch.float32, torch.float64) or weights[0].dtype != x.dtype or torch.is_autocast_enabled("cpu"):
         return False
-    return not bidirectional and len(weights) == layers * (4 if has_biases else 2)
+    return not bidirectional and len(weights) == layers * (4 if has_biases else 2) and _loops() is not None
+
+
+@cache
+def _loops() -> Any:
+    """The compiled loops, imported when they are needed; None without numba: then torch's own LSTM serves."""
+    try:
+        return import_module("maskscope.masks.kernels.lstm_loops")
+    except ImportError:
+        return None
 
 
 def packed_lstm(
@@ -60,21 +72,26 @@ def packed_lstm(
 
 
 class _Steps:
-    """Where the rows of each step are, and what came before and last of each sequence."""
+    """Where the rows of each step are, and what came before and last of each sequence.
+
+    The initial states stand in front of all rows.
+    """
 
     def __init__(self, sizes: Tensor) -> None:
         self.sizes: list[int] = sizes.tolist()
-        rows = self.sizes[0]
-        self.starts = [0]
-        for size in self.sizes:
-            self.starts.append(self.starts[-1] + size)
-        # of every row the one before it; the initial states stand in front of all rows
-        first = [torch.arange(rows)]
-        self.before = torch.cat(
-            first + [rows + start + torch.arange(size) for start, size in zip(self.starts, self.sizes[1:], strict=False)]
-        )
+        self.rows = rows = self.sizes[0]
+        self.starts = [0, *accumulate(self.sizes)][:-1]
+        self.earlier = [0, *(rows + start for start in self.starts[:-1])]
+        self.before = torch.cat([place + torch.arange(size) for place, size in zip(self.earlier, self.sizes, strict=True)])
         lengths = (sizes[:, None] > torch.arange(rows)).sum(0)
-        self.last = torch.tensor(self.starts)[lengths - 1] + torch.arange(rows)
+        self.last = rows + torch.tensor(self.starts)[lengths - 1] + torch.arange(rows)
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        """First row of the states before each step, its own first row, its rows."""
+        return zip(self.earlier, self.starts, self.sizes, strict=True)
+
+    def __reversed__(self) -> Iterator[tuple[int, int, int]]:
+        return reversed(list(self))
 
 
 class _Layer(torch.autograd.Function):
@@ -84,58 +101,42 @@ class _Layer(torch.autograd.Function):
     def forward(
         ctx: Any, steps: _Steps, x: Tensor, hidden: Tensor, memory: Tensor, inputs: Tensor, recurrent: Tensor, bias: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        units = recurrent.shape[1]
+        n, rows, units = len(x), steps.rows, recurrent.shape[1]
         gates = x @ inputs.t() if bias is None else torch.addmm(bias, x, inputs.t())
-        kept = [torch.empty(len(x), units, dtype=x.dtype) for _ in range(3)]
-        memories, squashed, outputs = kept
-        turned = recurrent.t()
-        state, cell = hidden, memory
-        for start, size in zip(steps.starts, steps.sizes, strict=False):
-            here = slice(start, start + size)
-            gate = gates[here]
-            gate.addmm_(state[:size], turned)
-            gate[:, : 2 * units].sigmoid_()
-            gate[:, 2 * units : 3 * units].tanh_()
-            gate[:, 3 * units :].sigmoid_()
-            enter, forget, candidate, leave = gate.split(units, 1)
-            cell, state = torch.mul(forget, cell[:size], out=memories[here]).addcmul_(enter, candidate), outputs[here]
-            torch.mul(leave, torch.tanh(cell, out=squashed[here]), out=state)
+        squashed = torch.empty(n, units, dtype=x.dtype)
+        states, memories = (torch.cat([before, torch.empty_like(squashed)]) for before in (hidden, memory))
+        turned, loops = recurrent.t(), _loops()
+        arrays = tuple(one.numpy() for one in (gates, memories, squashed, states))
+        known = hidden
+        for (earlier, first, size), gate, state in zip(
+            steps, gates.split(steps.sizes), states[rows:].split(steps.sizes), strict=True
+        ):
+            torch.addmm(gate, known if len(known) == size else known[:size], turned, out=gate)
+            loops.step_forward(*arrays, earlier, rows + first, first, size)
+            known = state
         ctx.steps = steps
-        ctx.save_for_backward(x, hidden, memory, inputs, recurrent, gates, memories, squashed, outputs)
-        return outputs, outputs[steps.last], memories[steps.last]
+        ctx.save_for_backward(x, inputs, recurrent, gates, memories, squashed, states)
+        return states[rows:], states[steps.last], memories[steps.last]
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
-        x, hidden, memory, inputs, recurrent, gates, memories, squashed, outputs = ctx.saved_tensors
-        steps, units = ctx.steps, recurrent.shape[1]
-        grad, grad_hidden, grad_memory = grads
-        enter, forget, candidate, leave = gates.split(units, 1)
-        # by what a step multiplies the gradients of its state, for all steps at once
-        through_leave = squashed * leave * (1 - leave)
-        through_memory = leave * (1 - squashed * squashed)
-        before = torch.cat([memory, memories])[steps.before]
-        inner = torch.stack(
-            [candidate * enter * (1 - enter), before * forget * (1 - forget), enter * (1 - candidate * candidate)], 1
-        )
-        turned = torch.empty_like(gates)
-        by_gate = turned.view(len(x), 4, units)
-        state, cell = grad_hidden.clone(), grad_memory.clone()
-        for start, size in zip(reversed(steps.starts[:-1]), reversed(steps.sizes), strict=True):
-            here = slice(start, start + size)
-            now, now_cell = state[:size], cell[:size]
-            now.add_(grad[here])
-            now_cell.addcmul_(now, through_memory[here])
-            torch.mul(now, through_leave[here], out=by_gate[here, 3])
-            torch.mul(now_cell[:, None], inner[here], out=by_gate[here, :3])
-            now_cell.mul_(forget[here])
-            torch.mm(turned[here], recurrent, out=now)
+        x, inputs, recurrent, gates, memories, squashed, states = ctx.saved_tensors
+        steps, loops = ctx.steps, _loops()
+        grad, grad_state, grad_memory = grads[0].contiguous(), *(one.clone() for one in grads[1:])
+        grad_gates = torch.empty_like(gates)
+        arrays = tuple(one.numpy() for one in (gates, memories, squashed, grad, grad_state, grad_memory, grad_gates))
+        known = grad_state[: steps.sizes[-1]]
+        for (earlier, first, size), gate in zip(reversed(steps), reversed(grad_gates.split(steps.sizes)), strict=True):
+            loops.step_backward(*arrays, earlier, first, size)
+            known = known if len(known) == size else grad_state[:size]
+            torch.mm(gate, recurrent, out=known)
         needed = ctx.needs_input_grad
         return (
             None,
-            turned @ inputs if needed[1] else None,
-            state if needed[2] else None,
-            cell if needed[3] else None,
-            turned.t() @ x if needed[4] else None,
-            turned.t() @ torch.cat([hidden, outputs])[steps.before] if needed[5] else None,
-            turned.sum(0) if needed[6] else None,
+            grad_gates @ inputs if needed[1] else None,
+            grad_state if needed[2] else None,
+            grad_memory if needed[3] else None,
+            grad_gates.t() @ x if needed[4] else None,
+            grad_gates.t() @ states[steps.before] if needed[5] else None,
+            grad_gates.sum(0) if needed[6] else None,
         )

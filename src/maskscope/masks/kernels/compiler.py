@@ -12,13 +12,14 @@ class KernelCacheWarning(UserWarning):
     """There is no folder for compiled kernels, so that they are compiled at every start."""
 
 
-def compiled(*, contract: bool = False) -> Callable[[Any], Any]:
-    """A loop that runs in parallel, compiled at its first call for each kind of arguments and kept on disk.
+def compiled(*, contract: bool = False, parallel: bool = True) -> Callable[[Any], Any]:
+    """A loop that other threads of Python can run beside, compiled at its first call for each kind of arguments and kept on disk.
 
     Args:
-        contract: whether a product and a sum may become one rounding. For gradients only: gates must come out the same anywhere.
+        contract: whether a product and a sum may become one rounding. Never for gates, which must come out the same anywhere.
+        parallel: whether it is divided among threads itself.
     """
-    options: dict[str, Any] = {"parallel": True, "error_model": "numpy", "nogil": True}
+    options: dict[str, Any] = {"parallel": parallel, "error_model": "numpy", "nogil": True}
     if contract:
         options["fastmath"] = {"contract"}
 

@@ -11,7 +11,7 @@ _HUGE = f32(1e18)  # its slope is 0 in float32, and its square is finite
 
 
 @njit(inline="always")
-def _exp(x):
+def exp(x):
     """e^x for |x| <= 80, in float32, within 3e-7: the library's exp is not vectorised."""
     y = x * f32(1.4426950408889634)
     whole = np.floor(y + f32(0.5))
@@ -43,7 +43,7 @@ def add_logistic_gradient(
         n = logit.size
         total, factor, words = np.zeros(n, np.float32), np.empty(n, np.float32), np.empty((4, n), np.uint32)
         for i in range(n):
-            factor[i] = _exp(min(max(-logit[i], f32(-80)), f32(80)))
+            factor[i] = exp(min(max(-logit[i], f32(-80)), f32(80)))
         for k in range(gradients.shape[0]):
             sample = first_sample + k
             if k == 0 or sample % 4 == 0:

@@ -1,0 +1,106 @@
+"""Calls of several samples at a time, each in a thread of its own: for networks whose operations are too small to be divided.
+
+On a processor an operation of torch is divided among all threads; where it is small, waiting for each other takes longer than the
+work. Here the samples are divided instead, and each thread has its share of the processor to itself.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Barrier
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from maskscope.masks.executors.executor import Executor
+from maskscope.masks.executors.gated import GatedWeight
+from maskscope.masks.executors.packed import PackedLSTMMode
+from maskscope.masks.gradient import Loss, loss_and_gradient
+
+Found = tuple[Tensor, dict[str, Tensor]]
+
+
+def slots(rows: int) -> tuple[int, int]:
+    """How many samples are called at a time on a processor, and how many have copies then: one more, to go on with."""
+    workers = min(rows, torch.get_num_threads())
+    return workers, min(rows, workers + 1)
+
+
+@final
+class ThreadedExecutor(Executor):
+    """A call and its backward pass for each sample, as the sequential executor has them, as many at a time as torch has threads.
+
+    Gradients are added in the order of the samples, so that the bits do not depend on who is done first. Each thread calls a copy
+    of the module that shares its tensors; but a loss or a module that draws random numbers, or keeps things elsewhere, must not be
+    called from several threads: for such take another executor. On an accelerator calls go one by one.
+    """
+
+    name = "threads"
+    _pool: ThreadPoolExecutor | None = None
+    _slots: list[tuple[nn.Module, dict[str, Tensor]]]
+
+    def __init__(self, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
+        super().__init__(network, loss, units)
+        self._on_processor = all(unit.device.type == "cpu" for unit in units.values())
+
+    def run(self, parts: Sequence[Sequence[Any]]) -> Tensor:
+        """See `Executor.run`."""
+        rows = [(mask, sample, part) for mask, mine in enumerate(parts) for sample, part in enumerate(mine)]
+        if self._pool is None:
+            self._begin(len(rows))
+        assert self._pool is not None
+        for unit in self.units.values():
+            unit.draw()
+        calls: list[Future[Found]] = []
+        losses = []
+        try:
+            for place, (mask, sample, part) in enumerate(rows):
+                if place >= len(self._slots):
+                    losses.append(self._finish(calls[len(losses)], *rows[len(losses)][:2]))
+                guest, copies = self._slots[place % len(self._slots)]
+                for name, unit in self.units.items():
+                    unit.copy_sample(mask, sample, copies[name].view(-1))
+                calls.append(self._pool.submit(self._call, guest, copies, part))
+            while len(losses) < len(rows):
+                losses.append(self._finish(calls[len(losses)], *rows[len(losses)][:2]))
+        finally:
+            for call in calls:  # after an error in one, nobody may still be at work on the guest
+                if not call.cancel():
+                    call.exception()
+        return torch.stack([loss.to(torch.float32).reshape(()) for loss in losses]).view(len(parts), -1)
+
+    def _begin(self, rows: int) -> None:
+        """The copies, and threads which each have their share of torch's."""
+        threads = torch.get_num_threads()
+        workers, there = slots(rows) if self._on_processor else (1, 1)
+        shared = {id(tensor): tensor for tensor in (*self.network.parameters(), *self.network.buffers())}
+        self._slots = [
+            (
+                copy.deepcopy(self.network, dict(shared)),
+                {name: torch.empty(unit.shape, dtype=unit.dtype, device=unit.device) for name, unit in self.units.items()},
+            )
+            for _ in range(there)
+        ]
+        ready = Barrier(workers + 1)
+
+        def start() -> None:
+            torch.set_num_threads(max(1, threads // workers))
+            ready.wait()
+
+        self._pool = ThreadPoolExecutor(workers, "maskscope-sample", start)
+        for _ in range(workers):  # each waits for the others, so that none takes two
+            self._pool.submit(bool)
+        ready.wait()
+        torch.set_num_threads(threads)  # what a thread sets is what new threads begin with
+
+    def _call(self, guest: nn.Module, copies: dict[str, Tensor], part: Any) -> Found:
+        with self.precision(), PackedLSTMMode():
+            return loss_and_gradient(guest, self.loss, part, copies)
+
+    def _finish(self, call: Future[Found], mask: int, sample: int) -> Tensor:
+        value, gradients = call.result()
+        for name, gradient in gradients.items():
+            self.units[name].take_sample(mask, sample, gradient)
+        return value
+
