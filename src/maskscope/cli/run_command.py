@@ -41,8 +41,8 @@ class RunOptions:
     """Torch device: cpu, cuda, cuda:1."""
     threads: int = 0
     """Torch threads of each process; 0: torch's choice. Sums depend on it in their last bits."""
-    executor: Literal["auto", "batched", "sequential"] = "auto"
-    """Who runs the samples of a mask step: all in one call, or one by one. Equal but for last bits."""
+    executor: Literal["auto", "batched", "sequential", "threads"] = "auto"
+    """Who runs the samples of a mask step: all in one call, one by one, or a thread for each. Equal but for last bits."""
     kernels: Literal["auto", "cpu", "cuda", "reference"] = "auto"
     """Who draws the masks: compiled kernels, or plain PyTorch. The same masks, other speeds."""
     data_dir: Path | None = None

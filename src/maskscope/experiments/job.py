@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
-from maskscope.experiments.spec import Spec
-from maskscope.training import Observer
+from maskscope.experiments.sequence_spec import SequenceSpec
+from maskscope.experiments.spec import NetworkSpec, Spec
+from maskscope.training import Compute, Observer
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,16 @@ class Job:
         """Where the studies of this job happen."""
         device = torch.device(self.device)
         return Place(Path(self.run), device, watch, announce, self.executor, self.kernels, self.data_folder)
+
+
+def compute_of(spec: NetworkSpec, where: Place | Job) -> Compute:
+    """How the masks of a study are worked out.
+
+    The parts of sequences have lengths of their own and the operations on them are small, so that on a processor their samples go
+    in threads, unless another executor is asked for.
+    """
+    in_threads = where.executor == "auto" and isinstance(spec, SequenceSpec) and torch.device(where.device).type == "cpu"
+    return Compute("threads" if in_threads else where.executor, where.kernels, spec.mask.compute_dtype)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import torch
 from maskscope.experiments.artefact import Artefact, Stage, existing
 from maskscope.experiments.growth_study import GrowthStudy, growth_stage
 from maskscope.experiments.image_spec import PermutedImagesSpec
-from maskscope.experiments.job import Job, threads
+from maskscope.experiments.job import Job, compute_of, threads
 from maskscope.experiments.networks import make_network, make_task, unmasked
 from maskscope.experiments.spec import NetworkSpec
 from maskscope.experiments.stages import (
@@ -72,7 +72,7 @@ def make_plan(job: Job) -> Plan:
     plans = plan_masks(spec, task.sought, task.whole)
     groups = mask_groups(spec, plans, task.whole, selection.count)
     with threads(job.threads):
-        fit_step, mask_step = _step_seconds(spec, task, groups[0], _compute(job, spec))
+        fit_step, mask_step = _step_seconds(spec, task, groups[0], compute_of(spec, job))
     stages = []
     for seed in job.seeds:
         stages += _stages_of(spec, seed, groups, task, run, fit_step, mask_step)
@@ -81,7 +81,7 @@ def make_plan(job: Job) -> Plan:
     wanted = needs(
         network,
         selection,
-        _compute(job, spec),
+        compute_of(spec, job),
         torch.device(job.device),
         samples=spec.mask.samples_per_step,
         masks=max(map(len, groups)),
@@ -155,10 +155,6 @@ def _stages_of(
 def _existing(stage: Stage, run: Path, inputs: Mapping[str, Artefact | None]) -> Artefact | None:
     there = {role: artefact for role, artefact in inputs.items() if artefact is not None}
     return existing(stage, run, there) if len(there) == len(inputs) else None
-
-
-def _compute(job: Job, spec: NetworkSpec) -> Compute:
-    return Compute(job.executor, job.kernels, spec.mask.compute_dtype)
 
 
 def _step_seconds(spec: NetworkSpec, task: Task, group: Sequence[MaskPlan], compute: Compute) -> tuple[float, float]:

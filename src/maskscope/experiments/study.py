@@ -12,7 +12,7 @@ from torch import nn
 from maskscope.analysis import score, shuffled_weights, warm_start
 from maskscope.errors import RunFolderError
 from maskscope.experiments.artefact import Artefact, Stage, checkpoint_path, existing, make
-from maskscope.experiments.job import Place
+from maskscope.experiments.job import Place, compute_of
 from maskscope.experiments.measure import Found, Measured, NullOverlap, gradient_scores, measure_network
 from maskscope.experiments.networks import (
     copy_io,
@@ -49,7 +49,7 @@ from maskscope.experiments.stages import (
 from maskscope.masks import BinaryMask, MaskLogits, Selection, bake, dice, select
 from maskscope.storage import Json, read_json, read_tensors, write_json, write_tensors
 from maskscope.tasks import Task
-from maskscope.training import Compute, Discovery, History, Wanted, Watchdog, child_seed, discover_many, fit
+from maskscope.training import Discovery, History, Wanted, Watchdog, child_seed, discover_many, fit
 
 
 class Study:
@@ -180,7 +180,7 @@ class Study:
             selection=selection,
             config=spec.config(),
             checkpoint=checkpoint,
-            compute=Compute(self.place.executor, self.place.kernels, spec.compute_dtype),
+            compute=compute_of(self.spec, self.place),
         )
         if full is not None:
             found = [with_held(one, full, held, self._selection(guest)) for one in found]

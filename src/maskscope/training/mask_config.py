@@ -114,7 +114,7 @@ def check_bfloat16(network: nn.Module, compute: Compute, device: torch.device) -
     """
     if has_bfloat16(device):
         return
-    one_by_one = compute.executor == "sequential" or (compute.executor == "auto" and not is_faster_batched(network))
+    one_by_one = compute.executor in ("sequential", "threads") or (compute.executor == "auto" and not is_faster_batched(network))
     if one_by_one and any(isinstance(module, nn.RNNBase) for module in network.modules()):
         raise ConfigError(
             f"This network's recurrent layers cannot run in bfloat16 on {device}, which has no instructions for it. Leave the "

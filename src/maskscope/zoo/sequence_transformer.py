@@ -5,7 +5,10 @@ import math
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torch.nn.functional import linear, scaled_dot_product_attention
+from torch.nn.functional import linear, pad, scaled_dot_product_attention
+
+# rows that go in one call on a processor, those of like length together: more would be mostly padding (docs/speed.md)
+_ROWS_AT_ONCE = 16
 
 
 class SequenceTransformer(nn.Module):
@@ -94,6 +97,8 @@ class SequenceTransformer(nn.Module):
         Raises:
             ValueError: a sequence is longer than the table of positions.
         """
+        if answers is not None and len(tokens) > _ROWS_AT_ONCE and tokens.device.type == "cpu":
+            return self._in_groups(tokens, lengths, asked, answers)
         hidden = torch.arange(tokens.shape[1], device=tokens.device) >= lengths[:, None]
         read = self._embedded(self.input_embedding, tokens)
         for layer in self.encoder:
@@ -107,6 +112,15 @@ class SequenceTransformer(nn.Module):
         for layer in self.decoder:
             written = layer(written, read, tgt_mask=future, memory_key_padding_mask=hidden, tgt_is_causal=True)
         return self._scores(written)
+
+    def _in_groups(self, tokens: Tensor, lengths: Tensor, asked: Tensor, answers: Tensor) -> Tensor:
+        order = asked.argsort(descending=True, stable=True)
+        found = []
+        for rows in order.split(_ROWS_AT_ONCE):
+            reads, writes = int(lengths[rows].max()), int(asked[rows].max())
+            scores = self(tokens[rows, :reads], lengths[rows], asked[rows], answers[rows, :writes])
+            found.append(pad(scores, (0, 0, 0, answers.shape[1] - writes)))
+        return torch.cat(found)[order.argsort()]
 
     def _write_own(self, read: Tensor, hidden: Tensor, asked: Tensor) -> Tensor:
         # rows that write most come first, so that those still writing are the first ones at every step
@@ -122,7 +136,7 @@ class SequenceTransformer(nn.Module):
                 written = _decode_step(layer, written, cache, seen[:writing])
             scores = self._scores(written[:, 0])
             token = scores.detach().argmax(-1)
-            steps.append(nn.functional.pad(scores, (0, 0, 0, len(order) - writing)))
+            steps.append(pad(scores, (0, 0, 0, len(order) - writing)))
         return torch.stack(steps, 1)[order.argsort()]
 
     @property

@@ -32,8 +32,8 @@ class ThreadedExecutor(Executor):
     """A call and its backward pass for each sample, as the sequential executor has them, as many at a time as torch has threads.
 
     Gradients are added in the order of the samples, so that the bits do not depend on who is done first. Each thread calls a copy
-    of the module that shares its tensors; but a loss or a module that draws random numbers, or keeps things elsewhere, must not be
-    called from several threads: for such take another executor. On an accelerator calls go one by one.
+    of the module that shares its tensors. A loss or a module that draws random numbers, or keeps things elsewhere, must not be
+    called from several threads: that wants another executor. On an accelerator calls go one by one.
     """
 
     name = "threads"
@@ -53,7 +53,7 @@ class ThreadedExecutor(Executor):
         for unit in self.units.values():
             unit.draw()
         calls: list[Future[Found]] = []
-        losses = []
+        losses: list[Tensor] = []
         try:
             for place, (mask, sample, part) in enumerate(rows):
                 if place >= len(self._slots):
@@ -86,6 +86,7 @@ class ThreadedExecutor(Executor):
 
         def start() -> None:
             torch.set_num_threads(max(1, threads // workers))
+            torch.get_num_threads()  # a new thread takes over the common number when it first needs it: now, not later
             ready.wait()
 
         self._pool = ThreadPoolExecutor(workers, "maskscope-sample", start)
@@ -103,4 +104,3 @@ class ThreadedExecutor(Executor):
         for name, gradient in gradients.items():
             self.units[name].take_sample(mask, sample, gradient)
         return value
-

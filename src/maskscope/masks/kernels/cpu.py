@@ -33,6 +33,9 @@ class CpuKernels(Kernels):
         from maskscope.masks.kernels import compiler, logistic_loops, loops
 
         self._loops, self._logistic, self._on_threads = loops, logistic_loops, compiler.on_threads
+        threads = torch.get_num_threads()
+        with compiler.on_threads(threads):  # starts numba's threads, which sets the number of torch's to that of the cores
+            torch.set_num_threads(threads)
 
     def prepare(self, law: SlopeLaw, dtypes: Iterable[tuple[torch.dtype, torch.dtype]], say: Callable[[str], object]) -> None:
         """See `Kernels.prepare`: makes every pass over a few weights, and compares gates and gradient with the definition's.
