@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from maskscope.experiments.image_spec import ImageSpec
 from maskscope.experiments.sequence_spec import SequenceSpec
 from maskscope.experiments.spec import NetworkSpec, Spec
 from maskscope.training import Compute, Observer
@@ -73,11 +74,11 @@ class Job:
 def compute_of(spec: NetworkSpec, where: Place | Job) -> Compute:
     """How the masks of a study are worked out.
 
-    The parts of sequences have lengths of their own and the operations on them are small, so that on a processor their samples go
-    in threads, unless another executor is asked for.
+    The samples of images and of sequences do not go well in one call: convolutions would become grouped ones, and the parts of
+    sequences have lengths of their own. On a processor they go in threads, unless another executor is asked for.
     """
-    in_threads = where.executor == "auto" and isinstance(spec, SequenceSpec) and torch.device(where.device).type == "cpu"
-    return Compute("threads" if in_threads else where.executor, where.kernels, spec.mask.compute_dtype)
+    apart = isinstance(spec, SequenceSpec | ImageSpec) and torch.device(where.device).type == "cpu"
+    return Compute("threads" if apart and where.executor == "auto" else where.executor, where.kernels, spec.mask.compute_dtype)
 
 
 @contextmanager
