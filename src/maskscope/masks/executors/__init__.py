@@ -13,7 +13,7 @@ from maskscope.masks.executors.gated import GatedWeight, LearnedMask, gate
 from maskscope.masks.executors.packed import PackedLSTMMode
 from maskscope.masks.executors.product import block_bytes
 from maskscope.masks.executors.sequential import SequentialExecutor
-from maskscope.masks.executors.threaded import ThreadedExecutor, slots
+from maskscope.masks.executors.threaded import ThreadedExecutor
 from maskscope.masks.gradient import Loss
 
 EXECUTORS: dict[str, type[Executor]] = {
@@ -50,8 +50,8 @@ def make_executor(name: str, network: nn.Module, loss: Loss, units: Mapping[str,
 def working_bytes(name: str, network: nn.Module, itemsizes: Mapping[str, int], device: torch.device, rows: int) -> int:
     """The most bytes of masked copies and weight gradients that an executor has at one time.
 
-    Sequential: one copy of every weight, and the gradient of the largest, which is handed on as it arises. Threads: a copy of
-    every weight and its gradient for each sample at work and one more. Batched: one block of the linear maps' weights; of all
+    Sequential: one copy of every weight, and the gradient of the largest, which is handed on as it arises. Threads: for
+    each sample a copy of every weight and its gradient. Batched: one block of the linear maps' weights; of all
     other weights, and of small ones, all copies and as much again for their gradients.
 
     Args:
@@ -66,7 +66,7 @@ def working_bytes(name: str, network: nn.Module, itemsizes: Mapping[str, int], d
     if name == "sequential" or (name == "auto" and not is_faster_batched(network)):
         return sum(sizes.values()) + max(sizes.values())
     if name == "threads":
-        return 2 * slots(rows)[1] * sum(sizes.values())
+        return 2 * rows * sum(sizes.values())
     in_blocks = {weight for weight in linear_weights(network) & set(sizes) if rows * sizes[weight] > WHOLE_BYTES}
     whole = rows * sum(size for weight, size in sizes.items() if weight not in in_blocks)
     largest = max((rows * sizes[weight] for weight in in_blocks), default=0)

@@ -6,7 +6,7 @@ work. Here the samples are divided instead, and each thread has its share of the
 
 import copy
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Barrier
 from typing import Any, final
 
@@ -17,14 +17,6 @@ from maskscope.masks.executors.executor import Executor
 from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.packed import PackedLSTMMode
 from maskscope.masks.gradient import Loss, loss_and_gradient
-
-Found = tuple[Tensor, dict[str, Tensor]]
-
-
-def slots(rows: int) -> tuple[int, int]:
-    """How many samples are called at a time on a processor, and how many have copies then: one more, to go on with."""
-    workers = min(rows, torch.get_num_threads())
-    return workers, min(rows, workers + 1)
 
 
 @final
@@ -38,7 +30,7 @@ class ThreadedExecutor(Executor):
 
     name = "threads"
     _pool: ThreadPoolExecutor | None = None
-    _slots: list[tuple[nn.Module, dict[str, Tensor]]]
+    _guests: list[tuple[nn.Module, dict[str, Tensor]]]
 
     def __init__(self, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
         super().__init__(network, loss, units)
@@ -50,38 +42,37 @@ class ThreadedExecutor(Executor):
         if self._pool is None:
             self._begin(len(rows))
         assert self._pool is not None
+        # the compiled passes are divided among all threads: they come before the calls and after them, not in between
         for unit in self.units.values():
             unit.draw()
-        calls: list[Future[Found]] = []
-        losses: list[Tensor] = []
-        try:
-            for place, (mask, sample, part) in enumerate(rows):
-                if place >= len(self._slots):
-                    losses.append(self._finish(calls[len(losses)], *rows[len(losses)][:2]))
-                guest, copies = self._slots[place % len(self._slots)]
-                for name, unit in self.units.items():
-                    unit.copy_sample(mask, sample, copies[name].view(-1))
-                calls.append(self._pool.submit(self._call, guest, copies, part))
-            while len(losses) < len(rows):
-                losses.append(self._finish(calls[len(losses)], *rows[len(losses)][:2]))
-        finally:
-            for call in calls:  # after an error in one, nobody may still be at work on the guest
-                if not call.cancel():
-                    call.exception()
-        return torch.stack([loss.to(torch.float32).reshape(()) for loss in losses]).view(len(parts), -1)
+        for (mask, sample, _), (_, copies) in zip(rows, self._guests, strict=False):
+            for name, unit in self.units.items():
+                unit.copy_sample(mask, sample, copies[name].view(-1))
+        calls = [
+            self._pool.submit(self._call, guest, copies, part)
+            for (_, _, part), (guest, copies) in zip(rows, self._guests, strict=False)
+        ]
+        wait(calls)  # after an error in one, nobody may still be at work on the guest
+        losses = []
+        for (mask, sample, _), call in zip(rows, calls, strict=True):
+            value, gradients = call.result()
+            losses.append(value.to(torch.float32).reshape(()))
+            for name, gradient in gradients.items():
+                self.units[name].take_sample(mask, sample, gradient)
+        return torch.stack(losses).view(len(parts), -1)
 
     def _begin(self, rows: int) -> None:
-        """The copies, and threads which each have their share of torch's."""
-        threads = torch.get_num_threads()
-        workers, there = slots(rows) if self._on_processor else (1, 1)
+        """A guest with copies for each sample, and threads which each have their share of torch's."""
         shared = {id(tensor): tensor for tensor in (*self.network.parameters(), *self.network.buffers())}
-        self._slots = [
+        self._guests = [
             (
                 copy.deepcopy(self.network, dict(shared)),
                 {name: torch.empty(unit.shape, dtype=unit.dtype, device=unit.device) for name, unit in self.units.items()},
             )
-            for _ in range(there)
+            for _ in range(rows)
         ]
+        threads = torch.get_num_threads()
+        workers = min(rows, threads) if self._on_processor else 1
         ready = Barrier(workers + 1)
 
         def start() -> None:
@@ -95,12 +86,6 @@ class ThreadedExecutor(Executor):
         ready.wait()
         torch.set_num_threads(threads)  # what a thread sets is what new threads begin with
 
-    def _call(self, guest: nn.Module, copies: dict[str, Tensor], part: Any) -> Found:
+    def _call(self, guest: nn.Module, copies: dict[str, Tensor], part: Any) -> tuple[Tensor, dict[str, Tensor]]:
         with self.precision(), PackedLSTMMode():
             return loss_and_gradient(guest, self.loss, part, copies)
-
-    def _finish(self, call: Future[Found], mask: int, sample: int) -> Tensor:
-        value, gradients = call.result()
-        for name, gradient in gradients.items():
-            self.units[name].take_sample(mask, sample, gradient)
-        return value
