@@ -29,8 +29,7 @@ _QUICK = ScanSpec(
     random_draws=1,
     test_items=2_000,
 )
-# after 3,000 steps of 32 commands the Transformer's tuning network had .59 on the simple test
-_LONGER = FitSpec(steps=9_000, batch_size=32, clip_norm=5.0, milestones=(7_500,))
+_LONGER = FitSpec(steps=6_000, batch_size=64, clip_norm=5.0, milestones=(5_000,), warmup=200)
 _PAPER = ScanSpec(
     fit=FitSpec(steps=25_000, batch_size=256, clip_norm=5.0),
     mask=MaskSpec(steps=25_000, batch_size=256, beta=3e-5, reference_batch=256, clip_norm=5.0),
