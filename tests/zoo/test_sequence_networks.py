@@ -7,7 +7,7 @@ import maskscope as ms
 from maskscope import zoo
 from maskscope.training import isolated_random
 
-INPUTS, OUTPUTS, ROWS, STEPS = 14, 7, 12, 9
+INPUTS, OUTPUTS, ROWS, STEPS = 14, 7, 40, 9  # more rows than a Transformer takes in one call
 KINDS = {
     "lstm": lambda: zoo.SequenceLSTM(INPUTS, OUTPUTS, hidden=10, layers=2, embedding=5),
     "transformer": lambda: zoo.SequenceTransformer(INPUTS, OUTPUTS, width=8, heads=2, feedforward=12, layers=2, longest=20),

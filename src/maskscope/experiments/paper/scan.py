@@ -54,8 +54,8 @@ PRESETS: dict[str, dict[str, tuple[str, ScanSpec]]] = {
     "transformer": {
         "smoke": (_SMOKE_TEXT, _transformer(_SMOKE, 16, 1, 16)),
         "quick": (
-            "half an hour and more on two cores for each network; the paper's network, the split jump; not tuned",
-            replace(_transformer(_QUICK, 100, 3), fit=_LONGER, mask=replace(_QUICK.mask, beta=2e-4)),
+            "half an hour on two cores for each network; the paper's network, the split jump, fewer and larger steps",
+            replace(_transformer(_QUICK, 100, 3), fit=_LONGER, mask=replace(_QUICK.mask, steps=1_500, beta=6e-4)),
         ),
         "paper": (_PAPER_TEXT, _transformer(_PAPER, 100, 3)),
     },
