@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import maskscope as ms
+from maskscope.errors import ConfigError
 from maskscope.training import Compute
 
 
@@ -96,6 +97,14 @@ def test_after_an_error_nobody_is_at_work():
     with pytest.raises(KeyError, match="mine"):
         found_by("threads", nn.Linear(6, 2), failing)
     assert not at_work
+
+
+def test_a_network_that_cannot_be_copied_is_said():
+    network = nn.Linear(6, 2)
+    network.lock = threading.Lock()
+    with pytest.raises(ConfigError, match=r"cannot be copied \(TypeError: .*Leave the executor at 'auto'"):
+        found_by("threads", network)
+    assert torch.isfinite(found_by("auto", network)).all()
 
 
 def test_compiled_loops_leave_torchs_threads_alone():

@@ -73,13 +73,15 @@ def contradictions(record: Record) -> list[str]:
 
 
 def agreements(verdicts: Sequence[Verdict]) -> list[str]:
-    """What agrees with the paper, what leaves it open, and where the paper says nothing: a sentence each."""
+    """What agrees with the paper, what leaves it open, where the paper says nothing, and what was not asked: a sentence each."""
     words = {
         "agrees": "Agrees with the paper",
         "leaves open": "Inconclusive here, which contradicts nothing, where the paper has a result",
         "": "The paper reports nothing on",
+        "not asked": "Not asked here, where what they need was not run",
     }
-    found = {word: [verdict.name for verdict in verdicts if beside_the_paper(verdict) == word] for word in words}
+    stands = [(verdict.name, "not asked" if _lacks(verdict) else beside_the_paper(verdict)) for verdict in verdicts]
+    found = {word: [name for name, stand in stands if stand == word] for word in words}
     return [f"{words[word]}: {in_words(names)}." for word, names in found.items() if names]
 
 
@@ -114,6 +116,10 @@ def lacking(verdict: Verdict, networks: int) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+def _lacks(verdict: Verdict) -> bool:
+    return any(_CURE in reason for reason in verdict.reasons)
+
+
 def _claims(verdicts: Sequence[Verdict], networks: int) -> tuple[str, list[Claim]]:
     parts = [verdict.rule.partition(_CONDITIONS) for verdict in verdicts]
     common = len({part[0] for part in parts}) == 1 and all(part[2] for part in parts)
@@ -121,8 +127,7 @@ def _claims(verdicts: Sequence[Verdict], networks: int) -> tuple[str, list[Claim
     for place, (verdict, (_, _, own)) in enumerate(zip(verdicts, parts, strict=True)):
         missing = lacking(verdict, networks)
         asked = own.removesuffix(".").split("; ")
-        measured = not any(_CURE in reason for reason in verdict.reasons)
-        paired = common and measured and len(asked) == len(verdict.reasons)
+        paired = common and not _lacks(verdict) and len(asked) == len(verdict.reasons)
         conditions = tuple((_in_signs(a), _found(b)) for a, b in zip(asked, verdict.reasons, strict=False)) if paired else ()
         rule = _in_signs(own) if common else verdict.rule
         claims.append(Claim(place + 1, verdict, rule, conditions, missing))

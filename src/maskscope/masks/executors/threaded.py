@@ -13,6 +13,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
+from maskscope.errors import ConfigError
 from maskscope.masks.executors.executor import Executor
 from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.packed import PackedLSTMMode
@@ -63,10 +64,9 @@ class ThreadedExecutor(Executor):
 
     def _begin(self, rows: int) -> None:
         """A guest with copies for each sample, and threads which each have their share of torch's."""
-        shared = {id(tensor): tensor for tensor in (*self.network.parameters(), *self.network.buffers())}
         self._guests = [
             (
-                copy.deepcopy(self.network, dict(shared)),
+                self._copy_of_network(),
                 {name: torch.empty(unit.shape, dtype=unit.dtype, device=unit.device) for name, unit in self.units.items()},
             )
             for _ in range(rows)
@@ -85,6 +85,16 @@ class ThreadedExecutor(Executor):
             self._pool.submit(bool)
         ready.wait()
         torch.set_num_threads(threads)  # what a thread sets is what new threads begin with
+
+    def _copy_of_network(self) -> nn.Module:
+        shared = {id(tensor): tensor for tensor in (*self.network.parameters(), *self.network.buffers())}
+        try:
+            return copy.deepcopy(self.network, shared)
+        except Exception as error:
+            raise ConfigError(
+                f"The network cannot be copied ({type(error).__name__}: {error}), and threads each call a copy. Leave the executor at "
+                "'auto', or take executor='sequential'."
+            ) from error
 
     def _call(self, guest: nn.Module, copies: dict[str, Tensor], part: Any) -> tuple[Tensor, dict[str, Tensor]]:
         with self.precision(), PackedLSTMMode():
