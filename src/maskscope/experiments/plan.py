@@ -1,6 +1,6 @@
 """What a run would do and cost, found out without doing it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from maskscope.training import Compute, Wanted, discover_many, fit, needs
 _FIT_BYTES = 4 * 4
 _BASE_BYTES = 450 * 2**20
 _STEPS_TIMED = 4
+_LONG = 2.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -173,5 +174,10 @@ def _step_seconds(spec: NetworkSpec, task: Task, group: Sequence[MaskPlan], comp
         found = discover_many(network, task.loss, wanted, selection=selection, config=few, compute=compute)
         return found[0].seconds / len(found)
 
-    fitting(2), masking(1)  # the first steps pay for buffers and data
-    return fitting(_STEPS_TIMED) / _STEPS_TIMED, masking(_STEPS_TIMED) / _STEPS_TIMED
+    return _one_step(fitting), _one_step(masking)
+
+
+def _one_step(seconds: Callable[[int], float]) -> float:
+    """Seconds of a step. The first one pays for buffers and data; where it takes long, that no longer matters, and it is enough."""
+    first = seconds(1)
+    return first if first > _LONG else seconds(_STEPS_TIMED) / _STEPS_TIMED
