@@ -73,9 +73,11 @@ def mask(folder, name):
 
 
 def test_the_plan_names_the_stages_that_are_made(scan):
-    _, _, made, plan = scan
+    folder, _, made, plan = scan
     assert sorted(stage.name for stage in plan.stages) == sorted(made)
     assert plan.seconds > 0
+    assert not any(stage.done for stage in plan.stages)
+    assert all(stage.done for stage in make_plan(Job(SCAN, (0,), str(folder), threads=1)).stages)
 
 
 def test_masks_are_for_the_whole_and_for_each_split(scan):
@@ -149,6 +151,8 @@ def test_a_run_goes_on_where_it_was_and_a_split_can_be_added(scan, tmp_path):
     assert not repeated
     assert replace(again, provenance=first.provenance) == first
     _, more = run("scan", replace(few, splits=("jump", "length")), tmp_path)
+    said = more.pop(0)
+    assert "holds a record of other settings (splits); the new one will take its place" in said
     assert sorted(more) == ["seed-0-analysis", "seed-0-mask-length-0", "seed-0-network-baseline-length"]
     with_others = next(found for found in trained(scan[1]).masks if found.function == "jump")
     alone = next(found for found in trained(first).masks if found.function == "jump")
@@ -248,6 +252,7 @@ def test_published_files_are_pinned_and_their_origin_recorded(tmp_path):
     record, made = run("scan", spec, tmp_path / "run", data_dir=str(tmp_path / "files"))
     assert record.data.name == "scan"
     assert record.data.verified
+    assert "divided as published; how the published simple is divided is not known" in record.data.note
     assert record.data.digest == record.spec["data_digest"]
     assert not any("baseline" in name for name in made)
     claim = next(verdict for verdict in record.verdicts if verdict.name == "jump: no better than never seen")

@@ -206,10 +206,28 @@ def test_bad_files_of_scan_are_said(splits, tmp_path):
     simple = splits[SIMPLE]
     write_split(Split(simple.train, (simple.train[0], *simple.test)), SIMPLE, tmp_path)
     write_split(splits["jump"], "addprim_jump", tmp_path)
-    with pytest.raises(FileFormatError, match="commands in common, or one twice"):
+    with pytest.raises(FileFormatError, match="commands in common, or one is tested twice"):
         scan_splits(["jump"], folder=tmp_path)
+    write_split(simple, SIMPLE, tmp_path)
+    jump = splits["jump"]
+    for test, wrong in (
+        (jump.train[:1], "split addprim_jump in .* have commands in common"),
+        ((Command("jump", ("I_WALK",)),), "'jump', in the files of split addprim_jump in .*, means something else"),
+        ((Command("jump jump", ("I_JUMP",)),), "'jump jump', in the files .* is no command of SCAN"),
+    ):
+        write_split(Split(jump.train, test), "addprim_jump", tmp_path)
+        with pytest.raises(FileFormatError, match=wrong):
+            scan_splits(["jump"], folder=tmp_path)
     with pytest.raises(DataError, match="'fly' in split simple of SCAN is not in the vocabulary"):
         scan_task({SIMPLE: Split((Command("fly left", ("I_WALK",)),), simple.test)})
+
+
+def test_files_in_another_order_are_the_same_data(splits, tmp_path):
+    for name, file in (("one", slice(None)), ("other", slice(None, None, -1))):
+        for split in (SIMPLE, "jump"):
+            turned = Split(splits[split].train[file], splits[split].test[file])
+            write_split(turned, SIMPLE if split == SIMPLE else "addprim_jump", tmp_path / name)
+    assert scan_splits(["jump"], folder=tmp_path / "one") == scan_splits(["jump"], folder=tmp_path / "other")
 
 
 def test_a_mask_is_found_for_a_network_of_sequences(scan):

@@ -16,7 +16,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
     "claims": ("print every claim, and what became of it in some records", commands.claims_command),
     "compare": ("print the records of two runs side by side", commands.compare_command),
     "report": ("write the page, figures and tables of a run or a sweep", commands.report_command),
-    "data": ("list, download and check the image data sets", data_command.data_command),
+    "data": ("list, download, check and export data sets", data_command.data_command),
     "verify": ("check the estimators on networks whose modules are known", verify_command.verify_command),
 }
 
@@ -39,10 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.write(f"maskscope: {error}\n")
         raise SystemExit(2) from None
     except KeyboardInterrupt:
-        sys.stderr.write(
-            "\nStopped. What is finished is kept, and so is the state of what was under way. To go on:\n"
-            f"  maskscope {' '.join(words)}\n"
-        )
+        goes_on = words[0] in ("run", "sweep") and "--dry-run" not in words
+        kept = " What is finished is kept, and so is the state of what was under way. To go on:\n  maskscope " + " ".join(words)
+        sys.stderr.write(f"\nStopped.{kept if goes_on else ''}\n")
         raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:
         raise SystemExit(0) from None

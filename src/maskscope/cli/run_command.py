@@ -46,8 +46,9 @@ class RunOptions:
     kernels: Literal["auto", "cpu", "cuda", "reference"] = "auto"
     """Who draws the masks: compiled kernels, or plain PyTorch. The same masks, other speeds."""
     data_dir: Path | None = None
-    """Folder with the files of images, in their original formats (docs/data.md); else MASKSCOPE_DATA, else the cache, into which
-    they are downloaded."""
+    """Folder with the files of images in their original formats, of SCAN, or of the Mathematics Dataset (docs/data.md); else
+    MASKSCOPE_DATA. Images are else in the cache, into which they are downloaded; the others are generated unless --source says
+    otherwise."""
     dry_run: bool = False
     """Print the stages with estimates of time, memory and disk, and do nothing."""
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
@@ -72,6 +73,7 @@ def run_command(words: list[str]) -> None:
     job = Job(spec, seeds, str(options.out), options.device, options.threads, options.executor, options.kernels, data)
     require_device(options.device)
     if options.dry_run:
+        announce("timing a few steps ...")
         _print_plan(make_plan(job), options)
         return
     record = run_experiment(

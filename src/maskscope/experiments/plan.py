@@ -11,6 +11,8 @@ from maskscope.experiments.growth_study import GrowthStudy, growth_stage
 from maskscope.experiments.image_spec import PermutedImagesSpec
 from maskscope.experiments.job import Job, compute_of, threads
 from maskscope.experiments.networks import make_network, make_task, unmasked
+from maskscope.experiments.pinned import pinned
+from maskscope.experiments.sequence_spec import MathematicsSpec
 from maskscope.experiments.spec import NetworkSpec
 from maskscope.experiments.stages import (
     MaskPlan,
@@ -33,6 +35,7 @@ from maskscope.training import Compute, Wanted, discover_many, fit, needs
 _FIT_BYTES = 4 * 4
 _BASE_BYTES = 450 * 2**20
 _STEPS_TIMED = 4
+_ITEMS_TIMED = 2_000
 _LONG = 2.0  # seconds
 
 
@@ -64,7 +67,13 @@ class Plan:
 
 def make_plan(job: Job) -> Plan:
     """The stages of a job with estimates. Time is measured on a few steps of the very network; the rest is arithmetic."""
-    spec, run = job.spec, Path(job.run)
+    run = Path(job.run)
+    if run.exists():
+        job = pinned(job)  # the identity of what is done
+    elif isinstance(job.spec, MathematicsSpec) and job.spec.source == "generated":
+        # nothing is done, and a step takes as long with few questions
+        job = replace(job, spec=replace(job.spec, train_items=min(job.spec.train_items, _ITEMS_TIMED)))
+    spec = job.spec
     if isinstance(spec, PermutedImagesSpec):
         return _plan_of_growth(job, spec)
     task = make_task(spec, torch.device(job.device), data_dir=job.data_folder)
@@ -178,6 +187,6 @@ def _step_seconds(spec: NetworkSpec, task: Task, group: Sequence[MaskPlan], comp
 
 
 def _one_step(seconds: Callable[[int], float]) -> float:
-    """Seconds of a step. The first one pays for buffers and data; where it takes long, that no longer matters, and it is enough."""
+    """Seconds of a step. The first one pays for buffers and data; where it takes long, that is no matter, and it is enough."""
     first = seconds(1)
     return first if first > _LONG else seconds(_STEPS_TIMED) / _STEPS_TIMED

@@ -186,11 +186,13 @@ class DataOrigin:
         name: of the data.
         digest: SHA-256 of their unpacked bytes.
         verified: whether these are the published bytes; if not, this is a copy nobody vouches for.
+        note: what is known of them where checksums of bytes say nothing; empty where they do.
     """
 
     name: str
     digest: str
     verified: bool
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import filelock
@@ -14,15 +13,15 @@ from maskscope.experiments.claims import judge
 from maskscope.experiments.growth_numbers import growth_quantities
 from maskscope.experiments.growth_record import GrowthResult
 from maskscope.experiments.growth_study import GrowthStudy
-from maskscope.experiments.image_networks import pinned_images
-from maskscope.experiments.image_spec import ImageSpec, PermutedImagesSpec
+from maskscope.experiments.image_spec import PermutedImagesSpec
 from maskscope.experiments.job import Job, threads
+from maskscope.experiments.pinned import data_origin, pinned
 from maskscope.experiments.provenance import provenance
 from maskscope.experiments.quantities import quantities
-from maskscope.experiments.record import DataOrigin, NetworkResult, Record
+from maskscope.experiments.record import NetworkResult, Record
 from maskscope.experiments.sequence_measure import evaluation_parts
-from maskscope.experiments.sequence_networks import make_sequence_task, pinned_sequences
-from maskscope.experiments.sequence_spec import MathematicsSpec, ScanSpec, SequenceSpec
+from maskscope.experiments.sequence_networks import make_sequence_task
+from maskscope.experiments.sequence_spec import SequenceSpec
 from maskscope.experiments.spec import from_json, to_json
 from maskscope.experiments.stages import variants
 from maskscope.experiments.study import Study
@@ -62,6 +61,8 @@ def run_experiment(
     job, folder = pinned(job), Path(job.run)
     with locked(folder):
         remove_leftovers(folder)
+        for text in _differences(folder, job):
+            announce(text)
         if workers > 1:
             make_in_workers(job, workers, announce)
         if isinstance(job.spec, PermutedImagesSpec):
@@ -72,6 +73,21 @@ def run_experiment(
             record = make_record(experiment, preset, job, results, seconds)
         write_json(folder / RECORD, to_json(record))
     return record
+
+
+def _differences(folder: Path, job: Job) -> list[str]:
+    """That the folder holds a record of other settings, which the new one takes the place of."""
+    try:
+        there = read_json(folder / RECORD).get("spec")
+    except FileFormatError:  # none, or one that is damaged: it is made anew
+        return []
+    now = to_json(job.spec)
+    if not isinstance(there, dict) or not isinstance(now, dict) or there == now:
+        return []
+    names = ", ".join(sorted(name for name in {*there, *now} if there.get(name) != now.get(name)))
+    return [
+        f"{folder} holds a record of other settings ({names}); the new one will take its place. To keep both, take another --out."
+    ]
 
 
 def run_here(
@@ -100,33 +116,6 @@ def grow_here(
             results += study.results()
             seconds |= study.seconds
     return results, seconds
-
-
-def pinned(job: Job) -> Job:
-    """The job with the digest of its data in its settings, so that other data make another run; as it is without data.
-
-    Raises:
-        DataError: the data are not there.
-        FileFormatError: they are damaged.
-        ConfigError: they are not those of the settings.
-    """
-    spec = job.spec
-    if isinstance(spec, ImageSpec | PermutedImagesSpec):
-        return replace(job, spec=replace(spec, data_digest=pinned_images(spec, job.data_folder).digest))
-    if isinstance(spec, ScanSpec | MathematicsSpec):
-        return replace(job, spec=replace(spec, data_digest=pinned_sequences(spec, job.data_folder).digest))
-    return job
-
-
-def data_origin(job: Job) -> DataOrigin | None:
-    """The files that a job's data are from; None where data are generated."""
-    if isinstance(job.spec, ImageSpec | PermutedImagesSpec):
-        images = pinned_images(job.spec, job.data_folder)
-        return DataOrigin(images.name, images.digest, images.verified)
-    if isinstance(job.spec, ScanSpec | MathematicsSpec) and job.spec.source in ("folder", "archive"):
-        data = pinned_sequences(job.spec, job.data_folder)
-        return DataOrigin(data.name, data.digest, data.verified)
-    return None
 
 
 def by_kind(seconds: Mapping[tuple[str, str], float]) -> dict[str, float]:

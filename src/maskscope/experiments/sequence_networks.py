@@ -19,6 +19,12 @@ from maskscope.tasks.scan_grammar import Split
 from maskscope.zoo import SequenceLSTM, SequenceTransformer
 
 OUTPUT = "output.weight"
+_SCAN_FILES = {
+    True: "read from files: all commands of SCAN, the splits jump, length and turn_left divided as published; how the published "
+    "simple is divided is not known here",
+    False: "read from files that are not divided as the published splits, or lack commands",
+}
+_ARCHIVE_FILES = "read from files; no checksum of the published archive is known here, so that nobody vouches for them"
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ class SequenceData:
         name: for the record.
         digest: of all of them.
         verified: whether they are the published ones, or generated as published.
+        note: what is known of files.
         splits: of SCAN.
         questions: of the Mathematics Dataset.
     """
@@ -36,6 +43,7 @@ class SequenceData:
     name: str
     digest: str
     verified: bool
+    note: str = ""
     splits: Mapping[str, Split] | None = None
     questions: Questions | None = None
 
@@ -45,7 +53,8 @@ def _scan(names: tuple[str, ...], simple_seed: int, folder: Path | None) -> Sequ
     splits = scan_splits(names, simple_seed, folder)
     # generated, the other splits are always the same, and which of them a study has is no other data
     pinned = splits if folder else {SIMPLE: splits[SIMPLE]}
-    return SequenceData("scan", splits_digest(pinned), folder is None or are_published(splits), splits=splits)
+    verified = folder is None or are_published(splits)
+    return SequenceData("scan", splits_digest(pinned), verified, _SCAN_FILES[verified] if folder else "", splits)
 
 
 @lru_cache(maxsize=2)
@@ -57,7 +66,8 @@ def _generated(module: str, train_items: int, held_out: int, seed: int) -> Seque
 @lru_cache(maxsize=2)
 def _archive(folder: Path, module: str, held_out: int) -> SequenceData:
     questions = read_archive(folder, module, held_out)
-    return SequenceData(f"mathematics, {module}, from the archive", digest_of(questions), False, questions=questions)
+    name = f"mathematics, {module}, from the archive"
+    return SequenceData(name, digest_of(questions), False, _ARCHIVE_FILES, questions=questions)
 
 
 def pinned_sequences(spec: SequenceSpec, data_dir: Path | None) -> SequenceData:

@@ -19,9 +19,9 @@ class SequenceSpec:
     data_digest: str = ""
     """SHA-256 of the questions; empty: whatever is found. A run writes it here, so that other data make another run."""
     width: int = 200
-    """Units of each layer of an LSTM; features of a Transformer. Paper: SCAN 200 and 100; Mathematics 512."""
+    """Units of each layer of an LSTM; features of a Transformer. Paper: SCAN, LSTM 200, Transformer 100; Mathematics 512."""
     layers: int = 2
-    """Layers of the encoder, and of the decoder. Paper: SCAN 2 and 3; Mathematics 6."""
+    """Layers of the encoder, and of the decoder. Paper: SCAN, LSTM 2, Transformer 3; Mathematics 6."""
     heads: int = 4
     """Of each attention of a Transformer. Paper: SCAN 4; Mathematics 8."""
     feedforward: int = 200

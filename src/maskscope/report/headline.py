@@ -8,6 +8,7 @@ from maskscope.report.across import WHOLE, asks_reuse, mask_names, whole_procedu
 from maskscope.report.kinds import Kind, kind_of, sample_size
 from maskscope.report.numbers import count_text, in_words, mean_text
 from maskscope.report.tile import MOST_NAMED, Tile, tile_of
+from maskscope.report.verdicts import was_not_asked
 
 VERDICTS = ("supported", "not supported", "inconclusive")
 # what the claims ask of a network before anything else
@@ -37,7 +38,9 @@ def headline(record: Record) -> list[tuple[str, str]]:
 
 def tally(record: Record) -> str:
     """How many claims got which verdict, and on how many networks."""
-    counts = [(sum(verdict.verdict == word for verdict in record.verdicts), word) for word in VERDICTS]
+    asked = [verdict for verdict in record.verdicts if not was_not_asked(verdict)]
+    counts = [(sum(verdict.verdict == word for verdict in asked), word) for word in VERDICTS]
+    counts.append((len(record.verdicts) - len(asked), "not asked"))
     parts = [f"{count} {word}" for count, word in counts if count]
     n = count_text(sample_size(record), "network")
     return f"{count_text(len(record.verdicts), 'claim')}: {', '.join(parts)} (n = {n})" if parts else f"n = {n}"

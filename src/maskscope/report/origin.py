@@ -47,6 +47,8 @@ def unverified(record: Record) -> list[str]:
     """That the data are not the published files, if they are not."""
     if record.data is None or record.data.verified:
         return []
+    if record.data.note:
+        return [f"The data, {record.data.name}: {record.data.note}. SHA-256 {record.data.digest[:12]}…"]
     return [
         f"Unverified copy: the files of {record.data.name} behind these numbers are not, byte for byte, those that were "
         "published (their checksum is none of the known ones), and whatever was done to them may have changed the numbers. "
@@ -57,7 +59,7 @@ def unverified(record: Record) -> list[str]:
 def _data(record: Record) -> list[tuple[str, str]]:
     if record.data is None:
         return []
-    kind = "the published bytes" if record.data.verified else "unverified copy"
+    kind = record.data.note or ("the published bytes" if record.data.verified else "unverified copy")
     return [("data", f"{record.data.name}, {kind}"), ("SHA-256 of the data", record.data.digest)]
 
 

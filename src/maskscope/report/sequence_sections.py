@@ -81,7 +81,7 @@ def _accuracy(record: Record) -> Section:
         "A network that was trained on the split alone, without masks, says how far one comes that has never seen what is held "
         "out: if the mask is no better, then what the network knows about it is in weights that the rest does not need."
         if trained_on(record)
-        else "No networks were trained on a split alone; run again with --baselines True."
+        else "No networks were trained on a split alone; run again without --no-baselines."
         if scan
         else ""
     )

@@ -60,6 +60,11 @@ def beside_the_paper(verdict: Verdict) -> str:
     return "leaves open" if verdict.verdict == "inconclusive" else "agrees"
 
 
+def was_not_asked(verdict: Verdict) -> bool:
+    """Whether the record lacks what the claim needs, such as a control."""
+    return any(_CURE in reason for reason in verdict.reasons)
+
+
 def contradictions(record: Record) -> list[str]:
     """A sentence for each verdict that says the opposite of what the paper reports, with what it was measured on."""
     network = f"{record.spec['network']}, " if "network" in record.spec else ""
@@ -80,7 +85,7 @@ def agreements(verdicts: Sequence[Verdict]) -> list[str]:
         "": "The paper reports nothing on",
         "not asked": "Not asked here, where what they need was not run",
     }
-    stands = [(verdict.name, "not asked" if _lacks(verdict) else beside_the_paper(verdict)) for verdict in verdicts]
+    stands = [(verdict.name, "not asked" if was_not_asked(verdict) else beside_the_paper(verdict)) for verdict in verdicts]
     found = {word: [name for name, stand in stands if stand == word] for word in words}
     return [f"{words[word]}: {in_words(names)}." for word, names in found.items() if names]
 
@@ -116,10 +121,6 @@ def lacking(verdict: Verdict, networks: int) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _lacks(verdict: Verdict) -> bool:
-    return any(_CURE in reason for reason in verdict.reasons)
-
-
 def _claims(verdicts: Sequence[Verdict], networks: int) -> tuple[str, list[Claim]]:
     parts = [verdict.rule.partition(_CONDITIONS) for verdict in verdicts]
     common = len({part[0] for part in parts}) == 1 and all(part[2] for part in parts)
@@ -127,7 +128,7 @@ def _claims(verdicts: Sequence[Verdict], networks: int) -> tuple[str, list[Claim
     for place, (verdict, (_, _, own)) in enumerate(zip(verdicts, parts, strict=True)):
         missing = lacking(verdict, networks)
         asked = own.removesuffix(".").split("; ")
-        paired = common and not _lacks(verdict) and len(asked) == len(verdict.reasons)
+        paired = common and not was_not_asked(verdict) and len(asked) == len(verdict.reasons)
         conditions = tuple((_in_signs(a), _found(b)) for a, b in zip(asked, verdict.reasons, strict=False)) if paired else ()
         rule = _in_signs(own) if common else verdict.rule
         claims.append(Claim(place + 1, verdict, rule, conditions, missing))

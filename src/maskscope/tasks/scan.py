@@ -32,20 +32,41 @@ def scan_splits(names: Sequence[str], simple_seed: int = 0, folder: Path | None 
 
     Raises:
         UnknownNameError: no such split.
-        FileFormatError: a file is missing, or is not of SCAN; or the two parts of ``simple`` are not all commands, once each.
+        FileFormatError: a file is missing, or is not of SCAN; or the two parts of a split have a command in common.
     """
     for unknown in (name for name in names if name not in SPLIT_FILES):
         raise UnknownNameError("split of SCAN", unknown, SPLIT_FILES)
     if folder is None:
         return {SIMPLE: generate_split(SIMPLE, simple_seed)} | {name: generate_split(SPLIT_FILES[name]) for name in names}
-    splits = {SIMPLE: read_split(SIMPLE, folder)} | {name: read_split(SPLIT_FILES[name], folder) for name in names}
-    both = {command.words: command for part in (splits[SIMPLE].train, splits[SIMPLE].test) for command in part}
-    if len(both) < len(splits[SIMPLE].train) + len(splits[SIMPLE].test):
+    grammar = {command.words: command for command in every_command()}
+    return {name: _checked(read_split(file, folder), file, folder, grammar) for name, file in _files(names).items()}
+
+
+def _files(names: Sequence[str]) -> dict[str, str]:
+    return {SIMPLE: SIMPLE} | {name: SPLIT_FILES[name] for name in names}
+
+
+def _checked(split: Split, file: str, folder: Path, grammar: Mapping[str, Command]) -> Split:
+    """The split in an order that does not depend on that of the lines, as its digest does not.
+
+    Raises:
+        FileFormatError: it is no split of SCAN.
+    """
+    cure = "Get the published files again, or write them: `maskscope data export scan`."
+    strange = next(
+        (command for part in (split.train, split.test) for command in part if grammar.get(command.words) != command), None
+    )
+    if strange is not None:
+        there = "means something else" if strange.words in grammar else "is no command of SCAN"
+        raise FileFormatError(f"{strange.words!r}, in the files of split {file} in {folder}, {there}. {cure}")
+    tested = {command.words for command in split.test}
+    both = sorted(tested & {command.words for command in split.train})
+    if both or len(tested) < len(split.test):
         raise FileFormatError(
-            f"The training and the test part of split simple in {folder} have commands in common, or one twice: no split of "
-            "SCAN. Get the published files again."
+            f"The training and the test part of split {file} in {folder} have commands in common, or one is tested twice"
+            f"{f' ({both[0]!r}, for one)' if both else ''}: no split of SCAN. {cure}"
         )
-    return splits
+    return Split(*(tuple(sorted(part, key=lambda command: command.words)) for part in (split.train, split.test)))
 
 
 def splits_digest(splits: Mapping[str, Split]) -> str:

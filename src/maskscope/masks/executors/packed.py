@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import dropout as drop
 from torch.overrides import TorchFunctionMode
 
@@ -119,6 +120,7 @@ class _Layer(torch.autograd.Function):
         return states[rows:], states[steps.last], memories[steps.last]
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
         x, inputs, recurrent, gates, memories, squashed, states = ctx.saved_tensors
         steps, loops = ctx.steps, _loops()

@@ -92,8 +92,8 @@ class ThreadedExecutor(Executor):
             return copy.deepcopy(self.network, shared)
         except Exception as error:
             raise ConfigError(
-                f"The network cannot be copied ({type(error).__name__}: {error}), and each thread calls a copy. Leave the executor "
-                "at 'auto', or take executor='sequential'."
+                f"The network cannot be copied ({type(error).__name__}: {error}), and each thread calls a copy. Leave the "
+                "executor at 'auto', or take executor='sequential'."
             ) from error
 
     def _call(self, guest: nn.Module, copies: dict[str, Tensor], part: Any) -> tuple[Tensor, dict[str, Tensor]]:
