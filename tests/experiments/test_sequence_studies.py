@@ -35,7 +35,9 @@ SCAN = ScanSpec(
     examples=2,
     decoder_drops=True,
 )
-TRANSFORMER = replace(SCAN, network="transformer", heads=2, feedforward=8, forcing=1.0, splits=("jump",), decoder_drops=False)
+TRANSFORMER = replace(
+    SCAN, network="transformer", embedding=16, heads=2, feedforward=8, forcing=1.0, splits=("jump",), decoder_drops=False
+)
 MATHEMATICS = MathematicsSpec(
     width=8,
     layers=1,
@@ -232,6 +234,12 @@ def test_what_is_wrong_is_said(tmp_path, monkeypatch):
         replace(MATHEMATICS, width=10, heads=4)
     with pytest.raises(ConfigError, match="decoder_drops is for network lstm"):
         replace(TRANSFORMER, decoder_drops=True)
+    with pytest.raises(ConfigError, match="heads is 8, but plays no part with network lstm"):
+        replace(SCAN, heads=8)
+    with pytest.raises(ConfigError, match="embedding is 8, but plays no part with network transformer"):
+        replace(TRANSFORMER, embedding=8)
+    with pytest.raises(ConfigError, match="simple_seed is 1, but plays no part with network lstm and source folder"):
+        replace(SCAN, source="folder", simple_seed=1)
     with pytest.raises(ConfigError, match="forcing is 2"):
         replace(SCAN, forcing=2.0)
     folder = replace(SCAN, source="folder")

@@ -1,6 +1,6 @@
 """Settings of the studies of sequences: SCAN, the Mathematics Dataset."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar, Literal
 
 from maskscope.errors import ConfigError
@@ -88,6 +88,13 @@ class ScanSpec(SequenceSpec):
             raise ConfigError(f"forcing is {self.forcing}; a share from 0 to 1 was expected.")
         if not self.splits or len(set(self.splits)) < len(self.splits):
             raise ConfigError(f"splits is {self.splits}; at least one of jump, length, turn_left, none twice, was expected.")
+        idle = {"heads", "feedforward"} if self.network == "lstm" else {"embedding"}
+        idle |= {"simple_seed"} if self.source == "folder" else set()
+        for item in (item for item in fields(self) if item.name in idle and getattr(self, item.name) != item.default):
+            raise ConfigError(
+                f"{item.name} is {getattr(self, item.name)}, but plays no part with network {self.network} and source "
+                f"{self.source}. Leave it out."
+            )
         if self.network == "transformer":
             self.require_heads()
             if self.decoder_drops:

@@ -103,15 +103,19 @@ class ProgressBar(Observer):
         now = time.monotonic()
         if now - self._shown < (0.2 if self._bar else self._seconds) and not moment.is_last:
             return
+        if self._shown == -math.inf:  # the first step pays for buffers and compilers: the clock runs from its end
+            self._began, self._first = now, moment.step
         self._shown = now
         rate = (moment.step - self._first) / max(now - self._began, 1e-9)
         state = "  ".join([f"loss {moment.loss:.4g}", *(f"{name} {value:.2%}" for name, value in moment.measure().items())])
-        state += f"  {rate:.1f} steps/s"
+        left = ""
+        if rate:
+            state += f"  {rate:.1f} steps/s"
+            left = f"  {(moment.steps - moment.step) / rate:.0f} s left"
         if self._bar:
             self._bar.update(self._bar.task_ids[0], completed=moment.step, state=state)
         else:
-            left = (moment.steps - moment.step) / max(rate, 1e-9)
-            self._stream.write(f"{self._label}: {moment.step}/{moment.steps}  {state}  {left:.0f} s left\n")
+            self._stream.write(f"{self._label}: {moment.step}/{moment.steps}  {state}{left}\n")
             self._stream.flush()
 
     def end(self) -> None:

@@ -45,8 +45,8 @@ _PAPER_TEXT = "the published settings, with a repeat of every mask and our contr
 
 def _transformer(spec: ScanSpec, width: int, layers: int, feedforward: int = 200) -> ScanSpec:
     """The Transformer's sizes, dropout, teacher forcing and penalty in place of the LSTM's."""
-    mask, sizes = replace(spec.mask, beta=6e-4), replace(spec, width=width, layers=layers, feedforward=feedforward)
-    return replace(sizes, network="transformer", forcing=1.0, dropout=0.1, mask=mask, decoder_drops=False)
+    other = replace(spec, network="transformer", width=width, layers=layers, feedforward=feedforward, decoder_drops=False)
+    return replace(other, forcing=1.0, dropout=0.1, mask=replace(spec.mask, beta=6e-4))
 
 
 PRESETS: dict[str, dict[str, tuple[str, ScanSpec]]] = {
