@@ -133,7 +133,8 @@ def network_stage(spec: NetworkSpec, seed: int, variant: str) -> Stage:
         needed += ("train_items", "fit", *_IMAGES, *_QUESTIONS)
     settings = _settings(spec, needed) | {"seed": seed}
     kind = {"trained": "network", "untrained": "untrained network"}.get(variant, f"{variant} network")
-    return Stage(f"seed-{seed}-network{_suffix(variant)}", kind, NETWORK_VERSION, settings)
+    version = _OF_SEQUENCES if isinstance(spec, SequenceSpec) else _NETWORK_VERSION
+    return Stage(f"seed-{seed}-network{_suffix(variant)}", kind, version, settings)
 
 
 def derived(variant: str) -> bool:
@@ -149,7 +150,7 @@ def mask_stage(spec: NetworkSpec, seed: int, plan: MaskPlan, group: Sequence[Mas
     )
     if len(group) > 1:
         settings["together"] = [one.function for one in group]
-    return Stage(name, "mask", MASK_VERSION, settings)
+    return Stage(name, "mask", _IN_THREADS if isinstance(spec, SequenceSpec | ImageSpec) else _MASK_VERSION, settings)
 
 
 def analysis_inputs(variant: Variant, networks: Mapping[str, Input], masks: Mapping[MaskPlan, Input]) -> dict[str, Input]:
