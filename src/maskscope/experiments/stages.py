@@ -9,10 +9,10 @@ from maskscope.experiments.image_spec import OWN_OUTPUT, ClassRemovalSpec, Image
 from maskscope.experiments.sequence_spec import ScanSpec, SequenceSpec
 from maskscope.experiments.spec import STUDIES, NetworkSpec, canonical_spec
 
-NETWORK_VERSION = 2  # 2: compiled loops in LSTMs, rows in groups in Transformers that read sequences; other last bits
-MASK_VERSION = (
-    4  # 2: compiled kernels and batched products; 3: small masks found together; 4: samples in threads; other last bits
-)
+# of what is made; a new one has other last bits. Networks, 2: of sequences, compiled loops and rows in groups. Masks, 2: compiled
+# kernels and batched products; 3: small masks found together; 4: of images and sequences, samples in threads
+_NETWORK_VERSION, _OF_SEQUENCES = 1, 2
+_MASK_VERSION, _IN_THREADS = 3, 4
 ANALYSIS_VERSION = 3  # 2: several controls, unrelated functions, stable core; 3: weights in common with the full mask
 
 Input = TypeVar("Input")
