@@ -100,7 +100,7 @@ def _check_there(folder: Path, root: Path, paths: Iterable[Path]) -> None:
         if not folder.is_dir()
         else "an archive half unpacked"
         if len(missing) < len(LEVELS) + 1
-        else "no archive"
+        else "none of the files of this module is there"
     )
     raise FileFormatError(f"{root}: {found}. Missing: {', '.join(missing)}. {_SOURCE}")
 
