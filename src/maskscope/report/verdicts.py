@@ -143,11 +143,8 @@ def _in_signs(text: str) -> str:
 
 def _found(reason: str) -> str:
     """What was found, without the address and the bound, which stand beside it."""
-    return (
-        reason.partition(": ")[2]
-        .partition("; asked: ")[0]
-        .replace(" -", " −")
-        .replace(" %", "\u00a0%")
-        .replace("n = ", "n\u00a0=\u00a0")
-        or reason
-    )
+    found = reason.partition(": ")[2].partition("; asked: ")[0]
+    if not found:
+        return reason
+    signed = f" {found}".replace(" -", " −").replace(" %", "\u00a0%").replace("n = ", "n\u00a0=\u00a0")
+    return signed.removeprefix(" ")
