@@ -24,7 +24,7 @@ _SMOKE = ScanSpec(
 # `quick` was chosen by the accuracy of the network and of its full mask, on tuning network 9001 (docs/tuning.md)
 _QUICK = ScanSpec(
     splits=("jump",),
-    fit=FitSpec(steps=2_400, batch_size=64, learning_rate=2e-3, clip_norm=5.0, milestones=(2_200,)),
+    fit=FitSpec(steps=4_000, batch_size=64, learning_rate=2e-3, clip_norm=5.0, milestones=(3_000,)),
     mask=MaskSpec(steps=600, batch_size=64, learning_rate=0.2, beta=2e-4, reference_batch=256, clip_norm=5.0, schedule="cosine"),
     random_draws=1,
     test_items=2_000,
