@@ -10,6 +10,7 @@ import tyro
 
 from maskscope.errors import UnknownNameError
 from maskscope.tasks.mathematics import generate_questions, write_archive
+from maskscope.tasks.scan import SPLIT_FILES
 from maskscope.tasks.scan_files import write_split
 from maskscope.tasks.scan_grammar import generate_split
 
@@ -21,8 +22,8 @@ class ScanOptions:
     """Write a split of SCAN, which is generated from its grammar, in the published file format: tasks_train_SPLIT.txt and
     tasks_test_SPLIT.txt. All but `simple` have the lines of the published files (in another order)."""
 
-    split: Literal["simple", "length", "addprim_jump", "addprim_turn_left"] = "simple"
-    """Which split. About 80 % of the test commands of the others are in the training part of any `simple` split."""
+    split: Literal["simple", "length", "jump", "turn_left", "addprim_jump", "addprim_turn_left"] = "simple"
+    """Which split, by the name that a study has for it or by that of its files. About 80 % of the test commands of the others are in the training part of any `simple` split."""
     out: Path = Path("scan")
     """Folder to write to."""
     seed: int = 0
@@ -61,8 +62,9 @@ def export_data(words: list[str]) -> None:
 
 def _export_scan(words: list[str]) -> None:
     options = tyro.cli(ScanOptions, args=words, prog="maskscope data export scan", config=(tyro.conf.FlagCreatePairsOff,))
-    split = generate_split(options.split, options.seed)
-    paths = write_split(split, options.split, options.out)
+    name = SPLIT_FILES.get(options.split, options.split)
+    split = generate_split(name, options.seed)
+    paths = write_split(split, name, options.out)
     _print({str(path): len(commands) for path, commands in zip(paths, (split.train, split.test), strict=True)}, options.as_json)
 
 
