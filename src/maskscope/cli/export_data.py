@@ -23,7 +23,8 @@ class ScanOptions:
     tasks_test_SPLIT.txt. All but `simple` have the lines of the published files (in another order)."""
 
     split: Literal["simple", "length", "jump", "turn_left", "addprim_jump", "addprim_turn_left"] = "simple"
-    """Which split, by the name that a study has for it or by that of its files. About 80 % of the test commands of the others are in the training part of any `simple` split."""
+    """Which split, by the name that a study has for it or by that of its files. About 80 % of
+    the test commands of the others are in the training part of any `simple` split."""
     out: Path = Path("scan")
     """Folder to write to."""
     seed: int = 0
