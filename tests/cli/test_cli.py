@@ -1,6 +1,7 @@
 """The command as a user types it: what it prints, its exit status, and one clear message for each fault."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,6 +55,15 @@ def test_report_is_made_again_from_the_record_alone(finished):
     (finished / "report.html").unlink()
     main(["report", str(finished)])
     assert (finished / "report.html").read_bytes() == before
+
+
+def test_a_record_of_other_settings_is_replaced_but_not_silently(finished, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    main([*RUN, "--out", str(folder), "--seeds", "2"])
+    assert "other settings" not in capsys.readouterr().err
+    main([*RUN, "--out", str(folder), "--seeds", "2", "--random-draws", "1"])
+    assert f"{folder} holds a record of other settings (random_draws), which the new one" in capsys.readouterr().err
 
 
 def test_claims_of_a_record_and_those_without_one(finished, capsys):

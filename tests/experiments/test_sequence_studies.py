@@ -153,8 +153,6 @@ def test_a_run_goes_on_where_it_was_and_a_split_can_be_added(scan, tmp_path):
     assert not repeated
     assert replace(again, provenance=first.provenance) == first
     _, more = run("scan", replace(few, splits=("jump", "length")), tmp_path)
-    said = more.pop(0)
-    assert "holds a record of other settings (splits); the new one will take its place" in said
     assert sorted(more) == ["seed-0-analysis", "seed-0-mask-length-0", "seed-0-network-baseline-length"]
     with_others = next(found for found in trained(scan[1]).masks if found.function == "jump")
     alone = next(found for found in trained(first).masks if found.function == "jump")

@@ -14,7 +14,7 @@ from maskscope.errors import ConfigError, MissingExtraError
 from maskscope.experiments.catalogue import EXPERIMENTS, Experiment, experiment
 from maskscope.experiments.job import Job
 from maskscope.experiments.plan import Plan, make_plan
-from maskscope.experiments.run import require_device, run_experiment
+from maskscope.experiments.run import changed_settings, require_device, run_experiment
 from maskscope.experiments.spec import Spec, from_json, to_json
 
 
@@ -76,6 +76,11 @@ def run_command(words: list[str]) -> None:
         announce("timing a few steps ...")
         _print_plan(make_plan(job), options)
         return
+    if changed := changed_settings(options.out, spec):
+        announce(
+            f"{options.out} holds a record of other settings ({', '.join(changed)}), which the new one will take the place of. "
+            "To keep both, take another --out."
+        )
     record = run_experiment(
         chosen, "spec file" if options.spec_file else options.preset, job, workers=options.workers, watch=watch, announce=announce
     )

@@ -22,7 +22,7 @@ from maskscope.experiments.record import NetworkResult, Record
 from maskscope.experiments.sequence_measure import evaluation_parts
 from maskscope.experiments.sequence_networks import make_sequence_task
 from maskscope.experiments.sequence_spec import SequenceSpec
-from maskscope.experiments.spec import from_json, to_json
+from maskscope.experiments.spec import Spec, from_json, to_json
 from maskscope.experiments.stages import variants
 from maskscope.experiments.study import Study
 from maskscope.experiments.workers import make_in_workers
@@ -61,8 +61,6 @@ def run_experiment(
     job, folder = pinned(job), Path(job.run)
     with locked(folder):
         remove_leftovers(folder)
-        for text in _differences(folder, job):
-            announce(text)
         if workers > 1:
             make_in_workers(job, workers, announce)
         if isinstance(job.spec, PermutedImagesSpec):
@@ -75,19 +73,17 @@ def run_experiment(
     return record
 
 
-def _differences(folder: Path, job: Job) -> list[str]:
-    """That the folder holds a record of other settings, which the new one takes the place of."""
+def changed_settings(folder: Path, spec: Spec) -> list[str]:
+    """Names of the settings in which the record that a folder holds, if any, differs from a spec that may take its place."""
     try:
         there = read_json(folder / RECORD).get("spec")
     except FileFormatError:  # none, or one that is damaged: it is made anew
         return []
-    now = to_json(job.spec)
-    if not isinstance(there, dict) or not isinstance(now, dict) or there == now:
+    now = to_json(spec)
+    if not isinstance(there, dict) or not isinstance(now, dict):
         return []
-    names = ", ".join(sorted(name for name in {*there, *now} if there.get(name) != now.get(name)))
-    return [
-        f"{folder} holds a record of other settings ({names}); the new one will take its place. To keep both, take another --out."
-    ]
+    # the digest is found by the run
+    return sorted(name for name in {*there, *now} if name != "data_digest" and there.get(name) != now.get(name))
 
 
 def run_here(
