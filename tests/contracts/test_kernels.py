@@ -164,7 +164,7 @@ def test_kernels_by_name():
 
 def test_another_threads_setting_is_left_alone(kernels):
     numba = pytest.importorskip("numba")
-    before = numba.get_num_threads()
+    before, threads = numba.get_num_threads(), threading.active_count()
     kernels.open_gates(torch.zeros(10), Address(KEY, 0), 4, torch.empty(10, dtype=torch.uint8))
     assert numba.get_num_threads() == before
-    assert threading.active_count() == 1
+    assert threading.active_count() == threads

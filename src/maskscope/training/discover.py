@@ -1,6 +1,7 @@
 """Finding a mask: the network stays as it is, one logit a weight is learned so that sampled masks perform the function."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -134,8 +135,11 @@ def discover_many(
         "initial": [None if one.initial is None else tensor_digest(one.initial.flat) for one in wanted],
         "weights": digest({name: tensor_digest(weight) for name, weight in weights.items()}) if checkpoint else None,
     }
-    with evaluation_mode(network), said_on_failure(wants, device):
-        objective = MaskObjective(network, loss, wanted, selection, config, compute, say)
+    with (
+        evaluation_mode(network),
+        said_on_failure(wants, device),
+        closing(MaskObjective(network, loss, wanted, selection, config, compute, say)) as objective,
+    ):
         result = run_loop(
             objective,
             LoopConfig(config.steps, config.learning_rate, config.clip_norm),

@@ -1,6 +1,7 @@
 """Growing: a mask and the weights that no earlier mask uses are learned together, so that a network takes up task after task."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -123,9 +124,13 @@ def grow(
     logits = MaskLogits(selection, initial.flat.detach().to(device, copy=True))
     free = None if used is None or not used.kept else dict(~used)
     try:
-        with evaluation_mode(network), said_on_failure(wants, device):
+        with (
+            evaluation_mode(network),
+            said_on_failure(wants, device),
+            closing(GrowthObjective(network, loss, batches, logits, free, noise, config, executor, kernels, say)) as objective,
+        ):
             result = run_loop(
-                GrowthObjective(network, loss, batches, logits, free, noise, config, executor, kernels, say),
+                objective,
                 LoopConfig(config.steps, config.learning_rate, config.clip_norm),
                 seed=child_seed(seed, "network-noise", name, repeat),
                 identity=identity,

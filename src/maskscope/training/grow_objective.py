@@ -77,6 +77,10 @@ class GrowthObjective(Objective):
         """See `Objective.learning_rate_factor`."""
         return SCHEDULES[self._config.schedule](step / self._config.steps)
 
+    def close(self) -> None:
+        """See `Objective.close`."""
+        self._executor.close()
+
     def accumulate(self, step: int) -> Float[Tensor, " tracks"]:
         """Gradients, with g_k that of sample k's loss at the masked weights w * b_k: of the logits the penalty's
         + mean over k of  w * g_k * slope_k;  of the weights the mean over k of  b_k * g_k,  and 0 where they are not free.

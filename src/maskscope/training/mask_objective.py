@@ -77,6 +77,10 @@ class MaskObjective(Objective):
         densities = {"densities": self._densities} if self._config.stop_when_settled else {}
         return logits | densities | self._executor.state()
 
+    def close(self) -> None:
+        """See `Objective.close`."""
+        self._executor.close()
+
     def title(self, track: int) -> str:
         """See `Objective.title`."""
         return self._names[track]

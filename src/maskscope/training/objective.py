@@ -26,6 +26,9 @@ class Objective(ABC):
     def accumulate(self, step: int) -> Float[Tensor, " tracks"]:
         """Sets ``.grad`` of the parameters to the gradient of step number ``step`` (from 0); returns each track's mean loss."""
 
+    def close(self) -> None:  # noqa: B027 - most hold nothing
+        """Gives back what is held beside memory, such as threads; a later step gets it anew."""
+
     def title(self, track: int) -> str:
         """What a track is called in messages."""
         del track

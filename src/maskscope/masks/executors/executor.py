@@ -65,6 +65,9 @@ class Executor(ABC):
         """What it has found out on the way and goes by; the live tensors, for a run's checkpoint."""
         return {}
 
+    def close(self) -> None:  # noqa: B027 - most hold nothing
+        """Gives back what is held beside memory, such as threads; a later step gets it anew."""
+
     @property
     def takes(self) -> int:
         """How many weight gradients have been taken so far."""

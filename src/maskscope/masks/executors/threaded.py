@@ -62,6 +62,12 @@ class ThreadedExecutor(Executor):
                 self.units[name].take_sample(mask, sample, gradient)
         return torch.stack(losses).view(len(parts), -1)
 
+    def close(self) -> None:
+        """See `Executor.close`: the threads end."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
     def _begin(self, rows: int) -> None:
         """A guest with copies for each sample, and threads which each have their share of torch's."""
         self._guests = [
