@@ -29,10 +29,12 @@ def title(record: Record) -> str:
 def headline(record: Record) -> list[tuple[str, str]]:
     """What became of the claims: each verdict with the names of the claims that got it.
 
-    Claims about the method are left out where they hold; the reader wants to know what the networks are like.
+    Claims about the method are left out where they hold, and those that were not asked of the record; the reader wants to know
+    what the networks are like.
     """
-    asked = [one for one in record.verdicts if one.about != "method" or one.verdict == "not supported"] or record.verdicts
-    found = [(word, [verdict.name for verdict in asked if verdict.verdict == word]) for word in VERDICTS]
+    asked = [verdict for verdict in record.verdicts if not was_not_asked(verdict)] or record.verdicts
+    told = [one for one in asked if one.about != "method" or one.verdict == "not supported"] or asked
+    found = [(word, [verdict.name for verdict in told if verdict.verdict == word]) for word in VERDICTS]
     return [(word.capitalize(), in_words(names)) for word, names in found if names]
 
 
