@@ -1,7 +1,7 @@
 """What a mask is and what it does to a network: no data, no optimizer, no experiments."""
 
 from maskscope.masks.binary import BinaryMask, MaskedWeight, check_mask
-from maskscope.masks.call import bake, call_masked, call_with, evaluation_mode
+from maskscope.masks.call import bake, call_masked, call_with, evaluation_mode, unmasked
 from maskscope.masks.estimators import ESTIMATORS, Estimator, make_estimator
 from maskscope.masks.executors import (
     EXECUTORS,
@@ -12,7 +12,7 @@ from maskscope.masks.executors import (
     is_faster_batched,
     make_executor,
 )
-from maskscope.masks.gradient import Loss, backpropagate, loss_and_gradient
+from maskscope.masks.gradient import BackwardPass, Loss, loss_and_gradient
 from maskscope.masks.kernels import KERNELS, SAMPLES_PER_GROUP, Kernels, SlowKernelsWarning, make_kernels
 from maskscope.masks.kernels.exact import has_bfloat16
 from maskscope.masks.logits import MaskLogits
@@ -27,6 +27,7 @@ __all__ = [
     "KERNELS",
     "PENALTIES",
     "SAMPLES_PER_GROUP",
+    "BackwardPass",
     "BinaryMask",
     "Estimator",
     "Executor",
@@ -43,7 +44,6 @@ __all__ = [
     "SharedNoiseWarning",
     "SlowKernelsWarning",
     "WeightTensor",
-    "backpropagate",
     "bake",
     "call_masked",
     "call_with",
@@ -65,4 +65,5 @@ __all__ = [
     "overlap_by_tensor",
     "sample",
     "select",
+    "unmasked",
 ]

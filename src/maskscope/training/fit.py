@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
-from maskscope.errors import ConfigError
-from maskscope.masks import Loss, PackedLSTMMode, backpropagate
+from maskscope.errors import ConfigError, LossError
+from maskscope.masks import BackwardPass, Loss, PackedLSTMMode
+from maskscope.masks.gradient import NO_PATH
 from maskscope.training.batches import Batches, PartSource
 from maskscope.training.checkpoint import Checkpoint
 from maskscope.training.loop import LoopConfig, LoopResult, run_loop
@@ -40,7 +42,7 @@ class WeightObjective(Objective):
 
     def __init__(self, network: nn.Module, loss: Loss, batches: Batches, config: FitConfig) -> None:
         self._network, self._loss, self._source = network, loss, PartSource(batches)
-        self._config = config
+        self._config, self._backward = config, BackwardPass()
         self.device = next(network.parameters()).device
 
     @property
@@ -60,12 +62,15 @@ class WeightObjective(Objective):
     def accumulate(self, step: int) -> Tensor:
         """See `Objective.accumulate`."""
         (parameters,) = self.parameters
-        for parameter in parameters:
-            if parameter.grad is not None:
-                parameter.grad.zero_()
+        reached_before = [parameter.grad is not None for parameter in parameters]
         with PackedLSTMMode():
             value = self._loss(self._network, self._source.part(step))
-        backpropagate(value, parameters)
+        self._backward.run(value, parameters)
+        if all(parameter.grad is None for parameter in parameters):
+            raise LossError(NO_PATH)
+        for parameter, before in zip(parameters, reached_before, strict=True):
+            if before and parameter.grad is None:  # Adam's moments go on fading
+                parameter.grad = torch.zeros_like(parameter)
         return value.detach().reshape(1)
 
 

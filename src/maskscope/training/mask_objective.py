@@ -38,7 +38,7 @@ class MaskObjective(Objective):
         compute: Compute,
         say: Callable[[str], object] | None = None,
     ) -> None:
-        self._network, self._loss, self._config = network, loss, config
+        self._network, self._loss, self._config, self._selection = network, loss, config, selection
         self._names = [str(one) for one in wanted]
         self._sources = [PartSource(one.batches) for one in wanted]
         weights = {name: weight.contiguous() for name, weight in selection.of(network).items()}
@@ -127,11 +127,14 @@ class MaskObjective(Objective):
         return losses
 
     def _unmasked_loss(self, parts: Sequence[object]) -> float:
-        def loss_of_all(guest: nn.Module) -> float:
-            return sum(float(self._loss(guest, part)) for part in parts) / len(parts)
+        """Of the untouched weights, with gradients on as in a step, for the loss may take some inside."""
+        weights = {name: weight.clone().requires_grad_() for name, weight in self._selection.of(self._network).items()}
 
-        with torch.no_grad():
-            return call_with(self._network, {}, loss_of_all)
+        def loss_on(part: object) -> float:
+            with torch.enable_grad():
+                return float(call_with(self._network, weights, lambda guest: self._loss(guest, part)).detach())
+
+        return sum(loss_on(part) for part in parts) / len(parts)
 
 
 def _nobody(text: str) -> None:
