@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.parameter import UninitializedParameter
 
+from maskscope.errors import GuestError
 from maskscope.masks.binary import BinaryMask, check_mask
 from maskscope.masks.guest import Belongings, Lender, copy_network, refuse_closures
 from maskscope.masks.sample import masked_weights
@@ -141,19 +142,55 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
 
     Fused recurrent layers on an accelerator have no backward pass in eval mode. In training mode without dropout they compute the
     same; so that is what they get.
+
+    Raises:
+        GuestError: the way to eval mode changes weights, as of adapters that are merged; they are put back.
     """
+    before = _State(network) if any(_changes_mode_its_own_way(module) for module in network.modules()) else None
     modes = [(module, module.training) for module in network.modules()]
     recurrent = [(module, module.dropout) for module in network.modules() if isinstance(module, nn.RNNBase) and _is_fused(module)]
-    network.eval()
-    for fused, _ in recurrent:
-        fused.training, fused.dropout = True, 0.0
     try:
+        network.eval()
+        if before:
+            before.refuse_changed_weights()
+        for fused, _ in recurrent:
+            fused.training, fused.dropout = True, 0.0
         yield
     finally:
         for fused, dropout in recurrent:
             fused.dropout = dropout
         for module, mode in modes:
             module.training = mode
+        if before:
+            before.attributes.restore()
+
+
+def _changes_mode_its_own_way(module: nn.Module) -> bool:
+    own = type(module).train is not nn.Module.train or type(module).eval is not nn.Module.eval
+    return own or "train" in vars(module) or "eval" in vars(module)
+
+
+class _State:
+    """A network's attributes, weights and buffers, for modules whose ``train`` or ``eval`` does more than it is asked."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network, self.attributes = network, Belongings(network)
+        self._tensors = [*network.named_parameters(), *network.named_buffers()]
+        self._copies = [tensor.detach().clone() for _, tensor in self._tensors]
+
+    def refuse_changed_weights(self) -> None:
+        changed = []
+        with torch.no_grad():
+            for (name, tensor), before in zip(self._tensors, self._copies, strict=True):
+                if tensor.shape != before.shape or not torch.equal(tensor, before):
+                    changed.append(name)
+                    tensor.data = before
+        if changed:
+            raise GuestError(
+                f"Going over to eval mode changes weights of this {type(self._network).__name__}: {', '.join(changed)} (adapters "
+                "that are merged?). They have been put back. Call network.eval() yourself first: masks are then found on, and "
+                "belong to, the weights that it makes."
+            )
 
 
 def _is_fused(module: nn.RNNBase) -> bool:

@@ -1,7 +1,7 @@
 """What a network holds beside its parameters and buffers: lent as copies for a call, and given back as it was.
 
-A module may keep things on itself while it runs: hidden states, attention maps, caches, counters, lists that grow, a buffer made at
-first use. None of it may stay on the guest, and none of it may reach the next call: each begins from one and the same state.
+A module may keep things on itself while it runs: hidden states, attention maps, caches, counters, lists that grow, a buffer made
+at first use. None of it may stay on the guest, and none of it may reach the next call: each begins from one and the same state.
 And a module may hold a parameter a second time, where `functional_call` does not look: in a list, in a dictionary, as a view.
 """
 
@@ -110,6 +110,16 @@ class Belongings:
             # a module's attributes are written past its own __setattr__, which would register parameters
             container[key] = _with_replacements(container[key], replacement)
 
+    def changes(self, network: nn.Module) -> list[str]:
+        """The dotted names of attributes that are other objects now, or are gone or new."""
+        names = {id(vars(module)): name for name, module in network.named_modules()}
+        changed = []
+        for container, content in self._dicts:
+            if id(container) in names:
+                keys = [key for key in {**container, **content} if container.get(key, _NOTHING) is not content.get(key, _NOTHING)]
+                changed += [f"{names[id(container)]}.{key}".lstrip(".") for key in keys]
+        return changed
+
     def restore(self) -> None:
         """Puts everything back: the same objects in the same places."""
         for container, content in self._dicts:
@@ -203,7 +213,7 @@ def _same_view(tensor: Tensor, parameter: Tensor, replacement: Tensor) -> Tensor
 
 
 def refuse_closures(network: nn.Module, belongings: Belongings, names: Mapping[int, str]) -> None:
-    """Refuses a network one of whose functions holds a masked parameter in its closure or its arguments: it would use it unmasked.
+    """Refuses a network one of whose functions holds a masked parameter in its closure or its arguments, and so unmasked.
 
     Args:
         network: the guest, for the message.

@@ -45,6 +45,7 @@ def discover(
     checkpoint: Checkpoint | Path | None = None,
     compute: Compute | None = None,
     initial: MaskLogits | None = None,
+    check: bool = True,
 ) -> Discovery:
     """Finds the weights that carry a function of a trained network, which is left untouched.
 
@@ -67,8 +68,11 @@ def discover(
         checkpoint: where to keep the state of the run; if the file is there, the run goes on from it.
         compute: how the work is done.
         initial: where the logits start (`maskscope.analysis.warm_start`, say); all at ``initial_logit`` unless given.
+        check: whether to ask first if the network and the loss do what makes a mask mean something (docs/guests.md); it costs as
+            much as three steps.
 
     Raises:
+        GuestError: they do not; or going over to eval mode changes the network's weights.
         LossError: the loss is no scalar, or has no gradient path to the selected weights.
         NotFiniteError: a gradient is NaN or infinite.
         BatchesError: the batches are empty or end too early.
@@ -79,7 +83,9 @@ def discover(
     Source: Csordás et al. 2021, section 2; differences are listed in docs/method.md.
     """
     wanted = Wanted(name, batches, seed, repeat, observers, initial)
-    (found,) = discover_many(network, loss, [wanted], selection=selection, config=config, checkpoint=checkpoint, compute=compute)
+    (found,) = discover_many(
+        network, loss, [wanted], selection=selection, config=config, checkpoint=checkpoint, compute=compute, check=check
+    )
     return found
 
 
@@ -92,6 +98,7 @@ def discover_many(
     config: MaskConfig | None = None,
     checkpoint: Checkpoint | Path | None = None,
     compute: Compute | None = None,
+    check: bool = True,
 ) -> list[Discovery]:
     """Finds several masks over one frozen network together: functions, repeats, seeds. Each is what `discover` finds, unless the
     loss draws from torch's own generator.
@@ -107,8 +114,10 @@ def discover_many(
         config: the settings, the same for all.
         checkpoint: of all of them together.
         compute: how the work is done.
+        check: see `discover`.
 
     Raises:
+        GuestError: see `discover`.
         ConfigError: nothing is wanted, or two of the wanted have one identity: their noise would be the same.
         OutOfMemoryError: this needs more memory than there is.
     """
@@ -138,7 +147,7 @@ def discover_many(
     with (
         evaluation_mode(network),
         said_on_failure(wants, device),
-        closing(MaskObjective(network, loss, wanted, selection, config, compute, say)) as objective,
+        closing(MaskObjective(network, loss, wanted, selection, config, compute, say, check)) as objective,
     ):
         result = run_loop(
             objective,

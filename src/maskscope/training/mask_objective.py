@@ -19,6 +19,7 @@ from maskscope.masks import (
     make_kernels,
     make_penalty,
 )
+from maskscope.masks.laws import check_guest
 from maskscope.training.batches import PartSource
 from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16
 from maskscope.training.objective import Objective
@@ -37,6 +38,7 @@ class MaskObjective(Objective):
         config: MaskConfig,
         compute: Compute,
         say: Callable[[str], object] | None = None,
+        check: bool = True,
     ) -> None:
         self._network, self._loss, self._config, self._selection = network, loss, config, selection
         self._names = [str(one) for one in wanted]
@@ -62,6 +64,7 @@ class MaskObjective(Objective):
         kernels.prepare(law, {(weight.dtype, copied[name].dtype) for name, weight in weights.items()}, say or _nobody)
         units = gate(weights, copied, masks, kernels, law)
         self._executor = make_executor(compute.executor, network, loss, units)
+        self._is_unchecked = check
         self._references = [float("nan") for _ in wanted]
         self._every = max(1, config.steps // 200)
         self._densities = torch.full((len(wanted), config.steps // self._every + 1), float("nan"))
@@ -118,6 +121,9 @@ class MaskObjective(Objective):
         """Gradient = the penalty's + mean over the samples k of  w * g_k * slope_k (docs/method.md)."""
         count = self._config.parts_per_step
         parts = [[source.part(step * count + index) for index in range(count)] for source in self._sources]
+        if step == 0 and self._is_unchecked:
+            check_guest(self._network, self._loss, self._executor, self.logits, parts)
+            self._is_unchecked = False
         for logits in self.logits:
             assert logits.flat.grad is not None
             self._penalty.begin_gradient(logits.flat, logits.flat.grad)
