@@ -4,6 +4,7 @@ A path can lead to a named pipe, which waits for ever, to a device, which never 
 room on the disk. Text can be nested so deep that the reader runs out of stack, or hold NaN, which no JSON has.
 """
 
+import io
 import json
 import math
 import os
@@ -12,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from maskscope.errors import FileFormatError
 
@@ -31,7 +32,7 @@ _KINDS = {
 
 
 @contextmanager
-def open_plain(path: Path, *, most: int, cure: str = "") -> Iterator[tuple[BinaryIO, int]]:
+def open_plain(path: Path, *, most: int, cure: str = "") -> Iterator[tuple[io.BufferedReader, int]]:
     """A ``with`` block with an open file and its size in bytes.
 
     An error of the system inside the block, too, becomes one that names the file.
