@@ -139,3 +139,10 @@ def test_no_home_at_all(monkeypatch):
     monkeypatch.setattr("pooch.os_cache", lambda name: f"~/.cache/{name}")
     with pytest.raises(DataError, match="knows no home folder of this user. Name a folder with --data-dir"):
         cache_folder()
+
+    def fail(name):
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr("pooch.os_cache", fail)
+    with pytest.raises(DataError, match="knows no home folder of this user. Name a folder with --data-dir"):
+        cache_folder()

@@ -101,7 +101,8 @@ def test_a_file_that_is_not_scan_is_refused(tmp_path, text, fault):
         read_split("simple", tmp_path)
 
 
-SIX = tuple(Command(verb, (f"I_{verb.upper()}",)) for verb in ("walk", "run", "jump", "look")) + (
+SIX = (
+    *(Command(verb, (f"I_{verb.upper()}",)) for verb in ("walk", "run", "jump", "look")),
     Command("walk twice", ("I_WALK", "I_WALK")),
     Command("turn left", ("I_TURN_LEFT",)),
 )

@@ -18,6 +18,8 @@ from maskscope.errors import FileFormatError
 
 # The longest file of the data sets takes up to 700,000, written in any of pickle's protocols.
 _MOST_STEPS = 1_000_000
+_MOST_CONTAINERS = 200_000
+_DEEPEST_MARK = 1_000
 
 
 def read_pickle(content: bytes, *, source: str) -> Any:
@@ -51,7 +53,7 @@ class _Machine:
         self._stack: list[Any] = []
         self._marked: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
-        self._may_encode = len(content)
+        self._may_encode, self._containers = len(content), 0
 
     def left(self) -> int:
         """Bytes not yet read."""
@@ -84,7 +86,16 @@ class _Machine:
         items, self._stack = self._stack, self._marked.pop()
         return items
 
+    def _made(self, container: Any) -> None:
+        # a million tuples in one another take the garbage collector seconds
+        self._containers += 1
+        if self._containers > _MOST_CONTAINERS:
+            raise ValueError(f"more than {_MOST_CONTAINERS:,} lists, tuples and dictionaries")
+        self._stack.append(container)
+
     def _begin(self, _: Any) -> None:
+        if len(self._marked) > _DEEPEST_MARK:
+            raise ValueError(f"more than {_DEEPEST_MARK:,} values begun in one another")
         self._marked.append(self._stack)
         self._stack = []
 
@@ -107,23 +118,21 @@ class _Machine:
         self._stack.append(self._stack[-1])
 
     def _list(self, _: Any) -> None:
-        items = self._since_mark()
-        self._stack.append(items)
+        self._made(self._since_mark())
 
     def _tuple(self, _: Any) -> None:
-        items = tuple(self._since_mark())
-        self._stack.append(items)
+        self._made(tuple(self._since_mark()))
 
     def _tuple_of(self, count: int) -> None:
         if len(self._stack) < count:
             raise ValueError("a tuple of more values than there are")
         items = tuple(self._stack[len(self._stack) - count :])
         del self._stack[len(self._stack) - count :]
-        self._stack.append(items)
+        self._made(items)
 
     def _dict(self, _: Any) -> None:
         items = self._since_mark()
-        self._stack.append({})
+        self._made({})
         self._set(items)
 
     def _append(self, _: Any) -> None:
@@ -216,9 +225,9 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), _Machine._put),
     **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _Machine._get),
     **dict.fromkeys(("TUPLE1", "TUPLE2", "TUPLE3"), _Machine._tuple_of),
-    "EMPTY_LIST": lambda machine, _: machine._stack.append([]),
-    "EMPTY_DICT": lambda machine, _: machine._stack.append({}),
-    "EMPTY_TUPLE": lambda machine, _: machine._stack.append(()),
+    "EMPTY_LIST": lambda machine, _: machine._made([]),
+    "EMPTY_DICT": lambda machine, _: machine._made({}),
+    "EMPTY_TUPLE": lambda machine, _: machine._made(()),
     **dict.fromkeys(("PERSID", "BINPERSID"), _Machine._outside),
     **dict.fromkeys(("EXT1", "EXT2", "EXT4"), _Machine._extension),
     "GLOBAL": _Machine._name,

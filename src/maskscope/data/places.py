@@ -85,8 +85,12 @@ def cache_folder() -> Path:
         DataError: the system knows no home folder of the user.
         ConfigError: it cannot be a path.
     """
-    folder = str(pooch.os_cache("maskscope"))
-    if folder.startswith("~"):  # what is left where no home is known; it would become a folder of that name
+    try:
+        folder = str(pooch.os_cache("maskscope"))
+    except RuntimeError:
+        folder = "~"
+    # what some versions leave where no home is known; it would become a folder of that name
+    if folder.startswith("~"):
         raise DataError(
             "There is no cache to look into: the system knows no home folder of this user. Name a folder with --data-dir, or "
             f"with the environment variable {DATA_VARIABLE}; or set HOME."
