@@ -106,6 +106,8 @@ class _Worker:
 
 
 def _stop(running: Sequence[_Worker], announce: Callable[[str], None]) -> None:
+    if not running:
+        return
     with suppress(OSError, ValueError):  # perhaps nobody reads it any more
         announce("stopping: the workers save their state")
     for worker in running:

@@ -1,6 +1,7 @@
 """Running an experiment over several seeds, in one run folder, here or in worker processes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -25,7 +26,7 @@ from maskscope.experiments.spec import Spec, from_json, to_json
 from maskscope.experiments.stages import variants
 from maskscope.experiments.study import Study
 from maskscope.experiments.workers import make_in_workers
-from maskscope.storage import read_json, write_json
+from maskscope.storage import read_json, user_path, write_json
 from maskscope.tasks import Task
 from maskscope.training import Observer
 
@@ -50,13 +51,15 @@ def run_experiment(
         announce: is told what happens.
 
     Raises:
+        ConfigError: no run folder can have this name, or torch has no such device.
         RunFolderError: the folder cannot be written, holds a sweep, or another process uses it.
         MaskscopeError: whatever a stage raises.
     """
     require_device(job.device)
     require_fit(experiment, job.spec)
-    require_room(Path(job.run), RECORD)
-    job, folder = pinned(job), Path(job.run)
+    folder = user_path(job.run, argument="The run folder")
+    require_room(folder, RECORD)
+    job = pinned(replace(job, run=str(folder)))
     with locked(folder, announce):
         if workers > 1:
             make_in_workers(job, workers, announce)

@@ -20,7 +20,7 @@ from maskscope.experiments.record import NetworkResult, Provenance, Quantity
 from maskscope.experiments.run import by_kind, require_device, run_here
 from maskscope.experiments.spec import STUDIES, from_json, to_json
 from maskscope.masks import select
-from maskscope.storage import Json, read_json, write_json
+from maskscope.storage import Json, read_json, user_path, write_json
 from maskscope.training import Observer
 
 
@@ -187,7 +187,8 @@ def run_sweep(
         MaskscopeError: whatever a stage raises.
     """
     require_device(job.device)
-    each, folder = jobs(sweep, job, values), Path(job.run)
+    folder = user_path(job.run, argument="The run folder")
+    each = jobs(sweep, replace(job, run=str(folder)), values)
     points, seconds = [], dict[tuple[str, str], float]()
     require_room(folder, SWEEP_RECORD)
     with locked(folder, announce):
