@@ -1,6 +1,5 @@
 """Files that are whole or absent."""
 
-import errno
 import math
 import os
 import subprocess
@@ -113,18 +112,6 @@ def test_a_long_name_has_room_for_its_unfinished_file(tmp_path):
     path = tmp_path / ("ü" * 127)
     write_bytes(path, b"whole")
     assert path.read_bytes() == b"whole"
-
-
-def test_a_file_that_is_larger_than_files_may_be(tmp_path, monkeypatch):
-    write_bytes(tmp_path / "x", b"old")
-
-    def refuse(handle):
-        raise OSError(errno.EFBIG, "File too large")
-
-    monkeypatch.setattr("os.fsync", refuse)
-    with pytest.raises(RunFolderError, match="larger than files may be here.*ulimit -f"):
-        write_bytes(tmp_path / "x", b"new")
-    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x", b"old")]
 
 
 def test_a_file_in_the_way_of_a_folder(tmp_path):

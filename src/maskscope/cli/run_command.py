@@ -17,7 +17,7 @@ from maskscope.experiments.job import Job
 from maskscope.experiments.plan import Plan, make_plan
 from maskscope.experiments.run import changed_settings, require_device, run_experiment
 from maskscope.experiments.spec import Spec, from_json, to_json
-from maskscope.storage import read_plain_json, user_path
+from maskscope.storage import user_path
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,13 @@ def _parse(chosen: Experiment, words: list[str]) -> tuple[RunOptions, Spec]:
 
 
 def _read_spec(path: Path, kind: type[Spec]) -> Spec:
-    path = user_path(path, argument="--spec-file")
-    return from_json(kind, read_plain_json(path, cure="`maskscope run ... --print-spec` prints a valid one."))
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"Cannot read the spec {path}: {error.strerror}.") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is not JSON: {error}. `maskscope run ... --print-spec` prints a valid one.") from error
+    return from_json(kind, value)
 
 
 def _print_plan(plan: Plan, options: RunOptions) -> None:

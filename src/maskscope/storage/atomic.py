@@ -129,12 +129,6 @@ def _explained(path: Path) -> Iterator[None]:
                 f"The disk is full: {path} was not written and what was there before is untouched. "
                 "Free some space and run the same command again; it goes on where it stopped."
             ) from error
-        if error.errno == errno.EFBIG:
-            raise RunFolderError(
-                f"{path} would be larger than files may be here; it was not written and what was there before is untouched. "
-                "Raise the limit (ulimit -f), or name a folder on another file system, and run the same command again; it goes "
-                "on where it stopped."
-            ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
             raise RunFolderError(
                 f"Cannot write {path}: {error.strerror}. Name a folder that you may write to (--out)."
