@@ -42,6 +42,7 @@ def test_a_run_into_a_sweeps_folder_is_refused_and_the_other_way_round(tmp_path,
     [
         (lambda folder: (folder / "record.json").mkdir(), "record.json is a folder"),
         (lambda folder: (folder / "report.html").mkdir(), "report.html is a folder"),
+        (lambda folder: os.mkfifo(folder / "record.json"), "record.json is no file"),
         (lambda folder: (folder / "tables").touch(), "tables is no folder"),
         (lambda folder: (folder / "artefacts").symlink_to(folder / "absent"), "artefacts is no folder"),
     ],

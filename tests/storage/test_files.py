@@ -1,5 +1,6 @@
 """Files that are whole or absent."""
 
+import errno
 import math
 import os
 import subprocess
@@ -12,9 +13,11 @@ from maskscope.errors import FileFormatError, RunFolderError
 from maskscope.storage import (
     canonical_json,
     digest,
+    pack_tensors,
     read_json,
     remove_leftovers,
     tensor_digest,
+    unpack_tensors,
     write_bytes,
     write_folder,
     write_json,
@@ -118,3 +121,52 @@ def test_a_file_in_the_way_of_a_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFolderError, match="Cannot write .*--out"):
         write_bytes(tmp_path / "file" / "x", b"")
+
+
+@pytest.mark.parametrize("unknown", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_that_knows_no_fsync(tmp_path, monkeypatch, unknown):
+    def fsync(handle):
+        raise OSError(unknown, "not known here")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_bytes(tmp_path / "a", b"1")
+    with write_folder(tmp_path / "b") as folder:
+        (folder / "c").write_bytes(b"2")
+    assert [(tmp_path / "a").read_bytes(), (tmp_path / "b" / "c").read_bytes()] == [b"1", b"2"]
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.EIO, "Name a folder that you may write to"),
+        (errno.EFBIG, "ulimit -f"),
+        (errno.EMFILE, "ulimit -n"),
+        (errno.ENOSPC, "disk is full"),
+    ],
+)
+def test_a_write_that_fails_says_why_and_keeps_the_old(tmp_path, monkeypatch, number, message):
+    write_bytes(tmp_path / "a", b"old")
+
+    def fsync(handle):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(RunFolderError, match=message):
+        write_bytes(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_tensor_file_of_another_kind_or_with_bytes_that_are_no_bool(tmp_path):
+    content = pack_tensors({"w": torch.tensor([True, False])}, kind="weights", metadata={})
+    with pytest.raises(FileFormatError, match="holds a 'weights'; a 'logits' was expected"):
+        unpack_tensors(content, kind="logits", source="x")
+    with pytest.raises(FileFormatError, match="neither true nor false"):
+        unpack_tensors(content[:-2] + b"\2\0", kind="weights", source="x")
+
+
+@pytest.mark.parametrize("length", [2**64 - 1, 2**63, 2**31, 40 * 2**20, 9, 1, 0])
+def test_a_header_that_lies_about_its_length(length):
+    content = length.to_bytes(8, "little") + pack_tensors({"w": torch.ones(2)}, kind="weights", metadata={})[8:]
+    with pytest.raises(FileFormatError, match="not a maskscope tensor file"):
+        unpack_tensors(content, kind="weights", source="x")

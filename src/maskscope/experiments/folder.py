@@ -34,7 +34,8 @@ def require_room(folder: Path, record: str) -> None:
                 f"{folder} holds {_contents(folder, other)}, which a {'run' if record == RECORD else 'sweep'} there would hide, "
                 "and whose page it would replace. Name another folder with --out."
             )
-        wrong = [f"{name} is a folder" for name in (record, _PAGE) if (folder / name).is_dir()]
+        files = (folder / record, folder / _PAGE)
+        wrong = [f"{file.name} is {'a folder' if file.is_dir() else 'no file'}" for file in files if _is_odd(file)]
         for name in _FOLDERS:
             path = folder / name
             if os.path.lexists(path) and not path.is_dir():
@@ -122,6 +123,11 @@ def _wait_for_worker(folder: Path, path: Path, announce: Callable[[str], None]) 
         announce(f"A worker of an earlier run in {folder} is still saving its state; waiting for it.")
     with _lock(folder, path, _PATIENCE):
         pass
+
+
+def _is_odd(file: Path) -> bool:
+    """A folder cannot be replaced; a named pipe or a device can, and is the user's."""
+    return file.exists() and not file.is_file()
 
 
 def _contents(folder: Path, record: str) -> str:

@@ -22,14 +22,28 @@ _OURS = re.compile(
 )
 # of the name, so that a long one leaves room for the rest in the 255 bytes that a file system takes
 _CHARACTERS_KEPT = 40
+# where another place helps
+_PLACE = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EIO, errno.ENXIO, errno.EINVAL),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP),
+}
+# where it is not the place that is at fault
+_LIMITS = {
+    errno.EFBIG: "A limit on the size of files stands in the way: see `ulimit -f`.",
+    errno.EMFILE: "This process may not open more files: see `ulimit -n`.",
+    errno.ENFILE: "This machine has too many files open: close some programs.",
+    errno.ENOMEM: "There is not enough memory.",
+}
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes a file so that a reader sees the old content or the new, never a part.
 
     Raises:
-        RunFolderError: the folder cannot be written, or the disk is full; the old file is still there.
+        RunFolderError: the folder cannot be written, the disk is full, or there is something that is no file; what was there
+            before is still there.
     """
+    _require_file_or_nothing(path)
     temporary = _unfinished(path)
     with _explained(path):
         try:
@@ -37,7 +51,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             with temporary.open("xb") as file:
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
+                _sync(file.fileno())
             temporary.replace(path)
             _sync_folder(path.parent)
         finally:
@@ -60,7 +74,7 @@ def write_folder(path: Path) -> Iterator[Path]:
             yield temporary
             for file in temporary.iterdir():
                 with file.open("rb") as handle:
-                    os.fsync(handle.fileno())
+                    _sync(handle.fileno())
             _take_name(temporary, path)
             _sync_folder(path.parent)
         finally:
@@ -111,12 +125,33 @@ def _take_name(temporary: Path, path: Path) -> None:
             raise
 
 
+def _require_file_or_nothing(path: Path) -> None:
+    """A rename takes the place of a named pipe or of /dev/null as readily as of a file."""
+    if path.is_dir():
+        raise RunFolderError(f"Cannot write {path}: it is a folder. Name a file, for example one in it: {path / 'NAME'}.")
+    if path.exists() and not path.is_file():
+        raise RunFolderError(f"Cannot write {path}: it is a pipe, a socket or a device. Name another file.")
+
+
 def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+    """Makes a rename last over a power cut, where the file system can; the file itself is there already."""
     try:
-        os.fsync(handle)
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # a folder that may be written and not listed; any folder on Windows
+        return
+    try:
+        _sync(handle)
     finally:
         os.close(handle)
+
+
+def _sync(handle: int) -> None:
+    """``fsync``, on file systems that know it: many network shares do not for folders, and some not at all."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP):
+            raise
 
 
 @contextmanager
@@ -129,7 +164,9 @@ def _explained(path: Path) -> Iterator[None]:
                 f"The disk is full: {path} was not written and what was there before is untouched. "
                 "Free some space and run the same command again; it goes on where it stopped."
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
+        if error.errno in _LIMITS:
+            raise RunFolderError(f"Cannot write {path}: {error.strerror}. {_LIMITS[error.errno]}") from error
+        if error.errno in _PLACE:
             raise RunFolderError(
                 f"Cannot write {path}: {error.strerror}. Name a folder that you may write to (--out)."
             ) from error
