@@ -3,6 +3,8 @@
 import errno
 import math
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -20,6 +22,7 @@ from maskscope.storage import (
     write_folder,
     write_json,
 )
+from maskscope.storage.atomic import _unfinished
 
 
 def test_json_round_trip_and_what_is_undefined_is_null(tmp_path):
@@ -72,11 +75,46 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
 
 
 def test_leftovers_are_removed_and_nothing_else(tmp_path):
-    (tmp_path / "keep").write_text("")
-    (tmp_path / ".x.unfinished-1").write_text("")
-    (tmp_path / ".y.unfinished-2").mkdir()
+    """What a dead process left goes; what a living one writes, what another machine left, and a user's own stay."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    dead = f"{process.pid}-00000000-00000000"
+    own = _unfinished(tmp_path / "x").name
+    host = own.split("-")[1]
+    (tmp_path / f".x.unfinished-{host}-{dead}").write_text("")
+    (tmp_path / f".y.unfinished-{host}-{dead}").mkdir()
+    (tmp_path / f".z.unfinished-{host}-{os.getpid()}-00000000-00000000").mkdir()  # of an earlier process of this number
+    below = tmp_path / "below"
+    kept = [
+        tmp_path / own,
+        tmp_path / f".x.unfinished-{host}-{os.getppid()}-00000000-00000000",
+        tmp_path / f".x.unfinished-00000000-{dead}",
+        tmp_path / "my.unfinished-thesis.txt",
+        tmp_path / f"x.unfinished-{host}-{dead}",
+        tmp_path / f".x.unfinished-{host}-{dead}.txt",
+        below / f".x.unfinished-{host}-{dead}",
+    ]
+    below.mkdir()
+    for path in kept:
+        path.write_text("dear")
     remove_leftovers(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["keep"]
+    assert {*tmp_path.rglob("*")} == {below, *kept}
+    remove_leftovers(tmp_path / "absent")
+
+
+def test_of_two_makers_of_one_folder_the_first_stays(tmp_path):
+    with write_folder(tmp_path / "x") as mine:
+        (mine / "a").write_text("second")
+        with write_folder(tmp_path / "x") as theirs:
+            (theirs / "a").write_text("first")
+    assert (tmp_path / "x" / "a").read_text() == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_long_name_has_room_for_its_unfinished_file(tmp_path):
+    path = tmp_path / ("ü" * 127)
+    write_bytes(path, b"whole")
+    assert path.read_bytes() == b"whole"
 
 
 def test_a_file_in_the_way_of_a_folder(tmp_path):

@@ -11,7 +11,8 @@ from tyro.conf import Positional
 
 from maskscope.cli.output import defined, write_everything, write_sweep
 from maskscope.experiments.catalogue import EXPERIMENTS, state_of_claims
-from maskscope.experiments.run import SWEEP_RECORD, load_record
+from maskscope.experiments.folder import SWEEP_RECORD
+from maskscope.experiments.run import load_record
 from maskscope.experiments.spec import to_json
 from maskscope.experiments.sweep import SWEEPS, SweepRecord, load_sweep
 from maskscope.masks import ESTIMATORS, EXECUTORS, KERNELS

@@ -5,8 +5,10 @@ import warnings
 from collections.abc import Callable, Sequence
 
 from maskscope.cli import commands, data_command, run_command, sweep_command, verify_command
+from maskscope.cli.stopping import stopped_by_signals
 from maskscope.errors import MaskscopeError, UnknownNameError
-from maskscope.experiments.workers import INTERRUPTED
+from maskscope.experiments.processes import INTERRUPTED
+from maskscope.experiments.shortage import shortage_explained
 
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
     "list": ("experiments, presets and estimators that there are", commands.list_command),
@@ -34,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         elif words[0] not in COMMANDS:
             raise UnknownNameError("command", words[0], COMMANDS)
         else:
-            COMMANDS[words[0]][1](words[1:])
+            with stopped_by_signals(), shortage_explained():
+                COMMANDS[words[0]][1](words[1:])
     except MaskscopeError as error:
         sys.stderr.write(f"maskscope: {error}\n")
         raise SystemExit(2) from None

@@ -1,15 +1,15 @@
 """Running an experiment over several seeds, in one run folder, here or in worker processes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import filelock
 import torch
 
-from maskscope.errors import ConfigError, FileFormatError, RunFolderError
+from maskscope.errors import ConfigError, FileFormatError
 from maskscope.experiments.catalogue import Experiment, lacking, require_fit
 from maskscope.experiments.claims import judge
+from maskscope.experiments.folder import RECORD, SWEEP_RECORD, locked, require_room
 from maskscope.experiments.growth_numbers import growth_quantities
 from maskscope.experiments.growth_record import GrowthResult
 from maskscope.experiments.growth_study import GrowthStudy
@@ -26,11 +26,9 @@ from maskscope.experiments.spec import Spec, from_json, to_json
 from maskscope.experiments.stages import variants
 from maskscope.experiments.study import Study
 from maskscope.experiments.workers import make_in_workers
-from maskscope.storage import read_json, remove_leftovers, write_json
+from maskscope.storage import read_json, user_path, write_json
 from maskscope.tasks import Task
 from maskscope.training import Observer
-
-RECORD, SWEEP_RECORD = "record.json", "sweep.json"
 
 
 def run_experiment(
@@ -53,14 +51,16 @@ def run_experiment(
         announce: is told what happens.
 
     Raises:
-        RunFolderError: the folder cannot be written, or another process uses it.
+        ConfigError: no run folder can have this name, or torch has no such device.
+        RunFolderError: the folder cannot be written, holds a sweep, or another process uses it.
         MaskscopeError: whatever a stage raises.
     """
     require_device(job.device)
     require_fit(experiment, job.spec)
-    job, folder = pinned(job), Path(job.run)
-    with locked(folder):
-        remove_leftovers(folder)
+    folder = user_path(job.run, argument="The run folder")
+    require_room(folder, RECORD)
+    job = pinned(replace(job, run=str(folder)))
+    with locked(folder, announce):
         if workers > 1:
             make_in_workers(job, workers, announce)
         if isinstance(job.spec, PermutedImagesSpec):
@@ -76,10 +76,10 @@ def run_experiment(
 def changed_settings(folder: Path, spec: Spec) -> list[str]:
     """Names of the settings in which the record that a folder holds, if any, differs from a spec that may take its place."""
     try:
-        there = read_json(folder / RECORD).get("spec")
+        record = read_json(folder / RECORD)
     except FileFormatError:  # none, or one that is damaged: it is made anew
         return []
-    now = to_json(spec)
+    there, now = record.get("spec") if isinstance(record, dict) else None, to_json(spec)
     if not isinstance(there, dict) or not isinstance(now, dict):
         return []
     # the digest is found by the run
@@ -208,26 +208,3 @@ def require_device(device: str) -> None:
         )
     if kind not in ("cpu", "cuda"):
         raise ConfigError(f"device is {device!r}; cpu or cuda was expected.")
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """A block in which no other process may run in this folder, which is made.
-
-    Raises:
-        RunFolderError: another process runs there, or it cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / ".lock")
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise RunFolderError(
-            f"Another process is running in {folder}. Wait for it, or name another folder with --out."
-        ) from error
-    except OSError as error:
-        raise RunFolderError(f"Cannot write the run folder {folder}: {error.strerror}. Name another with --out.") from error
-    try:
-        yield
-    finally:
-        lock.release()

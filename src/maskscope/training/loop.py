@@ -20,6 +20,8 @@ from maskscope.training.objective import Objective
 from maskscope.training.observers import History, Moment, Observer
 from maskscope.training.seeds import child_seed, isolated_random, reseed
 
+# what asks a process to end; a closed terminal sends the last, which not every system has
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": partial(torch.optim.Adam, fused=True),
     "sgd": partial(torch.optim.SGD, momentum=0.9, fused=True),
@@ -100,7 +102,7 @@ def run_loop(
 
     Raises:
         NotFiniteError: a gradient is NaN or infinite; the last checkpoint is still good.
-        KeyboardInterrupt: after Ctrl-C, when the step is done and the checkpoint is written.
+        KeyboardInterrupt: after Ctrl-C, SIGTERM or SIGHUP, when the step is done and the checkpoint is written.
     """
     leaves = [leaf for track in objective.parameters for leaf in track]
     optimizer = _OPTIMIZERS[config.optimizer](leaves, **config.optimizer_settings())
@@ -205,7 +207,7 @@ def _plain(value: float) -> float | None:
 
 @contextmanager
 def _deferred_interrupt() -> Iterator[threading.Event]:
-    """Ctrl-C and SIGTERM set a flag that is looked at between steps; a second Ctrl-C interrupts at once."""
+    """Ctrl-C, SIGTERM and SIGHUP set a flag that is looked at between steps; a second Ctrl-C interrupts at once."""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield flag
@@ -216,7 +218,9 @@ def _deferred_interrupt() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         flag.set()
 
-    previous = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    # a process under nohup is to outlive its terminal
+    ignored = {number for number in STOP_SIGNALS[2:] if signal.getsignal(number) == signal.SIG_IGN}
+    previous = {number: signal.signal(number, remember) for number in STOP_SIGNALS if number not in ignored}
     try:
         yield flag
     finally:
