@@ -61,6 +61,17 @@ def overlaps_itself(tensor: Tensor) -> bool:
     return int(torch.count_nonzero(places)) < tensor.numel()
 
 
+def untrainable(parameter: Tensor) -> str | None:
+    """Why an optimizer of ours cannot move a parameter in place, the end of a sentence; None if it can."""
+    if is_uninitialised(parameter):
+        return None  # it will be plain when it has a gradient
+    if not is_plain(parameter):
+        return "is sparse, quantised, or has no values: replace it by its dense values, or freeze it (requires_grad_(False))"
+    if overlaps_itself(parameter):
+        return "has elements that are one place in memory (after expand?): replace it by its contiguous(), or freeze it"
+    return None
+
+
 def _is_wrapper(tensor: Tensor) -> bool:
     """Whether it is a class of tensors that holds its values in others, as quantised and sharded weights do."""
     return bool(_python_dispatch.is_traceable_wrapper_subclass(tensor))

@@ -19,7 +19,7 @@ from maskscope.masks import (
     make_kernels,
     make_penalty,
 )
-from maskscope.training.batches import PartSource
+from maskscope.training.batches import StepParts
 from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16
 from maskscope.training.objective import Objective
 from maskscope.training.wanted import Wanted
@@ -40,7 +40,7 @@ class MaskObjective(Objective):
     ) -> None:
         self._network, self._loss, self._config = network, loss, config
         self._names = [str(one) for one in wanted]
-        self._sources = [PartSource(one.batches) for one in wanted]
+        self._parts = StepParts([one.batches for one in wanted])
         weights = {name: weight.contiguous() for name, weight in selection.of(network).items()}
         self.device = next(iter(weights.values())).device
         self._penalty = make_penalty(config.penalty, config.penalty_weight)
@@ -64,7 +64,7 @@ class MaskObjective(Objective):
         self._executor = make_executor(compute.executor, network, loss, units)
         self._references = [float("nan") for _ in wanted]
         self._every = max(1, config.steps // 200)
-        self._densities = torch.full((len(wanted), config.steps // self._every + 1), float("nan"))
+        self._densities = torch.full((len(wanted), config.steps // self._every + 1), float("nan"), dtype=torch.float32)
 
     @property
     def parameters(self) -> list[list[Tensor]]:
@@ -116,14 +116,14 @@ class MaskObjective(Objective):
 
     def accumulate(self, step: int) -> Float[Tensor, " tracks"]:
         """Gradient = the penalty's + mean over the samples k of  w * g_k * slope_k (docs/method.md)."""
-        count = self._config.parts_per_step
-        parts = [[source.part(step * count + index) for index in range(count)] for source in self._sources]
+        parts = self._parts.lend(step, self._config.parts_per_step)
         for logits in self.logits:
             assert logits.flat.grad is not None
             self._penalty.begin_gradient(logits.flat, logits.flat.grad)
         losses = self._executor.add_gradients(step, parts, self._config.samples_per_step)
         if step == 0:
-            self._references = [self._unmasked_loss(mine) for mine in parts]
+            self._references = [self._unmasked_loss(mine) for mine in self._parts.again()]
+        self._parts.take_back()
         return losses
 
     def _unmasked_loss(self, parts: Sequence[object]) -> float:
