@@ -56,7 +56,7 @@ def overlaps_itself(tensor: Tensor) -> bool:
         return False
     if any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True)):
         return True
-    places = torch.zeros(_reach(tensor), dtype=torch.bool, device="cpu")
+    places = torch.zeros(reach(tensor), dtype=torch.bool, device="cpu")
     places.as_strided(tensor.shape, tensor.stride()).fill_(True)
     return int(torch.count_nonzero(places)) < tensor.numel()
 
@@ -104,7 +104,7 @@ def _shared(parameters: Mapping[str, nn.Parameter], chosen: set[str]) -> list[st
     for name, parameter in parameters.items():
         if is_plain(parameter) and parameter.numel():
             start = int(parameter.storage_offset()) * parameter.itemsize
-            end = start + _reach(parameter) * parameter.itemsize
+            end = start + reach(parameter) * parameter.itemsize
             spans.setdefault(parameter.untyped_storage().data_ptr(), []).append((start, end, name))
     return [
         f"{first} and {second} are different parameters over the same memory: clone one of them, or exclude both"
@@ -136,7 +136,7 @@ def _have_common(first: Tensor, second: Tensor) -> bool:
         )
         for tensor, start in zip((first, second), starts, strict=True)
     ]
-    ends = [start + _reach(tensor) * tensor.itemsize for tensor, start in zip((first, second), starts, strict=True)]
+    ends = [start + reach(tensor) * tensor.itemsize for tensor, start in zip((first, second), starts, strict=True)]
     marks = torch.zeros((max(ends) - low) // unit, dtype=torch.bool, device="cpu")
     shape, strides, offset = places[0]
     once = [0 if stride else 1 for stride in strides]  # a place is marked once, however many elements it is
@@ -145,6 +145,6 @@ def _have_common(first: Tensor, second: Tensor) -> bool:
     return bool(marks.as_strided(*places[1]).any())
 
 
-def _reach(tensor: Tensor) -> int:
+def reach(tensor: Tensor) -> int:
     """From the first element to behind the last, in elements."""
     return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maskscope.masks.maskable import is_packed, is_plain
+from maskscope.masks.maskable import is_plain, reach
 
 _ATOMS = (str, bytes, int, float, complex, bool, type(None), type, torch.dtype, torch.device)
 _ALIGNMENT = 64
+_SPARSEST = 16  # a view of so few elements of its stretch of memory is copied without the gaps
 
 
 class PartCopies:
@@ -89,8 +90,7 @@ def is_same(first: Any, second: Any, seen: frozenset[tuple[int, int]] = frozense
         return list(first) == list(second) and all(is_same(first[key], second[key], seen) for key in first)
     if isinstance(first, list | tuple):
         return len(first) == len(second) and all(is_same(mine, its, seen) for mine, its in zip(first, second, strict=True))
-    mine, its = getattr(first, "__dict__", None), getattr(second, "__dict__", None)
-    return mine is None or its is None or is_same(mine, its, seen)
+    return is_same(_attributes(first), _attributes(second), seen)
 
 
 def _arrays(value: Any, seen: set[int]) -> Iterator[Tensor | np.ndarray]:
@@ -106,25 +106,33 @@ def _arrays(value: Any, seen: set[int]) -> Iterator[Tensor | np.ndarray]:
     elif isinstance(value, list | tuple | set | frozenset):
         for item in value:
             yield from _arrays(item, seen)
-    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ()) if isinstance(name, str)]
-    attributes = [*getattr(value, "__dict__", {}).values(), *(getattr(value, name, None) for name in slots)]
-    for item in attributes:
+    for item in _attributes(value).values():
         yield from _arrays(item, seen)
 
 
+def _attributes(value: Any) -> dict[str, Any]:
+    """What an object holds by name."""
+    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ()) if isinstance(name, str)]
+    held = {name: getattr(value, name, None) for name in slots if name not in ("__dict__", "__weakref__")}
+    return held | getattr(value, "__dict__", {})
+
+
 def _copied_tensor(tensor: Tensor) -> Tensor:
-    """A copy in the same strides and with the same address within a line of cache, so that no sum is taken in another order."""
-    if tensor.requires_grad and not tensor.is_leaf:
-        return tensor.clone()
+    """A copy with the same strides, at the same place within a line of cache, so that no sum is taken in another order."""
     plain = tensor.detach()
-    shift = 0
-    if type(plain) is Tensor and is_plain(plain) and plain.device.type == "cpu" and is_packed(plain) and plain.numel():
-        shift = plain.data_ptr() % _ALIGNMENT // plain.itemsize
-    if not shift:
+    if (tensor.requires_grad and not tensor.is_leaf) or type(plain) is not Tensor or not is_plain(plain) or not plain.numel():
+        return tensor.clone()
+    length = reach(plain)
+    if length > _SPARSEST * plain.numel():
         made = plain.clone()
     else:
-        memory = torch.empty(shift + plain.numel(), dtype=plain.dtype, device=plain.device)
-        made = memory.as_strided(plain.shape, plain.stride(), shift).copy_(plain)
+        shift = plain.data_ptr() % _ALIGNMENT // plain.itemsize
+        memory = torch.empty(shift + length, dtype=plain.dtype, device=plain.device)
+        # what expand() shows many times is there, and is copied, once
+        once = [size if stride else 1 for size, stride in zip(plain.shape, plain.stride(), strict=True)]
+        source = plain.as_strided(once, plain.stride(), plain.storage_offset())
+        memory.as_strided(once, plain.stride(), shift).copy_(source)
+        made = memory.as_strided(plain.shape, plain.stride(), shift)
     return made.requires_grad_() if tensor.requires_grad else made
 
 
