@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import maskscope as ms
-from maskscope.errors import ConfigError, FileFormatError
+from maskscope.errors import ConfigError, FileFormatError, RunFolderError
 from maskscope.storage import read_tensors, write_tensors
 
 CONFIG = ms.FitConfig(steps=6, learning_rate=0.01)
@@ -110,6 +110,25 @@ def test_a_checkpoint_is_a_string_a_path_or_a_value(tmp_path, monkeypatch):
         ms.Checkpoint(tmp_path / "x", every_seconds=-1.0)
     with pytest.raises(FileFormatError, match="directory|folder"):
         fit(network(), tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_run(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFolderError, match="Cannot write the checkpoint into"):
+        ms.fit(network(), lambda *_: pytest.fail("it ran"), part, config=CONFIG, seed=0, checkpoint=tmp_path / "file" / "c")
+
+
+def test_an_expanded_buffer_is_taken_up(path):
+    def made():
+        net = network()
+        net.register_buffer("mask", torch.ones(1, 3).expand(2, 3))
+        return net
+
+    whole, halves = made(), made()
+    fit(whole, None)
+    broken_off(made(), path)
+    fit(halves, path)
+    assert all(torch.equal(one, two) for one, two in zip(whole.state_dict().values(), halves.state_dict().values(), strict=True))
 
 
 def forged(path, metadata=None, tensors=None):

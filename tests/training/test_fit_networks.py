@@ -6,6 +6,7 @@ from torch import nn
 
 import maskscope as ms
 from maskscope.errors import ConfigError
+from maskscope.training.optimizer_state import make_optimizer
 
 CONFIG = ms.FitConfig(steps=5, learning_rate=0.1)
 
@@ -98,6 +99,13 @@ def test_growing_columns_leaves_their_neighbour_alone():
     torch.testing.assert_close(found[1].q, found[0].q)
 
 
+def test_the_optimizer_is_fused_wherever_it_may_be():
+    """Else the bits of networks that were trained before would change."""
+    conv = torch.zeros(4, 1, 3, 3).to(memory_format=torch.channels_last)
+    for leaves in ([conv, torch.zeros(0, 3), torch.zeros(()), torch.zeros(3, 2).t()], [torch.zeros(2, dtype=torch.bfloat16)]):
+        assert make_optimizer("adam", [nn.Parameter(leaf) for leaf in leaves], {"lr": 0.1}).defaults["fused"]
+
+
 def nothing(net, x):
     pytest.fail("the loss was called")
 
@@ -109,7 +117,7 @@ def nothing(net, x):
         (nn.Linear(5, 3).requires_grad_(False), r"None of the 2 parameters.*requires_grad_\(\)"),
         (nn.ParameterList([torch.zeros(5, 1).expand(5, 3)]), "0 has elements that are one place in memory"),
         (nn.ParameterList([torch.eye(3).to_sparse()]), "0 is sparse"),
-        (nn.Linear(5, 3, device="meta"), "weight is sparse, quantised, or has no values"),
+        (nn.Linear(5, 3, device="meta"), "weight is on the meta device"),
     ],
 )
 def test_what_cannot_be_trained_is_said(net, words):

@@ -42,6 +42,8 @@ def is_plain(tensor: Tensor) -> bool:
 def is_packed(tensor: Tensor) -> bool:
     """Whether its elements fill a stretch of memory, each once, in whatever order of the dimensions."""
     expected = 1
+    if not tensor.numel():
+        return True
     for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
         if size != 1:
             if stride != expected:
@@ -64,9 +66,11 @@ def overlaps_itself(tensor: Tensor) -> bool:
 def untrainable(parameter: Tensor) -> str | None:
     """Why an optimizer of ours cannot move a parameter in place, the end of a sentence; None if it can."""
     if is_uninitialised(parameter):
-        return None  # it will be plain when it has a gradient
-    if not is_plain(parameter):
-        return "is sparse, quantised, or has no values: replace it by its dense values, or freeze it (requires_grad_(False))"
+        return None  # it will be dense when it has a gradient
+    if parameter.is_meta:
+        return "is on the meta device and has no values: load the weights first"
+    if parameter.layout is not torch.strided:
+        return "is sparse: replace it by its to_dense(), or freeze it (requires_grad_(False))"
     if overlaps_itself(parameter):
         return "has elements that are one place in memory (after expand?): replace it by its contiguous(), or freeze it"
     return None

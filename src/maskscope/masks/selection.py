@@ -54,16 +54,21 @@ class Selection:
         """The selected parameters of a network, detached, by canonical name.
 
         Raises:
-            SelectionError: the network lacks one, or has it in another shape or dtype.
+            SelectionError: the network lacks one, or has it in another shape or dtype; or it has lazy layers, which a masked call
+                would initialise.
         """
         parameters = dict(network.named_parameters())
+        lazy = [name for name, parameter in parameters.items() if is_uninitialised(parameter)]
+        if lazy:
+            raise SelectionError(
+                f"Not initialised yet: {', '.join(lazy)}. Run the network once on an example first; a lazy layer that it never "
+                "uses has to be removed."
+            )
         faults = []
         for weight in self.weights:
             found = parameters.get(weight.name)
             if found is None:
                 faults.append(f"{weight.name}: not there.{suggestion(weight.name, parameters)}")
-            elif is_uninitialised(found):
-                faults.append(f"{weight.name}: not initialised yet; run the network once on an example first")
             elif (tuple(found.shape), dtype_name(found)) != (weight.shape, weight.dtype):
                 faults.append(
                     f"{weight.name}: expected {weight.dtype} {list(weight.shape)}, found {dtype_name(found)} {list(found.shape)}"

@@ -1,6 +1,7 @@
 """Where a run stands, in one file, so that a killed run goes on to the same bits."""
 
 import math
+import tempfile
 import time
 import warnings
 from collections.abc import Mapping
@@ -131,10 +132,20 @@ def load(checkpoint: Checkpoint, identity: Json, structure: Structure) -> Saved 
 
 
 class Keeper:
-    """Writes checkpoints when it is time."""
+    """Writes checkpoints when it is time.
+
+    Raises:
+        RunFolderError: the folder cannot be written, which is better known before the run than at its first checkpoint.
+    """
 
     def __init__(self, checkpoint: Checkpoint, identity: Json) -> None:
         self._checkpoint, self._identity = checkpoint, identity
+        folder = checkpoint.file.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()  # without a name, so that nothing stays
+        except OSError as error:
+            raise RunFolderError(f"Cannot write the checkpoint into {folder}: {error.strerror}. Name another folder.") from error
         self._last = time.monotonic()
 
     def due(self) -> bool:

@@ -171,7 +171,9 @@ def _restore(objective: Objective, optimizer: torch.optim.Optimizer, saved: Save
         return [History() for _ in objective.parameters]
     with torch.no_grad():
         for name, tensor in _stored(objective).items():
-            tensor.copy_(saved.tensors[name])
+            # what expand() shows many times is there once
+            once = tuple(slice(None) if stride else slice(0, 1) for stride in tensor.stride())
+            tensor[once].copy_(saved.tensors[name][once])
     restore_optimizer(optimizer, saved.tensors)
     histories = []
     for track, entry in enumerate(saved.histories):
