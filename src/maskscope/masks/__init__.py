@@ -17,6 +17,7 @@ from maskscope.masks.kernels import KERNELS, SAMPLES_PER_GROUP, Kernels, SlowKer
 from maskscope.masks.kernels.exact import has_bfloat16
 from maskscope.masks.logits import MaskLogits
 from maskscope.masks.overlap import OverlapCounts, SharedNoiseWarning, dice, iomin, iou, iou_from_dice, overlap_by_tensor
+from maskscope.masks.patterns import UnmatchedPatternWarning
 from maskscope.masks.penalty import PENALTIES, Penalty, make_penalty
 from maskscope.masks.sample import Noise, masked_weights, sample
 from maskscope.masks.selection import Selection, WeightTensor, select
@@ -43,6 +44,7 @@ __all__ = [
     "Selection",
     "SharedNoiseWarning",
     "SlowKernelsWarning",
+    "UnmatchedPatternWarning",
     "WeightTensor",
     "bake",
     "call_masked",

@@ -10,7 +10,6 @@ Most networks obey. One that does not would be given a mask that is wrong withou
 uses a weight where no mask reaches. The cost is that of three steps of the search and of two calls of a copy of the network.
 """
 
-import copy
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +27,7 @@ from maskscope.masks.gradient import Loss, scalar_loss
 from maskscope.masks.guest import Belongings, copy_network
 from maskscope.masks.kernels import SAMPLES_PER_GROUP
 from maskscope.masks.logits import MaskLogits
+from maskscope.masks.parts import PartCopies
 
 # Every gate is open, or closed: beyond the ends of the table of keep probabilities (`kernels.threshold`).
 _OPEN, _CLOSED = 100.0, -100.0
@@ -211,11 +211,8 @@ def _same_bytes(first: Tensor, second: Tensor | None) -> bool:
 
 
 def _fresh(part: Any) -> Any:
-    """A copy of a part, lest what a loss does to its data reach the next call; the part itself where it cannot be copied."""
-    try:
-        return copy.deepcopy(part)
-    except Exception:  # whatever a user's own class raises
-        return part
+    """A copy of a part, lest what a loss does to its data reach the next call."""
+    return PartCopies().copied(part)
 
 
 class _Randomness:

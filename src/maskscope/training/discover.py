@@ -10,13 +10,14 @@ from torch import nn
 from maskscope.masks import BinaryMask, Loss, MaskLogits, Selection, evaluation_mode, select
 from maskscope.storage import Json, digest, tensor_digest
 from maskscope.training.batches import Batches
-from maskscope.training.checkpoint import Checkpoint
+from maskscope.training.checkpoint import Checkpoint, as_checkpoint
 from maskscope.training.loop import LoopConfig, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.mask_objective import MaskObjective
 from maskscope.training.memory import check_memory, needs, said_on_failure
 from maskscope.training.observers import History, Observer
 from maskscope.training.seeds import child_seed
+from maskscope.training.surroundings import usual_mode
 from maskscope.training.wanted import Wanted, check_wanted
 
 
@@ -42,7 +43,7 @@ def discover(
     name: str = "mask",
     repeat: int = 0,
     observers: Sequence[Observer] = (),
-    checkpoint: Checkpoint | Path | None = None,
+    checkpoint: Checkpoint | str | Path | None = None,
     compute: Compute | None = None,
     initial: MaskLogits | None = None,
     check: bool = True,
@@ -96,7 +97,7 @@ def discover_many(
     *,
     selection: Selection | None = None,
     config: MaskConfig | None = None,
-    checkpoint: Checkpoint | Path | None = None,
+    checkpoint: Checkpoint | str | Path | None = None,
     compute: Compute | None = None,
     check: bool = True,
 ) -> list[Discovery]:
@@ -121,6 +122,7 @@ def discover_many(
         ConfigError: nothing is wanted, or two of the wanted have one identity: their noise would be the same.
         OutOfMemoryError: this needs more memory than there is.
     """
+    checkpoint = as_checkpoint(checkpoint)
     wanted = list(wanted)
     check_wanted(wanted)
     selection = select(network) if selection is None else selection
@@ -145,6 +147,7 @@ def discover_many(
         "weights": digest({name: tensor_digest(weight) for name, weight in weights.items()}) if checkpoint else None,
     }
     with (
+        usual_mode(),
         evaluation_mode(network),
         said_on_failure(wants, device),
         closing(MaskObjective(network, loss, wanted, selection, config, compute, say, check)) as objective,
@@ -155,7 +158,7 @@ def discover_many(
             seed=child_seed(wanted[0].seed, "network-noise", *(part for one in wanted for part in (one.name, one.repeat))),
             identity=identity,
             observers=[one.observers for one in wanted],
-            checkpoint=Checkpoint(checkpoint) if isinstance(checkpoint, Path) else checkpoint,
+            checkpoint=checkpoint,
         )
     found = []
     for track, noise in enumerate(noises):

@@ -4,10 +4,9 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -15,17 +14,15 @@ from torch import Tensor
 
 from maskscope.errors import ConfigError, NotFiniteError, UnknownNameError
 from maskscope.storage import Json
-from maskscope.training.checkpoint import Checkpoint, Keeper, Saved, load, optimizer_tensors, restore_optimizer
+from maskscope.training.checkpoint import STATE, Checkpoint, Keeper, load
 from maskscope.training.objective import Objective
 from maskscope.training.observers import History, Moment, Observer
+from maskscope.training.optimizer_state import OPTIMIZERS, make_optimizer, optimizer_tensors, restore_optimizer
+from maskscope.training.saved import Saved, Structure
 from maskscope.training.seeds import child_seed, isolated_random, reseed
 
 # what asks a process to end; a closed terminal sends the last, which not every system has
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": partial(torch.optim.Adam, fused=True),
-    "sgd": partial(torch.optim.SGD, momentum=0.9, fused=True),
-}
 
 
 @dataclass(frozen=True)
@@ -57,8 +54,8 @@ class LoopConfig:
             raise ConfigError(f"learning_rate is {self.learning_rate}; a number above 0 was expected.")
         if not self.clip_norm >= 0:
             raise ConfigError(f"clip_norm is {self.clip_norm}; a number of at least 0 was expected (0: no clipping).")
-        if self.optimizer not in _OPTIMIZERS:
-            raise UnknownNameError("optimizer", self.optimizer, _OPTIMIZERS)
+        if self.optimizer not in OPTIMIZERS:
+            raise UnknownNameError("optimizer", self.optimizer, OPTIMIZERS)
         if not self.weight_decay >= 0:
             raise ConfigError(f"weight_decay is {self.weight_decay}; a number of at least 0 was expected.")
         if not all(0 <= beta < 1 for beta in self.betas) or not self.eps > 0:
@@ -96,7 +93,7 @@ def run_loop(
         objective: what is trained.
         config: how.
         seed: for torch's generators.
-        identity: of the run, for its checkpoint.
+        identity: of the run, for its checkpoint; a file of another run is refused, and nothing of it is taken over.
         observers: for each track, who watches it.
         checkpoint: where to keep the state.
 
@@ -105,9 +102,11 @@ def run_loop(
         KeyboardInterrupt: after Ctrl-C, SIGTERM or SIGHUP, when the step is done and the checkpoint is written.
     """
     leaves = [leaf for track in objective.parameters for leaf in track]
-    optimizer = _OPTIMIZERS[config.optimizer](leaves, **config.optimizer_settings())
-    keeper = Keeper(checkpoint, identity) if checkpoint else None
-    saved = load(checkpoint, identity) if checkpoint else None
+    optimizer = make_optimizer(config.optimizer, leaves, config.optimizer_settings())
+    keeper, saved = None, None
+    if checkpoint:
+        keeper = Keeper(checkpoint, identity)
+        saved = load(checkpoint, identity, Structure(config.steps, len(objective.parameters), _stored(objective), optimizer))
     histories = _restore(objective, optimizer, saved)
     start, before = (saved.step, saved.seconds) if saved else (0, 0.0)
     del saved  # its tensors are copied
@@ -117,10 +116,8 @@ def run_loop(
 
     def save(step: int) -> None:
         if keeper:
-            tensors = {f"state/{name}": tensor for name, tensor in objective.state().items()} | optimizer_tensors(optimizer)
-            remembered = [
-                asdict(track.history) | {"reference_loss": _plain(objective.reference_loss(track.number))} for track in tracks
-            ]
+            tensors = _stored(objective) | optimizer_tensors(optimizer)
+            remembered = [asdict(track.history) | {"reference_loss": objective.reference_loss(track.number)} for track in tracks]
             keeper.write(Saved(step, before + time.perf_counter() - began, tensors, remembered))
 
     with isolated_random(seed, objective.device), _deferred_interrupt() as interrupted:
@@ -176,16 +173,22 @@ def _restore(objective: Objective, optimizer: torch.optim.Optimizer, saved: Save
     if saved is None:
         return [History() for _ in objective.parameters]
     with torch.no_grad():
-        for name, tensor in objective.state().items():
-            tensor.copy_(saved.tensors[f"state/{name}"])
+        for name, tensor in _stored(objective).items():
+            # what expand() shows many times is there once
+            once = tuple(slice(None) if stride else slice(0, 1) for stride in tensor.stride())
+            tensor[once].copy_(saved.tensors[name][once])
     restore_optimizer(optimizer, saved.tensors)
     histories = []
     for track, entry in enumerate(saved.histories):
         remembered = dict(entry)
-        reference = remembered.pop("reference_loss")
-        objective.set_reference_loss(track, math.nan if reference is None else reference)
+        objective.set_reference_loss(track, remembered.pop("reference_loss"))
         histories.append(History(**remembered))
     return histories
+
+
+def _stored(objective: Objective) -> dict[str, Tensor]:
+    """The live tensors of the objective's state, by their names in a checkpoint."""
+    return {f"{STATE}{name}": tensor for name, tensor in objective.state().items()}
 
 
 def _clip(parameters: list[Tensor], limit: float, step: int, loss: float, title: str) -> None:
@@ -199,10 +202,6 @@ def _clip(parameters: list[Tensor], limit: float, step: int, loss: float, title:
         )
     if limit and norm > limit:
         torch._foreach_mul_(gradients, limit / (norm + 1e-6))
-
-
-def _plain(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 @contextmanager

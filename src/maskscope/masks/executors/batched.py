@@ -30,6 +30,7 @@ from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.product import all_copies, masked_product
 from maskscope.masks.executors.recurrent import PLAIN, applies
 from maskscope.masks.gradient import NO_PATH, BackwardPass, Loss, scalar_loss
+from maskscope.masks.parts import is_same
 
 # Masked copies of a weight are made as a whole up to so many bytes; there a product in blocks costs more than it saves.
 WHOLE_BYTES = 1 << 20
@@ -218,7 +219,7 @@ def _stack(rows: Sequence[Any]) -> tuple[list[Tensor], list[Any], Any]:
                 raise CannotBatchError("the parts of a step are not all of one shape")
             stacked.append(torch.stack(leaves))
             constants.append(_TENSOR)
-        elif any(type(leaf) is not type(leaves[0]) or leaf != leaves[0] for leaf in leaves):
+        elif any(type(leaf) is not type(leaves[0]) or leaf != leaves[0] or not is_same(leaf, leaves[0]) for leaf in leaves):
             raise CannotBatchError("the parts of a step differ in something that is no tensor")
         else:
             constants.append(leaves[0])
