@@ -78,6 +78,7 @@ def measure(seed: int, options: Options) -> Row:
             observers=[ProgressBar(f"network {seed}, repeat {repeat}, {compute.dtype}", seconds=60)],
             compute=compute,
             initial=initial,
+            judge=False,
         )
 
     first, repeat = find(0, Compute()), find(1, Compute())

@@ -10,6 +10,7 @@ import resource
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -48,9 +49,10 @@ def one(size: str, executor: str) -> dict[str, float]:
         return torch.randn(32, 42, generator=torch.Generator().manual_seed(index))
 
     small = MLP([42, 8, 20])
-    discover(small, _loss, part, config=MaskConfig(steps=1), compute=compute)  # the compiler's and the libraries' own memory
+    search = partial(discover, loss=_loss, batches=part, compute=compute, check=False, judge=False, watch=False)
+    search(small, config=MaskConfig(steps=1))  # the compiler's and the libraries' own memory
     before = _resident()
-    discover(network, _loss, part, selection=selection, config=config, compute=compute)
+    search(network, selection=selection, config=config)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
     formula = sum(need.bytes for need in needs(network, selection, compute, torch.device("cpu"), samples=4, masks=1))
     return {"weights": selection.count, "network": before, "above": peak - before, "formula": formula}

@@ -70,6 +70,7 @@ def measure(preset: str, seed: int, network: torch.nn.Module) -> Row:
         name=task.whole,
         observers=[ProgressBar(f"{preset}, network {seed}", seconds=60)],
         initial=initial_logits(network, task, task.whole, selection, spec, seed),
+        judge=False,
     )
     seconds = time.perf_counter() - began
     worst = min(score(network, task, found.mask).accuracy.values())

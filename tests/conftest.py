@@ -20,6 +20,11 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 
 
+def pytest_configure(config):
+    """Searches of a few steps find weak masks; who tests for the warning asks for it with `pytest.warns`."""
+    config.addinivalue_line("filterwarnings", "ignore::maskscope.training.WeakMaskWarning")
+
+
 @pytest.fixture(autouse=True)
 def _one_thread():
     """Every test runs on one thread, from the same state of torch's generator."""

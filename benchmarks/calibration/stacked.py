@@ -144,7 +144,9 @@ def ask(
         return Wanted(question.name, batch, seed, question.repeat)
 
     selection = select(network, include=list(include))
-    found = discover_many(network, loss, [wanted(one) for one in questions], selection=selection, config=config)
+    found = discover_many(
+        network, loss, [wanted(one) for one in questions], selection=selection, config=config, judge=False, watch=False
+    )
     return [
         Answer(_apart(one.mask, network.networks), _logits(one.logits, network.networks), one.logits.undecided()) for one in found
     ]

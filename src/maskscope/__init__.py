@@ -13,6 +13,7 @@ from maskscope.masks import (
     iou,
     sample,
     select,
+    unmasked,
 )
 from maskscope.training import (
     Checkpoint,
@@ -21,11 +22,13 @@ from maskscope.training import (
     FitConfig,
     Growth,
     History,
+    Judgement,
     MaskConfig,
     Observer,
     ProgressBar,
     Wanted,
     Watchdog,
+    WeakMaskWarning,
     discover,
     discover_many,
     fit,
@@ -42,6 +45,7 @@ __all__ = [
     "FitConfig",
     "Growth",
     "History",
+    "Judgement",
     "MaskConfig",
     "MaskLogits",
     "MaskscopeError",
@@ -51,6 +55,7 @@ __all__ = [
     "Selection",
     "Wanted",
     "Watchdog",
+    "WeakMaskWarning",
     "bake",
     "call_masked",
     "dice",
@@ -62,4 +67,5 @@ __all__ = [
     "iou",
     "sample",
     "select",
+    "unmasked",
 ]

@@ -45,10 +45,11 @@ def test_killed_three_times_and_once_in_a_write(tmp_path, unbroken):
 def test_observers_change_nothing(tmp_path, unbroken):
     assert run(tmp_path / "observed", "observed") == 0
     assert {name: (tmp_path / "observed" / name).read_bytes() for name in RESULTS} == unbroken
-    log = (tmp_path / "observed" / "log").read_text().splitlines()
+    *log, judgement = (tmp_path / "observed" / "log").read_text().splitlines()
     assert len(log) == 40
     for word in ("observed: 40/40", "loss", "density", "undecided", "steps/s", "s left"):
         assert word in log[-1]
+    assert "loss on 4 parts that it did not train on" in judgement
 
 
 def small(folder, *, steps=6, seed=0, batches=None, **kwargs):
@@ -68,8 +69,8 @@ def small(folder, *, steps=6, seed=0, batches=None, **kwargs):
 
 
 def test_a_finished_run_is_not_done_again(tmp_path):
-    first = small(tmp_path)
-    again = small(tmp_path, batches=lambda index: pytest.fail("a finished run asked for data"))
+    first = small(tmp_path, judge=False)
+    again = small(tmp_path, batches=lambda index: pytest.fail("a finished run asked for data"), judge=False)
     assert torch.equal(first.logits.flat, again.logits.flat)
     assert first.history.loss == again.history.loss
 

@@ -1,13 +1,15 @@
 """How well a network does under a mask: sufficiency, necessity, and a mask applied to some tensors only."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from maskscope.masks import BinaryMask, call_masked, call_with, evaluation_mode, is_faster_batched, masked_weights
+from maskscope.masks import BinaryMask, call_masked, call_with, evaluation_mode, is_faster_batched, masked_weights, weights_under
 from maskscope.tasks import Scores, Task
 
+_Inputs = tuple[tuple[Any, ...], Mapping[str, Any]]
 # the outputs of so many masks are held while the data are gone through
 _MASKS_A_PASS = 32
 # masked copies of the weights that may be alive at one time, in bytes
@@ -17,12 +19,15 @@ _COPIES = 1 << 29
 def score(network: nn.Module, task: Task, mask: BinaryMask | None = None) -> Scores:
     """The task's scores of a network, under a mask if one is given; in eval mode, on the task's evaluation data.
 
-    Sufficiency of a mask is the score under it; necessity, the score under its inverse (``~mask``).
+    Sufficiency of a mask is the score under it; necessity, the score under its inverse (``~mask``). The task may use the network
+    as it likes: keyword arguments, its other methods, its modules.
+
+    Raises:
+        MaskMismatchError: the mask is for other weights.
     """
+    masked = {} if mask is None else weights_under(network, mask)
     with evaluation_mode(network), torch.no_grad():
-        if mask is None:
-            return task.score(network)
-        return task.score(lambda *inputs: call_masked(network, mask, *inputs))
+        return call_with(network, masked, task.score)
 
 
 def score_many(network: nn.Module, task: Task, masks: Sequence[BinaryMask], *, in_one_call: bool | None = None) -> list[Scores]:
@@ -30,7 +35,7 @@ def score_many(network: nn.Module, task: Task, masks: Sequence[BinaryMask], *, i
 
     Args:
         network: any module.
-        task: asks its network for the same inputs whatever it answered before.
+        task: calls its network, and does nothing else with it; with the same inputs whatever it answered before.
         masks: all over the same weights.
         in_one_call: whether the network is vmapped over the masks, as many at a time as half a GiB of masked copies allows; else
             each piece of data is shown under one mask after the other. Unless given: on an accelerator, for networks that torch
@@ -47,12 +52,12 @@ def score_many(network: nn.Module, task: Task, masks: Sequence[BinaryMask], *, i
     return found
 
 
-def _score_in_one_pass(task: Task, places: range, run_masks: Callable[[tuple[Tensor, ...], range], list[Tensor]]) -> list[Scores]:
+def _score_in_one_pass(task: Task, places: range, run_masks: Callable[[_Inputs, range], list[Tensor]]) -> list[Scores]:
     """The first mask's outputs are answered at once; those of the others are kept, and played back to the task."""
     kept: list[list[Tensor]] = []
 
-    def run(*inputs: Tensor) -> Tensor:
-        first, *others = run_masks(inputs, places)
+    def run(*inputs: Any, **named: Any) -> Tensor:
+        first, *others = run_masks((inputs, named), places)
         kept.append(others)
         return first
 
@@ -63,20 +68,23 @@ def _score_in_one_pass(task: Task, places: range, run_masks: Callable[[tuple[Ten
 
 def _playback(outputs: Sequence[Tensor]) -> Callable[..., Tensor]:
     answers = iter(outputs)
-    return lambda *inputs: next(answers)
+    return lambda *inputs, **named: next(answers)
 
 
-def _one_by_one(network: nn.Module, masks: Sequence[BinaryMask]) -> Callable[[tuple[Tensor, ...], range], list[Tensor]]:
-    return lambda inputs, places: [call_masked(network, masks[place], *inputs) for place in places]
+def _one_by_one(network: nn.Module, masks: Sequence[BinaryMask]) -> Callable[[_Inputs, range], list[Tensor]]:
+    return lambda inputs, places: [call_masked(network, masks[place], *inputs[0], **inputs[1]) for place in places]
 
 
-def _vmapped(network: nn.Module, masks: Sequence[BinaryMask]) -> Callable[[tuple[Tensor, ...], range], list[Tensor]]:
+def _vmapped(network: nn.Module, masks: Sequence[BinaryMask]) -> Callable[[_Inputs, range], list[Tensor]]:
     parameters = dict(network.named_parameters())
     weights = {name: parameters[name].detach() for name in (masks[0] if masks else ())}
     size = sum(weight.numel() * weight.element_size() for weight in weights.values())
     at_once = max(1, _COPIES // max(1, size))
 
-    def run(inputs: tuple[Tensor, ...], places: range) -> list[Tensor]:
+    def run(inputs: _Inputs, places: range) -> list[Tensor]:
+        def use(guest: nn.Module) -> Any:
+            return guest(*inputs[0], **inputs[1])
+
         found: list[Tensor] = []
         for start in range(places.start, places.stop, at_once):
             some = masks[start : min(start + at_once, places.stop)]
@@ -84,7 +92,7 @@ def _vmapped(network: nn.Module, masks: Sequence[BinaryMask]) -> Callable[[tuple
                 masked_weights(weights, {name: bits.to(weights[name].device) for name, bits in one.items()}) for one in some
             ]
             stacked = {name: torch.stack([copy[name] for copy in copies]) for name in weights}
-            found += torch.func.vmap(lambda own: call_with(network, own, lambda guest: guest(*inputs)))(stacked).unbind()
+            found += torch.func.vmap(lambda own: call_with(network, own, use))(stacked).unbind()
         return found
 
     return run

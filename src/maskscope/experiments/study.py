@@ -181,6 +181,8 @@ class Study:
             config=spec.config(),
             checkpoint=checkpoint,
             compute=compute_of(self.spec, self.place),
+            judge=False,  # every mask is scored on the task's own evaluation data
+            watch=False,
         )
         if full is not None:
             found = [with_held(one, full, held, self._selection(guest)) for one in found]

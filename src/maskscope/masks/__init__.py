@@ -1,7 +1,7 @@
 """What a mask is and what it does to a network: no data, no optimizer, no experiments."""
 
 from maskscope.masks.binary import BinaryMask, MaskedWeight, check_mask
-from maskscope.masks.call import bake, call_masked, call_with, evaluation_mode, unmasked
+from maskscope.masks.call import bake, call_masked, call_with, evaluation_mode, unmasked, weights_under
 from maskscope.masks.estimators import ESTIMATORS, Estimator, make_estimator
 from maskscope.masks.executors import (
     EXECUTORS,
@@ -68,4 +68,5 @@ __all__ = [
     "sample",
     "select",
     "unmasked",
+    "weights_under",
 ]

@@ -205,11 +205,19 @@ def call_masked(network: nn.Module, mask: BinaryMask, *args: Any, **kwargs: Any)
     Raises:
         MaskMismatchError: the mask names weights that the network does not have, or has in another shape.
     """
+    return call_with(network, weights_under(network, mask), lambda guest: guest(*args, **kwargs))
+
+
+def weights_under(network: nn.Module, mask: BinaryMask) -> dict[str, Tensor]:
+    """The weights that a mask covers, by canonical name, with exact zeros where it closes them.
+
+    Raises:
+        MaskMismatchError: the mask names weights that the network does not have, or has in another shape.
+    """
     check_mask(network, mask, values=False)
     parameters = dict(network.named_parameters())
     weights = {name: parameters[name].detach() for name in mask}
-    is_open = {name: bits.to(weights[name].device) for name, bits in mask.items()}
-    return call_with(network, masked_weights(weights, is_open), lambda guest: guest(*args, **kwargs))
+    return masked_weights(weights, {name: bits.to(weights[name].device) for name, bits in mask.items()})
 
 
 def bake(network: nn.Module, mask: BinaryMask) -> nn.Module:

@@ -5,6 +5,7 @@ from maskscope.training.checkpoint import Checkpoint, ThreadsWarning
 from maskscope.training.discover import Discovery, discover, discover_many
 from maskscope.training.fit import FitConfig, fit
 from maskscope.training.grow import Growth, grow
+from maskscope.training.judgement import Judgement, WeakMaskWarning
 from maskscope.training.loop import LoopConfig, LoopResult, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.mask_objective import MaskObjective
@@ -22,6 +23,7 @@ __all__ = [
     "FitConfig",
     "Growth",
     "History",
+    "Judgement",
     "LoopConfig",
     "LoopResult",
     "LossWarning",
@@ -37,6 +39,7 @@ __all__ = [
     "ThreadsWarning",
     "Wanted",
     "Watchdog",
+    "WeakMaskWarning",
     "child_seed",
     "discover",
     "discover_many",

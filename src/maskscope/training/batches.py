@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from maskscope.errors import BatchesError
@@ -26,6 +27,7 @@ class PartSource:
         self._function, self._iterable = function_or_iterable(batches)
         self._iterator: Iterator[Any] | None = None
         self._next = 0
+        self._ends = 0
 
     def part(self, index: int) -> Any:
         """The part of that index; indices must not fall.
@@ -56,6 +58,14 @@ class PartSource:
             if self._next > index:
                 return part
 
+    def beyond(self, index: int) -> Any:
+        """After training: the part of that index, or the next one of an iterable, which may begin again."""
+        return self._advance() if self._function is None else self.part(index)
+
+    def is_unseen(self, index: int) -> bool:
+        """Whether training on the parts before that index has not used what `beyond` gives from there on."""
+        return self._function is not None or (self._next == index and not self._ends)
+
     def _advance(self) -> Any:
         for _ in range(2):
             if self._iterator is None:
@@ -65,6 +75,7 @@ class PartSource:
             except StopIteration:
                 one_shot = self._iterator is self._iterable
                 self._iterator = None
+                self._ends += 1
                 if one_shot:
                     raise BatchesError(
                         f"The batches ended after {self._next} parts and cannot begin again, because they are a one-time "
@@ -106,6 +117,17 @@ class StepParts:
             self._whole, self._copies = _in_rows([copy for _, copy in given], count), not all(is_same(*pair) for pair in given)
             return self.again()
         return _in_rows([copy for _, copy in given], count)
+
+    def beyond(self, source: int, index: int, count: int) -> tuple[list[Any], bool]:
+        """Parts of one source to judge with what was trained on those before an index, and whether training has not used them.
+
+        Fewer than ``count``, or none, of an iterable that ends and cannot begin again.
+        """
+        found = []
+        with suppress(BatchesError):
+            for place in range(count):
+                found.append(PartCopies().copied(self._sources[source].beyond(index + place)))  # noqa: PERF401 - what came first is kept
+        return found, self._sources[source].is_unseen(index)
 
     def again(self) -> list[list[Any]]:
         """In the first step of a run: its parts anew, as they were when they came."""

@@ -1,10 +1,11 @@
 """Where a run stands, in one file, so that a killed run goes on to the same bits."""
 
 import math
+import re
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,9 +50,32 @@ class Checkpoint:
         return Path(self.path)
 
 
-def as_checkpoint(given: Checkpoint | str | Path | None) -> Checkpoint | None:
-    """What a user gives as ``checkpoint=``, made one: a path alone is a checkpoint with the usual time between writes."""
-    return given if given is None or isinstance(given, Checkpoint) else Checkpoint(given)
+def as_checkpoint(given: Checkpoint | str | Path | bool | None, usual: Callable[[], str] | None = None) -> Checkpoint | None:
+    """What a user gives as ``checkpoint=``, made one.
+
+    Args:
+        given: a checkpoint; a path alone, with the usual time between writes; None or False for none; True for the usual place,
+            ``maskscope-checkpoints`` in the working folder.
+        usual: says what the file is called there; None where there is no usual place.
+
+    Raises:
+        ConfigError: the path can be none.
+    """
+    if given is None or given is False:
+        return None
+    if given is True:
+        if usual is None:
+            raise ConfigError(
+                "checkpoint is True; a path was expected. Only a search for masks has a usual place: what trains weights changes "
+                "the network that such a name would be made from."
+            )
+        return Checkpoint(Path("maskscope-checkpoints") / f"{usual()}.safetensors")
+    return given if isinstance(given, Checkpoint) else Checkpoint(given)
+
+
+def usual_name(name: str, identity: Json) -> str:
+    """A file name for a run: what it is called, as far as a file may be called that, and a digest of its identity."""
+    return f"{re.sub(r'[^A-Za-z0-9]+', '-', name)[:40].strip('-') or 'run'}-{digest(identity)[:12]}"
 
 
 def values_digest(tensors: Mapping[str, Tensor]) -> str:

@@ -10,26 +10,40 @@ from torch import nn
 from maskscope.masks import BinaryMask, Loss, MaskLogits, Selection, evaluation_mode, select
 from maskscope.storage import Json, digest, tensor_digest
 from maskscope.training.batches import Batches
-from maskscope.training.checkpoint import Checkpoint, as_checkpoint
-from maskscope.training.loop import LoopConfig, run_loop
+from maskscope.training.checkpoint import Checkpoint, as_checkpoint, usual_name
+from maskscope.training.judgement import Judgement, warn_of_faults
+from maskscope.training.loop import LoopConfig, LoopResult, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.mask_objective import MaskObjective
 from maskscope.training.memory import check_memory, needs, said_on_failure
-from maskscope.training.observers import History, Observer
-from maskscope.training.seeds import child_seed
+from maskscope.training.observers import History, Observer, usual_observers
+from maskscope.training.seeds import child_seed, isolated_random
 from maskscope.training.surroundings import usual_mode
 from maskscope.training.wanted import Wanted, check_wanted
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """What `discover` found: the mask, the logits behind it, and how the search went."""
+    """What `discover` found: the mask, the logits behind it, how the search went, and what came of it.
+
+    Args:
+        mask: the logits, thresholded.
+        logits: what was learned.
+        history: the loss of every step.
+        reference_loss: the loss without a mask, on the data of the first step.
+        seconds: of the search.
+        judgement: of the mask, on data that the search did not train on; None if it was not asked for, or no data were left.
+    """
 
     mask: BinaryMask
     logits: MaskLogits
     history: History
     reference_loss: float
     seconds: float
+    judgement: Judgement | None = None
+
+    def __str__(self) -> str:
+        return f"{self.mask!r}: {self.judgement or 'not judged'}"
 
 
 def discover(
@@ -43,10 +57,12 @@ def discover(
     name: str = "mask",
     repeat: int = 0,
     observers: Sequence[Observer] = (),
-    checkpoint: Checkpoint | str | Path | None = None,
+    checkpoint: Checkpoint | str | Path | bool | None = None,
     compute: Compute | None = None,
     initial: MaskLogits | None = None,
     check: bool = True,
+    judge: bool = True,
+    watch: bool = True,
 ) -> Discovery:
     """Finds the weights that carry a function of a trained network, which is left untouched.
 
@@ -66,11 +82,15 @@ def discover(
             different repeats, or seeds.
         repeat: which of several masks for the same function.
         observers: who watches.
-        checkpoint: where to keep the state of the run; if the file is there, the run goes on from it.
+        checkpoint: where to keep the state of the run; if the file is there, the run goes on from it. True for a file in the
+            folder ``maskscope-checkpoints`` whose name is told when the search begins.
         compute: how the work is done.
         initial: where the logits start (`maskscope.analysis.warm_start`, say); all at ``initial_logit`` unless given.
         check: whether to ask first if the network and the loss do what makes a mask mean something (docs/guests.md); it costs as
             much as three steps.
+        judge: whether to judge the mask at the end on parts that the search did not train on (`Discovery.judgement`), as many as
+            a step has samples and at least four, and to warn if something speaks against it.
+        watch: whether to show progress and to warn while the search goes astray, beside what ``observers`` do.
 
     Raises:
         GuestError: they do not; or going over to eval mode changes the network's weights.
@@ -85,7 +105,16 @@ def discover(
     """
     wanted = Wanted(name, batches, seed, repeat, observers, initial)
     (found,) = discover_many(
-        network, loss, [wanted], selection=selection, config=config, checkpoint=checkpoint, compute=compute, check=check
+        network,
+        loss,
+        [wanted],
+        selection=selection,
+        config=config,
+        checkpoint=checkpoint,
+        compute=compute,
+        check=check,
+        judge=judge,
+        watch=watch,
     )
     return found
 
@@ -97,9 +126,11 @@ def discover_many(
     *,
     selection: Selection | None = None,
     config: MaskConfig | None = None,
-    checkpoint: Checkpoint | str | Path | None = None,
+    checkpoint: Checkpoint | str | Path | bool | None = None,
     compute: Compute | None = None,
     check: bool = True,
+    judge: bool = True,
+    watch: bool = True,
 ) -> list[Discovery]:
     """Finds several masks over one frozen network together: functions, repeats, seeds. Each is what `discover` finds, unless the
     loss draws from torch's own generator.
@@ -116,13 +147,14 @@ def discover_many(
         checkpoint: of all of them together.
         compute: how the work is done.
         check: see `discover`.
+        judge: see `discover`.
+        watch: see `discover`; one line of progress for all masks.
 
     Raises:
         GuestError: see `discover`.
         ConfigError: nothing is wanted, or two of the wanted have one identity: their noise would be the same.
         OutOfMemoryError: this needs more memory than there is.
     """
-    checkpoint = as_checkpoint(checkpoint)
     wanted = list(wanted)
     check_wanted(wanted)
     selection = select(network) if selection is None else selection
@@ -133,8 +165,12 @@ def discover_many(
     wants = needs(network, selection, compute, device, samples=config.samples_per_step, masks=len(wanted))
     check_memory(wants, device)
 
+    observers: list[Sequence[Observer]] = [one.observers for one in wanted]
+    if watch:
+        observers = [*usual_observers(observers, [one.name for one in wanted])]
+
     def say(text: str) -> None:
-        for observer in {id(observer): observer for one in wanted for observer in one.observers}.values():
+        for observer in {id(observer): observer for own in observers for observer in own}.values():
             observer.note(text)
 
     noises = [asdict(one.noise) for one in wanted]
@@ -146,6 +182,12 @@ def discover_many(
         "initial": [None if one.initial is None else tensor_digest(one.initial.flat) for one in wanted],
         "weights": digest({name: tensor_digest(weight) for name, weight in weights.items()}) if checkpoint else None,
     }
+    kept = as_checkpoint(checkpoint, lambda: usual_name("-".join(one.name for one in wanted), identity))
+    if watch and kept and checkpoint is True:
+        say(f"its state is kept in {kept.file}: the same call goes on from there")
+    elif watch and not kept:
+        say("nothing is kept until it ends; with checkpoint=True it could be stopped, and taken up again")
+    seed = child_seed(wanted[0].seed, "network-noise", *(part for one in wanted for part in (one.name, one.repeat)))
     with (
         usual_mode(),
         evaluation_mode(network),
@@ -155,13 +197,14 @@ def discover_many(
         result = run_loop(
             objective,
             LoopConfig(config.steps, config.learning_rate, config.clip_norm),
-            seed=child_seed(wanted[0].seed, "network-noise", *(part for one in wanted for part in (one.name, one.repeat))),
+            seed=seed,
             identity=identity,
-            observers=[one.observers for one in wanted],
-            checkpoint=checkpoint,
+            observers=observers,
+            checkpoint=kept,
         )
+        judgements = _judged(objective, result, seed) if judge else [None for _ in wanted]
     found = []
-    for track, noise in enumerate(noises):
+    for track, (noise, judgement) in enumerate(zip(noises, judgements, strict=True)):
         logits = MaskLogits(selection, objective.logits[track].flat.detach())
         made_by: Json = {
             "noise": noise,
@@ -169,6 +212,22 @@ def discover_many(
             "compute": asdict(compute),
             "selection": {"include": list(selection.include), "exclude": list(selection.exclude)},
         }
+        if judgement:
+            made_by["judgement"] = judgement.as_json()
         mask = BinaryMask.from_logits(logits, weights, made_by)
-        found.append(Discovery(mask, logits, result.histories[track], result.reference_losses[track], result.seconds))
+        found.append(Discovery(mask, logits, result.histories[track], result.reference_losses[track], result.seconds, judgement))
+    for one, made in zip(wanted, found, strict=True):
+        if made.judgement:
+            if watch:
+                say(f"{one.name} {made.judgement}" if len(found) > 1 else str(made.judgement))
+            warn_of_faults(str(one), made.judgement)
     return found
+
+
+def _judged(objective: MaskObjective, result: LoopResult, seed: int) -> list[Judgement | None]:
+    """What came of each mask; the loss may draw from torch's generator, which is as it was afterwards."""
+    with isolated_random(child_seed(seed, "judgement"), objective.device):
+        return [
+            objective.judge(track, len(history.loss), history.loss[0]) if history.loss else None
+            for track, history in enumerate(result.histories)
+        ]

@@ -1,6 +1,7 @@
 """The logits of one mask or several over one frozen network, as the loop trains them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -18,9 +19,13 @@ from maskscope.masks import (
     make_executor,
     make_kernels,
     make_penalty,
+    masked_weights,
+    sample,
 )
 from maskscope.masks.laws import check_guest
+from maskscope.masks.parts import PartCopies
 from maskscope.training.batches import StepParts
+from maskscope.training.judgement import Judgement
 from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16
 from maskscope.training.objective import Objective
 from maskscope.training.wanted import Wanted
@@ -43,6 +48,7 @@ class MaskObjective(Objective):
         self._network, self._loss, self._config, self._selection = network, loss, config, selection
         self._names = [str(one) for one in wanted]
         self._parts = StepParts([one.batches for one in wanted])
+        self._noises = [one.noise for one in wanted]
         weights = {name: weight.contiguous() for name, weight in selection.of(network).items()}
         self.device = next(iter(weights.values())).device
         self._penalty = make_penalty(config.penalty, config.penalty_weight)
@@ -132,15 +138,40 @@ class MaskObjective(Objective):
         self._parts.take_back()
         return losses
 
+    def judge(self, track: int, steps: int, first_loss: float) -> Judgement | None:
+        """A mask as it stands, on parts that training for so many steps did not use; None if there is no part left.
+
+        In the weights' own precision, and without the penalty.
+        """
+        index, count = steps * self._config.parts_per_step, max(_LEAST_PARTS, self._config.samples_per_step)
+        parts, unseen = self._parts.beyond(track, index, count)
+        if not parts:
+            return None
+        logits, weights = self.logits[track], self._selection.of(self._network)
+        kept = masked_weights(weights, {name: tensor > 0 for name, tensor in logits.by_tensor().items()})
+        noise = replace(self._noises[track], purpose="judgement")
+        losses = []
+        for place, part in enumerate(parts):
+            drawn = masked_weights(weights, sample(logits, noise, step=0, index=place))
+            losses.append([self._loss_under(each, PartCopies().copied(part)) for each in (weights, drawn, kept)])
+        unmasked, sampled, masked = (sum(column) / len(parts) for column in zip(*losses, strict=True))
+        return Judgement(
+            unmasked, sampled, masked, first_loss, logits.density(), logits.undecided(), parts=len(parts), unseen=unseen
+        )
+
     def _unmasked_loss(self, parts: Sequence[object]) -> float:
-        """Of the untouched weights, with gradients on as in a step, for the loss may take some inside."""
-        weights = {name: weight.clone().requires_grad_() for name, weight in self._selection.of(self._network).items()}
+        weights = self._selection.of(self._network)
+        return sum(self._loss_under(weights, part) for part in parts) / len(parts)
 
-        def loss_on(part: object) -> float:
-            with torch.enable_grad():
-                return float(call_with(self._network, weights, lambda guest: self._loss(guest, part)).detach())
+    def _loss_under(self, weights: Mapping[str, Tensor], part: object) -> float:
+        """The loss with copies of other weights, with gradients on as in a step, for the loss may take some inside."""
+        leaves = {name: weight.detach().clone().requires_grad_() for name, weight in weights.items()}
+        with torch.enable_grad():
+            return float(call_with(self._network, leaves, lambda guest: self._loss(guest, part)).detach())
 
-        return sum(loss_on(part) for part in parts) / len(parts)
+
+# A mask is judged on as many parts as a step has samples, but on no fewer.
+_LEAST_PARTS = 4
 
 
 def _nobody(text: str) -> None:

@@ -4,7 +4,7 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -69,7 +69,7 @@ class History(Observer):
 
 
 class ProgressBar(Observer):
-    """A bar on a terminal; plain lines, one in ``seconds``, anywhere else.
+    """A bar on a terminal; plain lines, one in ``seconds``, anywhere else. One for several masks shows the range of each number.
 
     Args:
         label: what is running.
@@ -81,12 +81,27 @@ class ProgressBar(Observer):
         self._label, self._stream, self._seconds = label, stream or sys.stderr, seconds
         self._bar: Progress | None = None
         self._shown = self._began = 0.0
-        self._first = 0
+        self._first = self._watched = 0
+        self._moments: list[Moment] = []
+
+    @classmethod
+    def of_all(cls, bars: Sequence["ProgressBar"]) -> "ProgressBar":
+        """One in the place of several: two bars at a time would write over each other."""
+        if len({id(bar) for bar in bars}) == 1:
+            return bars[0]
+        labels = [bar._label for bar in bars]
+        more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
+        one = cls(", ".join(labels[:3]) + more, seconds=bars[0]._seconds)
+        one._stream = bars[0]._stream
+        return one
 
     def begin(self, moment: Moment) -> None:
         """Shows the bar."""
+        self._watched += 1
+        if self._watched > 1:
+            return
         self._began, self._shown = time.monotonic(), -math.inf  # the first step is shown: it runs
-        self._first = moment.step
+        self._first, self._moments = moment.step, []
         if self._stream.isatty():
             columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[state]}"))
             self._bar = Progress(TextColumn("{task.description}"), *columns, console=Console(file=self._stream))
@@ -100,6 +115,10 @@ class ProgressBar(Observer):
 
     def after_step(self, moment: Moment) -> None:
         """Moves the bar, or writes a line when it is time."""
+        self._moments.append(moment)
+        if len(self._moments) < self._watched:
+            return
+        moments, self._moments = self._moments, []
         now = time.monotonic()
         if now - self._shown < (0.2 if self._bar else self._seconds) and not moment.is_last:
             return
@@ -107,7 +126,13 @@ class ProgressBar(Observer):
             self._began, self._first = now, moment.step
         self._shown = now
         rate = (moment.step - self._first) / max(now - self._began, 1e-9)
-        state = "  ".join([f"loss {moment.loss:.4g}", *(f"{name} {value:.2%}" for name, value in moment.measure().items())])
+        measures = [one.measure() for one in moments]
+        state = "  ".join(
+            [
+                f"loss {_range([one.loss for one in moments], '.4g')}",
+                *(f"{name} {_range([measure[name] for measure in measures], '.2%')}" for name in measures[0]),
+            ]
+        )
         left = ""
         if rate:
             state += f"  {rate:.1f} steps/s"
@@ -120,9 +145,15 @@ class ProgressBar(Observer):
 
     def end(self) -> None:
         """Takes the bar away."""
+        self._watched = 0
         if self._bar:
             self._bar.stop()
             self._bar = None
+
+
+def _range(values: Sequence[float], form: str) -> str:
+    low, high = (format(value, form) for value in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
 
 
 class LossWarning(UserWarning):
@@ -163,3 +194,20 @@ class Watchdog(Observer):
         if kind not in self._warned:
             self._warned.add(kind)
             warnings.warn(message, LossWarning, stacklevel=4)
+
+
+def usual_observers(given: Sequence[Sequence[Observer]], titles: Sequence[str]) -> list[list[Observer]]:
+    """For each of several masks that are found together, those given, with a watchdog, and one line of progress for all of them.
+
+    Args:
+        given: for each mask.
+        titles: of the masks, for the line.
+    """
+    bars = [observer for own in given for observer in own if isinstance(observer, ProgressBar)]
+    bar = ProgressBar.of_all(bars or [ProgressBar(title) for title in titles])
+    found = []
+    for own in given:
+        kept = [observer for observer in own if not isinstance(observer, ProgressBar)]
+        watchdog = [] if any(isinstance(observer, Watchdog) for observer in own) else [Watchdog()]
+        found.append([*kept, *watchdog, bar])
+    return found

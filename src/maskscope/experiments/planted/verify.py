@@ -129,6 +129,8 @@ def find_mask(planted: PlantedNetwork, function: str, config: MaskConfig, seed: 
         config=config,
         seed=seed,
         name=function,
+        judge=False,  # the truth is known
+        watch=False,
     )
 
 

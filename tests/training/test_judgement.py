@@ -1,0 +1,156 @@
+"""A failed search does not look like a good one; a search says what it does, and where it is kept."""
+
+import io
+import re
+import warnings
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+import maskscope as ms
+from maskscope.errors import ConfigError
+from maskscope.masks import masked_weights
+from maskscope.training.checkpoint import as_checkpoint
+
+
+def part(index):
+    random = torch.Generator().manual_seed(index)
+    x = torch.randn(16, 6, generator=random)
+    return x, (x[:, 0] > 0).long()
+
+
+def loss(net, batch):
+    return cross_entropy(net(batch[0]), batch[1])
+
+
+@pytest.fixture(scope="module")
+def trained():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 12), nn.ReLU(), nn.Linear(12, 2))
+    ms.fit(net, loss, part, config=ms.FitConfig(steps=300, learning_rate=0.02), seed=0)
+    return net.eval()
+
+
+GOOD = ms.MaskConfig(steps=250, learning_rate=0.3, penalty_weight=2e-3)
+
+
+def test_the_mask_is_judged_on_parts_that_it_did_not_train_on(trained):
+    seen = []
+
+    def batches(index):
+        seen.append(index)
+        return part(index)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = ms.discover(trained, loss, batches, config=GOOD)
+    judged = found.judgement
+    assert max(seen[:-4]) == 4 * 250 - 1
+    assert seen[-4:] == [1000, 1001, 1002, 1003]
+    with torch.no_grad():
+        fresh = [part(index) for index in seen[-4:]]
+        kept = sum(float(loss(ms.bake(trained, found.mask), one)) for one in fresh) / 4
+        whole = sum(float(loss(trained, one)) for one in fresh) / 4
+    assert judged.masked_loss == pytest.approx(kept, rel=1e-5)
+    assert judged.unmasked_loss == pytest.approx(whole, rel=1e-5)
+    assert judged.first_loss == found.history.loss[0]
+    assert judged.density == found.mask.density
+    assert (judged.parts, judged.unseen, judged.is_sound) == (4, True, True)
+    assert found.mask.made_by["judgement"]["faults"] == []
+    for words in ("did not train on", "without a mask", "under samples", "under the mask", "undecided"):
+        assert words in str(found)
+
+
+def test_samples_are_drawn_anew_for_the_judgement(trained):
+    found = ms.discover(trained, loss, part, config=ms.MaskConfig(steps=3, learning_rate=0.1))
+    weights = ms.select(trained).of(trained)
+    losses = []
+    for place in range(4):
+        drawn = ms.sample(found.logits, ms.Noise(0, "mask", purpose="judgement"), step=0, index=place)
+        net = ms.bake(trained, drawn)
+        losses.append(float(loss(net, part(12 + place)).detach()))
+        assert masked_weights(weights, drawn).keys() == weights.keys()
+    assert found.judgement.sampled_loss == pytest.approx(sum(losses) / 4, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (ms.MaskConfig(steps=90, learning_rate=0.5, penalty_weight=10.0), "keeps no weight at all: lower penalty_weight"),
+        (ms.MaskConfig(steps=3, learning_rate=0.01), r"keeps every weight: take more steps.*100% of the weights are undecided"),
+        (ms.MaskConfig(steps=60, learning_rate=0.1, penalty_weight=1.0), "It does not carry the function: lower penalty_weight"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::maskscope.training.observers.LossWarning")
+def test_a_weak_mask_is_said_with_what_to_change(trained, config, words):
+    with pytest.warns(ms.WeakMaskWarning, match=words):
+        found = ms.discover(trained, loss, part, config=config)
+    assert not found.judgement.is_sound
+    assert found.mask.made_by["judgement"]["faults"] == list(found.judgement.faults)
+
+
+def test_an_iterable_that_began_again_is_said(trained):
+    parts = [part(index) for index in range(8)]
+    few = ms.MaskConfig(steps=3, learning_rate=0.1)
+    assert ms.discover(trained, loss, parts, config=few).judgement.unseen is False
+    assert ms.discover(trained, loss, [*parts, *parts], config=few).judgement.unseen is True
+    exhausted = ms.discover(trained, loss, (one for one in [*parts, *parts][:12]), config=few)
+    assert exhausted.judgement is None
+    assert "not judged" in str(exhausted)
+
+
+def test_a_loss_that_draws_leaves_the_generator_alone(trained):
+    before = torch.get_rng_state()
+    noisy = lambda net, batch: loss(net, batch) + 0.01 * torch.rand(())  # noqa: E731
+    first, second = (ms.discover(trained, noisy, part, config=ms.MaskConfig(steps=3, learning_rate=0.1)) for _ in range(2))
+    assert torch.equal(before, torch.get_rng_state())
+    assert first.judgement == second.judgement
+
+
+def test_several_masks_have_one_line_of_progress(trained, monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stream)
+    wanted = [ms.Wanted(name, part) for name in ("add", "mul", "max", "min", "sum")]
+    few = ms.MaskConfig(steps=2, learning_rate=0.1)
+    ms.discover_many(trained, loss, wanted, config=few)
+    lines = stream.getvalue().splitlines()
+    assert sum(": 1/2 " in line for line in lines) == 1
+    assert all(line.startswith("add, mul, max and 2 more: ") for line in lines)
+    assert re.search(r"loss [\d.]+ to [\d.]+", next(line for line in lines if ": 2/2 " in line))
+    assert sum("under the mask" in line for line in lines) == 5
+    stream.truncate(0)
+    ms.discover_many(trained, loss, wanted, config=few, watch=False, judge=False)
+    assert not stream.getvalue().strip("\0")
+
+
+def test_a_search_that_would_be_lost_says_so_and_true_names_a_place(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    few = ms.MaskConfig(steps=4, learning_rate=0.1)
+    whole = ms.discover(trained, loss, part, config=few, name="c -> K")
+    assert "nothing is kept until it ends; with checkpoint=True" in capsys.readouterr().err
+    calls = 0
+
+    def stopped(net, batch):
+        nonlocal calls
+        calls += 1
+        if calls > 12:
+            raise KeyboardInterrupt
+        return loss(net, batch)
+
+    sequential = ms.Compute(executor="sequential")
+    kept = ms.Checkpoint(tmp_path / "x", every_seconds=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        ms.discover(trained, stopped, part, config=few, name="c -> K", checkpoint=kept, compute=sequential, check=False)
+    first = ms.discover(trained, loss, part, config=few, name="c -> K", checkpoint=True)
+    (file,) = (tmp_path / "maskscope-checkpoints").iterdir()
+    assert re.fullmatch(r"c-K-[0-9a-f]{12}\.safetensors", file.name)
+    assert f"its state is kept in maskscope-checkpoints/{file.name}" in capsys.readouterr().err
+    again = ms.discover(trained, loss, part, config=few, name="c -> K", checkpoint=True)
+    assert torch.equal(first.logits.flat, whole.logits.flat)
+    assert torch.equal(again.logits.flat, whole.logits.flat)
+    ms.discover(trained, loss, part, config=few, name="other", checkpoint=True)
+    assert len(list((tmp_path / "maskscope-checkpoints").iterdir())) == 2
+    with pytest.raises(ConfigError, match="a path was expected"):
+        as_checkpoint(True)
