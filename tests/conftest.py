@@ -22,7 +22,7 @@ import torch  # noqa: E402
 
 def pytest_configure(config):
     """Searches of a few steps find weak masks; who tests for the warning asks for it with `pytest.warns`."""
-    config.addinivalue_line("filterwarnings", "ignore::maskscope.training.WeakMaskWarning")
+    config.addinivalue_line("filterwarnings", "ignore::maskscope.masks.WeakMaskWarning")
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 import maskscope as ms
+from maskscope.analysis import ceiling
 from maskscope.errors import ConfigError
 from maskscope.masks import masked_weights
 from maskscope.training.checkpoint import as_checkpoint
@@ -33,7 +34,7 @@ def trained():
     return net.eval()
 
 
-GOOD = ms.MaskConfig(steps=250, learning_rate=0.3, penalty_weight=2e-3)
+GOOD = ms.MaskConfig(steps=250, learning_rate=0.3, penalty_weight=5e-4)
 
 
 def test_the_mask_is_judged_on_parts_that_it_did_not_train_on(trained):
@@ -154,3 +155,15 @@ def test_a_search_that_would_be_lost_says_so_and_true_names_a_place(trained, tmp
     assert len(list((tmp_path / "maskscope-checkpoints").iterdir())) == 2
     with pytest.raises(ConfigError, match="a path was expected"):
         as_checkpoint(True)
+
+
+def test_analyses_say_that_a_mask_is_weak(trained, tmp_path):
+    found = [ms.discover(trained, loss, part, config=ms.MaskConfig(steps=3), repeat=repeat).mask for repeat in range(2)]
+    found[1].save(tmp_path / "weak.safetensors")
+    found[1] = ms.BinaryMask.load(tmp_path / "weak.safetensors")  # a file remembers it
+    with pytest.warns(ms.WeakMaskWarning, match="ceiling: mask 1 is weak: it keeps every weight"):
+        ceiling(found)
+    by_hand = [ms.BinaryMask(dict(mask)) for mask in found]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ceiling(by_hand)

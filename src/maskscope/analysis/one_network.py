@@ -1,15 +1,17 @@
-"""Numbers over several masks mean something on one network only: the check that comes before all of them."""
+"""Numbers over several masks mean something on one network only, and if the masks do: the check that comes before all of them."""
 
+import warnings
 from collections.abc import Mapping
 
 from maskscope.errors import MaskMismatchError
-from maskscope.masks import BinaryMask
+from maskscope.masks import BinaryMask, WeakMaskWarning
 
 
 def require_one_network(masks: Mapping[str, BinaryMask], quantity: str) -> None:
     """Refuses masks over different weights, and masks that were found on different values of the same weights.
 
-    A mask knows the digests of the weights that it was found on, unless it was made by hand; where two masks know the digest of
+    Warns of masks that something was said against when they were found (`BinaryMask.faults`): a failed search makes a ceiling of
+    anything. A mask knows the digests of the weights that it was found on, unless it was made by hand; where two masks know the digest of
     one tensor, it must be the same.
 
     Args:
@@ -19,6 +21,9 @@ def require_one_network(masks: Mapping[str, BinaryMask], quantity: str) -> None:
     Raises:
         MaskMismatchError: names every difference from the first mask that knows.
     """
+    for title, mask in masks.items():
+        if mask.faults:
+            warnings.warn(f"{quantity}: {title} is weak: {'; '.join(mask.faults)}", WeakMaskWarning, stacklevel=3)
     (reference, first), *others = masks.items() or [("", BinaryMask({}))]
     faults = []
     for title, mask in others:

@@ -1,6 +1,6 @@
 """What a mask is and what it does to a network: no data, no optimizer, no experiments."""
 
-from maskscope.masks.binary import BinaryMask, MaskedWeight, check_mask
+from maskscope.masks.binary import BinaryMask, MaskedWeight, WeakMaskWarning, check_mask
 from maskscope.masks.call import bake, call_masked, call_with, evaluation_mode, unmasked, weights_under
 from maskscope.masks.estimators import ESTIMATORS, Estimator, make_estimator
 from maskscope.masks.executors import (
@@ -45,6 +45,7 @@ __all__ = [
     "SharedNoiseWarning",
     "SlowKernelsWarning",
     "UnmatchedPatternWarning",
+    "WeakMaskWarning",
     "WeightTensor",
     "bake",
     "call_masked",

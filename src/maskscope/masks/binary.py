@@ -24,6 +24,10 @@ class MaskedWeight:
     digest: str | None = None
 
 
+class WeakMaskWarning(UserWarning):
+    """A mask that should not be taken for its function's: the search for it failed, or did not come to an end."""
+
+
 @final
 @dataclass(frozen=True, eq=False)
 class BinaryMask(Mapping[str, Tensor]):
@@ -109,6 +113,13 @@ class BinaryMask(Mapping[str, Tensor]):
     def density(self) -> float:
         """The share of weights kept, over all tensors; NaN if there are none."""
         return self.kept / self.count if self.count else float("nan")
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What was said against the mask when it was found (`maskscope.Judgement`); nothing of one that was not judged."""
+        judgement = self.made_by.get("judgement") if isinstance(self.made_by, dict) else None
+        found = judgement.get("faults") if isinstance(judgement, dict) else None
+        return tuple(str(fault) for fault in found) if isinstance(found, list) else ()
 
     @property
     def density_by_tensor(self) -> dict[str, float]:

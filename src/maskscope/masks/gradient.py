@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from maskscope.errors import LossError
 from maskscope.masks.call import call_with
+from maskscope.masks.maskable import is_plain
 
 Part = TypeVar("Part")
 Loss = Callable[[nn.Module, Any], Tensor]
@@ -83,7 +84,7 @@ def loss_and_gradient(
         network: any module.
         loss: ``loss(network, part)``, a scalar.
         part: what the loss wants as data.
-        weights: replacements by dotted name, without gradient history.
+        weights: replacements by dotted name, without gradient history; where they are the network's own, copies are lent.
         own: what makes the backward passes of this network and loss, kept by who calls more than once.
 
     Returns:
@@ -94,6 +95,8 @@ def loss_and_gradient(
     def take(name: str, gradient: Tensor) -> None:
         gradients[name] = gradients[name] + gradient if name in gradients else gradient
 
+    lent = {parameter.data_ptr() for parameter in network.parameters() if is_plain(parameter)}
+    weights = {name: weight.clone() if weight.data_ptr() in lent else weight for name, weight in weights.items()}
     takers = {name: partial(take, name) for name in weights}
     value = loss_and_handed_gradients(network, loss, part, weights, takers, own)
     return value, {name: gradients.get(name, torch.zeros_like(weight)) for name, weight in weights.items()}

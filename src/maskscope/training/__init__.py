@@ -5,7 +5,7 @@ from maskscope.training.checkpoint import Checkpoint, ThreadsWarning
 from maskscope.training.discover import Discovery, discover, discover_many
 from maskscope.training.fit import FitConfig, fit
 from maskscope.training.grow import Growth, grow
-from maskscope.training.judgement import Judgement, WeakMaskWarning
+from maskscope.training.judgement import Judgement
 from maskscope.training.loop import LoopConfig, LoopResult, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.mask_objective import MaskObjective
@@ -39,7 +39,6 @@ __all__ = [
     "ThreadsWarning",
     "Wanted",
     "Watchdog",
-    "WeakMaskWarning",
     "child_seed",
     "discover",
     "discover_many",

@@ -59,6 +59,7 @@ def grow(
     checkpoint: Checkpoint | str | Path | None = None,
     executor: str = "auto",
     kernels: str = "auto",
+    check: bool = True,
 ) -> Growth:
     """Learns a mask and, IN PLACE, all selected weights that are not in ``used``: those keep their bits.
 
@@ -87,8 +88,10 @@ def grow(
             whatever the free weights of ``network`` are by then.
         executor: a name in ``maskscope.masks.EXECUTORS``: who runs the samples of a step.
         kernels: a name in ``maskscope.masks.KERNELS``: who draws the gates and turns gradients.
+        check: see `discover`.
 
     Raises:
+        GuestError: see `discover`.
         ConfigError: ``stop_when_settled``, or the checkpoint belongs to another run.
         MaskMismatchError: ``used`` or ``initial`` is for other weights than those selected.
         SelectionError: the selection is for another network, or a selected parameter does not require a gradient.
@@ -131,7 +134,9 @@ def grow(
             usual_mode(),
             evaluation_mode(network),
             said_on_failure(wants, device),
-            closing(GrowthObjective(network, loss, batches, logits, free, noise, config, executor, kernels, say)) as objective,
+            closing(
+                GrowthObjective(network, loss, batches, logits, free, noise, config, executor, kernels, say, check)
+            ) as objective,
         ):
             result = run_loop(
                 objective,

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from maskscope.masks import LearnedMask, Loss, MaskLogits, gate, make_estimator, make_executor, make_kernels, make_penalty
 from maskscope.masks.kernels import Kernels
+from maskscope.masks.laws import check_guest
 from maskscope.masks.sample import Noise
 from maskscope.training.batches import Batches, StepParts
 from maskscope.training.mask_config import SCHEDULES, MaskConfig
@@ -29,6 +30,7 @@ class GrowthObjective(Objective):
         executor: who runs the samples of a step.
         kernels: who makes the passes.
         say: told what the user should know of a long preparation.
+        check: whether to ask first what `maskscope.masks.laws` asks.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class GrowthObjective(Objective):
         executor: str,
         kernels: str,
         say: Callable[[str], object],
+        check: bool = True,
     ) -> None:
+        self._network, self._loss, self._is_unchecked = network, loss, check
         self.logits, self._config, self._parts = logits, config, StepParts([batches])
         self.device = logits.flat.device
         parameters = dict(network.named_parameters())
@@ -86,10 +90,13 @@ class GrowthObjective(Objective):
         + mean over k of  w * g_k * slope_k;  of the weights the mean over k of  b_k * g_k,  and 0 where they are not free.
         """
         assert self.logits.flat.grad is not None
+        parts = self._parts.lend(step, self._config.parts_per_step)
+        if step == 0 and self._is_unchecked:
+            check_guest(self._network, self._loss, self._executor, [self.logits], [parts])
+            self._is_unchecked = False
         self._penalty.begin_gradient(self.logits.flat, self.logits.flat.grad)
         for weight in self._weights.values():
             weight.begin()
-        parts = self._parts.lend(step, self._config.parts_per_step)
         losses = self._executor.add_gradients(step, parts, self._config.samples_per_step)
         self._parts.take_back()
         for weight in self._weights.values():

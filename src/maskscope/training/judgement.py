@@ -3,16 +3,13 @@
 import warnings
 from dataclasses import asdict, dataclass
 
+from maskscope.masks import WeakMaskWarning
 from maskscope.storage import Json
 
 # keep probabilities between .05 and .95: a share of them above which a threshold is a toss-up
 _UNDECIDED = 0.1
 # the first step has other data than the judgement, so its loss differs a little for that reason alone
 _MARGIN = 0.1
-
-
-class WeakMaskWarning(UserWarning):
-    """A search has ended with a mask that should not be taken for the function's; says what to change."""
 
 
 @dataclass(frozen=True)
