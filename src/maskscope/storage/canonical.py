@@ -3,11 +3,13 @@
 import hashlib
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
 from maskscope.errors import FileFormatError
 from maskscope.storage.atomic import write_bytes
+from maskscope.storage.reading import read_plain_json
 
 Json = dict[str, Any]
 _CURE = "Delete it (of an artefact, the whole folder) and run again."
@@ -38,16 +40,15 @@ def read_json(path: Path) -> Any:
     """Reads what `write_json` wrote.
 
     Raises:
-        FileFormatError: the file is missing, cut short, altered or foreign.
+        FileFormatError: the file is missing, no plain file, too large, cut short, altered or foreign.
     """
-    try:
-        envelope = json.loads(path.read_text(encoding="utf-8"))
-        body, stated = envelope["body"], envelope["sha256"]
-    except FileNotFoundError as error:
-        raise FileFormatError(f"There is no file {path}. If a run made it: delete its whole folder and run again.") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FileFormatError(f"{path} is not a maskscope JSON file, or it is cut short: {error}. {_CURE}") from error
-    if digest(body) != stated:
+    if not os.path.lexists(path):
+        raise FileFormatError(f"There is no file {path}. If a run made it: delete its whole folder and run again.")
+    envelope = read_plain_json(path, cure=_CURE)
+    if not isinstance(envelope, dict) or set(envelope) != {"sha256", "body"}:
+        raise FileFormatError(f"{path} is not a maskscope JSON file, or it is cut short: no 'sha256' and 'body'. {_CURE}")
+    body = envelope["body"]
+    if digest(body) != envelope["sha256"]:
         raise FileFormatError(f"{path} was altered: its content does not match its own checksum. {_CURE}")
     return body
 

@@ -1,0 +1,57 @@
+"""What a user gives as a path, turned into one."""
+
+import os
+from pathlib import Path
+
+from maskscope.errors import ConfigError
+
+
+def user_path(path: object, *, argument: str = "The path") -> Path:
+    """The path that a user means: ``~`` is the home folder, as in a shell.
+
+    It is only looked at whether it can be a path; nothing has to be there.
+
+    Args:
+        path: what the user gave: a string or a `pathlib.Path`; anything else is refused by its type.
+        argument: what the user gave it as, for example ``--out``; an error begins with it.
+
+    Raises:
+        ConfigError: no path at all, empty, with a character that no file name can have, too long, or in the home of a user whom
+            the system does not know.
+
+    Example:
+        >>> user_path("runs/first").parts
+        ('runs', 'first')
+    """
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str):
+        raise ConfigError(
+            f"{argument} is {_short(path)} of type {type(path).__name__}; a path was expected: a string or a pathlib.Path."
+        )
+    if not text:
+        raise ConfigError(f"{argument} is empty; the name of a file or folder was expected.")
+    if "\0" in text:
+        raise ConfigError(f"{argument} is {_short(text)}, with a NUL character, which no name of a file can have.")
+    try:
+        # a record holds its paths, and is UTF-8
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"{argument} is {_short(text)}, which is no text in UTF-8; rename the file or folder.") from None
+    try:
+        found = Path(text).expanduser()
+    except RuntimeError:
+        raise ConfigError(
+            f"{argument} is {_short(text)}, but the system knows no home folder of that user; write the path without ~."
+        ) from None
+    try:
+        os.lstat(found)
+    except OSError as error:
+        # whether it has to be there, and may be read, is for those who open it
+        if not isinstance(error, FileNotFoundError | NotADirectoryError | PermissionError):
+            raise ConfigError(f"{argument} is {_short(text)}, which cannot be a path: {error.strerror or error}.") from error
+    return found
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:100]}... ({len(text):,} characters)"

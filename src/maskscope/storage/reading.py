@@ -1,0 +1,163 @@
+"""Reading what others wrote: only plain files are opened, no more is read than was said, and JSON is taken apart with care.
+
+A path can lead to a named pipe, which waits for ever, to a device, which never ends, or to a file of a petabyte that takes no
+room on the disk. Text can be nested so deep that the reader runs out of stack, or hold NaN, which no JSON has.
+"""
+
+import json
+import math
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from maskscope.errors import FileFormatError
+
+# The largest committed record has 1 MB; a JSON text of this size takes up to about 1 GiB once it is parsed.
+LONGEST_JSON = 32 * 2**20
+# The deepest file of ours has about 20 levels. Readers go down by recursion, some frames a level, of 1,000 in all.
+DEEPEST_JSON = 128
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+@contextmanager
+def open_plain(path: Path, *, most: int, cure: str = "") -> Iterator[tuple[BinaryIO, int]]:
+    """A ``with`` block with an open file and its size in bytes.
+
+    An error of the system inside the block, too, becomes one that names the file.
+
+    Args:
+        path: the file; links are followed.
+        most: its greatest size, in bytes.
+        cure: a sentence for the end of an error: what to do next.
+
+    Raises:
+        FileFormatError: missing, unreadable, larger than ``most``, or no plain file (a folder, a named pipe, a device, a socket).
+    """
+    if "\0" in str(path):  # which the system would answer by a ValueError, as a reader in the block might
+        raise FileFormatError(_sentences(f"Cannot read {str(path)!r}: no file has a NUL character in its name.", cure))
+    try:
+        # asked before it is opened: opening alone can wait for ever (a pipe) or do something (a device)
+        _require_plain(path, os.stat(path), most, cure)
+        # and if it is changed for a pipe in between, opening does not wait
+        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
+            found = os.fstat(file.fileno())
+            _require_plain(path, found, most, cure)
+            yield file, found.st_size
+    except OSError as error:
+        raise FileFormatError(_sentences(f"Cannot read {path}: {error.strerror or error}.", cure)) from error
+    except UnicodeEncodeError as error:
+        raise FileFormatError(_sentences(f"Cannot read {str(path)!r}: no file has such a name.", cure)) from error
+
+
+def read_plain(path: Path, *, most: int, cure: str = "") -> bytes:
+    """The whole content of a plain file.
+
+    Args:
+        path: the file; links are followed.
+        most: its greatest size, in bytes.
+        cure: a sentence for the end of an error: what to do next.
+
+    Raises:
+        FileFormatError: missing, unreadable, no plain file, larger than ``most``, or it changes while it is read.
+    """
+    with open_plain(path, most=most, cure=cure) as (file, size):
+        try:
+            content = file.read(size)
+            over = bool(file.read(1))
+        except MemoryError as error:
+            raise FileFormatError(_sentences(f"{path} has {size:,} bytes, more than there is memory for.", cure)) from error
+    if over or len(content) != size:
+        what = f"{path} does not have the {size:,} bytes that it says it has: it is being written, or it is no file on a disk."
+        raise FileFormatError(_sentences(what, cure))
+    return content
+
+
+def parse_json(content: bytes | str, *, source: str, cure: str = "") -> Any:
+    """The value of a JSON text: dict, list, str, int, finite float, bool or None. Its shape is the caller's to check.
+
+    Args:
+        content: the text, or its bytes in UTF-8, with or without a byte order mark.
+        source: how to name it in an error.
+        cure: a sentence for the end of an error: what to do next.
+
+    Raises:
+        FileFormatError: not UTF-8, no JSON, cut short, NaN or infinity, text that is no Unicode, or nested deeper than
+            `DEEPEST_JSON`.
+    """
+    try:
+        text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
+        value = json.loads(text, parse_constant=_refuse_number, parse_float=_finite)
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeDecodeError as error:
+        known = " It is UTF-16: save it as UTF-8." if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
+        what = f"{source} is no JSON: byte {error.start} is not UTF-8.{known}"
+    except UnicodeEncodeError as error:
+        what = f"{source} holds {error.object[error.start : error.end]!r}, half a character."
+    except RecursionError:
+        what = f"{source} is nested too deep; at most {DEEPEST_JSON} levels are read."
+    except ValueError as error:
+        what = f"{source} is no JSON, or it is cut short: {error}."
+    else:
+        if not _deeper(value, DEEPEST_JSON):
+            return value
+        what = f"{source} is nested too deep; at most {DEEPEST_JSON} levels are read."
+    # outside the handlers: the chain of a RecursionError would hold a thousand frames
+    raise FileFormatError(_sentences(what, cure))
+
+
+def read_plain_json(path: Path, *, most: int = LONGEST_JSON, cure: str = "") -> Any:
+    """The value of a JSON file: `read_plain`, then `parse_json`; the arguments are theirs.
+
+    Raises:
+        FileFormatError: what either of them raises.
+    """
+    return parse_json(read_plain(path, most=most, cure=cure), source=str(path), cure=cure)
+
+
+def _require_plain(path: Path, found: os.stat_result, most: int, cure: str) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no plain file")
+        raise FileFormatError(_sentences(f"Cannot read {path}: it is {kind}; a plain file was expected.", cure))
+    if found.st_size > most:
+        what = f"{path} has {found.st_size:,} bytes, too many: a file of this kind has at most {most:,}."
+        raise FileFormatError(_sentences(what, cure))
+
+
+def _deeper(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        level = [inner for item in level if isinstance(item, dict | list) for inner in _inside(item)]
+        if not level:
+            return False
+    return any(isinstance(item, dict | list) for item in level)
+
+
+def _inside(item: Any) -> Any:
+    return item.values() if isinstance(item, dict) else item
+
+
+def _refuse_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:40]} is too large a number")
+    return number
+
+
+def _sentences(what: str, cure: str) -> str:
+    return f"{what} {cure}" if cure else what
