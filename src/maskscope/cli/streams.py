@@ -12,7 +12,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any
 
 from maskscope.errors import OutputError
 
@@ -65,7 +65,7 @@ def standard_streams() -> Iterator[Callable[[], None]]:
         sys.stdout, sys.stderr = before
 
 
-def _patient(stream: TextIO | None, own: TextIO | None) -> tuple[TextIO, "_End | None"]:
+def _patient(stream: Any, own: Any) -> tuple[Any, "_End | None"]:
     """A text stream over the same file that raises nothing, and its end; a foreign stream as it is."""
     if stream is None:  # closed before Python began
         end = _End(None)
