@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 import cattrs
@@ -12,6 +13,7 @@ from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec, Do
 from maskscope.experiments.image_spec import ClassRemovalSpec, MaskStabilitySpec, PermutedImagesSpec
 from maskscope.experiments.legible import brief, legible_json
 from maskscope.experiments.sequence_spec import MathematicsSpec, ScanSpec
+from maskscope.storage import read_plain_json
 
 Value = TypeVar("Value")
 # one network and masks on it; networks that grow from task to task
@@ -49,6 +51,20 @@ def from_json(kind: type[Value], value: Any) -> Value:
         raise ConfigError("\n  ".join([f"Not a valid {kind.__name__}:", *faults[:_MOST_FAULTS], *more])) from error
     except ConfigError as error:
         raise ConfigError(f"Not a valid {kind.__name__}: {error}.") from error
+
+
+def read_spec(path: Path, kind: type[Spec]) -> Spec:
+    """The settings that a JSON file holds.
+
+    Raises:
+        FileFormatError: the file cannot be read, or is no JSON.
+        ConfigError: names every field that is unknown, of the wrong kind or impossible.
+    """
+    cure = "`maskscope run ... --print-spec` prints a valid spec."
+    try:
+        return from_json(kind, read_plain_json(path, cure=cure))
+    except ConfigError as error:
+        raise ConfigError(f"{path} cannot be used. {cure} {error}") from error
 
 
 def canonical_spec(value: Any) -> Any:

@@ -16,10 +16,11 @@ from maskscope.experiments.paper import sweeps
 from maskscope.experiments.provenance import provenance
 from maskscope.experiments.quantities import quantities
 from maskscope.experiments.record import NetworkResult, Provenance, Quantity
-from maskscope.experiments.run import SWEEP_RECORD, by_kind, locked, require_device, run_here
-from maskscope.experiments.spec import STUDIES, from_json, to_json
+from maskscope.experiments.record_file import SWEEP_RECORD, holds_sweep, read_value, require_replaceable
+from maskscope.experiments.run import by_kind, locked, require_device, run_here
+from maskscope.experiments.spec import STUDIES, to_json
 from maskscope.masks import select
-from maskscope.storage import Json, read_json, remove_leftovers, write_json
+from maskscope.storage import Json, remove_leftovers, write_json
 from maskscope.training import Observer
 
 
@@ -189,6 +190,7 @@ def run_sweep(
     each, folder = jobs(sweep, job, values), Path(job.run)
     points, seconds = [], dict[tuple[str, str], float]()
     with locked(folder):
+        require_replaceable(folder / SWEEP_RECORD, announce)
         remove_leftovers(folder)
         for place, (value, one) in enumerate(each.items()):
             announce(f"{sweep.axis} {value} ({place + 1} of {len(each)})")
@@ -217,14 +219,12 @@ def load_sweep(folder: Path) -> SweepRecord:
         FileFormatError: there is none, or it is damaged or of another version.
     """
     path = folder / SWEEP_RECORD
-    if not path.exists():
+    if not holds_sweep(folder):
         raise FileFormatError(f"There is no {SWEEP_RECORD} in {folder}; `maskscope sweep ... --out {folder}` makes one.")
-    try:
-        return from_json(SweepRecord, read_json(path))
-    except ConfigError as error:
-        raise FileFormatError(
-            f"{path} was written by another version of maskscope. Run again to have it remade.\n{error}"
-        ) from error
+    record = read_value(SweepRecord, path)
+    if not record.points:
+        raise FileFormatError(f"{path} holds no values of the sweep. Run again to have it remade.")
+    return record
 
 
 def _point(sweep: Sweep, place: int, value: str, job: Job, results: Sequence[NetworkResult]) -> SweepPoint:
