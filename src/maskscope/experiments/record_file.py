@@ -84,7 +84,7 @@ def require_replaceable(path: Path, announce: Callable[[str], None]) -> None:
     if path.is_dir():
         raise RunFolderError(f"{path} is a folder, and the record takes that name. {elsewhere}")
     if not os.access(path, os.R_OK) and os.path.exists(path):
-        raise RunFolderError(f"{path} may not be read, so that nobody knows what a new record would take the place of. {elsewhere}")
+        raise RunFolderError(f"{path} may not be read: nobody knows what a new record would take the place of. {elsewhere}")
     holds_bytes = os.path.exists(path) and stat.S_ISREG(path.stat().st_mode) and path.stat().st_size > 0
     if holds_bytes and not (path.parent / "artefacts").is_dir():
         raise RunFolderError(

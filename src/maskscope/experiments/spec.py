@@ -134,6 +134,10 @@ class _Converter(cattrs.Converter):
         return checked
 
 
+def _is_tuple(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
 def _make_converter() -> cattrs.Converter:
     converter = _Converter(forbid_extra_keys=True)
 
@@ -151,7 +155,7 @@ def _make_converter() -> cattrs.Converter:
 
     for kind in (int, float, bool, str):
         converter.register_structure_hook(kind, exactly(kind))
-    converter.register_structure_hook_factory(lambda kind: get_origin(kind) is tuple, converter.gen_structure_tuple)
+    converter.register_structure_hook_factory(_is_tuple, converter.gen_structure_tuple)
     configure_tagged_union(Spec, converter, tag_name="study", tag_generator=lambda kind: STUDIES[kind])
     return converter
 

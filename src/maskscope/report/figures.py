@@ -92,8 +92,8 @@ def _drawing() -> ModuleType:
         raise MissingExtraError("matplotlib", "A report") from error
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
-            f"matplotlib cannot be imported, and a report needs it: {error}. Look at its settings: the files matplotlibrc here and "
-            "in your home folder, and the variables MATPLOTLIBRC and MPLCONFIGDIR."
+            f"matplotlib cannot be imported, and a report needs it: {error}. Look at its settings: the files matplotlibrc here "
+            "and in your home folder, and the variables MATPLOTLIBRC and MPLCONFIGDIR."
         ) from error
     return drawing
 

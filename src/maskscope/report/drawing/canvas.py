@@ -109,7 +109,7 @@ def _settings(more: dict[str, Any]) -> Iterator[None]:
             # the backend is asked for by name in `_figure`; to set it could close a user's windows
             defaults = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")}
             matplotlib.rcParams.update(defaults)
-        matplotlib.rcParams.update({**_SETTINGS, **more})
+        matplotlib.rcParams.update(_SETTINGS | more)
         yield
 
 
