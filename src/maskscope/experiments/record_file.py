@@ -32,21 +32,21 @@ def load_record(folder: Path) -> Record:
             f"There is no record in {folder}: expected the folder of a finished run, with a {RECORD}. `maskscope run ... --out "
             f"{folder}` makes one, or goes on with an unfinished one."
         )
-    record = read_value(Record, path)
-    require_whole(record, path)
-    return record
+    return read_value(Record, path, require_whole)
 
 
-def read_value(kind: type[Value], path: Path) -> Value:
-    """A record of some kind, from its file.
+def read_value(kind: type[Value], path: Path, check: Callable[[Value], None] = lambda found: None) -> Value:
+    """A record of some kind, from its file; ``check`` raises `ConfigError` unless its parts fit together.
 
     Raises:
         FileFormatError: the file is missing, damaged or of another version.
     """
     try:
-        return from_json(kind, read_json(path, cure=_CURE))
+        found = from_json(kind, read_json(path, cure=_CURE))
+        check(found)
     except ConfigError as error:
         raise FileFormatError(f"{path} was written by another version of maskscope. {_CURE}\n{error}") from error
+    return found
 
 
 def holds_sweep(folder: Path) -> bool:

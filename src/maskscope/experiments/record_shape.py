@@ -1,9 +1,37 @@
-"""Whether the parts of a record fit together, which a record has to that was not made by its own file's reader."""
+"""Whether the parts of a record fit together. Its checksum says that it is as it was written, not who wrote it, or what."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
+from maskscope.errors import ConfigError
+from maskscope.experiments.catalogue import EXPERIMENTS
 from maskscope.experiments.record import Record
+from maskscope.experiments.spec import from_json
 
 
-def require_whole(record: Record, path: Path) -> None:
-    """Raises `FileFormatError` unless the parts of a record fit together."""
+def require_whole(record: Record) -> None:
+    """Raises `ConfigError` unless a record is of an experiment that there is, with its settings and with numbers to show."""
+    if record.experiment not in EXPERIMENTS:
+        raise ConfigError(f"Not a valid Record: there is no experiment {record.experiment!r}.")
+    from_json(EXPERIMENTS[record.experiment].spec, record.spec)
+    faults = [*_faults(record)]
+    if faults:
+        raise ConfigError("\n  ".join(["Not a valid Record:", *faults[:20]]))
+
+
+def _faults(record: Record) -> Iterator[str]:
+    if not record.seeds:
+        yield "seeds: at least one was expected"
+    if not record.growths and not any(network.variant == "trained" for network in record.networks):
+        yield "networks: at least one that was trained was expected"
+    for growth in record.growths:
+        if not growth.tasks or any(not task.by_tensor for task in growth.tasks):
+            yield f"growths: seed {growth.seed}: tasks with weights were expected"
+    for network in record.networks:
+        where = f"networks: seed {network.seed}, {network.variant}"
+        functions = set(network.unmasked.accuracy)
+        for mask in network.masks:
+            kept = [*mask.by_tensor.values()]
+            if not sum(part.weights for part in kept) or any(not 0 <= part.kept <= part.weights for part in kept):
+                yield f"{where}: mask {mask.label}: weights kept, of as many or more, were expected"
+            if set(mask.sufficiency.accuracy) != functions or set(mask.necessity.accuracy) != functions:
+                yield f"{where}: mask {mask.label}: scores of {', '.join(sorted(functions)) or 'functions'} were expected"

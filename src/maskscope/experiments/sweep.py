@@ -18,7 +18,7 @@ from maskscope.experiments.quantities import quantities
 from maskscope.experiments.record import NetworkResult, Provenance, Quantity
 from maskscope.experiments.record_file import SWEEP_RECORD, holds_sweep, read_value, require_replaceable
 from maskscope.experiments.run import by_kind, locked, require_device, run_here
-from maskscope.experiments.spec import STUDIES, to_json
+from maskscope.experiments.spec import STUDIES, from_json, to_json
 from maskscope.masks import select
 from maskscope.storage import Json, remove_leftovers, write_json
 from maskscope.training import Observer
@@ -221,10 +221,14 @@ def load_sweep(folder: Path) -> SweepRecord:
     path = folder / SWEEP_RECORD
     if not holds_sweep(folder):
         raise FileFormatError(f"There is no {SWEEP_RECORD} in {folder}; `maskscope sweep ... --out {folder}` makes one.")
-    record = read_value(SweepRecord, path)
+    return read_value(SweepRecord, path, _require_whole)
+
+
+def _require_whole(record: SweepRecord) -> None:
     if not record.points:
-        raise FileFormatError(f"{path} holds no values of the sweep. Run again to have it remade.")
-    return record
+        raise ConfigError("Not a valid SweepRecord: points: at least one was expected.")
+    for point in record.points:
+        from_json(AdditionMultiplicationSpec, point.spec)
 
 
 def _point(sweep: Sweep, place: int, value: str, job: Job, results: Sequence[NetworkResult]) -> SweepPoint:
