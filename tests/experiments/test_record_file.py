@@ -148,3 +148,38 @@ def test_signs_that_do_something_are_written_out(tmp_path, body, record, monkeyp
 def test_a_record_of_ours_is_as_it_was(body, record):
     again = from_json(Record, body)
     assert str(again) == str(record)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda body: body | {"experiment": "another"}, "no experiment 'another'"),
+        (lambda body: body | {"spec": {}}, None),
+        (lambda body: body | {"spec": {"hidden": 3}}, "hidden: 3 was found"),
+        (lambda body: body | {"networks": []}, "at least one that was trained"),
+        (lambda body: body | {"seeds": []}, "seeds: at least one"),
+    ],
+)
+def test_parts_that_do_not_fit_together_are_named(tmp_path, body, change, message):
+    write_json(tmp_path / "record.json", change(body))
+    if message is None:  # every setting has a default
+        assert "mlp" in {one.network for one in state_of_claims([load_record(tmp_path)]) if one.verdict}
+        return
+    with pytest.raises(FileFormatError, match=message):
+        load_record(tmp_path)
+
+
+def test_weights_and_confusion_that_cannot_be(tmp_path, body):
+    network = body["networks"][0]
+    masks = network["masks"]
+    name = next(iter(masks[0]["by_tensor"]))
+    lost = {true: dict(list(given.items())[1:]) for true, given in network["unmasked"]["confusion"].items()}
+    for changed, message in (
+        ({"masks": [masks[0] | {"by_tensor": {}}]}, "weights kept"),
+        ({"masks": [masks[0] | {"by_tensor": {name: {"kept": 9, "weights": 1}}}]}, "weights kept"),
+        ({"masks": [masks[0] | {"sufficiency": {"accuracy": {}, "confusion": {}}}]}, "scores of add, mul were expected"),
+        ({"unmasked": network["unmasked"] | {"confusion": lost}}, "confusion between the same answers"),
+    ):
+        write_json(tmp_path / "record.json", body | {"networks": [network | changed]})
+        with pytest.raises(FileFormatError, match=message):
+            load_record(tmp_path)

@@ -6,6 +6,7 @@ from maskscope.errors import ConfigError
 from maskscope.experiments.catalogue import EXPERIMENTS
 from maskscope.experiments.record import Record
 from maskscope.experiments.spec import from_json
+from maskscope.tasks import Scores
 
 
 def require_whole(record: Record) -> None:
@@ -26,6 +27,7 @@ def _faults(record: Record) -> Iterator[str]:
     for growth in record.growths:
         if not growth.tasks or any(not task.by_tensor for task in growth.tasks):
             yield f"growths: seed {growth.seed}: tasks with weights were expected"
+    answers = {_answers(network.unmasked) for network in record.networks}
     for network in record.networks:
         where = f"networks: seed {network.seed}, {network.variant}"
         functions = set(network.unmasked.accuracy)
@@ -35,3 +37,11 @@ def _faults(record: Record) -> Iterator[str]:
                 yield f"{where}: mask {mask.label}: weights kept, of as many or more, were expected"
             if set(mask.sufficiency.accuracy) != functions or set(mask.necessity.accuracy) != functions:
                 yield f"{where}: mask {mask.label}: scores of {', '.join(sorted(functions)) or 'functions'} were expected"
+            answers |= {_answers(mask.sufficiency), _answers(mask.necessity)}
+    if len(answers - {()}) > 1:
+        yield "networks: confusion between the same answers, on every network and under every mask, was expected"
+
+
+def _answers(scores: Scores) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Between which answers confusion was counted; nothing where it was not."""
+    return tuple((true, tuple(sorted(given))) for true, given in sorted(scores.confusion.items()))
