@@ -32,6 +32,10 @@ class LossError(MaskscopeError):
     """A loss that is no scalar tensor, or that no gradient leads back from."""
 
 
+class GuestError(MaskscopeError):
+    """A network or a loss that does what a guest may not do: masked, it would not be the network that it is (docs/guests.md)."""
+
+
 class NotFiniteError(MaskscopeError):
     """NaN or infinity where a number is needed to go on."""
 

@@ -8,7 +8,7 @@ import re
 import struct
 import tarfile
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -104,7 +104,7 @@ class Served:
     """What a server has, and how it misbehaves."""
 
     def __init__(self, files):
-        self.files, self.ranges, self.asked = files, True, []
+        self.files, self.ranges, self.asked, self.says_length = files, True, [], True
         self.stop_after = []  # for each request to come: close after so many bytes
 
 
@@ -132,9 +132,11 @@ def serving(files):
             if start is not None:
                 self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
             body = content[start or 0 :]
-            self.send_header("Content-Length", str(len(body)))
+            if served.says_length:
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body[: served.stop_after.pop(0)] if served.stop_after else body)
+            with suppress(ConnectionError):  # who asked may have heard enough
+                self.wfile.write(body[: served.stop_after.pop(0)] if served.stop_after else body)
             self.close_connection = True
 
         def log_message(self, *words):

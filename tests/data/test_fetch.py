@@ -151,3 +151,22 @@ def test_a_bar_on_a_terminal_only(served, capsys, told, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "stderr", terminal)
     fetch("cifar10", tmp_path, announce=told.append)
     assert served.name in terminal.getvalue()
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_download_without_an_end_is_given_up_and_nothing_of_it_kept(served, cache, told, monkeypatch, announced):
+    monkeypatch.setattr("maskscope.data.download.LIMIT", 10_000)
+    served.files[served.name] = bytes(2_000_000)
+    served.says_length = announced
+    why = "the server announces 2,000,000 bytes" if announced else "more than 10,000 bytes have come"
+    with pytest.raises(DataError, match=f"given up: {why}; the file has at most 10,000"):
+        load_images("cifar10", announce=told.append)
+    assert [path.name for path in (cache / "cifar10").iterdir()] == [".fetch.lock"]
+    assert len(served.asked) == 1
+
+
+def test_a_download_makes_no_file_but_its_part(served, cache, told):
+    served.stop_after = [1000, 0, 0]
+    with pytest.raises(DataError, match="goes on from there"):
+        load_images("cifar10", announce=told.append)
+    assert {path.name for path in (cache / "cifar10").iterdir()} == {".fetch.lock", f"{served.name}.part"}

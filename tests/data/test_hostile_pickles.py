@@ -103,7 +103,7 @@ def test_a_registered_extension_by_number(mark):
     try:
         content = b"\x80\x02\x82" + bytes([number]) + f'S"{code(mark)}"\n'.encode() + b"\x85R."
         assert falls_for(content, mark)  # and now the registry has eval itself in its cache
-        refused(content, mark, "names 'builtins.eval'")
+        refused(content, mark, "names the extension of number 241")
     finally:
         copyreg.remove_extension("builtins", "eval", number)
 
@@ -132,7 +132,7 @@ def _text(word):
 @pytest.mark.parametrize("name", ["numpy\nndarray", "numpy\ndtype", "_codecs\nencode", "numpy._core.multiarray\n_reconstruct"])
 def test_stand_ins_are_not_what_they_stand_for_and_cannot_be_changed(mark, name):
     stand_in = read_pickle(f"c{name}\n.".encode(), source="the file")
-    assert type(stand_in).__module__ == "maskscope.data.pickles"
+    assert type(stand_in).__module__ == "maskscope.data.recorded"
     assert not isinstance(stand_in, type)
     for state in (b"}S'x'\nK\x01s", b"N}S'_name'\nS'dtype'\ns\x86"):
         refused(f"c{name}\n".encode() + state + b"b.", mark, "a state for .*, which has none")
@@ -157,3 +157,50 @@ def test_a_long_name_is_shortened():
     with pytest.raises(FileFormatError) as caught:
         read_pickle(b"c" + b"m" * 5000 + b"\nname\n.", source="the file")
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x02Nr\xff\xff\xff\x7f.",  # a memo for two thousand million values, in nine bytes
+        b"N" * 30_000 + b".",
+        b"(" * 30_000 + b".",
+        b"N" + b"\x85" * 9_000 + b".",  # thousands of tuples in one another
+        b"}" + b"N" + b"\x85" + b"2\x86" * 60 + b"Ns.",  # a key whose hash takes 2 ** 60 steps
+        b"]" + b"2\x86" * 60 + b".",  # a value whose description would take as many
+        b"cnumpy\ndtype\n]" + b"2\x86" * 60 + b"\x85R.",
+        b"\x80\x02X\x40\x42\x0f\0" + b"a" * 1_000_000 + b"q\0" + b"c_codecs\nencode\nh\0X\6\0\0\0latin1\x86R" * 100 + b".",
+        b"I" + b"9" * 5000 + b"\n.",
+        b"ccopyreg\n__newobj__\n.",
+        b"h\5.",
+        b"N" + b"\x87.",
+        b"e.",
+        b"Na.",
+        b"Nb.",
+        b"NNR.",
+        b"NN\x93.",
+        b"\x8f.",
+        b"S'x\n.",
+    ],
+    ids=lambda content: repr(content[:12]),
+)
+def test_little_that_asks_for_much_is_refused(content, monkeypatch):
+    monkeypatch.setattr("maskscope.data.pickles._MOST_STEPS", 10_000)
+    with pytest.raises(FileFormatError, match="the file .*") as caught:
+        read_batch(content, source="the file", count=4, shape=(3, 32, 32), label_key="labels", classes=10)
+    assert len(str(caught.value)) < 500
+
+
+def test_an_array_with_sizes_of_millions_of_digits_is_refused():
+    huge = b"\x8b" + (300_000).to_bytes(4, "little") + b"\x7f" * 300_000
+    array = b"cnumpy._core.multiarray\n_reconstruct\n)R(K\x01" + huge + huge + b"\x86cnumpy\ndtype\nX\2\0\0\0u1\x85R\x89C\1xtb"
+    content = b"}(X\4\0\0\0data" + array + b"X\6\0\0\0labels]u."
+    with pytest.raises(FileFormatError, match=r"'data' has shape .*; expected two sizes"):
+        read_batch(content, source="the file", count=4, shape=(3, 32, 32), label_key="labels", classes=10)
+    content = pickle.dumps({"data": np.zeros((1, 3072), np.uint8), "labels": [10**5000]})
+    with pytest.raises(FileFormatError, match=r"label 0 is a int; expected 0 to 9"):
+        read_batch(content, source="the file", count=1, shape=(3, 32, 32), label_key="labels", classes=10)
+
+
+def test_strings_of_python_2_in_its_first_protocol():
+    assert read_pickle(b"(dp0\nS'a\\xff\\n'\np1\n(lp2\nI3\nag1\nas.", source="the file") == {b"a\xff\n": [3, b"a\xff\n"]}

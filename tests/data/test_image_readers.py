@@ -74,7 +74,7 @@ def test_gzip_files_and_their_faults(tmp_path, monkeypatch):
     flipped = packed[:-8] + bytes([packed[-8] ^ 1]) + packed[-7:]
     for content in (packed[:-9], flipped, b"no gzip", packed + b"more"):
         path.write_bytes(content)
-        with pytest.raises(FileFormatError, match="some.gz is damaged, or no gzip file"):
+        with pytest.raises(FileFormatError, match=r"some.gz is (damaged, or cut short|no gzip file)"):
             read_file(path)
     with pytest.raises(FileFormatError, match="Cannot read .*absent"):
         read_file(tmp_path / "absent")
@@ -185,7 +185,7 @@ def test_faults_of_archives(tmp_path, monkeypatch):
     path, whole = tmp_path / "some.tar.gz", archive(row.folder, files)
     for content in (whole[: len(whole) // 2], whole[:-20], b"no archive", b"", gzip.compress(b"no tar" * 200)):
         path.write_bytes(content)
-        with pytest.raises(FileFormatError, match="some.tar.gz (is damaged|lacks)"):
+        with pytest.raises(FileFormatError, match=r"some.tar.gz (is damaged|lacks|is no .tar.gz archive)"):
             contents(row, path)
     path.write_bytes(archive("elsewhere", files))
     with pytest.raises(FileFormatError, match="lacks cifar-100-python/meta, cifar-100-python/test, cifar-100-python/train"):
@@ -199,11 +199,11 @@ def test_faults_of_archives(tmp_path, monkeypatch):
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
         tar.addfile(link)
     path.write_bytes(stream.getvalue())
-    with pytest.raises(FileFormatError, match="is a link or a folder"):
+    with pytest.raises(FileFormatError, match="is a link, a folder or a file with holes"):
         contents(row, path)
     monkeypatch.setattr(unpack, "LIMIT", 100)
     path.write_bytes(whole)
-    with pytest.raises(FileFormatError, match="has more than"):
+    with pytest.raises(FileFormatError, match="bytes, too many"):
         contents(row, path)
 
 

@@ -22,7 +22,7 @@ from maskscope.experiments.planted.truth import computes, minimal_core
 from maskscope.experiments.planted.wiring import wire
 from maskscope.experiments.spec import from_json, to_json
 from maskscope.masks import BinaryMask, bake, iou
-from maskscope.storage import read_json, write_json
+from maskscope.storage import read_json, read_tensors, write_json, write_tensors
 from maskscope.tasks.multiplexer import HALVES, SHARED_TRUNK, Multiplexers
 from maskscope.training import MaskConfig
 from maskscope.zoo import MLP
@@ -181,6 +181,26 @@ def test_a_damaged_or_foreign_cache_file_is_refused(tmp_path):
     content[-100] ^= 1
     path.write_bytes(content)
     with pytest.raises(FileFormatError, match="altered"):
+        planted_network(tmp_path, config, SEED)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, metadata: tensors.pop(next(iter(tensors))),
+        lambda tensors, metadata: tensors.update({name: bits[:1] for name, bits in tensors.items()}),
+        lambda tensors, metadata: [tensors.pop(name) for name in list(tensors) if not name.startswith("network")],
+        lambda tensors, metadata: metadata.pop("steps"),
+        lambda tensors, metadata: metadata.update(rejected=[]),
+    ],
+)
+def test_a_sound_cache_file_with_odd_insides_is_refused(cache, tmp_path, change):
+    config = PlantingConfig("halves")
+    planted_network(cache, config, SEED)
+    tensors, metadata = read_tensors(planted_path(cache, config, SEED), kind="planted")
+    change(tensors, metadata)
+    write_tensors(planted_path(tmp_path, config, SEED), tensors, kind="planted", metadata=metadata)
+    with pytest.raises(FileFormatError, match="does not hold what a planted network is made of"):
         planted_network(tmp_path, config, SEED)
 
 

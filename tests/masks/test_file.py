@@ -1,13 +1,16 @@
 """Mask files: what is read is what was written, and anything else is an error, never garbage."""
 
+import functools
 import json
+import operator
+import os
 
 import pytest
 import torch
 from torch import nn
 
 import maskscope as ms
-from maskscope.errors import FileFormatError, MaskMismatchError, RunFolderError
+from maskscope.errors import ConfigError, FileFormatError, MaskMismatchError, RunFolderError
 from maskscope.storage import pack_tensors, read_tensors, write_tensors
 
 
@@ -135,6 +138,104 @@ def test_a_well_signed_file_with_wrong_content_is_an_error(tmp_path):
     with pytest.raises(FileFormatError, match="mask format 2; this version reads 1"):
         ms.BinaryMask.load(_written(tmp_path, {"w": good}, {"w": entry}, version=2))
     assert ms.BinaryMask.load(_written(tmp_path, {"w": good}, {"w": entry})).kept == 9
+
+
+ENTRY = {"shape": [9], "dtype": None, "weights_sha256": None}
+BITS = torch.tensor([255, 1], dtype=torch.uint8)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": None},
+        {"version": True},
+        {"version": 1.0},
+        {"version": -1},
+        {"version": [1]},
+        {"tensors": None},
+        {"tensors": []},
+        {"tensors": {}},
+        {"tensors": {"w": None}},
+        {"tensors": {"w": [9]}},
+        {"tensors": {"w": {}}},
+        {"made_by": None},
+        {"made_by": "me"},
+        {"extra": 1},
+        *({"tensors": {"w": {key: value for key, value in ENTRY.items() if key != lacking}}} for lacking in ENTRY),
+        {"tensors": {"w": {**ENTRY, "more": 1}}},
+        *({"tensors": {"w": {**ENTRY, "dtype": odd}}} for odd in (1, [], {}, True)),
+        *({"tensors": {"w": {**ENTRY, "weights_sha256": odd}}} for odd in (1, [], {}, True)),
+        *(
+            {"tensors": {"w": {**ENTRY, "shape": odd}}}
+            for odd in (
+                *(None, 9, "9", {}, [9.0], ["9"], [True, 9], [None], [[9]], [-9], [-3, -3], [10**30], [2**62, 4], [2**40]),
+                *([0, 2**62, 2**62], [1] * 65 + [9], [1, 8], []),
+            )
+        ),
+    ],
+    ids=str,
+)
+def test_a_well_signed_file_of_odd_form_can_only_fail(tmp_path, change):
+    metadata = {"version": 1, "tensors": {"w": ENTRY}, "made_by": {}, **change}
+    (tmp_path / "m").write_bytes(pack_tensors({"w": BITS}, kind="mask", metadata=metadata))
+    with pytest.raises(FileFormatError):
+        ms.BinaryMask.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("packed", [BITS.float(), BITS.bool(), BITS.to(torch.int8), BITS.reshape(2, 1), BITS[:0], BITS.sum()])
+def test_bits_of_odd_form_can_only_fail(tmp_path, packed):
+    with pytest.raises(FileFormatError, match="expected 2 bytes"):
+        ms.BinaryMask.load(_written(tmp_path, {"w": packed}, {"w": ENTRY}))
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path):
+    bits = torch.ones(2, dtype=torch.bool)
+    deep: list[object] = []
+    for _ in range(600):
+        deep = [deep]
+    for made_by in ({"a": float("nan")}, {"a": {1, 2}}, {"a": "\ud800"}, {"a": deep}):
+        with pytest.raises(ConfigError, match="This mask cannot be written so that it could be read again"):
+            ms.BinaryMask({"w": bits}, made_by=made_by).save(tmp_path / "m")
+    for name in ("\ud800", "__metadata__"):
+        with pytest.raises(ConfigError, match="cannot be written"):
+            ms.BinaryMask({name: bits}).save(tmp_path / "m")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_fold_over_many_masks_can_be_kept(tmp_path):
+    masks = [ms.BinaryMask({"w": torch.ones(2, dtype=torch.bool)}, made_by={"seed": seed}) for seed in range(400)]
+    functools.reduce(operator.or_, masks).save(tmp_path / "m")
+    assert ms.BinaryMask.load(tmp_path / "m").made_by == {"or": [{"seed": seed} for seed in range(400)]}
+    assert (masks[0] & masks[1] - masks[2]).made_by == {"and": [{"seed": 0}, {"minus": [{"seed": 1}, {"seed": 2}]}]}
+
+
+def test_a_path_of_any_form(tmp_path, mask, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    mask.save("~/new/m.safetensors")
+    assert ms.BinaryMask.load("~/new/m.safetensors") == mask
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    for path in (tmp_path / "new", f"{tmp_path}/new/", "~"):
+        with pytest.raises(RunFolderError, match="it is a folder. Name a file"):
+            mask.save(path)
+        with pytest.raises(FileFormatError, match="it is a folder; a plain file was expected"):
+            ms.BinaryMask.load(path)
+    for path in ("", "a\0b", f"{tmp_path}/{'n' * 300}", "~nobody-of-this-name/m"):
+        with pytest.raises(ConfigError, match="The path to save the mask to is"):
+            mask.save(path)
+        with pytest.raises(ConfigError, match="The path of the mask is"):
+            ms.BinaryMask.load(path)
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
+def test_a_named_pipe_is_neither_waited_for_nor_replaced(tmp_path, mask):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileFormatError, match="it is a named pipe"):
+        ms.BinaryMask.load(tmp_path / "pipe")
+    with pytest.raises(RunFolderError, match="it is a pipe, a socket or a device"):
+        mask.save(tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, mask, monkeypatch):

@@ -4,6 +4,7 @@ from torch import nn
 
 import maskscope as ms
 from maskscope.errors import SelectionError
+from maskscope.masks import UnmatchedPatternWarning
 
 
 class Tied(nn.Module):
@@ -90,3 +91,90 @@ def test_selection_of_another_network_names_every_difference():
     assert "0.weight: expected float32 [3, 2], found float32 [4, 2]" in text
     assert "0.bias" in text
     assert "1.weight: not there" in text
+
+
+class Named(nn.Module):
+    def __init__(self, **parameters):
+        super().__init__()
+        for name, value in parameters.items():
+            self.register_parameter(name, nn.Parameter(value, requires_grad=False))
+        self.bias = nn.Parameter(torch.zeros(2))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (torch.eye(3).to_sparse(), r"odd is sparse \(sparse_coo\).*to_dense"),
+        (torch.eye(3).to(torch.float8_e4m3fn), r"odd is float8_e4m3fn; only real floating-point"),
+        (torch.eye(3, dtype=torch.complex64), "odd is complex64"),
+        (torch.ones(3, dtype=torch.int8), "odd is int8"),
+        (torch.zeros(3, 1).expand(3, 2), r"odd has elements that are one place in memory.*contiguous\(\)"),
+        (torch.zeros(9).as_strided((3, 3), (2, 1)), "odd has elements that are one place in memory"),
+        (torch.empty(3, device="meta"), "meta device"),
+    ],
+)
+def test_what_cannot_be_masked_is_named_and_does_no_harm_when_excluded(value, words):
+    network = Named(odd=value)
+    with pytest.raises(SelectionError, match=words):
+        ms.select(network)
+    assert ms.select(network, exclude=["odd"]).names == ("bias",)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_sparse_rows_and_quantised_values_do_no_harm_when_excluded():
+    for odd in (torch.eye(3).to_sparse_csr(), torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.quint8)):
+        assert ms.select(Named(odd=odd), exclude=["odd"]).names == ("bias",)
+        with pytest.raises(SelectionError, match="odd is (sparse|quint8)"):
+            ms.select(Named(odd=odd))
+
+
+def test_a_lazy_parameter_does_no_harm_when_excluded():
+    network = nn.Sequential(nn.Linear(2, 2), nn.LazyLinear(3))
+    selection = ms.select(network, exclude=["1.*"])
+    assert selection.names == ("0.weight", "0.bias")
+    with pytest.raises(SelectionError, match=r"Not initialised yet: 1\.weight, 1\.bias\. Run the network once"):
+        ms.discover(network, lambda net, x: net(x).mean(), [torch.ones(1, 2)], selection=selection)
+    network(torch.ones(1, 2))
+    assert list(selection.of(network)) == ["0.weight", "0.bias"]
+
+
+def test_a_name_with_brackets_means_itself():
+    network = nn.ParameterDict({"w[0]": torch.zeros(2), "w[1]": torch.zeros(2), "w0": torch.zeros(2)})
+    assert ms.select(network, include=["w[0]"]).names == ("w[0]",)
+    assert set(ms.select(network, exclude=["w[0]"]).names) == {"w[1]", "w0"}
+    assert ms.select(network, include=["w[01]"]).names == ("w0",)
+
+
+def test_columns_of_one_matrix_share_no_element():
+    fused = torch.zeros(5, 6)
+    assert ms.select(Named(q=fused[:, :3], k=fused[:, 3:])).names == ("q", "k", "bias")
+    assert ms.select(Named(q=fused[:, ::2], k=fused[:, 1::2])).names == ("q", "k", "bias")
+    halves = fused.view(torch.bfloat16)
+    assert ms.select(Named(q=fused[:, :3], k=halves[:, 6:])).names == ("q", "k", "bias")
+    with pytest.raises(SelectionError, match="q and k are different parameters over the same memory"):
+        ms.select(Named(q=fused[:, :3], k=halves[:, 5:]))
+    with pytest.raises(SelectionError, match="q and k are different parameters over the same memory"):
+        ms.select(Named(q=fused[:, :4], k=fused[:, 3:]))
+
+
+def test_a_flat_parameter_overlaps_all_its_views():
+    flat = torch.zeros(30)
+    network = Named(flat=flat, a=flat[:15].view(5, 3), b=flat[15:].view(5, 3))
+    with pytest.raises(SelectionError, match="flat and b are different parameters"):
+        ms.select(network, exclude=["flat", "a"])
+    assert ms.select(network, include=["bias"]).names == ("bias",)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("*LayerNorm*", r"exclude='\*LayerNorm\*' matches no parameter.*'norm1.weight' \(of a LayerNorm\)"),
+        ("*Norm1*", "'norm1.weight'"),
+        ("*bais", "'linear1.bias'"),
+        ("linear[3-9].*", "'linear1.weight'"),
+    ],
+)
+def test_an_exclusion_that_matches_nothing_names_what_may_be_meant(pattern, words):
+    network = nn.TransformerEncoderLayer(4, 2, 8)
+    with pytest.warns(UnmatchedPatternWarning, match=words):
+        assert len(ms.select(network, exclude=[pattern]).names) == 12

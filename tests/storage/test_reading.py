@@ -77,6 +77,8 @@ def test_json_with_and_without_a_byte_order_mark():
         (b"\x7fELF\xff", "byte 4 is not UTF-8"),
         ("[]".encode("utf-16"), "It is UTF-16: save it as UTF-8"),
         (b'"\\ud800"', "half a character"),
+        (b"[" + b"[]," * 500_000 + b"1]", "more than 2,000,000 values, or than 500,000 lists"),
+        (b"[" + b"1," * 2_000_001 + b"1]", "more than 2,000,000 values"),
         (b"[" * 100_000, "nested too deep"),
         (b'{"a":' * 100_000, "nested too deep"),
         (b"[" * 129 + b"]" * 129, "at most 128 levels"),

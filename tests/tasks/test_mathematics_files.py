@@ -128,3 +128,31 @@ def test_what_is_written_is_in_the_published_layout(tmp_path, module):
         assert sorted([*again.train[level], *again.test[level]]) == sorted(ours.train[level])
     assert again.test["interpolate"] == ours.test["interpolate"]
     assert digest_of(again) != digest_of(ours)
+
+
+def test_what_editors_make_of_a_file_is_read(archive):
+    expected = read_archive(archive, "add_or_sub", test_items=5)
+    path = archive / "train-easy" / "arithmetic__add_or_sub.txt"
+    content = path.read_bytes()
+    for changed in (b"\xef\xbb\xbf" + content, content + b"\n", content.replace(b"\n", b"\r\n") + b"\r\n"):
+        path.write_bytes(changed)
+        assert read_archive(archive, "add_or_sub", test_items=5) == expected
+
+
+def test_a_file_cut_inside_its_last_answer_is_refused(archive):
+    path = archive / "interpolate" / "arithmetic__add_or_sub.txt"
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(FileFormatError, match="line 60: the last line has no end, so that its answer may be cut short: '11'"):
+        read_archive(archive, "add_or_sub", test_items=5)
+
+
+def test_what_is_no_plain_file_is_refused(archive):
+    path = archive / "train-easy" / "arithmetic__add_or_sub.txt"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(FileFormatError, match="it is a folder; a plain file was expected. Unpack this file"):
+        read_archive(archive, "add_or_sub", test_items=5)
+    path.rmdir()
+    path.symlink_to(archive / "nothing")
+    with pytest.raises(FileFormatError, match="Cannot read .*No such file"):
+        read_archive(archive, "add_or_sub", test_items=5)

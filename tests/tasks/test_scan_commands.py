@@ -1,6 +1,7 @@
 """SCAN from its grammar, against the published files: their checksums, their counts, and some of their lines."""
 
 import hashlib
+import os
 
 import pytest
 
@@ -83,7 +84,7 @@ def test_what_is_written_is_read_again(tmp_path):
     ("text", "fault"),
     [
         ("IN: walk OUT: I_WALK\nwalk I_WALK\n", "line 2 is not of SCAN: it is no 'IN: "),
-        ("IN: walk OUT: I_FLY\n", "line 1 is not of SCAN: unknown action I_FLY"),
+        ("IN: walk OUT: I_FLY\n", "line 1 is not of SCAN: unknown action 'I_FLY'"),
         ("", "is empty"),
     ],
 )
@@ -98,3 +99,77 @@ def test_a_file_that_is_not_scan_is_refused(tmp_path, text, fault):
     (tmp_path / "tasks_test_simple.txt").unlink()
     with pytest.raises(FileFormatError, match=r"Cannot read .*tasks_test_simple.txt"):
         read_split("simple", tmp_path)
+
+
+SIX = (
+    *(Command(verb, (f"I_{verb.upper()}",)) for verb in ("walk", "run", "jump", "look")),
+    Command("walk twice", ("I_WALK", "I_WALK")),
+    Command("turn left", ("I_TURN_LEFT",)),
+)
+
+
+@pytest.fixture
+def published(tmp_path):
+    """The folders of the published repository, with two small splits."""
+    splits = {
+        ("simple_split", "simple"): Split(SIX[:4], SIX[4:]),
+        ("add_prim_split", "addprim_jump"): Split(SIX[2:], SIX[:2]),
+    }
+    for (folder, name), split in splits.items():
+        (tmp_path / folder).mkdir()
+        write_split(split, name, tmp_path / folder)
+    return tmp_path, {name: split for (_, name), split in splits.items()}
+
+
+def test_the_repository_is_read_as_it_is_cloned(published, tmp_path_factory):
+    folder, splits = published
+    for name, split in splits.items():
+        assert read_split(name, folder) == split
+    above = tmp_path_factory.mktemp("above")
+    folder.rename(above / "SCAN")
+    assert read_split("simple", above) == splits["simple"]
+    with pytest.raises(
+        FileFormatError, match=r"Cannot read .*tasks_train_length.txt: .*in it there is: SCAN\. .*data export scan"
+    ):
+        read_split("length", above)
+    with pytest.raises(FileFormatError, match="is not there"):
+        read_split("length", above / "absent")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: b"\xef\xbb\xbf" + content,
+        lambda content: content.replace(b"\n", b"\r\n"),
+        lambda content: content + b"\n\r\n \n",
+        lambda content: content.removesuffix(b"\n"),
+    ],
+    ids=["byte order mark", "line ends", "blank lines at the end", "no last line end"],
+)
+def test_what_editors_make_of_a_file_of_scan_is_read(published, change):
+    folder, splits = published
+    for path in folder.glob("*/*.txt"):
+        path.write_bytes(change(path.read_bytes()))
+    assert read_split("simple", folder) == splits["simple"]
+
+
+def test_a_file_of_scan_that_is_none(published):
+    folder, _ = published
+    path = folder / "simple_split" / "tasks_test_simple.txt"
+    for content, fault in (
+        ("IN: " + "a " * 5000 + "OUT: I_WALK\n", "line 1 is not of SCAN"),
+        ("IN: a" + " OUT: a" * 3000 + "  \n", "line 1 is not of SCAN"),
+        ("IN: walk OUT: I_WALK\n\nIN: run OUT: I_RUN\n", "line 2 is not of SCAN"),
+    ):
+        path.write_text(content)
+        with pytest.raises(FileFormatError, match=fault):
+            read_split("simple", folder)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(FileFormatError, match="it is a folder; a plain file was expected"):
+        read_split("simple", folder)
+    path.rmdir()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(path)
+        with pytest.raises(FileFormatError, match="it is a named pipe"):
+            read_split("simple", folder)

@@ -101,12 +101,12 @@ def test_another_number_of_threads_is_told(tmp_path):
 
 
 class Stop(ms.Observer):
-    def __init__(self, step):
-        self.step = step
+    def __init__(self, step, number=signal.SIGINT):
+        self.step, self.number = step, number
 
     def after_step(self, moment):
         if moment.step == self.step:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(self.number)
 
 
 @pytest.mark.parametrize("as_list", [True, False])
@@ -128,6 +128,23 @@ def test_ctrl_c_saves_and_the_run_goes_on(tmp_path, as_list):
     assert torch.equal(whole.logits.flat, resumed.logits.flat)
     assert whole.history == resumed.history
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_to_stop_save_too(tmp_path, number):
+    with pytest.raises(KeyboardInterrupt):
+        small(tmp_path, observers=[Stop(4, number)])
+    resumed = small(tmp_path)
+    assert torch.equal(small(None).logits.flat, resumed.logits.flat)
+
+
+def test_a_run_outlives_its_terminal_under_nohup():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        small(None, observers=[Stop(4, signal.SIGHUP)])
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_fit_resumes_to_the_same_bits(tmp_path):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from maskscope.errors import UnknownNameError
+from maskscope.storage import user_path
 from maskscope.tasks.mathematics import generate_questions, write_archive
 from maskscope.tasks.scan import SPLIT_FILES
 from maskscope.tasks.scan_files import write_split
@@ -64,15 +65,17 @@ def export_data(words: list[str]) -> None:
 def _export_scan(words: list[str]) -> None:
     options = tyro.cli(ScanOptions, args=words, prog="maskscope data export scan", config=(tyro.conf.FlagCreatePairsOff,))
     name = SPLIT_FILES.get(options.split, options.split)
+    out = user_path(options.out, argument="--out")
     split = generate_split(name, options.seed)
-    paths = write_split(split, name, options.out)
+    paths = write_split(split, name, out)
     _print({str(path): len(commands) for path, commands in zip(paths, (split.train, split.test), strict=True)}, options.as_json)
 
 
 def _export_mathematics(words: list[str]) -> None:
     prog = "maskscope data export mathematics"
     options = tyro.cli(MathematicsOptions, args=words, prog=prog, config=(tyro.conf.FlagCreatePairsOff,))
-    paths = write_archive(generate_questions(options.module, options.questions, options.held_out, options.seed), options.out)
+    out = user_path(options.out, argument="--out")
+    paths = write_archive(generate_questions(options.module, options.questions, options.held_out, options.seed), out)
     _print({str(path): path.read_bytes().count(b"\n") for path in paths}, options.as_json)
 
 

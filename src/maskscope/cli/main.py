@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from maskscope.cli import commands, data_command, run_command, sweep_command, verify_command
+from maskscope.cli.stopping import stopped_by_signals
 from maskscope.cli.streams import standard_streams
 from maskscope.errors import MaskscopeError, UnknownNameError
 from maskscope.experiments.legible import legible
-from maskscope.experiments.workers import INTERRUPTED
+from maskscope.experiments.processes import INTERRUPTED
+from maskscope.experiments.shortage import shortage_explained
 
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
     "list": ("experiments, presets and estimators that there are", commands.list_command),
@@ -39,8 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             kept = " What is finished is kept, and so is the state of what was under way. To go on:\n  maskscope "
             sys.stderr.write(f"\nStopped.{kept + ' '.join(words) if goes_on else ''}\n")
             raise SystemExit(INTERRUPTED) from None
-        except MemoryError:
-            _end("There is not enough memory. What was finished before is kept.")
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             _end(f"The system refused something: {where}{error.strerror or error}. What was finished before is kept.")
@@ -55,7 +55,8 @@ def _run(words: list[str], require_written: Callable[[], None]) -> None:
         elif words[0] not in COMMANDS:
             raise UnknownNameError("command", words[0], COMMANDS)
         else:
-            COMMANDS[words[0]][1](words[1:])
+            with stopped_by_signals(), shortage_explained():
+                COMMANDS[words[0]][1](words[1:])
     except SystemExit as end:  # after --help
         if not end.code:
             require_written()

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,10 +12,12 @@ from tyro.conf import Positional
 from maskscope.cli.output import announce, defined, duration, require_first, value_of, watch, write_everything
 from maskscope.errors import ConfigError, MissingExtraError
 from maskscope.experiments.catalogue import EXPERIMENTS, Experiment, experiment
+from maskscope.experiments.folder import RECORD, require_room
 from maskscope.experiments.job import Job
 from maskscope.experiments.plan import Plan, make_plan
 from maskscope.experiments.run import changed_settings, require_device, run_experiment
 from maskscope.experiments.spec import Spec, read_spec, to_json
+from maskscope.storage import user_path
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,9 @@ def run_command(words: list[str]) -> None:
     if options.print_spec:
         print(json.dumps(to_json(spec), indent=1))
         return
+    options = replace(options, out=user_path(options.out, argument="--out"))
+    if options.data_dir is not None:
+        options = replace(options, data_dir=user_path(options.data_dir, argument="--data-dir"))
     seeds = tuple(range(options.first_seed, options.first_seed + options.seeds))
     data = str(options.data_dir or "")
     job = Job(spec, seeds, str(options.out), options.device, options.threads, options.executor, options.kernels, data)
@@ -76,6 +81,7 @@ def run_command(words: list[str]) -> None:
         announce("timing a few steps ...")
         _print_plan(make_plan(job), options)
         return
+    require_room(options.out, RECORD)
     if changed := changed_settings(options.out, spec):
         announce(
             f"{options.out} holds a record of other settings ({', '.join(changed)}), which the new one will take the place of. "

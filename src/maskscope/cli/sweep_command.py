@@ -1,7 +1,7 @@
 """``maskscope sweep``: an experiment over the values of one setting."""
 
 import json
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +16,7 @@ from maskscope.experiments.plan import make_plan
 from maskscope.experiments.run import require_device
 from maskscope.experiments.spec import to_json
 from maskscope.experiments.sweep import SWEEPS, jobs, require_axis_untouched, run_sweep, sweep_named
+from maskscope.storage import user_path
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def sweep_command(words: list[str]) -> None:
     if options.seeds < 1 or options.threads < 0:
         raise ConfigError("--seeds is at least 1, --threads at least 0.")
     require_device(options.device)
+    options = replace(options, out=user_path(options.out, argument="--out"))
     values = options.values or values
     seeds = tuple(range(options.first_seed, options.first_seed + options.seeds))
     job = Job(options.spec, seeds, str(options.out), options.device, options.threads)

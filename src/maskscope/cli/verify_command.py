@@ -15,9 +15,10 @@ from rich.table import Table
 
 from maskscope.cli.output import announce, defined
 from maskscope.errors import ConfigError
+from maskscope.experiments.folder import require_file
 from maskscope.experiments.planted import VERIFY_CONFIG, verify_planted, verify_table
 from maskscope.experiments.spec import to_json
-from maskscope.storage import write_json
+from maskscope.storage import user_path, write_json
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,16 @@ def verify_command(words: list[str]) -> None:
     options = tyro.cli(VerifyOptions, args=words, prog="maskscope verify", config=(tyro.conf.FlagCreatePairsOff,))
     if options.nets < 1:
         raise ConfigError(f"--nets is {options.nets}; at least 1 was expected.")
+    cache, out = user_path(options.cache, argument="--cache"), None
+    if options.out is not None:
+        out = user_path(options.out, argument="--out")
+        require_file(out, "--out")
     with _bar() as progress:
         settings = {name: getattr(options, name) for name in ("steps", "learning_rate", "penalty_weight", "schedule")}
         config = replace(VERIFY_CONFIG, **settings)
-        record = verify_planted(options.nets, options.cache, seed=options.seed, config=config, progress=progress)
-    if options.out:
-        write_json(options.out, to_json(record))
+        record = verify_planted(options.nets, cache, seed=options.seed, config=config, progress=progress)
+    if out is not None:
+        write_json(out, to_json(record))
     if options.as_json:
         print(json.dumps(defined(to_json(record)), indent=1))
         return

@@ -3,7 +3,7 @@
 from maskscope.data.download import fetch
 from maskscope.data.images import ImageData, Images
 from maskscope.data.load import CheckedFile, CheckedSet, check_images, load_images
-from maskscope.data.places import DATA_VARIABLE, find_files, place_named
+from maskscope.data.places import DATA_VARIABLE, find_files, named_folder, place_named
 from maskscope.data.table import DATASETS, DataSet, dataset_named
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "fetch",
     "find_files",
     "load_images",
+    "named_folder",
     "place_named",
 ]

@@ -12,7 +12,8 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from maskscope.data.images import Images
-from maskscope.data.pickles import RecordedArray, read_pickle
+from maskscope.data.pickles import read_pickle
+from maskscope.data.recorded import RecordedArray, short
 from maskscope.errors import FileFormatError
 
 _CURE = "Take another copy, or delete it and run `maskscope data fetch`."
@@ -77,7 +78,8 @@ def _read_record(content: bytes, source: str, keys: tuple[str, ...]) -> Mapping[
     record = {_text(key): item for key, item in value.items() if isinstance(key, bytes | str)}
     if absent := [key for key in keys if key not in record]:
         raise FileFormatError(
-            f"{source} lacks {' and '.join(repr(key) for key in absent)}; it has {', '.join(sorted(record))}. Is it a batch of "
+            f"{source} lacks {' and '.join(repr(key) for key in absent)}; "
+            f"it has {', '.join(sorted(record)[:12])[:200]}. Is it a batch of "
             f"the other CIFAR? {_CURE}"
         )
     return record
@@ -90,7 +92,7 @@ def _read_labels(labels: object, source: str, count: int, classes: int) -> Int64
         raise FileFormatError(f"{source} has {len(labels)} labels; expected {count}. {_CURE}")
     wrong = next((place for place, label in enumerate(labels) if not 0 <= label < classes), None)
     if wrong is not None:
-        raise FileFormatError(f"{source}: label {wrong} is {labels[wrong]}; expected 0 to {classes - 1}. {_CURE}")
+        raise FileFormatError(f"{source}: label {wrong} is {short(labels[wrong])}; expected 0 to {classes - 1}. {_CURE}")
     return torch.tensor(labels, dtype=torch.int64)
 
 

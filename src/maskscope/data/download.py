@@ -1,23 +1,20 @@
 """Downloads the files of a data set; a file takes its name only once its checksum is right."""
 
 import errno
-import gzip
 import hashlib
-import logging
 import sys
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import filelock
-import pooch
 import requests
 
 from maskscope.data.places import DATA_VARIABLE, cache_folder
-from maskscope.data.resume import BrokenOffError, ResumingDownloader
+from maskscope.data.resume import BrokenOffError, EndlessError, ResumingDownloader
 from maskscope.data.table import DataSet, Download, dataset_named
-from maskscope.errors import DataError
+from maskscope.data.unpack import LIMIT, read_file
+from maskscope.errors import DataError, FileFormatError
+from maskscope.storage import open_plain, user_path
 
 
 def say(text: str) -> None:
@@ -41,11 +38,12 @@ def fetch(name: str, folder: Path | None = None, *, announce: Callable[[str], No
 
     Raises:
         UnknownNameError: no set has this name.
+        ConfigError: the folder cannot be a path.
         DataError: an address cannot be reached, what came has another checksum, the folder cannot be written, or the user's
             folder has another file of the same name.
     """
     dataset = dataset_named(name)
-    target = (cache_folder() if folder is None else folder.expanduser()) / name
+    target = (cache_folder() if folder is None else user_path(folder, argument="--data-dir")) / name
     try:
         target.mkdir(parents=True, exist_ok=True)
         # two processes must not write the same part
@@ -55,6 +53,8 @@ def fetch(name: str, folder: Path | None = None, *, announce: Callable[[str], No
     except (BrokenOffError, requests.RequestException) as error:  # before OSError, which requests' errors are
         kept = " What has come is kept: the same command goes on from there." if any(target.glob("*.part")) else ""
         raise DataError(f"The download broke off or could not begin: {error}.{kept}\n{_by_hand(dataset, target)}") from error
+    except EndlessError as error:
+        raise DataError(f"The download was given up: {error}.\n{_by_hand(dataset, target)}") from error
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         cure = "Free some space; the same command goes on from there." if full else "Name another: --data-dir."
@@ -74,22 +74,25 @@ def _fetch_one(dataset: DataSet, download: Download, target: Path, announce: Cal
                 "touched: move it away, or name another folder."
             )
         announce(f"{path} is not the published file, and is downloaded again")
-    downloader = ResumingDownloader(path.with_name(f"{path.name}.part"), announce)
+    part = path.with_name(f"{path.name}.part")
+    downloader = ResumingDownloader(part, LIMIT, announce)
+    found = ""
     announce(f"downloading {download.address} to {path}")
     for attempt in range(2):
-        try:
-            with _quiet_pooch():
-                pooch.retrieve(download.address, f"md5:{download.md5}", fname=download.file, path=target, downloader=downloader)
+        downloader.download(download.address)
+        found = _md5(part)
+        if found == download.md5:
+            part.replace(path)
             return
-        except ValueError as error:
-            # pooch has removed what came. An old part of another version of the file would explain it: once more from the start
-            if attempt == 0 and downloader.resumed:
-                announce(f"{download.file} does not have its checksum; once more from the start")
-                continue
-            raise DataError(
-                f"What came from {download.address} is not the published file (MD5 expected: {download.md5}); it was removed. "
-                f"{error} A page of a proxy or a login in its place would do that.\n{_by_hand(dataset, target)}"
-            ) from error
+        part.unlink()
+        # An old part of another version of the file would explain it: once more from the start
+        if attempt or not downloader.resumed:
+            break
+        announce(f"{download.file} does not have its checksum; once more from the start")
+    raise DataError(
+        f"What came from {download.address} is not the published file (MD5 {found}; expected {download.md5}); it was removed. "
+        f"A page of a proxy or a login in its place would do that.\n{_by_hand(dataset, target)}"
+    )
 
 
 def _is_published(dataset: DataSet, download: Download, path: Path) -> bool:
@@ -100,14 +103,13 @@ def _is_published(dataset: DataSet, download: Download, path: Path) -> bool:
         return False
     unpacked = {file.name: file.md5 for file in dataset.files}[download.file.removesuffix(".gz")]
     try:
-        with gzip.open(path, "rb") as file:
-            return hashlib.file_digest(file, _md5_maker).hexdigest() == unpacked
-    except (gzip.BadGzipFile, EOFError, zlib.error):
+        return hashlib.md5(read_file(path), usedforsecurity=False).hexdigest() == unpacked
+    except FileFormatError:
         return False
 
 
 def _md5(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_plain(path, most=LIMIT) as (file, _):
         return hashlib.file_digest(file, _md5_maker).hexdigest()
 
 
@@ -124,15 +126,3 @@ def _by_hand(dataset: DataSet, target: Path) -> str:
             *lines,
         ]
     )
-
-
-@contextmanager
-def _quiet_pooch() -> Iterator[None]:
-    """Without pooch's own lines: it would write them past ``announce``."""
-    logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

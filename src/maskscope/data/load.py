@@ -138,8 +138,8 @@ def _class_names(dataset: DataSet, content: bytes, source: str) -> tuple[str, ..
     names = read_class_names(content, source=source, key=dataset.names_key, count=dataset.class_count)
     if dataset.classes and names != dataset.classes:
         raise FileFormatError(
-            f"{source} names the classes {', '.join(names)}; expected {', '.join(dataset.classes)}, in this order: the labels "
-            "would mean something else. Take another copy."
+            f"{source} names the classes {', '.join(names)[:300]}; expected {', '.join(dataset.classes)}, in this order: the "
+            "labels would mean something else. Take another copy."
         )
     return names
 

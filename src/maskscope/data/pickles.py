@@ -1,21 +1,25 @@
 """Reading a pickle without running it.
 
 A pickle is a small program: it names functions by module and name, and calls them. The usual reader imports what is named, so
-that a file can run anything. This one imports nothing: a name is looked up in a table of stand-ins made here, which note down
-what they are called with, and any other name ends the reading. What a pickle can call is what is on its stack, and what is on its
-stack is plain values and these stand-ins. A hostile file can still ask for much memory, or end the process by nesting too deep;
-it cannot make anything run.
+that a file can run anything; and even one that imports nothing can be made to take gigabytes by a file of nine bytes, or to work
+for years on values that hold one another. So the program is followed here, step by step, by a reader that knows only what a
+dictionary of arrays, lists and strings needs. A name is looked up in a table of stand-ins that note down what they are called
+with; any other name ends the reading. The number of steps is bounded, and every step adds one small value or one from the file.
 """
 
-import copyreg
+import codecs
 import io
-import pickle
+import pickletools
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from jaxtyping import UInt8
-
+from maskscope.data.recorded import STAND_INS, RecordedArray, RecordedKind, StandIn, short
 from maskscope.errors import FileFormatError
+
+# The longest file of the data sets takes up to 700,000, written in any of pickle's protocols.
+_MOST_STEPS = 1_000_000
+_MOST_CONTAINERS = 200_000
+_DEEPEST_MARK = 1_000
 
 
 def read_pickle(content: bytes, *, source: str) -> Any:
@@ -28,112 +32,218 @@ def read_pickle(content: bytes, *, source: str) -> Any:
     Raises:
         FileFormatError: no pickle, cut short, with bytes after its end, or with a name that arrays of bytes do not need.
     """
-    # A pickle can name a registered extension by number, and the registry's cache would answer in place of find_class.
-    copyreg.clear_extension_cache()
-    stream = io.BytesIO(content)
+    machine = _Machine(content)
     try:
-        value = _InertUnpickler(stream, encoding="bytes").load()
+        value = machine.run()
     except FileFormatError as error:
         raise FileFormatError(f"{source} {error}") from error.__cause__
     except Exception as error:  # damage can surface as nearly any kind of error, says the documentation of pickle
-        what = f"{type(error).__name__}: {_short(str(error))}"
+        what = f"{type(error).__name__}: {short(str(error))}"
         raise FileFormatError(f"{source} is no pickle, or it is cut short or altered ({what}).") from error
-    if spare := len(content) - stream.tell():
+    if spare := machine.left():
         raise FileFormatError(f"{source} has {spare} bytes after the end of the pickle.")
     return value
 
 
-class RecordedArray:
-    """An array as a pickle describes it: shape, kind, order and bytes, not yet believed."""
+class _Machine:
+    """Follows the steps of a pickle over a stack of values, with a memo of some of them by number."""
 
-    __slots__ = ("column_order", "content", "kind", "shape")
+    def __init__(self, content: bytes) -> None:
+        self._stream, self._length = io.BytesIO(content), len(content)
+        self._stack: list[Any] = []
+        self._marked: list[list[Any]] = []
+        self._memo: dict[int, Any] = {}
+        self._may_encode, self._containers = len(content), 0
 
-    def __init__(self, shape: object = None, kind: object = None, content: object = None, column_order: object = False) -> None:
-        self.shape, self.kind, self.content, self.column_order = shape, kind, content, column_order
+    def left(self) -> int:
+        """Bytes not yet read."""
+        return self._length - self._stream.tell()
 
-    def __setstate__(self, state: object) -> None:
-        if not isinstance(state, tuple) or len(state) != 5:
-            raise ValueError("an array is described by version, shape, kind, order and bytes")
-        _, self.shape, self.kind, self.column_order, self.content = state
+    def run(self) -> Any:
+        """The value at the end."""
+        for _ in range(_MOST_STEPS):
+            name, argument = self._next()
+            if name == "STOP":
+                return self._stack.pop()
+            if name in _VALUES:
+                self._stack.append(argument)
+            elif name in _STEPS:
+                _STEPS[name](self, argument)
+            elif name not in _WITHOUT_EFFECT:
+                raise ValueError(f"the step {name}, which no batch has")
+        raise ValueError(f"more than {_MOST_STEPS:,} steps")
 
-    def values(self) -> UInt8[np.ndarray, "rows columns"]:
-        """The array, once what was recorded fits together.
+    def _next(self) -> tuple[str, Any]:
+        code = self._stream.read(1)
+        step = _BY_CODE.get(code.decode("latin-1"))
+        if step is None:
+            raise ValueError(f"the unknown step {code!r}" if code else "the end of the file before that of the pickle")
+        if step.name == "STRING":  # pickletools takes it for ASCII
+            return step.name, _unquoted(self._stream.readline())
+        return step.name, step.arg.reader(self._stream) if step.arg else _CONSTANTS.get(step.name)
 
-        Raises:
-            ValueError: not unsigned bytes, not two sizes, or not as many bytes as the sizes say.
-        """
-        if not isinstance(self.kind, _RecordedKind) or self.kind.code != "u1":
-            raise ValueError(f"values of kind {getattr(self.kind, 'code', None)!r}; expected unsigned bytes ('u1')")
-        shape = self.shape
-        if not isinstance(shape, tuple) or len(shape) != 2 or not all(type(size) is int and size >= 0 for size in shape):
-            raise ValueError(f"shape {_short(shape)}; expected two sizes")
-        if not isinstance(self.content, bytes | bytearray) or len(self.content) != shape[0] * shape[1]:
-            found = f"{len(self.content)} bytes" if isinstance(self.content, bytes | bytearray) else type(self.content).__name__
-            raise ValueError(f"{found} for shape {shape[0]} x {shape[1]}; expected {shape[0] * shape[1]} bytes")
-        return np.frombuffer(self.content, dtype=np.uint8).reshape(shape, order="F" if self.column_order else "C")
+    def _since_mark(self) -> list[Any]:
+        items, self._stack = self._stack, self._marked.pop()
+        return items
+
+    def _made(self, container: Any) -> None:
+        # a million tuples in one another take the garbage collector seconds
+        self._containers += 1
+        if self._containers > _MOST_CONTAINERS:
+            raise ValueError(f"more than {_MOST_CONTAINERS:,} lists, tuples and dictionaries")
+        self._stack.append(container)
+
+    def _begin(self, _: Any) -> None:
+        if len(self._marked) > _DEEPEST_MARK:
+            raise ValueError(f"more than {_DEEPEST_MARK:,} values begun in one another")
+        self._marked.append(self._stack)
+        self._stack = []
+
+    def _bytes(self, value: Any) -> None:
+        self._stack.append(value if isinstance(value, bytes) else value.encode("latin-1"))
+
+    def _put(self, number: Any) -> None:
+        self._memo[len(self._memo) if number is None else number] = self._stack[-1]
+
+    def _get(self, number: int) -> None:
+        self._stack.append(self._memo[number])
+
+    def _drop(self, _: Any) -> None:
+        self._stack.pop()
+
+    def _drop_to_mark(self, _: Any) -> None:
+        self._since_mark()
+
+    def _again(self, _: Any) -> None:
+        self._stack.append(self._stack[-1])
+
+    def _list(self, _: Any) -> None:
+        self._made(self._since_mark())
+
+    def _tuple(self, _: Any) -> None:
+        self._made(tuple(self._since_mark()))
+
+    def _tuple_of(self, count: int) -> None:
+        if len(self._stack) < count:
+            raise ValueError("a tuple of more values than there are")
+        items = tuple(self._stack[len(self._stack) - count :])
+        del self._stack[len(self._stack) - count :]
+        self._made(items)
+
+    def _dict(self, _: Any) -> None:
+        items = self._since_mark()
+        self._made({})
+        self._set(items)
+
+    def _append(self, _: Any) -> None:
+        self._extend([self._stack.pop()])
+
+    def _appends(self, _: Any) -> None:
+        self._extend(self._since_mark())
+
+    def _extend(self, items: list[Any]) -> None:
+        if not isinstance(self._stack[-1], list):
+            raise ValueError(f"an item for a {type(self._stack[-1]).__name__}")
+        self._stack[-1].extend(items)
+
+    def _set_item(self, _: Any) -> None:
+        value, key = self._stack.pop(), self._stack.pop()
+        self._set([key, value])
+
+    def _set_items(self, _: Any) -> None:
+        self._set(self._since_mark())
+
+    def _set(self, items: list[Any]) -> None:
+        target = self._stack[-1]
+        # the hash of tuples that hold one another can take for ever
+        if not isinstance(target, dict) or len(items) % 2 or not all(isinstance(key, str | bytes | int) for key in items[::2]):
+            raise ValueError("no dictionary with words for keys")
+        target.update(zip(items[::2], items[1::2], strict=True))
+
+    def _name(self, module_and_name: str) -> None:
+        self._look_up(*module_and_name.split(" ", 1))
+
+    def _instance(self, module_and_name: str) -> None:
+        self._name(module_and_name)
+        raise ValueError("the step INST, which no batch has")
+
+    def _name_from_stack(self, _: Any) -> None:
+        name, module = self._stack.pop(), self._stack.pop()
+        self._look_up(module, name)
+
+    def _look_up(self, module: Any, name: Any) -> None:
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise ValueError("a name that is no text")
+        if (module, name) not in STAND_INS:
+            raise FileFormatError(
+                f"names {short(f'{module}.{name}')}, which no array needs. It was not run, and nothing else was."
+            )
+        self._stack.append(STAND_INS[module, name])
+
+    def _call(self, _: Any) -> None:
+        arguments, function = self._stack.pop(), self._stack.pop()
+        if not isinstance(function, StandIn) or not isinstance(arguments, tuple):
+            raise ValueError(f"a call of {short(function)}")
+        made = function.call(arguments)
+        if isinstance(made, bytes):
+            # one text of the file can be named again and again
+            self._may_encode -= len(made)
+            if self._may_encode < 0:
+                raise ValueError("more bytes than the file has")
+        self._stack.append(made)
+
+    def _state(self, _: Any) -> None:
+        state, target = self._stack.pop(), self._stack[-1]
+        if not isinstance(target, RecordedArray | RecordedKind | StandIn):
+            raise ValueError(f"a state for a {type(target).__name__}")
+        target.take_state(state)
+
+    def _outside(self, number: Any) -> None:
+        pid = self._stack.pop() if number is None else number
+        raise FileFormatError(f"refers to {short(pid)} outside itself. Nothing was run.")
+
+    def _extension(self, number: int) -> None:
+        raise FileFormatError(f"names the extension of number {number}, which no array needs. It was not run.")
 
 
-class _RecordedKind:
-    __slots__ = ("code",)
-
-    def __init__(self, code: object) -> None:
-        text = code.decode("ascii", "replace") if isinstance(code, bytes) else str(code)
-        self.code = text.lstrip("|")
-
-    def __setstate__(self, state: object) -> None:
-        """Byte order and alignment: of no consequence for values of one byte."""
+def _unquoted(line: bytes) -> bytes:
+    text = line.removesuffix(b"\n")
+    if text == line or len(text) < 2 or text[:1] not in (b"'", b'"') or text[:1] != text[-1:]:
+        raise ValueError("a string without its quotes")
+    return codecs.escape_decode(text[1:-1])[0]
 
 
-class _StandIn:
-    """What a name stands for: it can be called, and nothing about it can be changed.
-
-    Not a plain function, for a pickle can set the attributes of what it has named.
-    """
-
-    __slots__ = ("_name",)
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __setstate__(self, state: object) -> None:
-        raise ValueError(f"a state for {self._name}, which has none")
-
-    def __call__(self, *arguments: Any) -> object:
-        match self._name:
-            case "dtype" if arguments:
-                return _RecordedKind(arguments[0])
-            case "_reconstruct":
-                return RecordedArray()
-            case "_frombuffer" if len(arguments) == 4:
-                content, kind, shape, order = arguments
-                return RecordedArray(shape, kind, content, column_order=order in ("F", b"F"))
-            case "encode" if len(arguments) == 2 and arguments[1] in ("latin1", "latin-1", b"latin1", b"latin-1"):
-                return str(arguments[0]).encode("latin-1")
-        raise ValueError(f"{self._name} called with {len(arguments)} values that it is not called with for arrays of bytes")
-
-
-# By numpy 1 and 2; _frombuffer by pickle's protocol 5; _codecs.encode by Python 3 for Python 2.
-_STAND_INS = {
-    **{(f"numpy.{core}.multiarray", "_reconstruct"): _StandIn("_reconstruct") for core in ("core", "_core")},
-    **{(f"numpy.{core}.numeric", "_frombuffer"): _StandIn("_frombuffer") for core in ("core", "_core")},
-    ("numpy", "ndarray"): _StandIn("ndarray"),
-    ("numpy", "dtype"): _StandIn("dtype"),
-    ("_codecs", "encode"): _StandIn("encode"),
+_BY_CODE = {step.code: step for step in pickletools.opcodes}
+_CONSTANTS: dict[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_VALUES = {
+    *("NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
+    *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
 }
-
-
-class _InertUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str, /) -> Any:
-        """A stand-in; never what the name means to Python."""
-        if (module, name) in _STAND_INS:
-            return _STAND_INS[module, name]
-        raise FileFormatError(f"names {_short(f'{module}.{name}')}, which no array needs. It was not run, and nothing else was.")
-
-    def persistent_load(self, pid: Any, /) -> Any:
-        """Refused: a name for something outside the file."""
-        raise FileFormatError(f"refers to {_short(pid)} outside itself. Nothing was run.")
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+_WITHOUT_EFFECT = {"PROTO", "FRAME"}
+_STEPS: dict[str, Callable[[_Machine, Any], None]] = {
+    **dict.fromkeys(("STRING", "BINSTRING", "SHORT_BINSTRING"), _Machine._bytes),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), _Machine._put),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _Machine._get),
+    **dict.fromkeys(("TUPLE1", "TUPLE2", "TUPLE3"), _Machine._tuple_of),
+    "EMPTY_LIST": lambda machine, _: machine._made([]),
+    "EMPTY_DICT": lambda machine, _: machine._made({}),
+    "EMPTY_TUPLE": lambda machine, _: machine._made(()),
+    **dict.fromkeys(("PERSID", "BINPERSID"), _Machine._outside),
+    **dict.fromkeys(("EXT1", "EXT2", "EXT4"), _Machine._extension),
+    "GLOBAL": _Machine._name,
+    "INST": _Machine._instance,
+    "STACK_GLOBAL": _Machine._name_from_stack,
+    "MARK": _Machine._begin,
+    "POP": _Machine._drop,
+    "POP_MARK": _Machine._drop_to_mark,
+    "DUP": _Machine._again,
+    "LIST": _Machine._list,
+    "TUPLE": _Machine._tuple,
+    "DICT": _Machine._dict,
+    "APPEND": _Machine._append,
+    "APPENDS": _Machine._appends,
+    "SETITEM": _Machine._set_item,
+    "SETITEMS": _Machine._set_items,
+    "REDUCE": _Machine._call,
+    "BUILD": _Machine._state,
+}

@@ -1,6 +1,7 @@
 """Where a data set is looked for, and which files of it are there."""
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,10 @@ import pooch
 
 from maskscope.data.table import DataSet
 from maskscope.errors import DataError
+from maskscope.storage import user_path
 
 DATA_VARIABLE = "MASKSCOPE_DATA"
+_MOST_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -48,33 +51,63 @@ def place_named(data_dir: Path | None) -> Place:
         data_dir: what the user named, if anything.
 
     Raises:
-        DataError: the user named a folder that is not there.
+        ConfigError: what the user named cannot be a path.
+        DataError: the user named a folder that is not there, or there is no cache.
     """
-    said = os.environ.get(DATA_VARIABLE, "")
-    if data_dir is None and not said:
+    folder = named_folder(data_dir)
+    if folder is None:
         return Place(cache_folder(), cache=True)
-    folder = Path(said if data_dir is None else data_dir).expanduser()
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         by = f"The environment variable {DATA_VARIABLE}" if data_dir is None else "--data-dir"
-        found = "is a file" if folder.exists() else "does not exist"
         raise DataError(
-            f"{by} names {folder}, which {found}; expected a folder with the files of the data sets, or with a folder for each "
-            "set. `maskscope data list` says which files. Without it, they are downloaded into a cache."
+            f"{by} names {folder}, which {_what_is_there(folder)}; expected a folder with the files of the data sets, or with a "
+            "folder for each set. `maskscope data list` says which files. Without it, they are downloaded into a cache."
         )
     return Place(folder, cache=False)
 
 
+def named_folder(data_dir: Path | None) -> Path | None:
+    """What the user named as the folder of the data: the argument, else the environment variable; None for neither.
+
+    Raises:
+        ConfigError: it cannot be a path.
+    """
+    if data_dir is not None:
+        return user_path(data_dir, argument="--data-dir")
+    said = os.environ.get(DATA_VARIABLE, "")
+    return user_path(said, argument=f"The environment variable {DATA_VARIABLE}") if said else None
+
+
 def cache_folder() -> Path:
-    """The user's cache, as the operating system has it."""
-    return Path(pooch.os_cache("maskscope"))
+    """The user's cache, as the operating system has it.
+
+    Raises:
+        DataError: the system knows no home folder of the user.
+        ConfigError: it cannot be a path.
+    """
+    try:
+        folder = str(pooch.os_cache("maskscope"))
+    except RuntimeError:
+        folder = "~"
+    # what some versions leave where no home is known; it would become a folder of that name
+    if folder.startswith("~"):
+        raise DataError(
+            "There is no cache to look into: the system knows no home folder of this user. Name a folder with --data-dir, or "
+            f"with the environment variable {DATA_VARIABLE}; or set HOME."
+        )
+    return user_path(folder, argument="The cache")
 
 
 def find_files(dataset: DataSet, place: Place) -> FoundFiles | None:
-    """The first place that has all files of a set: ``<folder>/<name>``, then ``<folder>``; ``None`` if neither has."""
+    """The first place that has all files of a set: ``<folder>/<name>``, then ``<folder>``; ``None`` if neither has.
+
+    In each of them the folders are looked into, too, in which other programs leave the files.
+    """
     for folder in candidates(dataset, place):
-        found = _find_loose(dataset, folder) if dataset.layout == "idx" else _find_batches(dataset, folder)
-        if found:
-            return found
+        for inner in (folder, *(folder / left for left in dataset.left_in)):
+            found = _find_loose(dataset, inner) if dataset.layout == "idx" else _find_batches(dataset, inner)
+            if found:
+                return found
     return None
 
 
@@ -95,6 +128,8 @@ def explain_absence(dataset: DataSet, place: Place) -> str:
     there = _part_there(dataset, place)
     if there:
         lines.append(f"Only these are there: {', '.join(there)}.")
+    elif others := _others_there(place):
+        lines.append(others)
     if place.cache:
         lines.append(f"Put them into {first}, or into another folder that you name with --data-dir or {DATA_VARIABLE}.")
     else:
@@ -106,26 +141,58 @@ def explain_absence(dataset: DataSet, place: Place) -> str:
 
 
 def _find_loose(dataset: DataSet, folder: Path) -> FoundFiles | None:
-    paths = {file.name: path for file in dataset.files if (path := _loose(folder, file.name))}
+    paths = {file.name: path for file in dataset.files if (path := _loose(dataset, folder, file.name))}
     return FoundFiles(folder, paths) if len(paths) == len(dataset.files) else None
 
 
-def _loose(folder: Path, name: str) -> Path | None:
-    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+def _loose(dataset: DataSet, folder: Path, name: str) -> Path | None:
+    """A file under one of the names that it goes by: a whole one rather than one of another size."""
+    dotted = name.replace("-idx", ".idx")  # as some archivers write it
+    spellings = [folder / one for one in (name, dotted, f"{name}/{name}", f"{dotted}/{dotted}", f"{name}/{dotted}")]
+    there = [path for one in spellings for path in (one, one.with_name(f"{one.name}.gz")) if os.path.isfile(path)]
+    whole = [path for path in there if path.suffix == ".gz" or path.stat().st_size == dataset.bytes_of(name)]
+    return next(iter([*whole, *there]), None)
 
 
 def _find_batches(dataset: DataSet, folder: Path) -> FoundFiles | None:
     for inner in (folder / dataset.folder, folder):
         paths = {file.name: inner / file.name for file in dataset.files}
-        if all(path.is_file() for path in paths.values()):
+        if all(os.path.isfile(path) for path in paths.values()):
             return FoundFiles(inner, paths)
     archive = folder / dataset.downloads[0].file
-    return FoundFiles(folder, {}, archive) if archive.is_file() else None
+    return FoundFiles(folder, {}, archive) if os.path.isfile(archive) else None
 
 
 def _part_there(dataset: DataSet, place: Place) -> list[str]:
     found = []
     for folder in candidates(dataset, place):
         for inner in (folder / dataset.folder, folder) if dataset.folder else (folder,):
-            found += [str(path) for file in dataset.files if (path := _loose(inner, file.name))]
+            found += [str(path) for file in dataset.files if (path := _loose(dataset, inner, file.name))]
     return found
+
+
+def _others_there(place: Place) -> str:
+    """A sentence with what lies in the folder, by which its user may see what is amiss."""
+    try:
+        names = sorted(path.name for path in place.folder.iterdir())
+    except OSError as error:
+        return "" if place.cache else f"{place.folder} cannot be looked into: {error.strerror or error}."
+    if not names:
+        return f"{place.folder} is empty."
+    more = f", and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    binary = " These .bin files are the binary version; the Python version is read." if _has_binary(names) else ""
+    return f"In {place.folder} there is: {', '.join(name[:60] for name in names[:_MOST_SHOWN])}{more}.{binary}"
+
+
+def _has_binary(names: list[str]) -> bool:
+    return any(name in ("data_batch_1.bin", "train.bin", "cifar-10-batches-bin", "cifar-100-binary") for name in names)
+
+
+def _what_is_there(folder: Path) -> str:
+    try:
+        mode = folder.stat().st_mode
+    except FileNotFoundError:
+        return "does not exist"
+    except OSError as error:
+        return f"cannot be looked at ({error.strerror or error})"
+    return "is a file" if stat.S_ISREG(mode) else "is no folder"

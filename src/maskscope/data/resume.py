@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import requests
 import urllib3
@@ -20,25 +21,33 @@ class BrokenOffError(Exception):
     """The connection ended before the file did; what came is kept."""
 
 
+class EndlessError(Exception):
+    """More came, or was announced, than any file of a data set has; nothing of it is kept."""
+
+
 class ResumingDownloader:
-    """What `pooch.retrieve` calls to download a file.
+    """Downloads a file into a part of it that is kept.
 
     Args:
         part: where what has come so far is kept.
+        most: the greatest number of bytes that it may have.
         announce: is told when it goes on with an earlier part.
     """
 
-    def __init__(self, part: Path, announce: Callable[[str], None]) -> None:
-        self._part, self._announce = part, announce
+    def __init__(self, part: Path, most: int, announce: Callable[[str], None]) -> None:
+        self._part, self._most, self._announce = part, most, announce
         self.resumed = False
 
-    def __call__(self, url: str, output_file: str, pooch: object, check_only: bool = False) -> None:
-        """Downloads into the part; once whole, it becomes ``output_file``, whose checksum pooch then looks at.
+    def download(self, url: str) -> None:
+        """Downloads into the part, whose checksum is then the caller's to look at.
 
         Raises:
             BrokenOffError: the connection broke off, also after some more attempts.
+            EndlessError: the file is larger than it may be.
             requests.RequestException: the address cannot be reached, or answers with an error.
         """
+        if self._size() > self._most:
+            self._part.unlink()
         for attempt in range(_ATTEMPTS):
             before = self._size()
             try:
@@ -48,7 +57,6 @@ class ResumingDownloader:
                 # goes on at once as long as something comes, or when a part that did not fit was taken away
                 if attempt == _ATTEMPTS - 1 or self._size() == before:
                     raise
-        os.replace(self._part, output_file)
 
     def _size(self) -> int:
         return self._part.stat().st_size if self._part.exists() else 0
@@ -74,10 +82,19 @@ class ResumingDownloader:
                 self.resumed = True
                 self._announce(f"goes on with {self._part.name}, of which {start:,} bytes are there")
             length = response.headers.get("Content-Length", "")
-            total = start + int(length) if length.isdecimal() else None
+            # no number of more digits is that of a file, and Python does not read thousands of them
+            total = start + int(length) if length.isdecimal() and len(length) < 20 else None
+            if total is not None and total > self._most:
+                self._give_up(f"the server announces {total:,} bytes")
             self._receive(response, start, total, url.rpartition("/")[2])
+        if self._size() > self._most:
+            self._give_up(f"more than {self._most:,} bytes have come")
         if total is not None and self._size() != total:
             raise BrokenOffError(f"after {self._size():,} of {total:,} bytes")
+
+    def _give_up(self, why: str) -> NoReturn:
+        self._part.unlink(missing_ok=True)
+        raise EndlessError(f"{why}; the file has at most {self._most:,}")
 
     def _receive(self, response: requests.Response, start: int, total: int | None, label: str) -> None:
         with self._part.open("ab" if start else "wb") as file, _bar(label, start, total) as advance:
@@ -85,6 +102,8 @@ class ResumingDownloader:
                 for chunk in response.raw.stream(_CHUNK, decode_content=False):
                     file.write(chunk)
                     advance(len(chunk))
+                    if file.tell() > self._most:
+                        return
             except urllib3.exceptions.HTTPError as error:
                 of = "" if total is None else f" of {total:,}"
                 raise BrokenOffError(f"after {file.tell():,}{of} bytes") from error

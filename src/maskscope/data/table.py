@@ -3,6 +3,7 @@
 A new set in one of the two layouts is one row here.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,6 +57,7 @@ class DataSet:
         folder: the folder inside the archive (``"cifar"`` only).
         label_key: the batch file's word for the labels (``"cifar"`` only).
         names_key: the word for the class names in the last file (``"cifar"`` only).
+        left_in: folders in which other programs leave the files.
     """
 
     name: str
@@ -71,13 +73,28 @@ class DataSet:
     folder: str = ""
     label_key: str = ""
     names_key: str = ""
+    left_in: tuple[str, ...] = ()
+
+    def bytes_of(self, name: str) -> int | None:
+        """How long an unpacked file is, where the layout says it (``"idx"``)."""
+        if self.layout != "idx":
+            return None
+        place = [file.name for file in self.files].index(name)
+        count = (self.train, self.test)[place // 2]
+        return 8 + count if place % 2 else 16 + count * math.prod(self.shape)
 
 
 _IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
 def _idx(
-    name: str, summary: str, address: str, packed: tuple[str, ...], unpacked: tuple[str, ...], classes: tuple[str, ...]
+    name: str,
+    summary: str,
+    address: str,
+    packed: tuple[str, ...],
+    unpacked: tuple[str, ...],
+    classes: tuple[str, ...],
+    torchvision: str,
 ) -> DataSet:
     return DataSet(
         name,
@@ -90,6 +107,7 @@ def _idx(
         shape=(1, 28, 28),
         class_count=10,
         classes=classes,
+        left_in=(f"{torchvision}/raw", "raw"),
     )
 
 
@@ -111,6 +129,7 @@ _ROWS = (
             "27ae3e4e09519cfbb04c329615203637",
         ),
         classes=("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+        torchvision="MNIST",
     ),
     _idx(
         "fashion-mnist",
@@ -131,6 +150,7 @@ _ROWS = (
             "15d484375f8d13e6eb1aabb0c3f46965",
         ),
         classes=("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
+        torchvision="FashionMNIST",
     ),
     DataSet(
         "cifar10",
@@ -158,6 +178,7 @@ _ROWS = (
         class_count=10,
         classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
         folder="cifar-10-batches-py",
+        left_in=("cifar-10-batches-py", "cifar-10-python"),
         label_key="labels",
         names_key="label_names",
     ),
@@ -182,6 +203,7 @@ _ROWS = (
         shape=(3, 32, 32),
         class_count=100,
         folder="cifar-100-python",
+        left_in=("cifar-100-python",),
         label_key="fine_labels",
         names_key="fine_label_names",
     ),

@@ -1,6 +1,8 @@
 """The unpacked bytes of a data set's files. Archives are read, never extracted to paths that they name."""
 
 import gzip
+import io
+import struct
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -9,11 +11,26 @@ from pathlib import Path
 from maskscope.data.places import FoundFiles
 from maskscope.data.table import DataSet
 from maskscope.errors import FileFormatError
+from maskscope.storage import open_plain
 
 # The longest file of the table has 155 MB. A few kilobytes of gzip can unpack to far more than the memory.
 LIMIT = 256 * 2**20
 _CURE = "Take another copy, or delete it and run `maskscope data fetch`."
-_DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError)
+# ArithmeticError to ValueError: of tarfile, for heads of odd form; a RecursionError, for hundreds of descriptions in a row
+_DAMAGE = (
+    *(EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError),
+    *(ArithmeticError, LookupError, RecursionError, struct.error, ValueError),
+)
+_CHUNK = 2**20
+_GZIP = b"\x1f\x8b"
+_IDX = b"\0\0\x08"
+_SHOWN = 80
+_DESCRIPTIONS = {
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+}
+_LONGEST_DESCRIPTION = 2**16
+_MOST_ENDS = 4  # how often tarfile may ask at the end of a whole archive
 
 
 def read_unpacked(dataset: DataSet, found: FoundFiles) -> Iterator[tuple[str, str, bytes]]:
@@ -32,54 +49,129 @@ def read_unpacked(dataset: DataSet, found: FoundFiles) -> Iterator[tuple[str, st
 
 
 def read_file(path: Path) -> bytes:
-    """A file's bytes, unpacked if its name ends in ``.gz``.
+    """A file's bytes, unpacked if they are compressed; what it is called does not count.
 
     Raises:
-        FileFormatError: it cannot be read, is no gzip file, is cut short, fails its own checksum, or is far too long.
+        FileFormatError: it cannot be read, is no plain file, is cut short, fails its own checksum, or is far too long.
     """
-    packed = path.suffix == ".gz"
-    try:
-        with gzip.open(path, "rb") if packed else path.open("rb") as file:
-            content = file.read(LIMIT + 1)
-            # gzip looks at its checksum only when it meets the end
-            over = len(content) > LIMIT or bool(file.read(1))
-    except _DAMAGE as error:
-        raise FileFormatError(f"{path} is damaged, or no gzip file: {error}. {_CURE}") from error
-    except OSError as error:
-        raise FileFormatError(f"Cannot read {path}: {error.strerror or error}. {_CURE}") from error
-    if over:
+    with open_plain(path, most=LIMIT, cure=_CURE) as (file, _):
+        head = file.peek(_SHOWN)[:_SHOWN]
+        packed = head.startswith(_GZIP)
+        if path.suffix == ".gz" and not packed and not head.startswith(_IDX):
+            raise FileFormatError(f"{path} is no gzip file: {_what_begins(head)}. {_CURE}")
+        try:
+            content = _read_all(gzip.GzipFile(fileobj=file) if packed else file)
+        except _DAMAGE as error:
+            raise FileFormatError(f"{path} is damaged, or cut short: {error}. {_CURE}") from error
+    if len(content) > LIMIT:
         raise _too_long(str(path))
-    return bytes(content)
+    return content
+
+
+def _read_all(file: io.BufferedIOBase) -> bytes:
+    """The content, or a little more than the limit."""
+    parts, size = [], 0
+    # gzip looks at its checksum only when it meets the end
+    while size <= LIMIT and (part := file.read(_CHUNK)):
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
+
+
+def _what_begins(head: bytes) -> str:
+    if not head:
+        return "it is empty"
+    if head.lstrip().startswith(b"<"):
+        return "it is a web page, as a server or a login sends in place of a file"
+    return f"it begins with {head[:16]!r}; gzip begins with {_GZIP!r}"
 
 
 def _read_members(archive: Path, folder: str, wanted: set[str]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    try:
-        with gzip.open(archive, "rb") as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-            for member in tar:
-                inner, _, name = member.name.removeprefix("./").rpartition("/")
-                if inner != folder or name not in wanted:
-                    continue
-                source = f"{member.name} in {archive}"
-                if not member.isreg():
-                    raise FileFormatError(f"{source} is a link or a folder; expected a plain file. {_CURE}")
-                if name in found:
-                    raise FileFormatError(f"{source} is there twice, so that it is not clear which one counts. {_CURE}")
-                if member.size > LIMIT:
-                    raise _too_long(source)
-                content = tar.extractfile(member)
-                found[name] = content.read() if content else b""
-            while stream.read(2**20):  # gzip looks at its checksum only when it meets the end
+    with open_plain(archive, most=LIMIT, cure=_CURE) as (file, _):
+        head = file.peek(_SHOWN)[:_SHOWN]
+        if not head.startswith(_GZIP):
+            raise FileFormatError(f"{archive} is no .tar.gz archive: {_what_begins(head)}. {_CURE}")
+        try:
+            stream = _Bounded(gzip.GzipFile(fileobj=file))
+            with tarfile.open(fileobj=stream, mode="r|", tarinfo=_BoundedMember) as tar:
+                for member in tar:
+                    # also what an extended head says of its size, which counts in place of its own
+                    _require_size(member)
+                    inner, _, name = member.name.removeprefix("./").rpartition("/")
+                    if inner != folder or name not in wanted:
+                        continue
+                    if not member.isreg() or member.issparse():
+                        raise _Unfit(f"{name} in it is a link, a folder or a file with holes; expected a plain file")
+                    if name in found:
+                        raise _Unfit(f"{name} is there twice, so that it is not clear which one counts")
+                    content = tar.extractfile(member)
+                    found[name] = content.read() if content else b""
+            while stream.read(_CHUNK):  # gzip looks at its checksum only when it meets the end
                 pass
-    except _DAMAGE as error:
-        raise FileFormatError(f"{archive} is damaged, cut short, or no .tar.gz archive: {error}. {_CURE}") from error
-    except OSError as error:
-        raise FileFormatError(f"Cannot read {archive}: {error.strerror or error}. {_CURE}") from error
+        except _Unfit as error:
+            raise FileFormatError(f"{archive}: {error}. {_CURE}") from error
+        except _DAMAGE as error:
+            raise FileFormatError(f"{archive} is damaged, cut short, or no .tar.gz archive: {error}. {_CURE}") from error
     if absent := sorted(wanted - set(found)):
         raise FileFormatError(
             f"{archive} lacks {', '.join(f'{folder}/{name}' for name in absent)}: it is cut short, or another archive. {_CURE}"
         )
     return found
+
+
+class _Unfit(Exception):
+    """An archive that is whole, and not one of a data set."""
+
+
+class _Bounded(io.RawIOBase):
+    """The unpacked stream of an archive, which ends.
+
+    A few kilobytes unpack to more than the disk holds; and `tarfile`, told by a head to pass over 2 ** 60 bytes, goes on asking
+    for them at the end of the stream.
+    """
+
+    def __init__(self, stream: io.BufferedIOBase) -> None:
+        super().__init__()
+        self._stream, self._left, self._ends = stream, 2 * LIMIT, 0
+
+    def read(self, size: int = -1) -> bytes:
+        """At most so many bytes.
+
+        Raises:
+            EOFError: asked again and again after the end.
+            _Unfit: the archive is far too long.
+        """
+        content = self._stream.read(size)
+        self._left -= len(content)
+        if self._left < 0:
+            raise _Unfit(f"it has more than {2 * LIMIT // 2**20} MiB unpacked; no archive of these data sets has")
+        self._ends += not content
+        if self._ends > _MOST_ENDS:
+            raise EOFError("it ends too early")
+        return content
+
+
+class _BoundedMember(tarfile.TarInfo):
+    """A member whose head is looked at before what it says is believed."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_BoundedMember":
+        """What `tarfile` makes of a head; a name or a description longer than any is not read.
+
+        Raises:
+            _Unfit: a size that no member of an archive has.
+        """
+        member = super().frombuf(buf, encoding, errors)
+        _require_size(member)
+        if member.type in _DESCRIPTIONS and member.size > _LONGEST_DESCRIPTION:
+            raise _Unfit(f"a name or description in it has {member.size:,} bytes")
+        return member
+
+
+def _require_size(member: tarfile.TarInfo) -> None:
+    if not 0 <= member.size <= LIMIT:
+        raise _Unfit(f"{member.name[:_SHOWN]} in it has {member.size:,} bytes; no file of these data sets has")
 
 
 def _too_long(source: str) -> FileFormatError:

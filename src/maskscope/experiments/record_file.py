@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from maskscope.errors import ConfigError, FileFormatError, RunFolderError
+from maskscope.experiments.folder import RECORD, SWEEP_RECORD
 from maskscope.experiments.legible import brief
 from maskscope.experiments.record import Record
 from maskscope.experiments.record_shape import require_whole
 from maskscope.experiments.spec import from_json
 from maskscope.storage import Json, read_json
 
-RECORD, SWEEP_RECORD = "record.json", "sweep.json"
 _CURE = "Run again to have it remade."
 Value = TypeVar("Value")
 
@@ -70,7 +70,7 @@ def require_replaceable(path: Path, announce: Callable[[str], None]) -> None:
     A record is made of artefacts, so that one that is damaged is worth nothing where these are.
 
     Raises:
-        RunFolderError: it is a folder, may not be read, or is the only one there is of what it holds.
+        RunFolderError: it may not be read, or is the only one there is of what it holds.
     """
     if not os.path.lexists(path):
         return
@@ -81,8 +81,6 @@ def require_replaceable(path: Path, announce: Callable[[str], None]) -> None:
     except FileFormatError as error:
         reason = brief(str(error), 300)
     elsewhere = "Move it away, or name another folder with --out."
-    if path.is_dir():
-        raise RunFolderError(f"{path} is a folder, and the record takes that name. {elsewhere}")
     if not os.access(path, os.R_OK) and os.path.exists(path):
         raise RunFolderError(f"{path} may not be read: nobody knows what a new record would take the place of. {elsewhere}")
     holds_bytes = os.path.exists(path) and stat.S_ISREG(path.stat().st_mode) and path.stat().st_size > 0

@@ -1,15 +1,15 @@
 """Running an experiment over several seeds, in one run folder, here or in worker processes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import filelock
 import torch
 
-from maskscope.errors import ConfigError, RunFolderError
+from maskscope.errors import ConfigError
 from maskscope.experiments.catalogue import Experiment, lacking, require_fit
 from maskscope.experiments.claims import judge
+from maskscope.experiments.folder import RECORD, locked, require_room
 from maskscope.experiments.growth_numbers import growth_quantities
 from maskscope.experiments.growth_record import GrowthResult
 from maskscope.experiments.growth_study import GrowthStudy
@@ -19,7 +19,7 @@ from maskscope.experiments.pinned import data_origin, pinned
 from maskscope.experiments.provenance import provenance
 from maskscope.experiments.quantities import quantities
 from maskscope.experiments.record import NetworkResult, Record
-from maskscope.experiments.record_file import RECORD, recorded_settings, require_replaceable
+from maskscope.experiments.record_file import recorded_settings, require_replaceable
 from maskscope.experiments.sequence_measure import evaluation_parts
 from maskscope.experiments.sequence_networks import make_sequence_task
 from maskscope.experiments.sequence_spec import SequenceSpec
@@ -27,7 +27,7 @@ from maskscope.experiments.spec import Spec, to_json
 from maskscope.experiments.stages import variants
 from maskscope.experiments.study import Study
 from maskscope.experiments.workers import make_in_workers
-from maskscope.storage import remove_leftovers, write_json
+from maskscope.storage import user_path, write_json
 from maskscope.tasks import Task
 from maskscope.training import Observer
 
@@ -52,15 +52,17 @@ def run_experiment(
         announce: is told what happens.
 
     Raises:
-        RunFolderError: the folder cannot be written, or another process uses it.
+        ConfigError: no run folder can have this name, or torch has no such device.
+        RunFolderError: the folder cannot be written, holds a sweep, or another process uses it.
         MaskscopeError: whatever a stage raises.
     """
     require_device(job.device)
     require_fit(experiment, job.spec)
-    job, folder = pinned(job), Path(job.run)
-    with locked(folder):
+    folder = user_path(job.run, argument="The run folder")
+    require_room(folder, RECORD)
+    job = pinned(replace(job, run=str(folder)))
+    with locked(folder, announce):
         require_replaceable(folder / RECORD, announce)
-        remove_leftovers(folder)
         if workers > 1:
             make_in_workers(job, workers, announce)
         if isinstance(job.spec, PermutedImagesSpec):
@@ -182,26 +184,3 @@ def require_device(device: str) -> None:
         )
     if kind not in ("cpu", "cuda"):
         raise ConfigError(f"device is {device!r}; cpu or cuda was expected.")
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """A block in which no other process may run in this folder, which is made.
-
-    Raises:
-        RunFolderError: another process runs there, or it cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / ".lock")
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise RunFolderError(
-            f"Another process is running in {folder}. Wait for it, or name another folder with --out."
-        ) from error
-    except OSError as error:
-        raise RunFolderError(f"Cannot write the run folder {folder}: {error.strerror}. Name another with --out.") from error
-    try:
-        yield
-    finally:
-        lock.release()

@@ -1,6 +1,5 @@
 """The networks and tasks of the studies of sequences, and where their questions come from."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from maskscope.data import DATA_VARIABLE
+from maskscope.data import DATA_VARIABLE, named_folder
 from maskscope.errors import ConfigError, DataError
 from maskscope.experiments.sequence_spec import MathematicsSpec, ScanSpec, SequenceSpec
 from maskscope.tasks import SequenceTask, are_published, mathematics_task, scan_splits, scan_task, splits_digest
@@ -96,12 +95,12 @@ def pinned_sequences(spec: SequenceSpec, data_dir: Path | None) -> SequenceData:
 
 
 def _named(data_dir: Path | None, what: str) -> Path:
-    named = os.environ.get(DATA_VARIABLE)
-    if data_dir is None and not named:
+    folder = named_folder(data_dir)
+    if folder is None:
         raise DataError(
             f"The questions are to be read from files: name the folder with {what} by --data-dir, or by {DATA_VARIABLE}."
         )
-    return data_dir or Path(str(named))
+    return folder
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ from torch import nn
 
 from maskscope.analysis import score, shuffled_weights, warm_start
 from maskscope.errors import RunFolderError
-from maskscope.experiments.artefact import Artefact, Stage, checkpoint_path, existing, make
+from maskscope.experiments.artefact import Artefact, Stage, checkpoint_path, existing, make, remove_checkpoint
 from maskscope.experiments.job import Place, compute_of
 from maskscope.experiments.measure import Found, Measured, NullOverlap, gradient_scores, measure_network
 from maskscope.experiments.networks import (
@@ -96,7 +96,7 @@ class Study:
         for plan, stage in stages.items():
             work = partial(self._write_mask, found.get(plan), len(group))
             made[plan] = make(stage, self.place.run, inputs, work, lambda name: None)
-        checkpoint.unlink(missing_ok=True)
+        remove_checkpoint(checkpoint)
         return made
 
     def _result(self, variant: Variant) -> NetworkResult:

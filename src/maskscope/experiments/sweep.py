@@ -10,17 +10,18 @@ import torch
 from maskscope.errors import ConfigError, FileFormatError, UnknownNameError
 from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec
 from maskscope.experiments.claims import find_quantity
+from maskscope.experiments.folder import SWEEP_RECORD, locked, require_room
 from maskscope.experiments.job import Job
 from maskscope.experiments.networks import make_network, make_task, unmasked
 from maskscope.experiments.paper import sweeps
 from maskscope.experiments.provenance import provenance
 from maskscope.experiments.quantities import quantities
 from maskscope.experiments.record import NetworkResult, Provenance, Quantity
-from maskscope.experiments.record_file import SWEEP_RECORD, holds_sweep, read_value, require_replaceable
-from maskscope.experiments.run import by_kind, locked, require_device, run_here
+from maskscope.experiments.record_file import holds_sweep, read_value, require_replaceable
+from maskscope.experiments.run import by_kind, require_device, run_here
 from maskscope.experiments.spec import STUDIES, from_json, to_json
 from maskscope.masks import select
-from maskscope.storage import Json, remove_leftovers, write_json
+from maskscope.storage import Json, user_path, write_json
 from maskscope.training import Observer
 
 
@@ -183,15 +184,16 @@ def run_sweep(
     """Makes whatever the run folder lacks at every value, and writes the record.
 
     Raises:
-        RunFolderError: the folder cannot be written, or another process uses it.
+        RunFolderError: the folder cannot be written, holds a run, or another process uses it.
         MaskscopeError: whatever a stage raises.
     """
     require_device(job.device)
-    each, folder = jobs(sweep, job, values), Path(job.run)
+    folder = user_path(job.run, argument="The run folder")
+    each = jobs(sweep, replace(job, run=str(folder)), values)
     points, seconds = [], dict[tuple[str, str], float]()
-    with locked(folder):
+    require_room(folder, SWEEP_RECORD)
+    with locked(folder, announce):
         require_replaceable(folder / SWEEP_RECORD, announce)
-        remove_leftovers(folder)
         for place, (value, one) in enumerate(each.items()):
             announce(f"{sweep.axis} {value} ({place + 1} of {len(each)})")
             results, spent = run_here(one, watch, announce)

@@ -6,17 +6,20 @@ writes plain lines. Each artefact is whole or absent, so the parent simply finds
 
 import json
 import os
-import subprocess
+import signal
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from pathlib import Path
+from typing import Literal
 
 from maskscope.errors import MaskscopeError
+from maskscope.experiments.folder import locked_by_worker
 from maskscope.experiments.growth_study import GrowthStudy
 from maskscope.experiments.image_spec import PermutedImagesSpec
 from maskscope.experiments.job import Job, Place, threads
+from maskscope.experiments.processes import FAILED, INTERRUPTED, follow_parent, run_together
+from maskscope.experiments.shortage import shortage_explained
 from maskscope.experiments.spec import from_json, to_json
 from maskscope.experiments.stages import beside, derived, holds_output, variants
 from maskscope.experiments.study import Study
@@ -24,8 +27,6 @@ from maskscope.storage import canonical_json
 from maskscope.training import ProgressBar
 
 What = Literal["networks", "derived", "full masks", "masks"]
-# exit status of a process that Ctrl-C stopped
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,7 @@ def make_in_workers(job: Job, workers: int, announce: Callable[[str], None]) -> 
         if what != "networks":
             # networks made from fitted ones take no time, and two masks of one could be sought by two workers
             do_share(Share(job, "derived", 0, 1))
-        running: list[subprocess.Popen[str]] = []
-        with ThreadPoolExecutor(workers) as pool:
-            futures = [pool.submit(_attend, Share(job, what, first, workers), announce, running) for first in range(workers)]
-            try:
-                for future in as_completed(futures):
-                    future.result()
-            except BaseException:
-                for process in running:
-                    process.terminate()
-                raise
+        run_together([_command(Share(job, what, first, workers)) for first in range(workers)], announce)
 
 
 def do_share(share: Share) -> None:
@@ -107,32 +99,25 @@ def _grow_share(share: Share, spec: PermutedImagesSpec, place: Place) -> None:
         study.chain(start, 1 if share.what == "networks" else None)
 
 
-def _attend(share: Share, announce: Callable[[str], None], running: "list[subprocess.Popen[str]]") -> None:
-    command = [sys.executable, "-m", "maskscope.experiments.workers", canonical_json(to_json(share))]
-    # threads that wait actively for each other slow all processes down once there are more of them than cores (docs/speed.md)
-    environment = {"OMP_WAIT_POLICY": "passive", **os.environ}
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen(command, env=environment, **pipes) as process:
-        running.append(process)
-        last = ""
-        for line in process.stdout or ():
-            last = line.rstrip()
-            announce(last)
-    if process.returncode == INTERRUPTED:
-        raise KeyboardInterrupt
-    if process.returncode:
-        raise MaskscopeError(last or f"A worker ended with status {process.returncode} and no message.")
+def _command(share: Share) -> list[str]:
+    return [sys.executable, "-m", "maskscope.experiments.workers", canonical_json(to_json(share))]
 
 
-def main(share: str) -> int:
+def main(text: str) -> int:
     """What a worker process does; returns its exit status."""
+    follow_parent()
     try:
-        do_share(from_json(Share, json.loads(share)))
+        with shortage_explained():
+            share = from_json(Share, json.loads(text))
+            with locked_by_worker(Path(share.job.run), share.first):
+                do_share(share)
     except MaskscopeError as error:
         sys.stderr.write(f"{' '.join(str(error).split())}\n")
-        return 2
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is ending
     return 0
 
 

@@ -1,7 +1,7 @@
 """What a mask is and what it does to a network: no data, no optimizer, no experiments."""
 
 from maskscope.masks.binary import BinaryMask, MaskedWeight, check_mask
-from maskscope.masks.call import bake, call_masked, call_with, evaluation_mode
+from maskscope.masks.call import bake, call_masked, call_with, evaluation_mode, unmasked
 from maskscope.masks.estimators import ESTIMATORS, Estimator, make_estimator
 from maskscope.masks.executors import (
     EXECUTORS,
@@ -12,11 +12,12 @@ from maskscope.masks.executors import (
     is_faster_batched,
     make_executor,
 )
-from maskscope.masks.gradient import Loss, backpropagate, loss_and_gradient
+from maskscope.masks.gradient import BackwardPass, Loss, loss_and_gradient
 from maskscope.masks.kernels import KERNELS, SAMPLES_PER_GROUP, Kernels, SlowKernelsWarning, make_kernels
 from maskscope.masks.kernels.exact import has_bfloat16
 from maskscope.masks.logits import MaskLogits
 from maskscope.masks.overlap import OverlapCounts, SharedNoiseWarning, dice, iomin, iou, iou_from_dice, overlap_by_tensor
+from maskscope.masks.patterns import UnmatchedPatternWarning
 from maskscope.masks.penalty import PENALTIES, Penalty, make_penalty
 from maskscope.masks.sample import Noise, masked_weights, sample
 from maskscope.masks.selection import Selection, WeightTensor, select
@@ -27,6 +28,7 @@ __all__ = [
     "KERNELS",
     "PENALTIES",
     "SAMPLES_PER_GROUP",
+    "BackwardPass",
     "BinaryMask",
     "Estimator",
     "Executor",
@@ -42,8 +44,8 @@ __all__ = [
     "Selection",
     "SharedNoiseWarning",
     "SlowKernelsWarning",
+    "UnmatchedPatternWarning",
     "WeightTensor",
-    "backpropagate",
     "bake",
     "call_masked",
     "call_with",
@@ -65,4 +67,5 @@ __all__ = [
     "overlap_by_tensor",
     "sample",
     "select",
+    "unmasked",
 ]

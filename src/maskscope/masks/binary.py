@@ -13,7 +13,7 @@ from maskscope.errors import MaskMismatchError, suggestion
 from maskscope.masks.file import read_bits, write_bits
 from maskscope.masks.logits import MaskLogits
 from maskscope.masks.selection import aliases, dtype_name
-from maskscope.storage import Json, tensor_digest
+from maskscope.storage import Json, tensor_digest, user_path
 
 
 @dataclass(frozen=True)
@@ -129,26 +129,32 @@ class BinaryMask(Mapping[str, Tensor]):
     def save(self, path: str | Path) -> None:
         """Writes the mask to a file of one bit a weight, whole or not at all (docs/mask-files.md).
 
+        Args:
+            path: the file; ``~`` is the home folder. Folders on the way to it are made.
+
         Raises:
-            RunFolderError: the folder cannot be written, or the disk is full.
+            RunFolderError: the folder cannot be written, the path is that of a folder, or the disk is full.
+            ConfigError: this cannot be a path, or ``made_by`` holds what JSON cannot.
         """
+        file = user_path(path, argument="The path to save the mask to")
         known = {name: self.weights.get(name, MaskedWeight()) for name in self}
         weights = {name: {"dtype": weight.dtype, "weights_sha256": weight.digest} for name, weight in known.items()}
-        write_bits(Path(path), self.tensors, weights, self.made_by)
+        write_bits(file, self.tensors, weights, self.made_by)
 
     @classmethod
     def load(cls, path: str | Path, network: nn.Module | None = None) -> "BinaryMask":
         """Reads a mask.
 
         Args:
-            path: the file.
+            path: the file; ``~`` is the home folder.
             network: if given, names, shapes, dtypes and values of its weights must be those that the mask was found on.
 
         Raises:
             FileFormatError: missing, truncated, altered, foreign, or written by a later version.
+            ConfigError: this cannot be a path.
             MaskMismatchError: made for another network; names every difference.
         """
-        tensors, stated, made_by = read_bits(Path(path))
+        tensors, stated, made_by = read_bits(user_path(path, argument="The path of the mask"))
         weights = {name: MaskedWeight(entry["dtype"], entry["weights_sha256"]) for name, entry in stated.items()}
         mask = cls(tensors, {name: weight for name, weight in weights.items() if weight != MaskedWeight()}, made_by)
         if network is not None:
@@ -158,7 +164,9 @@ class BinaryMask(Mapping[str, Tensor]):
     def _combine(self, other: "BinaryMask", word: str, rule: Callable[[Tensor, Tensor], Tensor]) -> "BinaryMask":
         require_same_weights(self, other)
         weights = {name: known for name, known in self.weights.items() if other.weights.get(name) == known}
-        made_by = {word: [self.made_by, other.made_by]}
+        # one list for a row of the same operation, so that a fold over hundreds of masks does not nest hundreds deep
+        before = self.made_by.get(word) if len(self.made_by) == 1 else None
+        made_by = {word: [*(before if isinstance(before, list) else [self.made_by]), other.made_by]}
         return BinaryMask({name: rule(self[name], other[name]) for name in self}, weights, made_by)
 
 

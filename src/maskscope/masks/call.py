@@ -2,22 +2,26 @@
 
 `torch.func.functional_call` swaps the tensors in for the length of one call. What would leak all the same is dealt with here:
 
-* parameters that are not replaced would collect gradients: all of them are passed, detached;
-* a module that writes its buffers (BatchNorm in training mode) would write the guest's: clones are passed;
-* an RNN keeps the swapped tensors in its private list ``_flat_weights`` until its next call: it is put back.
+* parameters that are not replaced would collect gradients, and a module may write into them: copies are passed, detached;
+* a module that writes its buffers (BatchNorm in training mode) would write the guest's: copies are passed;
+* what a module keeps in its attributes, such as an RNN its swapped weights in ``_flat_weights``: `maskscope.masks.guest`.
 """
 
-import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.parameter import UninitializedParameter
 
+from maskscope.errors import GuestError
 from maskscope.masks.binary import BinaryMask, check_mask
+from maskscope.masks.guest import Belongings, Lender, copy_network, refuse_closures
 from maskscope.masks.sample import masked_weights
+from maskscope.masks.twin import twin_of
 
 Result = TypeVar("Result")
 
@@ -25,42 +29,111 @@ Result = TypeVar("Result")
 class _Use(nn.Module):
     """Holds the network and what is done with it, so that one functional call covers everything that the function does."""
 
-    def __init__(self, network: nn.Module, use: Callable[[nn.Module], Any]) -> None:
+    def __init__(self, network: nn.Module, use: Callable[[nn.Module], Any], twin: nn.Module) -> None:
         super().__init__()
         self.network = network
-        self._use = (use,)  # in a tuple, lest a loss that is a module becomes a submodule
+        self._use = (use, twin)  # in a tuple, lest a loss that is a module becomes a submodule
 
     def forward(self) -> Any:
-        return self._use[0](self.network)
+        use, twin = self._use
+        return use(twin)
 
 
 def call_with(network: nn.Module, tensors: Mapping[str, Tensor], use: Callable[[nn.Module], Result]) -> Result:
     """``use(network)`` while the named parameters are replaced; afterwards the network is as it was, also on an error.
 
+    None of the network's own memory is lent: parameters that are not replaced take part as copies, without gradient, and so do
+    buffers and tensors in attributes. What modules change on themselves meanwhile is forgotten, so that each call begins from the
+    same state.
+
     Args:
         network: any module, in whatever mode it is in.
-        tensors: replacements by canonical dotted name; the other parameters take part detached.
-        use: does what it likes with the network, but must not keep it.
+        tensors: replacements by canonical dotted name.
+        use: does what it likes with the module that it is given, but must not keep it.
+
+    Raises:
+        GuestError: a parameter that is replaced is also in the closure of a function that the network holds; or ``use`` calls
+            the network itself instead of what it is given.
     """
-    everything = {f"network.{name}": parameter.detach() for name, parameter in network.named_parameters()}
-    everything |= {f"network.{name}": buffer.clone() for name, buffer in network.named_buffers()}
-    everything |= {f"network.{name}": tensor for name, tensor in tensors.items()}
-    with flat_weights_kept(network):
-        result: Result = functional_call(_Use(network, use), everything, ())
+    parameters = dict(network.named_parameters())
+    everything = {name: tensors[name] if name in tensors else _copy(parameter) for name, parameter in parameters.items()}
+    belongings = Belongings(network)
+    if belongings.functions:
+        refuse_closures(network, belongings, {id(parameters[name]): name for name in tensors})
+    lender = Lender({id(parameter): (parameter, everything[name]) for name, parameter in parameters.items()})
+    everything |= {name: lender(buffer) for name, buffer in network.named_buffers()}
+    given = {f"network.{name}": tensor for name, tensor in everything.items()}
+    try:
+        belongings.lend(lender)
+        vars(network).setdefault(_UNTOUCHED, _Untouched(belongings))
+        with twin_of(network) as twin:
+            result: Result = functional_call(_Use(network, use, twin), given, ())
+    finally:
+        belongings.restore()
     return result
 
 
-@contextmanager
-def flat_weights_kept(network: nn.Module) -> Iterator[None]:
-    """Puts every RNN's private weight list back: the same list, holding the same tensors."""
-    kept = [(module, module._flat_weights) for module in network.modules() if isinstance(module, nn.RNNBase)]
-    contents = [list(weights) for _, weights in kept]
-    try:
-        yield
-    finally:
-        for (module, weights), content in zip(kept, contents, strict=True):
-            weights[:] = content
-            module._flat_weights = weights
+# Under this name a network that is being called holds the state that it will be given back in.
+_UNTOUCHED = "_maskscope_untouched"
+
+
+class _Untouched:
+    def __init__(self, belongings: Belongings) -> None:
+        self.belongings = belongings
+
+    def __deepcopy__(self, memo: object) -> None:
+        """A copy of a network is not being called."""
+
+
+# A network that is called from several threads at a time would be left with the wrong weights.
+_ONE_AT_A_TIME = RLock()
+
+
+class Unmasked:
+    """See `unmasked`."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The outputs of the untouched network, without gradient."""
+        network = self._network
+        with _ONE_AT_A_TIME, torch.no_grad():
+            being_called = vars(network).get(_UNTOUCHED)
+            if being_called is None:
+                return call_with(network, {}, lambda guest: guest(*args, **kwargs))
+            here = Belongings(network)
+            being_called.belongings.restore()
+            try:
+                return call_with(network, {}, lambda guest: guest(*args, **kwargs))
+            finally:
+                here.restore()
+
+
+def unmasked(network: nn.Module) -> Unmasked:
+    """A callable that is always the untouched network, also inside a loss while the network is being masked.
+
+    The frozen network's own answers are a target that needs no labels: "keep doing what you do".
+
+    Args:
+        network: any module; it runs in the mode that it is in, in a search in eval mode.
+
+    Returns:
+        What is called as the network is; its outputs have no gradient history.
+
+    Example:
+        >>> network = nn.Linear(3, 2)
+        >>> whole = unmasked(network)
+        >>> def loss(net, x):
+        ...     return nn.functional.mse_loss(net(x), whole(x))
+        >>> bool(torch.equal(whole(torch.ones(1, 3)), network(torch.ones(1, 3))))
+        True
+    """
+    return Unmasked(network)
+
+
+def _copy(parameter: nn.Parameter) -> Tensor:
+    return parameter.detach() if isinstance(parameter, UninitializedParameter) else parameter.detach().clone()
 
 
 @contextmanager
@@ -69,19 +142,55 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
 
     Fused recurrent layers on an accelerator have no backward pass in eval mode. In training mode without dropout they compute the
     same; so that is what they get.
+
+    Raises:
+        GuestError: the way to eval mode changes weights, as of adapters that are merged; they are put back.
     """
+    before = _State(network) if any(_changes_mode_its_own_way(module) for module in network.modules()) else None
     modes = [(module, module.training) for module in network.modules()]
     recurrent = [(module, module.dropout) for module in network.modules() if isinstance(module, nn.RNNBase) and _is_fused(module)]
-    network.eval()
-    for fused, _ in recurrent:
-        fused.training, fused.dropout = True, 0.0
     try:
+        network.eval()
+        if before:
+            before.refuse_changed_weights()
+        for fused, _ in recurrent:
+            fused.training, fused.dropout = True, 0.0
         yield
     finally:
         for fused, dropout in recurrent:
             fused.dropout = dropout
         for module, mode in modes:
             module.training = mode
+        if before:
+            before.attributes.restore()
+
+
+def _changes_mode_its_own_way(module: nn.Module) -> bool:
+    own = type(module).train is not nn.Module.train or type(module).eval is not nn.Module.eval
+    return own or "train" in vars(module) or "eval" in vars(module)
+
+
+class _State:
+    """A network's attributes, weights and buffers, for modules whose ``train`` or ``eval`` does more than it is asked."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network, self.attributes = network, Belongings(network)
+        self._tensors = [*network.named_parameters(), *network.named_buffers()]
+        self._copies = [tensor.detach().clone() for _, tensor in self._tensors]
+
+    def refuse_changed_weights(self) -> None:
+        changed = []
+        with torch.no_grad():
+            for (name, tensor), before in zip(self._tensors, self._copies, strict=True):
+                if tensor.shape != before.shape or not torch.equal(tensor, before):
+                    changed.append(name)
+                    tensor.data = before
+        if changed:
+            raise GuestError(
+                f"Going over to eval mode changes weights of this {type(self._network).__name__}: {', '.join(changed)} (adapters "
+                "that are merged?). They have been put back. Call network.eval() yourself first: masks are then found on, and "
+                "belong to, the weights that it makes."
+            )
 
 
 def _is_fused(module: nn.RNNBase) -> bool:
@@ -110,7 +219,7 @@ def bake(network: nn.Module, mask: BinaryMask) -> nn.Module:
         MaskMismatchError: the mask names weights that the network does not have, or has in another shape.
     """
     check_mask(network, mask, values=False)
-    baked = copy.deepcopy(network)
+    baked = copy_network(network)
     with torch.no_grad():
         for name, parameter in baked.named_parameters():
             if name in mask:

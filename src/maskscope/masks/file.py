@@ -6,6 +6,7 @@ and for each tensor its shape, the dtype of the weights and the SHA-256 of their
 all of it. docs/mask-files.md is the full description.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from maskscope.errors import FileFormatError
 from maskscope.storage import Json, read_tensors, write_tensors
 
 VERSION = 1
+_MOST_DIMENSIONS = 64  # of numpy and torch
+_CURE = "It was not written by maskscope, or altered; take another copy."
 
 
 def write_bits(path: Path, tensors: Mapping[str, Tensor], weights: Mapping[str, Json], made_by: Json) -> None:
@@ -43,15 +46,41 @@ def read_bits(path: Path) -> tuple[dict[str, Tensor], dict[str, Json], Json]:
         FileFormatError: missing, truncated, altered, foreign, or written by a later version.
     """
     packed, metadata = read_tensors(path, kind="mask")
-    if metadata.get("version") != VERSION:
-        raise FileFormatError(
-            f"{path} has mask format {metadata.get('version')}; this version reads {VERSION}. Update maskscope."
-        )
-    stated: dict[str, Json] = metadata["tensors"]
+    version = metadata.get("version")
+    if type(version) is not int or version < 1:
+        raise FileFormatError(f"{path}: {_shown(version)} is no version of the mask format. {_CURE}")
+    if version != VERSION:
+        raise FileFormatError(f"{path} has mask format {version}; this version reads {VERSION}. Update maskscope.")
+    stated, made_by = metadata.get("tensors"), metadata.get("made_by")
+    if set(metadata) != {"version", "tensors", "made_by"} or not isinstance(stated, dict) or not isinstance(made_by, dict):
+        raise FileFormatError(f"{path}: its metadata are not version, tensors and made_by, the last two of named fields. {_CURE}")
     if set(stated) != set(packed):
-        raise FileFormatError(f"{path}: the tensors stored are not those that its metadata describe.")
+        raise FileFormatError(f"{path}: the tensors stored are not those that its metadata describe. {_CURE}")
+    if faults := [f"{name}: {fault}" for name, entry in stated.items() if (fault := _fault(entry))]:
+        raise FileFormatError(f"{path}: {_CURE}\n  " + "\n  ".join(faults))
     tensors = {name: _unpack(packed[name], entry["shape"], f"{path}: {name}") for name, entry in stated.items()}
-    return tensors, stated, metadata["made_by"]
+    return tensors, stated, made_by
+
+
+def _fault(entry: object) -> str | None:
+    """What is wrong with the description of a tensor."""
+    if not isinstance(entry, dict) or set(entry) != {"shape", "dtype", "weights_sha256"}:
+        return "expected shape, dtype and weights_sha256"
+    shape = entry["shape"]
+    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
+        return f"{_shown(shape)} is no shape"
+    # torch computes strides with the empty dimensions counted as one
+    if len(shape) > _MOST_DIMENSIONS or math.prod(max(1, size) for size in shape) >= 2**63:
+        return f"no tensor has the shape {_shown(shape)}"
+    for key in ("dtype", "weights_sha256"):
+        if not isinstance(entry[key], str | None):
+            return f"{key} is {_shown(entry[key])}; a string or null was expected"
+    return None
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _pack(bits: Tensor) -> Tensor:
@@ -59,12 +88,12 @@ def _pack(bits: Tensor) -> Tensor:
 
 
 def _unpack(packed: Tensor, shape: list[int], where: str) -> Tensor:
-    count = torch.Size(shape).numel()
+    count = math.prod(shape)
     if packed.dtype != torch.uint8 or packed.shape != ((count + 7) // 8,):
         raise FileFormatError(
-            f"{where}: expected {(count + 7) // 8} bytes for shape {shape}, found {packed.dtype} {list(packed.shape)}."
+            f"{where}: expected {(count + 7) // 8} bytes for shape {shape}, found {packed.dtype} {list(packed.shape)}. {_CURE}"
         )
     bits = np.unpackbits(packed.numpy(), bitorder="little")
     if bits[count:].any():
-        raise FileFormatError(f"{where}: the padding bits after the last weight are not zero.")
+        raise FileFormatError(f"{where}: the padding bits after the last weight are not zero. {_CURE}")
     return torch.from_numpy(bits[:count].astype(bool)).reshape(shape)

@@ -1,6 +1,6 @@
 """The gradient of a loss with respect to weights: the one place where a backward pass starts."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,8 +14,66 @@ Part = TypeVar("Part")
 Loss = Callable[[nn.Module, Any], Tensor]
 
 
+class BackwardPass:
+    """Our own backward passes through one loss, told apart from those that the loss itself makes inside.
+
+    A loss may differentiate on its way: attacks, gradient penalties, physics. What those passes leave is the loss's own affair.
+    """
+
+    def __init__(self) -> None:
+        self.is_under_way = False
+        self._reentrant: bool | None = None
+
+    def run(self, value: object, leaves: Sequence[Tensor]) -> None:
+        """Adds the gradient of a scalar to ``.grad`` of each leaf, which is empty at first, and of nothing else.
+
+        Raises:
+            LossError: the value is no scalar tensor, or no gradient leads back from it.
+        """
+        scalar = scalar_loss(value)
+        if scalar.grad_fn is None and not any(scalar is leaf for leaf in leaves):
+            raise LossError(NO_PATH)
+        if self._reentrant is None:  # the first graph tells for all: to walk through each would cost a few percent
+            self._reentrant = any(type(node).__name__ == "CheckpointFunctionBackward" for node in _graph(scalar))
+        for leaf in leaves:
+            leaf.grad = None
+        self.is_under_way = True
+        try:
+            if self._reentrant:
+                _backward_through_all(scalar, leaves)
+            else:
+                torch.autograd.backward(scalar.reshape(()), inputs=leaves)
+        finally:
+            self.is_under_way = False
+
+
+def _backward_through_all(scalar: Tensor, leaves: Sequence[Tensor]) -> None:
+    """Reentrant checkpointing cannot do with a choice of leaves: all take part, and the others' gradients are put back."""
+    mine = {id(leaf) for leaf in leaves}
+    ends = [node.variable for node in _graph(scalar) if hasattr(node, "variable")]
+    others = [(leaf, leaf.grad) for leaf in ends if id(leaf) not in mine]
+    for leaf, _ in others:
+        leaf.grad = None
+    try:
+        torch.autograd.backward(scalar.reshape(()))
+    finally:
+        for leaf, gradient in others:
+            leaf.grad = gradient
+
+
+def _graph(scalar: Tensor) -> Iterator[Any]:
+    """The nodes of a scalar's history."""
+    seen, waiting = set(), [scalar.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            yield node
+            waiting.extend(before for before, _ in node.next_functions)
+
+
 def loss_and_gradient(
-    network: nn.Module, loss: Loss, part: Any, weights: Mapping[str, Tensor]
+    network: nn.Module, loss: Loss, part: Any, weights: Mapping[str, Tensor], own: BackwardPass | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss with some weights replaced, and its gradient with respect to the replacements; the network is untouched.
 
@@ -26,18 +84,28 @@ def loss_and_gradient(
         loss: ``loss(network, part)``, a scalar.
         part: what the loss wants as data.
         weights: replacements by dotted name, without gradient history.
+        own: what makes the backward passes of this network and loss, kept by who calls more than once.
 
     Returns:
         The loss, detached; and a gradient for each name, zero where the loss does not depend on the weight.
     """
     gradients: dict[str, Tensor] = {}
-    takers = {name: partial(gradients.__setitem__, name) for name in weights}
-    value = loss_and_handed_gradients(network, loss, part, weights, takers)
+
+    def take(name: str, gradient: Tensor) -> None:
+        gradients[name] = gradients[name] + gradient if name in gradients else gradient
+
+    takers = {name: partial(take, name) for name in weights}
+    value = loss_and_handed_gradients(network, loss, part, weights, takers, own)
     return value, {name: gradients.get(name, torch.zeros_like(weight)) for name, weight in weights.items()}
 
 
 def loss_and_handed_gradients(
-    network: nn.Module, loss: Loss, part: Any, weights: Mapping[str, Tensor], takers: Mapping[str, Callable[[Tensor], object]]
+    network: nn.Module,
+    loss: Loss,
+    part: Any,
+    weights: Mapping[str, Tensor],
+    takers: Mapping[str, Callable[[Tensor], object]],
+    own: BackwardPass | None = None,
 ) -> Tensor:
     """The same, but each gradient is handed over as it arises, so that not all of them are alive at one time.
 
@@ -46,16 +114,21 @@ def loss_and_handed_gradients(
         loss: ``loss(network, part)``, a scalar.
         part: what the loss wants as data.
         weights: replacements by dotted name, without gradient history.
-        takers: what takes the gradient of each; not called where the loss does not depend on the weight.
+        takers: what takes the gradient of each; not called where the loss does not depend on the weight, and more than once
+            where a network's own checkpointing makes it arise in pieces.
+        own: see `loss_and_gradient`.
 
     Returns:
         The loss, detached.
     """
+    own = own or BackwardPass()
     leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
     arrived = False
 
     def hand_over(taker: Callable[[Tensor], object], leaf: Tensor) -> None:
         nonlocal arrived
+        if not own.is_under_way:
+            return
         assert leaf.grad is not None
         gradient, leaf.grad, arrived = leaf.grad, None, True
         taker(gradient.to_dense() if gradient.is_sparse else gradient)
@@ -65,7 +138,7 @@ def loss_and_handed_gradients(
 
     def forward_and_backward(guest: nn.Module) -> Tensor:
         value = loss(guest, part)
-        start_backward(value, list(leaves.values()))  # inside the call: activation checkpointing runs parts of the network again
+        own.run(value, list(leaves.values()))  # inside the call: activation checkpointing runs parts of the network again
         return value
 
     with torch.enable_grad():
@@ -73,30 +146,6 @@ def loss_and_handed_gradients(
     if not arrived:
         raise LossError(NO_PATH)
     return value.detach()
-
-
-def backpropagate(value: object, leaves: Iterable[Tensor]) -> None:
-    """Adds the gradient of a scalar to ``.grad`` of each leaf, and of nothing else.
-
-    Raises:
-        LossError: the value is no scalar tensor, or none of the leaves has a part in it.
-    """
-    leaves = list(leaves)
-    start_backward(value, leaves)
-    if all(leaf.grad is None for leaf in leaves):
-        raise LossError(NO_PATH)
-
-
-def start_backward(value: object, leaves: Sequence[Tensor]) -> None:
-    """The backward pass from a scalar to the leaves.
-
-    Raises:
-        LossError: the value is no scalar tensor, or no gradient leads back from it.
-    """
-    scalar = scalar_loss(value)
-    if scalar.grad_fn is None and not any(scalar is leaf for leaf in leaves):
-        raise LossError(NO_PATH)
-    torch.autograd.backward(scalar.reshape(()), inputs=leaves)
 
 
 def scalar_loss(value: object) -> Tensor:

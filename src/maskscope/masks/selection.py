@@ -1,16 +1,15 @@
 """Which weights of a network may be masked: chosen by patterns over dotted parameter names, kept as a value."""
 
-import re
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedParameter
 
 from maskscope.errors import SelectionError, suggestion
+from maskscope.masks.maskable import is_uninitialised, unmaskable
+from maskscope.masks.patterns import UnmatchedPatternWarning, has_wildcard, matching, near_names
 
 
 @dataclass(frozen=True)
@@ -55,9 +54,16 @@ class Selection:
         """The selected parameters of a network, detached, by canonical name.
 
         Raises:
-            SelectionError: the network lacks one, or has it in another shape or dtype.
+            SelectionError: the network lacks one, or has it in another shape or dtype; or it has lazy layers, which a masked call
+                would initialise.
         """
         parameters = dict(network.named_parameters())
+        lazy = [name for name, parameter in parameters.items() if is_uninitialised(parameter)]
+        if lazy:
+            raise SelectionError(
+                f"Not initialised yet: {', '.join(lazy)}. Run the network once on an example first; a lazy layer that it never "
+                "uses has to be removed."
+            )
         faults = []
         for weight in self.weights:
             found = parameters.get(weight.name)
@@ -76,12 +82,14 @@ def select(network: nn.Module, include: Iterable[str] = ("*",), exclude: Iterabl
     """Chooses weights by shell patterns over dotted parameter names.
 
     A tied weight has several names; it is left out if any of them matches ``exclude``, else taken if any of them
-    matches ``include``, and goes by its canonical name.
+    matches ``include``, and goes by its canonical name. A pattern that is the whole name of a parameter means that one, also if
+    there are brackets in it.
 
     Args:
         network: any module.
         include: patterns such as ``"*weight"``; each must match something.
-        exclude: patterns that win over ``include``; one without a wildcard must match something.
+        exclude: patterns that win over ``include``. One without a wildcard must match something; for one with a wildcard that
+            does not there is an `UnmatchedPatternWarning`.
 
     Raises:
         SelectionError: nothing is selected, a pattern matches nothing, or a selected weight cannot be masked.
@@ -96,22 +104,37 @@ def select(network: nn.Module, include: Iterable[str] = ("*",), exclude: Iterabl
     everything = [alias for group in names.values() for alias in group]
     if not everything:
         raise SelectionError("The network has no parameters, so there is nothing to mask.")
+    known = set(everything)
+    meant = {pattern: matching(pattern, known) for pattern in (*include, *exclude)}
+    idle = [pattern for pattern in exclude if has_wildcard(pattern) and not meant[pattern]]
     faults = [
-        f"{pattern!r} matches no parameter.{suggestion(pattern, everything)}"
-        for pattern in (*include, *(pattern for pattern in exclude if not re.search(r"[*?\[]", pattern)))
-        if not any(fnmatchcase(name, pattern) for name in everything)
+        f"{pattern!r} matches no parameter.{near_names(pattern, network, everything)}"
+        for pattern, found in meant.items()
+        if not found and (pattern in include or pattern not in idle)
     ]
     if faults:
         raise SelectionError("\n".join(faults) + f"\nThe parameters are: {_listing(everything)}.")
 
     parameters = dict(network.named_parameters())
-    chosen = [name for name, group in names.items() if not _matches(group, exclude) and _matches(group, include)]
-    chosen = [name for name in chosen if not _empty(parameters[name])]
+    excluded, included = (set().union(*(meant[pattern] for pattern in patterns)) for patterns in (exclude, include))
+    chosen = [name for name, group in names.items() if excluded.isdisjoint(group) and not included.isdisjoint(group)]
+    chosen = [name for name in chosen if not _is_empty(parameters[name])]
     if not chosen:
         raise SelectionError(
             f"Nothing is left to mask: include={list(include)} and exclude={list(exclude)} leave none of {_listing(everything)}."
         )
-    _refuse_unmaskable(parameters, chosen)
+    refused = unmaskable(parameters, chosen)
+    if refused:
+        raise SelectionError("These weights cannot be masked:\n  " + "\n  ".join(refused))
+    for pattern in idle:
+        meant_instead = near_names(pattern, network, everything)
+        if meant_instead:
+            warnings.warn(
+                f"exclude={pattern!r} matches no parameter, so it leaves nothing out.{meant_instead} Patterns are compared with "
+                "the dotted names of parameters, and case counts.",
+                UnmatchedPatternWarning,
+                stacklevel=2,
+            )
     weights = tuple(WeightTensor(name, tuple(parameters[name].shape), dtype_name(parameters[name])) for name in chosen)
     return Selection(weights, include, exclude)
 
@@ -136,45 +159,8 @@ def _patterns(argument: str, patterns: Iterable[str]) -> tuple[str, ...]:
     return tuple(patterns)
 
 
-def _matches(names: list[str], patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
-
-
-def _empty(parameter: nn.Parameter) -> bool:
-    return not isinstance(parameter, UninitializedParameter) and parameter.numel() == 0
-
-
-def _refuse_unmaskable(parameters: Mapping[str, nn.Parameter], chosen: list[str]) -> None:
-    faults = []
-    for name in chosen:
-        parameter = parameters[name]
-        if isinstance(parameter, UninitializedParameter):
-            faults.append(f"{name} is not initialised yet: run the network once on an example first")
-        elif parameter.is_meta:
-            faults.append(f"{name} is on the meta device and has no values: load the weights first")
-        elif not parameter.is_floating_point():
-            faults.append(f"{name} is {dtype_name(parameter)}; only real floating-point weights can be masked: exclude it")
-    if not faults:
-        faults = _overlaps(parameters, chosen)
-    if faults:
-        raise SelectionError("These weights cannot be masked:\n  " + "\n  ".join(faults))
-
-
-def _overlaps(parameters: Mapping[str, nn.Parameter], chosen: list[str]) -> list[str]:
-    """Distinct parameters over common memory: masking one would leave the other's view of it unmasked."""
-    spans = []
-    for name, parameter in parameters.items():
-        if isinstance(parameter, UninitializedParameter) or parameter.is_meta or not parameter.numel():
-            continue
-        reach = 1 + sum((size - 1) * stride for size, stride in zip(parameter.shape, parameter.stride(), strict=True))
-        start = parameter.storage_offset() * parameter.element_size()
-        spans.append((parameter.untyped_storage().data_ptr(), start, start + reach * parameter.element_size(), name))
-    spans.sort()
-    return [
-        f"{first} and {second} are different parameters over the same memory: clone one of them, or exclude both"
-        for (storage, _, end, first), (other, start, _, second) in pairwise(spans)
-        if storage == other and start < end and (first in chosen or second in chosen)
-    ]
+def _is_empty(parameter: nn.Parameter) -> bool:
+    return not is_uninitialised(parameter) and parameter.numel() == 0
 
 
 def _listing(names: list[str], most: int = 12) -> str:

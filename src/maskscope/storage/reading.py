@@ -4,6 +4,7 @@ A path can lead to a named pipe, which waits for ever, to a device, which never 
 room on the disk. Text can be nested so deep that the reader runs out of stack, or hold NaN, which no JSON has.
 """
 
+import io
 import json
 import math
 import os
@@ -12,12 +13,14 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from maskscope.errors import FileFormatError
 
-# The largest committed record has 1 MB; a JSON text of this size takes up to about 1 GiB once it is parsed.
+# The largest committed record has 1 MB, and some 50,000 values. Within these limits a text is parsed in seconds, in 1 GiB.
 LONGEST_JSON = 32 * 2**20
+_MOST_VALUES = 2_000_000
+_MOST_CONTAINERS = 500_000
 # The deepest file of ours has about 20 levels. Readers go down by recursion, some frames a level, of 1,000 in all.
 DEEPEST_JSON = 128
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -31,7 +34,7 @@ _KINDS = {
 
 
 @contextmanager
-def open_plain(path: Path, *, most: int, cure: str = "") -> Iterator[tuple[BinaryIO, int]]:
+def open_plain(path: Path, *, most: int, cure: str = "") -> Iterator[tuple[io.BufferedReader, int]]:
     """A ``with`` block with an open file and its size in bytes.
 
     An error of the system inside the block, too, becomes one that names the file.
@@ -83,20 +86,23 @@ def read_plain(path: Path, *, most: int, cure: str = "") -> bytes:
     return content
 
 
-def parse_json(content: bytes | str, *, source: str, cure: str = "") -> Any:
+def parse_json(content: bytes | str, *, source: str, cure: str = "", deepest: int = DEEPEST_JSON) -> Any:
     """The value of a JSON text: dict, list, str, int, finite float, bool or None. Its shape is the caller's to check.
 
     Args:
         content: the text, or its bytes in UTF-8, with or without a byte order mark.
         source: how to name it in an error.
         cure: a sentence for the end of an error: what to do next.
+        deepest: how many levels of lists and objects there may be.
 
     Raises:
-        FileFormatError: not UTF-8, no JSON, cut short, NaN or infinity, text that is no Unicode, or nested deeper than
-            `DEEPEST_JSON`.
+        FileFormatError: not UTF-8, no JSON, cut short, NaN or infinity, text that is no Unicode, or nested too deep.
     """
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
+        # those within strings are counted too, so that nothing has to be parsed for it
+        if text.count(",") > _MOST_VALUES or text.count("[") + text.count("{") > _MOST_CONTAINERS:
+            raise ValueError(f"it has more than {_MOST_VALUES:,} values, or than {_MOST_CONTAINERS:,} lists and objects")
         value = json.loads(text, parse_constant=_refuse_number, parse_float=_finite)
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()
@@ -106,13 +112,13 @@ def parse_json(content: bytes | str, *, source: str, cure: str = "") -> Any:
     except UnicodeEncodeError as error:
         what = f"{source} holds {error.object[error.start : error.end]!r}, half a character."
     except RecursionError:
-        what = f"{source} is nested too deep; at most {DEEPEST_JSON} levels are read."
+        what = f"{source} is nested too deep; at most {deepest} levels are read."
     except ValueError as error:
         what = f"{source} is no JSON, or it is cut short: {error}."
     else:
-        if not _deeper(value, DEEPEST_JSON):
+        if not _deeper(value, deepest):
             return value
-        what = f"{source} is nested too deep; at most {DEEPEST_JSON} levels are read."
+        what = f"{source} is nested too deep; at most {deepest} levels are read."
     # outside the handlers: the chain of a RecursionError would hold a thousand frames
     raise FileFormatError(_sentences(what, cure))
 

@@ -4,7 +4,6 @@ Safetensors holds no code, so reading a hostile file can at worst fail. It does 
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,9 +12,16 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from maskscope.errors import FileFormatError
+from maskscope.errors import ConfigError, FileFormatError
 from maskscope.storage.atomic import write_bytes
 from maskscope.storage.canonical import Json, canonical_json
+from maskscope.storage.reading import LONGEST_JSON, parse_json, read_plain
+
+_KEY = "maskscope"
+# A file is read whole. No mask, network or checkpoint of a machine that can use it is larger.
+_LARGEST = 64 * 2**30
+# How a mask came about nests two levels for each operation on masks.
+_DEEPEST = 512
 
 _CURE = (
     "Take another copy, or delete it and make it again (if a run made it: delete its whole folder under artefacts/, or its file "
@@ -38,11 +44,19 @@ def pack_tensors(tensors: Mapping[str, Tensor], *, kind: str, metadata: Json) ->
         tensors: by name, any shapes and dtypes.
         kind: what the file is, for example ``"mask"``; `unpack_tensors` asks for the same.
         metadata: anything that JSON can hold.
+
+    Raises:
+        ConfigError: the metadata are nothing that JSON can hold, or a name cannot stand in a file.
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
-    # one key only: safetensors keeps metadata in a hash map, whose order is not fixed between processes
-    header = {"kind": kind, "metadata": metadata, "sha256": _payload_digest(plain, kind, metadata)}
-    return safetensors.torch.save(plain, metadata={"maskscope": canonical_json(header)})
+    try:
+        # one key only: safetensors keeps metadata in a hash map, whose order is not fixed between processes
+        text = canonical_json({"kind": kind, "metadata": metadata, "sha256": _payload_digest(plain, kind, metadata)})
+        parse_json(text, source=f"What is noted with this {kind}", deepest=_DEEPEST)
+        _require_names(plain)
+    except (FileFormatError, TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"This {kind} cannot be written so that it could be read again: {error}") from error
+    return safetensors.torch.save(plain, metadata={_KEY: text})
 
 
 def unpack_tensors(content: bytes, *, kind: str, source: str) -> tuple[dict[str, Tensor], Json]:
@@ -53,24 +67,31 @@ def unpack_tensors(content: bytes, *, kind: str, source: str) -> tuple[dict[str,
         kind: the kind that is expected.
         source: how to name the file in an error.
 
+    Returns:
+        The tensors by name, and the metadata, whose fields are the caller's to check.
+
     Raises:
         FileFormatError: truncated, altered, foreign, or of another kind.
     """
     try:
-        tensors = safetensors.torch.load(content)
-        length = int.from_bytes(content[:8], "little")
-        raw = json.loads(content[8 : 8 + length])["__metadata__"]
-        if set(raw) != {"maskscope"}:
-            raise KeyError("metadata of another program")
-        header = json.loads(raw["maskscope"])
-        found, metadata, stated = header["kind"], header["metadata"], header["sha256"]
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
+        text = _header_text(content)
+        found, metadata, stated = _fields(text)
+        tensors = _tensors(content) if found == kind else {}
+        same = _payload_digest(tensors, kind, metadata) == stated
+    # AttributeError and RuntimeError: torch lacks this kind of values; RecursionError is a RuntimeError
+    except (
+        *(FileFormatError, safetensors.SafetensorError, ArithmeticError, AttributeError),
+        *(LookupError, RuntimeError, TypeError, ValueError),
+    ) as error:
+        why = str(error).rstrip(".") or type(error).__name__
         raise FileFormatError(
-            f"{source} is not a maskscope tensor file, or it is cut short or altered: {error}. {_CURE}"
+            f"{source} is not a maskscope tensor file, or it is cut short or altered: {why[:300]}. {_CURE}"
         ) from error
+    except MemoryError as error:
+        raise FileFormatError(f"{source} has {len(content):,} bytes, more than there is memory for.") from error
     if found != kind:
-        raise FileFormatError(f"{source} holds a {found!r}; a {kind!r} was expected.")
-    if _payload_digest(tensors, kind, metadata) != stated or canonical_json(header) != raw["maskscope"]:
+        raise FileFormatError(f"{source} holds a {found[:80]!r}; a {kind!r} was expected.")
+    if not same or canonical_json({"kind": found, "metadata": metadata, "sha256": stated}) != text:
         raise FileFormatError(f"{source} was altered: its content does not match its own checksum. {_CURE}")
     return tensors, metadata
 
@@ -86,11 +107,46 @@ def read_tensors(path: Path, *, kind: str) -> tuple[dict[str, Tensor], Json]:
     Raises:
         FileFormatError: missing, truncated, altered, foreign, or of another kind.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise FileFormatError(f"Cannot read {path}: {error.strerror}. {_CURE}") from error
-    return unpack_tensors(content, kind=kind, source=str(path))
+    return unpack_tensors(read_plain(path, most=_LARGEST, cure=_CURE), kind=kind, source=str(path))
+
+
+def _header_text(content: bytes) -> str:
+    """What we note in the header of a safetensors file."""
+    length = int.from_bytes(content[:8], "little")
+    if len(content) < 8 or length > len(content) - 8:
+        raise ValueError("it ends before its own header does")
+    if length > LONGEST_JSON:
+        raise ValueError(f"its header has {length:,} bytes")
+    header = parse_json(content[8 : 8 + length], source="its header", deepest=_DEEPEST)
+    noted = header.get("__metadata__") if isinstance(header, dict) else None
+    if not isinstance(noted, dict) or set(noted) != {_KEY} or not isinstance(noted[_KEY], str):
+        raise ValueError("it was written by another program")
+    return str(noted[_KEY])
+
+
+def _fields(text: str) -> tuple[str, Json, str]:
+    noted = parse_json(text, source="what it notes", deepest=_DEEPEST)
+    if not isinstance(noted, dict) or set(noted) != {"kind", "metadata", "sha256"}:
+        raise ValueError("it does not note kind, metadata and sha256")
+    if not isinstance(noted["kind"], str) or not isinstance(noted["metadata"], dict) or not isinstance(noted["sha256"], str):
+        raise ValueError("its kind, metadata or sha256 is of another form")
+    return noted["kind"], noted["metadata"], noted["sha256"]
+
+
+def _tensors(content: bytes) -> dict[str, Tensor]:
+    tensors = safetensors.torch.load(content)
+    for name, tensor in tensors.items():
+        # torch takes any byte for a bool, and then sums and comparisons of it are nonsense
+        if tensor.dtype == torch.bool and tensor.numel() and int(tensor.view(torch.uint8).max()) > 1:
+            raise ValueError(f"{name[:80]!r} holds bytes that are neither true nor false")
+    return tensors
+
+
+def _require_names(tensors: Mapping[str, Tensor]) -> None:
+    for name in tensors:
+        if name == "__metadata__":  # safetensors would write it, and then not read its own file
+            raise ValueError("a tensor is called '__metadata__'")
+        name.encode()
 
 
 def _payload_digest(tensors: Mapping[str, Tensor], kind: str, metadata: Json) -> str:

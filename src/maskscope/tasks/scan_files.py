@@ -1,15 +1,25 @@
 """SCAN in the published file format: a line a command, ``IN: <words> OUT: <actions>``."""
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from maskscope.errors import FileFormatError
-from maskscope.storage import write_bytes
+from maskscope.storage import read_plain, write_bytes
 from maskscope.tasks.scan_grammar import ACTIONS, Command, Split
 
 _LINE = re.compile(r"IN: (\S+(?: \S+)*) OUT: (\S+(?: \S+)*)")
 _SHOWN = 80
+_MOST_SHOWN = 8
+# The published files have up to 4 MB, and lines of up to 600 characters.
+_LARGEST = 32 * 2**20
+_LONGEST_LINE = 2000
+_REPOSITORY = ("simple_split", "length_split", "add_prim_split")
+_SOURCE = (
+    "A split of SCAN is the two files tasks_train_NAME.txt and tasks_test_NAME.txt of the published repository; "
+    "`maskscope data export scan` writes all but the published `simple`."
+)
 
 
 def file_names(split: str) -> tuple[str, str]:
@@ -31,31 +41,53 @@ def as_text(commands: Iterable[Command]) -> str:
 
 
 def read_split(name: str, folder: Path) -> Split:
-    """A split from a folder with the published files.
+    """A split from a folder with the published files, or with the published repository as it is cloned.
 
     Raises:
-        FileFormatError: a file is not there, or a line of it is not of SCAN.
+        FileFormatError: a file is not there or is no plain file, or a line of it is not of SCAN.
     """
-    train, test = (_read(folder / file) for file in file_names(name))
+    train, test = (_read(_find(file, folder)) for file in file_names(name))
     return Split(train, test)
 
 
-def _read(path: Path) -> tuple[Command, ...]:
+def _find(file: str, folder: Path) -> Path:
+    """Where a file lies: in the folder, or in a folder of the repository for its kind of split."""
+    roots = [folder, *(folder / name for name in ("SCAN", "SCAN-master"))]
+    places = [root / inner for root in roots for inner in ("", *_REPOSITORY)]
+    # a pipe or a device, too, is named rather than passed over
+    found = next((place / file for place in places if os.path.lexists(place / file)), None)
+    if found is not None:
+        return found
+    if not os.path.isdir(folder):
+        raise FileFormatError(f"Cannot read {folder / file}: {folder} is {_what_is_there(folder)}. {_SOURCE}")
     try:
-        text = path.read_text(encoding="utf-8")
+        there = sorted(path.name for path in folder.iterdir())
     except OSError as error:
-        raise FileFormatError(
-            f"Cannot read {path}: {error.strerror}. A split of SCAN is the two files {' and '.join(file_names('NAME'))} of the "
-            "published repository; `maskscope data export scan` writes all but the published `simple`."
-        ) from error
+        raise FileFormatError(f"Cannot look into {folder}: {error.strerror or error}.") from error
+    listed = ", ".join(name[:60] for name in there[:_MOST_SHOWN]) + (", ..." if len(there) > _MOST_SHOWN else "")
+    what = f"in it there is: {listed}" if there else "it is empty"
+    raise FileFormatError(
+        f"Cannot read {folder / file}: there is none, and none in {', '.join(_REPOSITORY)} below {folder}; {what}. {_SOURCE}"
+    )
+
+
+def _what_is_there(path: Path) -> str:
+    return "no folder" if os.path.lexists(path) else "not there"
+
+
+def _read(path: Path) -> tuple[Command, ...]:
+    content = read_plain(path, most=_LARGEST, cure="A file of SCAN was expected.")
+    try:
+        text = content.decode("utf-8-sig")  # editors of Windows put a byte order mark in front
     except UnicodeDecodeError as error:
         raise FileFormatError(f"{path} is no text: byte {error.start} is not UTF-8. A file of SCAN was expected.") from error
     commands = []
-    for number, line in enumerate(text.splitlines(), 1):
-        found = _LINE.fullmatch(line.strip())
+    for number, line in enumerate(text.rstrip().splitlines(), 1):
+        # no line is as long, and the pattern takes its time over some that are
+        found = _LINE.fullmatch(line.strip()) if len(line) <= _LONGEST_LINE else None
         unknown = [] if found is None else [action for action in found[2].split() if action not in ACTIONS]
         if found is None or unknown:
-            what = f"unknown action {unknown[0]}" if unknown else "it is no 'IN: <words> OUT: <actions>'"
+            what = f"unknown action {unknown[0][:_SHOWN]!r}" if unknown else "it is no 'IN: <words> OUT: <actions>'"
             raise FileFormatError(f"{path}, line {number} is not of SCAN: {what}. Found: {line.strip()[:_SHOWN]!r}")
         commands.append(Command(found[1], tuple(found[2].split())))
     if not commands:

@@ -10,13 +10,14 @@ from torch import nn
 from maskscope.masks import BinaryMask, Loss, MaskLogits, Selection, evaluation_mode, select
 from maskscope.storage import Json, digest, tensor_digest
 from maskscope.training.batches import Batches
-from maskscope.training.checkpoint import Checkpoint
+from maskscope.training.checkpoint import Checkpoint, as_checkpoint
 from maskscope.training.loop import LoopConfig, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.mask_objective import MaskObjective
 from maskscope.training.memory import check_memory, needs, said_on_failure
 from maskscope.training.observers import History, Observer
 from maskscope.training.seeds import child_seed
+from maskscope.training.surroundings import usual_mode
 from maskscope.training.wanted import Wanted, check_wanted
 
 
@@ -42,9 +43,10 @@ def discover(
     name: str = "mask",
     repeat: int = 0,
     observers: Sequence[Observer] = (),
-    checkpoint: Checkpoint | Path | None = None,
+    checkpoint: Checkpoint | str | Path | None = None,
     compute: Compute | None = None,
     initial: MaskLogits | None = None,
+    check: bool = True,
 ) -> Discovery:
     """Finds the weights that carry a function of a trained network, which is left untouched.
 
@@ -67,8 +69,11 @@ def discover(
         checkpoint: where to keep the state of the run; if the file is there, the run goes on from it.
         compute: how the work is done.
         initial: where the logits start (`maskscope.analysis.warm_start`, say); all at ``initial_logit`` unless given.
+        check: whether to ask first if the network and the loss do what makes a mask mean something (docs/guests.md); it costs as
+            much as three steps.
 
     Raises:
+        GuestError: they do not; or going over to eval mode changes the network's weights.
         LossError: the loss is no scalar, or has no gradient path to the selected weights.
         NotFiniteError: a gradient is NaN or infinite.
         BatchesError: the batches are empty or end too early.
@@ -79,7 +84,9 @@ def discover(
     Source: Csordás et al. 2021, section 2; differences are listed in docs/method.md.
     """
     wanted = Wanted(name, batches, seed, repeat, observers, initial)
-    (found,) = discover_many(network, loss, [wanted], selection=selection, config=config, checkpoint=checkpoint, compute=compute)
+    (found,) = discover_many(
+        network, loss, [wanted], selection=selection, config=config, checkpoint=checkpoint, compute=compute, check=check
+    )
     return found
 
 
@@ -90,8 +97,9 @@ def discover_many(
     *,
     selection: Selection | None = None,
     config: MaskConfig | None = None,
-    checkpoint: Checkpoint | Path | None = None,
+    checkpoint: Checkpoint | str | Path | None = None,
     compute: Compute | None = None,
+    check: bool = True,
 ) -> list[Discovery]:
     """Finds several masks over one frozen network together: functions, repeats, seeds. Each is what `discover` finds, unless the
     loss draws from torch's own generator.
@@ -107,11 +115,14 @@ def discover_many(
         config: the settings, the same for all.
         checkpoint: of all of them together.
         compute: how the work is done.
+        check: see `discover`.
 
     Raises:
+        GuestError: see `discover`.
         ConfigError: nothing is wanted, or two of the wanted have one identity: their noise would be the same.
         OutOfMemoryError: this needs more memory than there is.
     """
+    checkpoint = as_checkpoint(checkpoint)
     wanted = list(wanted)
     check_wanted(wanted)
     selection = select(network) if selection is None else selection
@@ -136,9 +147,10 @@ def discover_many(
         "weights": digest({name: tensor_digest(weight) for name, weight in weights.items()}) if checkpoint else None,
     }
     with (
+        usual_mode(),
         evaluation_mode(network),
         said_on_failure(wants, device),
-        closing(MaskObjective(network, loss, wanted, selection, config, compute, say)) as objective,
+        closing(MaskObjective(network, loss, wanted, selection, config, compute, say, check)) as objective,
     ):
         result = run_loop(
             objective,
@@ -146,7 +158,7 @@ def discover_many(
             seed=child_seed(wanted[0].seed, "network-noise", *(part for one in wanted for part in (one.name, one.repeat))),
             identity=identity,
             observers=[one.observers for one in wanted],
-            checkpoint=Checkpoint(checkpoint) if isinstance(checkpoint, Path) else checkpoint,
+            checkpoint=checkpoint,
         )
     found = []
     for track, noise in enumerate(noises):

@@ -4,15 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
-from maskscope.errors import ConfigError
-from maskscope.masks import Loss, PackedLSTMMode, backpropagate
-from maskscope.training.batches import Batches, PartSource
-from maskscope.training.checkpoint import Checkpoint
+from maskscope.errors import ConfigError, LossError
+from maskscope.masks import BackwardPass, Loss, PackedLSTMMode
+from maskscope.masks.gradient import NO_PATH
+from maskscope.masks.maskable import untrainable
+from maskscope.masks.selection import dtype_name
+from maskscope.storage import Json, digest
+from maskscope.training.batches import Batches, StepParts
+from maskscope.training.checkpoint import Checkpoint, as_checkpoint, require_storable, values_digest
 from maskscope.training.loop import LoopConfig, LoopResult, run_loop
 from maskscope.training.objective import Objective
 from maskscope.training.observers import Observer
+from maskscope.training.surroundings import usual_mode
 
 
 @dataclass(frozen=True)
@@ -39,8 +45,8 @@ class WeightObjective(Objective):
     """All parameters of a network, and its loss on one part a step."""
 
     def __init__(self, network: nn.Module, loss: Loss, batches: Batches, config: FitConfig) -> None:
-        self._network, self._loss, self._source = network, loss, PartSource(batches)
-        self._config = config
+        self._network, self._loss, self._parts = network, loss, StepParts([batches])
+        self._config, self._backward = config, BackwardPass()
         self.device = next(network.parameters()).device
 
     @property
@@ -60,12 +66,19 @@ class WeightObjective(Objective):
     def accumulate(self, step: int) -> Tensor:
         """See `Objective.accumulate`."""
         (parameters,) = self.parameters
-        for parameter in parameters:
-            if parameter.grad is not None:
-                parameter.grad.zero_()
+        reached_before = [parameter.grad is not None for parameter in parameters]
+        ((part,),) = self._parts.lend(step, 1)
         with PackedLSTMMode():
-            value = self._loss(self._network, self._source.part(step))
-        backpropagate(value, parameters)
+            value = self._loss(self._network, part)
+        self._backward.run(value, parameters)
+        self._parts.take_back()
+        if all(parameter.grad is None for parameter in parameters):
+            raise LossError(NO_PATH)
+        for parameter, before in zip(parameters, reached_before, strict=True):
+            if parameter.grad is None and before:  # Adam's moments go on fading
+                parameter.grad = torch.zeros_like(parameter)
+            elif parameter.grad is not None and parameter.grad.layout is not torch.strided:
+                parameter.grad = parameter.grad.to_dense()  # of embeddings that are asked for sparse ones; Adam wants all of it
         return value.detach().reshape(1)
 
 
@@ -77,9 +90,11 @@ def fit(
     config: FitConfig,
     seed: int,
     observers: Sequence[Observer] = (),
-    checkpoint: Checkpoint | Path | None = None,
+    checkpoint: Checkpoint | str | Path | None = None,
 ) -> LoopResult:
     """Trains all parameters of a network in place, in training mode; its modes and ``.grad`` are then as they were.
+
+    Gradients that come sparse are made dense: each step moves all of a parameter.
 
     Args:
         network: any module.
@@ -88,24 +103,52 @@ def fit(
         config: steps, learning rate, clipping.
         seed: for whatever the network draws (dropout).
         observers: who watches.
-        checkpoint: where to keep the state of the run.
+        checkpoint: where to keep the state of the run; if the file is there, the run goes on from it. The network must be the
+            one that the run began with, by names, shapes and values, or the one that it broke off with. What the loss and the
+            data are cannot be seen: give each run a file of its own.
+
+    Raises:
+        ConfigError: nothing can be trained; or the checkpoint belongs to another run, or cannot hold the network.
+        FileFormatError: the checkpoint is damaged.
+        LossError: the loss is no scalar, or has no gradient path to the parameters.
+        NotFiniteError: a gradient is NaN or infinite.
+        BatchesError: the batches are empty or end too early.
     """
+    checkpoint = as_checkpoint(checkpoint)
+    _check(network)
     modes = [(module, module.training) for module in network.modules()]
     gradients = [(parameter, parameter.grad) for parameter in network.parameters()]
+    objective = WeightObjective(network, loss, batches, config)
+    identity: Json = {"what": "fit", "format": 4, "seed": seed, "config": repr(config)}
+    if checkpoint:
+        require_storable(objective.state())
+        trained = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
+        layout = [[name, dtype_name(tensor), list(tensor.shape)] for name, tensor in objective.state().items()]
+        identity |= {"network": digest([layout, trained]), "weights": values_digest(objective.state())}
     network.train()
     try:
         for parameter, _ in gradients:
             parameter.grad = None
-        return run_loop(
-            WeightObjective(network, loss, batches, config),
-            config,
-            seed=seed,
-            identity={"what": "fit", "format": 3, "seed": seed, "config": repr(config)},
-            observers=[observers],
-            checkpoint=Checkpoint(checkpoint) if isinstance(checkpoint, Path) else checkpoint,
-        )
+        with usual_mode():
+            return run_loop(objective, config, seed=seed, identity=identity, observers=[observers], checkpoint=checkpoint)
     finally:
         for module, mode in modes:
             module.training = mode
         for parameter, gradient in gradients:
             parameter.grad = gradient
+
+
+def _check(network: nn.Module) -> None:
+    """Raises `ConfigError` where there is nothing to train, or where it cannot be trained in place."""
+    parameters = dict(network.named_parameters())
+    if not parameters:
+        raise ConfigError(f"The network ({type(network).__name__}) has no parameters, so there is nothing to train.")
+    trained = {name: parameter for name, parameter in parameters.items() if parameter.requires_grad}
+    if not trained:
+        raise ConfigError(
+            f"None of the {len(parameters)} parameters of the network requires a gradient, so there is nothing to train. Call "
+            "network.requires_grad_() to train all of them."
+        )
+    faults = [f"{name} {fault}" for name, parameter in trained.items() if (fault := untrainable(parameter))]
+    if faults:
+        raise ConfigError("These parameters cannot be trained in place:\n  " + "\n  ".join(faults))

@@ -23,13 +23,14 @@ from maskscope.masks import (
 from maskscope.masks.executors import working_bytes
 from maskscope.storage import Json, digest, tensor_digest
 from maskscope.training.batches import Batches
-from maskscope.training.checkpoint import Checkpoint
+from maskscope.training.checkpoint import Checkpoint, as_checkpoint, values_digest
 from maskscope.training.grow_objective import GrowthObjective
 from maskscope.training.loop import LoopConfig, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.memory import Need, check_memory, said_on_failure
 from maskscope.training.observers import History, Observer
 from maskscope.training.seeds import child_seed
+from maskscope.training.surroundings import usual_mode
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def grow(
     name: str = "grow",
     repeat: int = 0,
     observers: Sequence[Observer] = (),
-    checkpoint: Checkpoint | Path | None = None,
+    checkpoint: Checkpoint | str | Path | None = None,
     executor: str = "auto",
     kernels: str = "auto",
 ) -> Growth:
@@ -99,6 +100,7 @@ def grow(
     Source: Csordás et al. 2021, permuted MNIST (weights and masks trained together); which weights are used, what is initialised
     anew between tasks and where the logits start are for the caller.
     """
+    checkpoint = as_checkpoint(checkpoint)
     selection = select(network) if selection is None else selection
     weights = selection.of(network)
     _check(network, selection, used, initial, config)
@@ -121,10 +123,12 @@ def grow(
             observer.note(text)
 
     gradients = [(parameter, parameter.grad) for parameter in network.parameters()]
-    logits = MaskLogits(selection, initial.flat.detach().to(device, copy=True))
+    with usual_mode():
+        logits = MaskLogits(selection, initial.flat.detach().to(device, copy=True))
     free = None if used is None or not used.kept else dict(~used)
     try:
         with (
+            usual_mode(),
             evaluation_mode(network),
             said_on_failure(wants, device),
             closing(GrowthObjective(network, loss, batches, logits, free, noise, config, executor, kernels, say)) as objective,
@@ -135,7 +139,7 @@ def grow(
                 seed=child_seed(seed, "network-noise", name, repeat),
                 identity=identity,
                 observers=[observers],
-                checkpoint=Checkpoint(checkpoint) if isinstance(checkpoint, Path) else checkpoint,
+                checkpoint=checkpoint,
             )
     finally:
         for parameter, gradient in gradients:
@@ -190,7 +194,7 @@ def _fixed(network: nn.Module, selection: Selection, used: BinaryMask | None) ->
     if used is not None:
         weights = selection.of(network)
         kept |= masked_weights(weights, {name: bits.to(weights[name].device) for name, bits in used.items()})
-    return digest({name: tensor_digest(weight) for name, weight in kept.items()})
+    return values_digest(kept)
 
 
 def _needs(network: nn.Module, selection: Selection, executor: str, device: torch.device, samples: int) -> list[Need]:

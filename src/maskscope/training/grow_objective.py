@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from maskscope.masks import LearnedMask, Loss, MaskLogits, gate, make_estimator, make_executor, make_kernels, make_penalty
 from maskscope.masks.kernels import Kernels
 from maskscope.masks.sample import Noise
-from maskscope.training.batches import Batches, PartSource
+from maskscope.training.batches import Batches, StepParts
 from maskscope.training.mask_config import SCHEDULES, MaskConfig
 from maskscope.training.objective import Objective
 
@@ -44,7 +44,7 @@ class GrowthObjective(Objective):
         kernels: str,
         say: Callable[[str], object],
     ) -> None:
-        self.logits, self._config, self._source = logits, config, PartSource(batches)
+        self.logits, self._config, self._parts = logits, config, StepParts([batches])
         self.device = logits.flat.device
         parameters = dict(network.named_parameters())
         self._kernels = make_kernels(self.device, kernels)
@@ -89,9 +89,9 @@ class GrowthObjective(Objective):
         self._penalty.begin_gradient(self.logits.flat, self.logits.flat.grad)
         for weight in self._weights.values():
             weight.begin()
-        count = self._config.parts_per_step
-        parts = [self._source.part(step * count + index) for index in range(count)]
-        losses = self._executor.add_gradients(step, [parts], self._config.samples_per_step)
+        parts = self._parts.lend(step, self._config.parts_per_step)
+        losses = self._executor.add_gradients(step, parts, self._config.samples_per_step)
+        self._parts.take_back()
         for weight in self._weights.values():
             weight.end(self._kernels)
         return losses

@@ -4,10 +4,9 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -15,15 +14,15 @@ from torch import Tensor
 
 from maskscope.errors import ConfigError, NotFiniteError, UnknownNameError
 from maskscope.storage import Json
-from maskscope.training.checkpoint import Checkpoint, Keeper, Saved, load, optimizer_tensors, restore_optimizer
+from maskscope.training.checkpoint import STATE, Checkpoint, Keeper, load
 from maskscope.training.objective import Objective
 from maskscope.training.observers import History, Moment, Observer
+from maskscope.training.optimizer_state import OPTIMIZERS, make_optimizer, optimizer_tensors, restore_optimizer
+from maskscope.training.saved import Saved, Structure
 from maskscope.training.seeds import child_seed, isolated_random, reseed
 
-_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": partial(torch.optim.Adam, fused=True),
-    "sgd": partial(torch.optim.SGD, momentum=0.9, fused=True),
-}
+# what asks a process to end; a closed terminal sends the last, which not every system has
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,8 @@ class LoopConfig:
             raise ConfigError(f"learning_rate is {self.learning_rate}; a number above 0 was expected.")
         if not self.clip_norm >= 0:
             raise ConfigError(f"clip_norm is {self.clip_norm}; a number of at least 0 was expected (0: no clipping).")
-        if self.optimizer not in _OPTIMIZERS:
-            raise UnknownNameError("optimizer", self.optimizer, _OPTIMIZERS)
+        if self.optimizer not in OPTIMIZERS:
+            raise UnknownNameError("optimizer", self.optimizer, OPTIMIZERS)
         if not self.weight_decay >= 0:
             raise ConfigError(f"weight_decay is {self.weight_decay}; a number of at least 0 was expected.")
         if not all(0 <= beta < 1 for beta in self.betas) or not self.eps > 0:
@@ -94,18 +93,20 @@ def run_loop(
         objective: what is trained.
         config: how.
         seed: for torch's generators.
-        identity: of the run, for its checkpoint.
+        identity: of the run, for its checkpoint; a file of another run is refused, and nothing of it is taken over.
         observers: for each track, who watches it.
         checkpoint: where to keep the state.
 
     Raises:
         NotFiniteError: a gradient is NaN or infinite; the last checkpoint is still good.
-        KeyboardInterrupt: after Ctrl-C, when the step is done and the checkpoint is written.
+        KeyboardInterrupt: after Ctrl-C, SIGTERM or SIGHUP, when the step is done and the checkpoint is written.
     """
     leaves = [leaf for track in objective.parameters for leaf in track]
-    optimizer = _OPTIMIZERS[config.optimizer](leaves, **config.optimizer_settings())
-    keeper = Keeper(checkpoint, identity) if checkpoint else None
-    saved = load(checkpoint, identity) if checkpoint else None
+    optimizer = make_optimizer(config.optimizer, leaves, config.optimizer_settings())
+    keeper, saved = None, None
+    if checkpoint:
+        keeper = Keeper(checkpoint, identity)
+        saved = load(checkpoint, identity, Structure(config.steps, len(objective.parameters), _stored(objective), optimizer))
     histories = _restore(objective, optimizer, saved)
     start, before = (saved.step, saved.seconds) if saved else (0, 0.0)
     del saved  # its tensors are copied
@@ -115,10 +116,8 @@ def run_loop(
 
     def save(step: int) -> None:
         if keeper:
-            tensors = {f"state/{name}": tensor for name, tensor in objective.state().items()} | optimizer_tensors(optimizer)
-            remembered = [
-                asdict(track.history) | {"reference_loss": _plain(objective.reference_loss(track.number))} for track in tracks
-            ]
+            tensors = _stored(objective) | optimizer_tensors(optimizer)
+            remembered = [asdict(track.history) | {"reference_loss": objective.reference_loss(track.number)} for track in tracks]
             keeper.write(Saved(step, before + time.perf_counter() - began, tensors, remembered))
 
     with isolated_random(seed, objective.device), _deferred_interrupt() as interrupted:
@@ -174,16 +173,22 @@ def _restore(objective: Objective, optimizer: torch.optim.Optimizer, saved: Save
     if saved is None:
         return [History() for _ in objective.parameters]
     with torch.no_grad():
-        for name, tensor in objective.state().items():
-            tensor.copy_(saved.tensors[f"state/{name}"])
+        for name, tensor in _stored(objective).items():
+            # what expand() shows many times is there once
+            once = tuple(slice(None) if stride else slice(0, 1) for stride in tensor.stride())
+            tensor[once].copy_(saved.tensors[name][once])
     restore_optimizer(optimizer, saved.tensors)
     histories = []
     for track, entry in enumerate(saved.histories):
         remembered = dict(entry)
-        reference = remembered.pop("reference_loss")
-        objective.set_reference_loss(track, math.nan if reference is None else reference)
+        objective.set_reference_loss(track, remembered.pop("reference_loss"))
         histories.append(History(**remembered))
     return histories
+
+
+def _stored(objective: Objective) -> dict[str, Tensor]:
+    """The live tensors of the objective's state, by their names in a checkpoint."""
+    return {f"{STATE}{name}": tensor for name, tensor in objective.state().items()}
 
 
 def _clip(parameters: list[Tensor], limit: float, step: int, loss: float, title: str) -> None:
@@ -199,13 +204,9 @@ def _clip(parameters: list[Tensor], limit: float, step: int, loss: float, title:
         torch._foreach_mul_(gradients, limit / (norm + 1e-6))
 
 
-def _plain(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
 @contextmanager
 def _deferred_interrupt() -> Iterator[threading.Event]:
-    """Ctrl-C and SIGTERM set a flag that is looked at between steps; a second Ctrl-C interrupts at once."""
+    """Ctrl-C, SIGTERM and SIGHUP set a flag that is looked at between steps; a second Ctrl-C interrupts at once."""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield flag
@@ -216,7 +217,9 @@ def _deferred_interrupt() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         flag.set()
 
-    previous = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    # a process under nohup is to outlive its terminal
+    ignored = {number for number in STOP_SIGNALS[2:] if signal.getsignal(number) == signal.SIG_IGN}
+    previous = {number: signal.signal(number, remember) for number in STOP_SIGNALS if number not in ignored}
     try:
         yield flag
     finally:

@@ -19,7 +19,8 @@ from maskscope.masks import (
     make_kernels,
     make_penalty,
 )
-from maskscope.training.batches import PartSource
+from maskscope.masks.laws import check_guest
+from maskscope.training.batches import StepParts
 from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16
 from maskscope.training.objective import Objective
 from maskscope.training.wanted import Wanted
@@ -37,10 +38,11 @@ class MaskObjective(Objective):
         config: MaskConfig,
         compute: Compute,
         say: Callable[[str], object] | None = None,
+        check: bool = True,
     ) -> None:
-        self._network, self._loss, self._config = network, loss, config
+        self._network, self._loss, self._config, self._selection = network, loss, config, selection
         self._names = [str(one) for one in wanted]
-        self._sources = [PartSource(one.batches) for one in wanted]
+        self._parts = StepParts([one.batches for one in wanted])
         weights = {name: weight.contiguous() for name, weight in selection.of(network).items()}
         self.device = next(iter(weights.values())).device
         self._penalty = make_penalty(config.penalty, config.penalty_weight)
@@ -62,9 +64,10 @@ class MaskObjective(Objective):
         kernels.prepare(law, {(weight.dtype, copied[name].dtype) for name, weight in weights.items()}, say or _nobody)
         units = gate(weights, copied, masks, kernels, law)
         self._executor = make_executor(compute.executor, network, loss, units)
+        self._is_unchecked = check
         self._references = [float("nan") for _ in wanted]
         self._every = max(1, config.steps // 200)
-        self._densities = torch.full((len(wanted), config.steps // self._every + 1), float("nan"))
+        self._densities = torch.full((len(wanted), config.steps // self._every + 1), float("nan"), dtype=torch.float32)
 
     @property
     def parameters(self) -> list[list[Tensor]]:
@@ -116,22 +119,28 @@ class MaskObjective(Objective):
 
     def accumulate(self, step: int) -> Float[Tensor, " tracks"]:
         """Gradient = the penalty's + mean over the samples k of  w * g_k * slope_k (docs/method.md)."""
-        count = self._config.parts_per_step
-        parts = [[source.part(step * count + index) for index in range(count)] for source in self._sources]
+        parts = self._parts.lend(step, self._config.parts_per_step)
+        if step == 0 and self._is_unchecked:
+            check_guest(self._network, self._loss, self._executor, self.logits, parts)
+            self._is_unchecked = False
         for logits in self.logits:
             assert logits.flat.grad is not None
             self._penalty.begin_gradient(logits.flat, logits.flat.grad)
         losses = self._executor.add_gradients(step, parts, self._config.samples_per_step)
         if step == 0:
-            self._references = [self._unmasked_loss(mine) for mine in parts]
+            self._references = [self._unmasked_loss(mine) for mine in self._parts.again()]
+        self._parts.take_back()
         return losses
 
     def _unmasked_loss(self, parts: Sequence[object]) -> float:
-        def loss_of_all(guest: nn.Module) -> float:
-            return sum(float(self._loss(guest, part)) for part in parts) / len(parts)
+        """Of the untouched weights, with gradients on as in a step, for the loss may take some inside."""
+        weights = {name: weight.clone().requires_grad_() for name, weight in self._selection.of(self._network).items()}
 
-        with torch.no_grad():
-            return call_with(self._network, {}, loss_of_all)
+        def loss_on(part: object) -> float:
+            with torch.enable_grad():
+                return float(call_with(self._network, weights, lambda guest: self._loss(guest, part)).detach())
+
+        return sum(loss_on(part) for part in parts) / len(parts)
 
 
 def _nobody(text: str) -> None:

@@ -56,6 +56,7 @@ def _read(path: Path, config: PlantingConfig, seed: int) -> PlantedNetwork:
     task = Multiplexers(KINDS[config.kind])
     inputs, outputs = task.sizes
     network = MLP((inputs, config.hidden, config.hidden, outputs))
+    _require_all(path, network, task, tensors, metadata)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             parameter.copy_(tensors[f"network/{name}"])
@@ -69,6 +70,19 @@ def _read(path: Path, config: PlantingConfig, seed: int) -> PlantedNetwork:
         metadata["steps"],
         metadata["rejected"],
     )
+
+
+def _require_all(path: Path, network: MLP, task: Multiplexers, tensors: Mapping[str, Tensor], metadata: Json) -> None:
+    """Raises `FileFormatError` unless a file has what `planted_network` writes: the right checksum says nothing of that."""
+    parameters = dict(network.named_parameters())
+    expected = {f"network/{name}": (parameter.shape, parameter.dtype) for name, parameter in parameters.items()}
+    masks = [f"{part}/{function}" for part in ("truth", "territory") for function in task.functions]
+    masked = [name for name in parameters if f"{masks[0]}/{name}" in tensors]
+    expected |= {f"{mask}/{name}": (parameters[name].shape, torch.bool) for mask in masks for name in masked}
+    found = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
+    of_functions = all(isinstance(metadata.get(name), dict) for name in ("magnitude_f1", "gradient_f1", "rejected"))
+    if found != expected or not masked or not of_functions or not isinstance(metadata.get("steps"), int):
+        raise FileFormatError(f"{path} does not hold what a planted network is made of. Delete it and run again.")
 
 
 def _masks(tensors: Mapping[str, Tensor], part: str, task: Multiplexers) -> dict[str, BinaryMask]:

@@ -11,7 +11,8 @@ looks at every torch function that the network calls:
 A stand-in is full of NaN and takes no memory: were a use to escape the mode, the loss would say so at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, final
 
@@ -28,7 +29,8 @@ from maskscope.masks.executors.executor import Executor
 from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.product import all_copies, masked_product
 from maskscope.masks.executors.recurrent import PLAIN, applies
-from maskscope.masks.gradient import NO_PATH, Loss, scalar_loss, start_backward
+from maskscope.masks.gradient import NO_PATH, BackwardPass, Loss, scalar_loss
+from maskscope.masks.parts import is_same
 
 # Masked copies of a weight are made as a whole up to so many bytes; there a product in blocks costs more than it saves.
 WHOLE_BYTES = 1 << 20
@@ -49,6 +51,7 @@ class BatchedExecutor(Executor):
         super().__init__(network, loss, units)
         self._may_stand_in = linear_weights(network) & set(units)
         self._memory: dict[tuple[str, int], Tensor] = {}
+        self._backward = BackwardPass()
 
     def run(self, parts: Sequence[Sequence[Any]]) -> Tensor:
         """See `Executor.run`.
@@ -93,10 +96,22 @@ class BatchedExecutor(Executor):
         # the fused attention of processors has no rule for vmap; its plain form has
         with torch.enable_grad(), self.precision(), sdpa_kernel(SDPBackend.MATH):
             losses = torch.func.vmap(one)(sample, leaves, stacked)
-            start_backward(losses.sum(), [anchor, *leaves.values()])
+            with self._listening():
+                self._backward.run(losses.sum(), [anchor, *leaves.values()])
         if anchor.grad is None and self.takes == before:
             raise LossError(NO_PATH)
         return losses.detach().view(len(parts), -1)
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Gradients are taken in our own backward pass, not in one that the loss makes."""
+        for unit in self.units.values():
+            unit.listens = True
+        try:
+            yield
+        finally:
+            for unit in self.units.values():
+                unit.listens = False
 
     def _stands_in(self, name: str) -> bool:
         unit = self.units[name]
@@ -115,6 +130,8 @@ class BatchedExecutor(Executor):
 
 
 def _hand_over(unit: GatedWeight, leaf: Tensor) -> None:
+    if not unit.listens:
+        return
     assert leaf.grad is not None
     gradient, leaf.grad = leaf.grad, None
     unit.take((gradient.to_dense() if gradient.is_sparse else gradient).reshape(unit.rows, -1).contiguous())
@@ -202,7 +219,7 @@ def _stack(rows: Sequence[Any]) -> tuple[list[Tensor], list[Any], Any]:
                 raise CannotBatchError("the parts of a step are not all of one shape")
             stacked.append(torch.stack(leaves))
             constants.append(_TENSOR)
-        elif any(type(leaf) is not type(leaves[0]) or leaf != leaves[0] for leaf in leaves):
+        elif any(type(leaf) is not type(leaves[0]) or leaf != leaves[0] or not is_same(leaf, leaves[0]) for leaf in leaves):
             raise CannotBatchError("the parts of a step differ in something that is no tensor")
         else:
             constants.append(leaves[0])

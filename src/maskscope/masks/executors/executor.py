@@ -47,7 +47,7 @@ class Executor(ABC):
             The mean loss of each mask.
         """
         turns = len(parts[0]) // samples
-        total = torch.zeros(len(parts))
+        total = torch.zeros(len(parts), dtype=torch.float32, device="cpu")
         for group, size in groups(samples):
             for unit in self.units.values():
                 unit.begin(step, group, size, 1 / len(parts[0]))

@@ -74,6 +74,7 @@ class GatedWeight:
         self._gated = Workspace()  # not the common one, which may hold the gradient that is being taken
         self._slices, self._kernels, self._law = slices, kernels, law
         self.takes = 0  # gradients taken so far: tells whether a pass that failed had begun to
+        self.listens = False  # whether gradients that arise inside autograd are ours to take
         self.begin(0, 0, 1, 1.0)
 
     @property

@@ -79,7 +79,8 @@ class _Copies(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         unit: GatedWeight = ctx.unit
-        unit.take(gradient.reshape(unit.rows, -1).contiguous())
+        if unit.listens:
+            unit.take(gradient.reshape(unit.rows, -1).contiguous())
         return torch.zeros(()), None
 
 
@@ -108,8 +109,9 @@ class _Product(torch.autograd.Function):
             out = dy.mT[:, block]
             if dx is not None:
                 torch.baddbmm(dx, scratch.mT, out, out=dx)
-            torch.bmm(out, x, out=scratch)  # the copies have done their work
-            unit.take(scratch.view(unit.rows, -1), block.start * unit.shape[1])
+            if unit.listens:
+                torch.bmm(out, x, out=scratch)  # the copies have done their work
+                unit.take(scratch.view(unit.rows, -1), block.start * unit.shape[1])
         return None if dx is None else dx.mT.contiguous(), torch.zeros(()), None
 
 

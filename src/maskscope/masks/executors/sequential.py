@@ -1,15 +1,16 @@
 """One call of the network for each sample: the definition of a step, right for every network."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from maskscope.masks.executors.executor import Executor
+from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.packed import PackedLSTMMode
-from maskscope.masks.gradient import loss_and_handed_gradients
+from maskscope.masks.gradient import BackwardPass, Loss, loss_and_handed_gradients
 
 
 @final
@@ -21,6 +22,10 @@ class SequentialExecutor(Executor):
 
     name = "sequential"
     _copies: dict[str, Tensor] | None = None
+
+    def __init__(self, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
+        super().__init__(network, loss, units)
+        self._backward = BackwardPass()
 
     def run(self, parts: Sequence[Sequence[Any]]) -> Tensor:
         """See `Executor.run`."""
@@ -36,5 +41,9 @@ class SequentialExecutor(Executor):
                     unit.copy_sample(mask, sample, self._copies[name].view(-1))
                 takers = {name: partial(unit.take_sample, mask, sample) for name, unit in units.items()}
                 with self.precision(), PackedLSTMMode():
-                    losses.append(loss_and_handed_gradients(self.network, self.loss, part, self._copies, takers))
+                    losses.append(self._loss_of(part, takers))
         return torch.stack([loss.to(torch.float32).reshape(()) for loss in losses]).view(len(parts), -1)
+
+    def _loss_of(self, part: Any, takers: Mapping[str, Callable[[Tensor], object]]) -> Tensor:
+        assert self._copies is not None
+        return loss_and_handed_gradients(self.network, self.loss, part, self._copies, takers, self._backward)

@@ -4,7 +4,6 @@ On a processor an operation of torch is divided among all threads; where it is s
 work. Here the samples are divided instead, and each thread has its share of the processor to itself.
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Barrier
@@ -13,11 +12,14 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from maskscope.errors import ConfigError
+from maskscope.errors import ConfigError, GuestError
 from maskscope.masks.executors.executor import Executor
 from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.packed import PackedLSTMMode
-from maskscope.masks.gradient import Loss, loss_and_gradient
+from maskscope.masks.gradient import BackwardPass, Loss, loss_and_gradient
+from maskscope.masks.guest import Belongings, copy_network
+
+_NO_THREADS = "Leave the executor at 'auto', or take executor='sequential'."
 
 
 @final
@@ -31,7 +33,7 @@ class ThreadedExecutor(Executor):
 
     name = "threads"
     _pool: ThreadPoolExecutor | None = None
-    _guests: list[tuple[nn.Module, dict[str, Tensor]]]
+    _guests: list[tuple[nn.Module, dict[str, Tensor], BackwardPass]]
 
     def __init__(self, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
         super().__init__(network, loss, units)
@@ -46,12 +48,12 @@ class ThreadedExecutor(Executor):
         # the compiled passes are divided among all threads: they come before the calls and after them, not in between
         for unit in self.units.values():
             unit.draw()
-        for (mask, sample, _), (_, copies) in zip(rows, self._guests, strict=False):
+        for (mask, sample, _), (_, copies, _) in zip(rows, self._guests, strict=False):
             for name, unit in self.units.items():
                 unit.copy_sample(mask, sample, copies[name].view(-1))
         calls = [
-            self._pool.submit(self._call, guest, copies, part)
-            for (_, _, part), (guest, copies) in zip(rows, self._guests, strict=False)
+            self._pool.submit(self._call, guest, copies, backward, part)
+            for (_, _, part), (guest, copies, backward) in zip(rows, self._guests, strict=False)
         ]
         wait(calls)  # after an error in one, nobody may still be at work on the guest
         losses = []
@@ -74,6 +76,7 @@ class ThreadedExecutor(Executor):
             (
                 self._copy_of_network(),
                 {name: torch.empty(unit.shape, dtype=unit.dtype, device=unit.device) for name, unit in self.units.items()},
+                BackwardPass(),
             )
             for _ in range(rows)
         ]
@@ -93,15 +96,15 @@ class ThreadedExecutor(Executor):
         torch.set_num_threads(threads)  # what a thread sets is what new threads begin with
 
     def _copy_of_network(self) -> nn.Module:
-        shared = {id(tensor): tensor for tensor in (*self.network.parameters(), *self.network.buffers())}
+        network = self.network
+        shared = (*network.parameters(), *network.buffers(), *Belongings(network).tensors())  # a call is lent copies
         try:
-            return copy.deepcopy(self.network, shared)
-        except Exception as error:
-            raise ConfigError(
-                f"The network cannot be copied ({type(error).__name__}: {error}), and each thread calls a copy. Leave the "
-                "executor at 'auto', or take executor='sequential'."
-            ) from error
+            return copy_network(network, shared)
+        except GuestError as error:
+            raise ConfigError(f"{error} Each thread calls a copy. {_NO_THREADS}") from error
 
-    def _call(self, guest: nn.Module, copies: dict[str, Tensor], part: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    def _call(
+        self, guest: nn.Module, copies: dict[str, Tensor], backward: BackwardPass, part: Any
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         with self.precision(), PackedLSTMMode():
-            return loss_and_gradient(guest, self.loss, part, copies)
+            return loss_and_gradient(guest, self.loss, part, copies, backward)

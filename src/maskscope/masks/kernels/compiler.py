@@ -2,7 +2,8 @@
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 try:
@@ -35,17 +36,50 @@ def compiled(*, contract: bool = False, parallel: bool = True) -> Callable[[Any]
 
     def decorate(function: Any) -> Any:
         try:
-            return njit(cache=True, **options)(function)
+            loop = njit(cache=True, **options)(function)
         except RuntimeError as error:
-            warnings.warn(
-                f"the compiled kernels cannot be kept on disk ({error}): they are compiled at every start, some ten seconds. Set "
-                "the environment variable NUMBA_CACHE_DIR to a folder that can be written",
-                KernelCacheWarning,
-                stacklevel=2,
-            )
+            _warn(error)
             return njit(**options)(function)
+        if (cache := getattr(loop, "_cache", None)) is not None:  # none where NUMBA_DISABLE_JIT is set
+            _do_without_cache_where_it_fails(cache)
+        return loop
 
     return decorate
+
+
+def _do_without_cache_where_it_fails(cache: Any) -> None:
+    """What cannot be read from the folder of compiled loops is compiled, and what cannot be written there is used all the same.
+
+    Numba lets errors through from there: a full disk, a file that was cut short, another user's folder.
+    """
+    load, save = cache.load_overload, cache.save_overload
+
+    def load_or_compile(*arguments: Any) -> Any:
+        try:
+            return load(*arguments)
+        except Exception as error:  # a damaged pickle can surface as nearly any kind of error
+            _warn(error)
+            return None
+
+    def save_if_possible(*arguments: Any) -> None:
+        try:
+            save(*arguments)
+        except Exception as error:
+            _warn(error)
+            # the index may name a file by now that was not written, and under whose name an older loop may lie
+            with suppress(OSError):
+                Path(cache._cache_file._index_path).unlink(missing_ok=True)
+
+    cache.load_overload, cache.save_overload = load_or_compile, save_if_possible
+
+
+def _warn(error: Exception) -> None:
+    warnings.warn(
+        f"the compiled kernels cannot be kept on disk ({str(error) or type(error).__name__}): they are compiled at every start, "
+        "some ten seconds. Set the environment variable NUMBA_CACHE_DIR to a folder that can be written",
+        KernelCacheWarning,
+        stacklevel=3,
+    )
 
 
 @contextmanager

@@ -51,7 +51,7 @@ class CpuKernels(Kernels):
         folder = self._loops.open_gates.stats.cache_path
         if not self._is_kept():
             say(f"compiling the kernels for this processor, {f'once, into {folder}' if folder else 'at every start'} ...")
-        at, logits = Address((1, 2), (1 << 32) + 3, first=(1 << 32) - 100), torch.linspace(-30, 30, 300)
+        at, logits = Address((1, 2), (1 << 32) + 3, first=(1 << 32) - 100), torch.linspace(-30, 30, 300, dtype=torch.float32)
         for of_weights, of_copies in dtypes:
             weights, copied = torch.linspace(-1, 1, 300, dtype=of_weights), torch.linspace(-1, 1, 300, dtype=of_copies)
             found = [self._sample_of_work(kernels, law, logits, weights, copied, at) for kernels in (self, ReferenceKernels())]
@@ -71,7 +71,7 @@ class CpuKernels(Kernels):
         kernels: Kernels, law: SlopeLaw, logits: Tensor, weights: Tensor, copied: Tensor, at: Address
     ) -> list[Tensor]:
         opened, gates = torch.empty(2, 300, dtype=torch.uint8)
-        copies, drawn, gradient = *torch.empty(2, 4, 300, dtype=copied.dtype), torch.zeros(300)
+        copies, drawn, gradient = *torch.empty(2, 4, 300, dtype=copied.dtype), torch.zeros(300, dtype=torch.float32)
         kernels.open_gates(logits, at, 3, opened)
         kernels.draw_masked(logits, copied, at, gates, drawn)
         kernels.copy_open(copied, gates, 0, copies)

@@ -1,10 +1,11 @@
 """Questions in the published layout: a level is a folder, a module a text file in it, a line the question, a line its answer."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from maskscope.errors import FileFormatError, UnknownNameError
-from maskscope.storage import write_bytes
+from maskscope.storage import read_plain, write_bytes
 from maskscope.tasks.mathematics.questions import (
     INTERPOLATE,
     LEVELS,
@@ -20,6 +21,8 @@ _INNER = "mathematics_dataset-v1.0"
 _PACKED = f"{_INNER}.tar.gz"
 _SOURCE = f"The archive is {_PACKED}, from the public Google Cloud bucket `mathematics-dataset`; unpack the whole of it."
 _SHOWN = 80
+_LARGEST = 512 * 2**20  # the published files have up to 110 MB
+_AGAIN = "Unpack this file from the archive again."
 
 
 def read_archive(folder: Path, module: str, test_items: int = 10_000, seed: int = 1234) -> Questions:
@@ -43,7 +46,7 @@ def read_archive(folder: Path, module: str, test_items: int = 10_000, seed: int 
     """
     if module not in MODULES:
         raise UnknownNameError("module of the Mathematics Dataset", module, MODULES)
-    root = folder / _INNER if (folder / _INNER).is_dir() else folder
+    root = folder / _INNER if os.path.isdir(folder / _INNER) else folder
     paths = {level: root / name / f"{MODULES[module]}.txt" for level, name in _folders("train").items()}
     paths[INTERPOLATE] = root / INTERPOLATE / f"{MODULES[module]}.txt"
     _check_there(folder, root, paths.values())
@@ -87,17 +90,17 @@ def _folders(part: str) -> dict[str, str]:
 
 
 def _check_there(folder: Path, root: Path, paths: Iterable[Path]) -> None:
-    missing = [str(path.relative_to(root)) for path in paths if not path.is_file()]
+    missing = [str(path.relative_to(root)) for path in paths if not os.path.lexists(path)]
     if not missing:
         return
-    packed = sorted(path.name for path in folder.glob("*.tar.gz")) if folder.is_dir() else []
+    packed = sorted(path.name for path in folder.glob("*.tar.gz")) if os.path.isdir(folder) else []
     if packed:
         raise FileFormatError(
             f"{folder} holds the archive still packed: unpack it there, `tar xzf {packed[0]}`. Missing: {', '.join(missing)}."
         )
     found = (
         "no such folder"
-        if not folder.is_dir()
+        if not os.path.isdir(folder)
         else "an archive half unpacked"
         if len(missing) < len(LEVELS) + 1
         else "none of the files of this module is there"
@@ -106,27 +109,31 @@ def _check_there(folder: Path, root: Path, paths: Iterable[Path]) -> None:
 
 
 def _read(path: Path) -> list[Question]:
+    content = read_plain(path, most=_LARGEST, cure=_AGAIN)
     try:
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        # editors put a byte order mark in front, end lines in their own way, and add a blank one
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise FileFormatError(
-            f"{path} is no text: byte {error.start} is not UTF-8. Unpack this file from the archive again."
-        ) from error
+        raise FileFormatError(f"{path} is no text: byte {error.start} is not UTF-8. {_AGAIN}") from error
+    lines = text.rstrip("\n").split("\n")
     if lines == [""]:
-        raise FileFormatError(
-            f"{path} is empty; lines of questions and answers were expected. Unpack this file from the archive again."
-        )
+        raise FileFormatError(f"{path} is empty; lines of questions and answers were expected. {_AGAIN}")
     for number, line in enumerate(lines, 1):
         what, longest = ("question", LONGEST_QUESTION) if number % 2 else ("answer", LONGEST_ANSWER)
         fault = f"the {what} is empty" if not line.strip() else f"the {what} has {len(line)} characters, more than {longest}"
         if not line.strip() or len(line) > longest:
             raise FileFormatError(
-                f"{path}, line {number}: {fault}. Questions and answers in turn were expected; found: {line[:_SHOWN]!r}. "
-                "Unpack this file from the archive again."
+                f"{path}, line {number}: {fault}. Questions and answers in turn were expected; found: {line[:_SHOWN]!r}. {_AGAIN}"
             )
     if len(lines) % 2:
         raise FileFormatError(
             f"{path}, line {len(lines)}: a question without an answer, in an odd number of lines; the file ends too early. "
-            "Unpack this file from the archive again."
+            f"{_AGAIN}"
+        )
+    if not text.endswith("\n"):
+        # a cut answer is an answer, and a wrong one
+        raise FileFormatError(
+            f"{path}, line {len(lines)}: the last line has no end, so that its answer may be cut short: {lines[-1][:_SHOWN]!r}. "
+            f"{_AGAIN} If the answer is whole, put a line break after it."
         )
     return [Question(*pair) for pair in zip(lines[::2], lines[1::2], strict=True)]
