@@ -60,6 +60,10 @@ class RunFolderError(MaskscopeError):
     """A run folder that cannot be written, or that another process is using."""
 
 
+class OutputError(MaskscopeError):
+    """Standard output that cannot be written: full, or closed."""
+
+
 class OutOfMemoryError(MaskscopeError):
     """There is not enough memory; the message says how much is needed for what, and which option lowers it."""
 

@@ -168,7 +168,7 @@ def test_the_command_itself_explains(capsys):
         ([*RUN, "--mask.steps", "-3"], "steps is -3; a number of at least 0"),
         ([*RUN, "--seeds", "0"], "--seeds and --workers are at least 1"),
         ([*RUN, "--device", "gpu"], "cpu, cuda or cuda:N was expected"),
-        ([*RUN, "--spec-file", "absent.json"], "Cannot read the spec absent.json"),
+        ([*RUN, "--spec-file", "absent.json"], "Cannot read absent.json: No such file"),
         (["show", "absent"], "There is no record in absent"),
         (["compare", "absent", "absent"], "There is no record in absent"),
         (["verify", "--nets", "0"], "--nets is 0; at least 1"),
@@ -197,7 +197,7 @@ def test_unknown_options_and_wrong_kinds(words, message, capsys):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("{", "is not JSON"), ('{"hiden": [3]}', "hiden: no such field. Did you mean 'hidden'")]
+    ("text", "message"), [("{", "is no JSON"), ('{"hiden": [3]}', "hiden: no such field. Did you mean 'hidden'")]
 )
 def test_spec_files_that_cannot_be_used(tmp_path, capsys, text, message):
     (tmp_path / "spec.json").write_text(text)

@@ -12,7 +12,8 @@ from maskscope.experiments.job import Job
 from maskscope.experiments.measure import with_io
 from maskscope.experiments.networks import copy_io, make_network, make_task
 from maskscope.experiments.plan import make_plan
-from maskscope.experiments.run import load_record, run_experiment
+from maskscope.experiments.record_file import load_record
+from maskscope.experiments.run import run_experiment
 from maskscope.experiments.settings import FitSpec, MaskSpec
 from maskscope.masks import BinaryMask
 from maskscope.storage import read_tensors

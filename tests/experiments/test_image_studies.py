@@ -15,7 +15,8 @@ from maskscope.experiments.image_spec import OWN_OUTPUT, ClassRemovalSpec, MaskS
 from maskscope.experiments.job import Job
 from maskscope.experiments.networks import make_network, make_task
 from maskscope.experiments.plan import make_plan
-from maskscope.experiments.run import load_record, run_experiment
+from maskscope.experiments.record_file import load_record
+from maskscope.experiments.run import run_experiment
 from maskscope.experiments.settings import FitSpec, MaskSpec
 from maskscope.experiments.spec import to_json
 from maskscope.experiments.workers import Share, do_share

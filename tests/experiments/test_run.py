@@ -18,7 +18,8 @@ from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec
 from maskscope.experiments.catalogue import experiment
 from maskscope.experiments.job import Job
 from maskscope.experiments.plan import make_plan
-from maskscope.experiments.run import load_record, run_experiment
+from maskscope.experiments.record_file import load_record
+from maskscope.experiments.run import run_experiment
 from maskscope.experiments.settings import FitSpec, MaskSpec
 from maskscope.experiments.spec import to_json
 from maskscope.masks import BinaryMask

@@ -12,7 +12,8 @@ from maskscope.experiments.catalogue import experiment
 from maskscope.experiments.job import Job
 from maskscope.experiments.networks import early_subsets, make_network, make_task, unmasked
 from maskscope.experiments.plan import make_plan
-from maskscope.experiments.run import load_record, run_experiment
+from maskscope.experiments.record_file import load_record
+from maskscope.experiments.run import run_experiment
 from maskscope.experiments.sequence_spec import MathematicsSpec, ScanSpec
 from maskscope.experiments.settings import FitSpec, MaskSpec
 from maskscope.experiments.spec import to_json

@@ -9,7 +9,7 @@ from maskscope.errors import ConfigError, FileFormatError, UnknownNameError
 from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec
 from maskscope.experiments.catalogue import experiment
 from maskscope.experiments.job import Job
-from maskscope.experiments.run import load_record
+from maskscope.experiments.record_file import load_record
 from maskscope.experiments.settings import FitSpec, MaskSpec
 from maskscope.experiments.spec import to_json
 from maskscope.experiments.sweep import SWEEPS, at, jobs, load_sweep, run_sweep, sweep_named

@@ -10,6 +10,7 @@ from maskscope.report.across import VARIANTS
 from maskscope.report.formats import csv_text, latex_escape, latex_text
 from maskscope.report.numbers import exact
 from maskscope.report.overlap_tables import overlap_table, sharing_tables
+from maskscope.report.table import Row, Table, columns
 from maskscope.report.tables import accuracy_table, all_tables, confusion_table, weights_table
 from tests.report.synthetic import TENSORS, make_record
 
@@ -129,3 +130,18 @@ def test_a_hostile_name_stays_in_its_latex_cell():
     text = latex_text(table)
     assert r"\input" not in text
     assert r"a\_1" in text
+
+
+@pytest.mark.parametrize("text", ['=HYPERLINK("http://x","y")', "+1+cmd|'/C calc'!A0", "-2*x", "@SUM(1)", " =1", "\t=1", "＝1"])
+def test_csv_holds_no_formula(text):
+    """A spreadsheet runs a cell that begins like one; an apostrophe in front makes it a text."""
+    table = Table("t", "t", columns(text, text), (Row(text, (text, 1)),))
+    head, row = csv.reader(io.StringIO(csv_text(table)))
+    assert head == ["group", f"'{text}", f"'{text}"]
+    assert row == [f"'{text}", f"'{text}", "1"]
+
+
+@pytest.mark.parametrize("text", ["-0.5", "-1e-05 undefined 0.2", "-6876.5 - 201002", "+3", "-", "−0.5", "add", "a = b"])
+def test_csv_leaves_numbers_and_sums_of_them_alone(text):
+    table = Table("t", "t", columns("name"), (Row("", (text,)),))
+    assert list(csv.reader(io.StringIO(csv_text(table))))[1] == ["", text]

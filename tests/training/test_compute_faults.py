@@ -49,7 +49,7 @@ def test_without_the_compiler_plain_pytorch_works_and_warns_once(monkeypatch):
 
     def missing(name):
         if name.endswith("kernels.cpu"):
-            raise ImportError("No module named 'numba'")
+            raise ModuleNotFoundError("No module named 'numba'")
         return importlib.import_module(name)
 
     wanted = ms.discover(network(), loss, part, config=CONFIG)

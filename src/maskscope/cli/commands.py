@@ -11,8 +11,7 @@ from tyro.conf import Positional
 
 from maskscope.cli.output import defined, write_everything, write_sweep
 from maskscope.experiments.catalogue import EXPERIMENTS, state_of_claims
-from maskscope.experiments.folder import SWEEP_RECORD
-from maskscope.experiments.run import load_record
+from maskscope.experiments.record_file import holds_sweep, load_record
 from maskscope.experiments.spec import to_json
 from maskscope.experiments.sweep import SWEEPS, SweepRecord, load_sweep
 from maskscope.masks import ESTIMATORS, EXECUTORS, KERNELS
@@ -97,8 +96,7 @@ def list_command(words: list[str]) -> None:
 def show_command(words: list[str]) -> None:
     """Prints a record."""
     options = tyro.cli(ShowOptions, args=words, prog="maskscope show", config=(tyro.conf.FlagCreatePairsOff,))
-    sweep = (options.folder / SWEEP_RECORD).exists()
-    record = load_sweep(options.folder) if sweep else load_record(options.folder)
+    record = load_sweep(options.folder) if holds_sweep(options.folder) else load_record(options.folder)
     if options.as_json:
         print(json.dumps(defined(to_json(record)), indent=1))
     elif isinstance(record, SweepRecord):
@@ -130,7 +128,7 @@ def compare_command(words: list[str]) -> None:
 def report_command(words: list[str]) -> None:
     """Writes the report."""
     options = tyro.cli(ReportOptions, args=words, prog="maskscope report", config=(tyro.conf.FlagCreatePairsOff,))
-    if (options.folder / SWEEP_RECORD).exists():
+    if holds_sweep(options.folder):
         print(f"wrote {write_sweep(load_sweep(options.folder), options.folder)}")
     else:
         print(f"wrote {write_everything(load_record(options.folder), options.folder)}")

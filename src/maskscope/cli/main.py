@@ -3,10 +3,13 @@
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from maskscope.cli import commands, data_command, run_command, sweep_command, verify_command
 from maskscope.cli.stopping import stopped_by_signals
+from maskscope.cli.streams import standard_streams
 from maskscope.errors import MaskscopeError, UnknownNameError
+from maskscope.experiments.legible import legible
 from maskscope.experiments.processes import INTERRUPTED
 from maskscope.experiments.shortage import shortage_explained
 
@@ -28,6 +31,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     warnings.showwarning = _show_warning
     warnings.simplefilter("default")
+    with standard_streams() as require_written:
+        try:
+            _run(words, require_written)
+        except MaskscopeError as error:
+            _end(str(error))
+        except KeyboardInterrupt:
+            goes_on = words[0] in ("run", "sweep") and "--dry-run" not in words
+            kept = " What is finished is kept, and so is the state of what was under way. To go on:\n  maskscope "
+            sys.stderr.write(f"\nStopped.{kept + ' '.join(words) if goes_on else ''}\n")
+            raise SystemExit(INTERRUPTED) from None
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            _end(f"The system refused something: {where}{error.strerror or error}. What was finished before is kept.")
+
+
+def _run(words: list[str], require_written: Callable[[], None]) -> None:
     try:
         if not words or words[0] in ("-h", "--help", "help"):
             _print_help()
@@ -38,16 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             with stopped_by_signals(), shortage_explained():
                 COMMANDS[words[0]][1](words[1:])
-    except MaskscopeError as error:
-        sys.stderr.write(f"maskscope: {error}\n")
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        goes_on = words[0] in ("run", "sweep") and "--dry-run" not in words
-        kept = " What is finished is kept, and so is the state of what was under way. To go on:\n  maskscope " + " ".join(words)
-        sys.stderr.write(f"\nStopped.{kept if goes_on else ''}\n")
-        raise SystemExit(INTERRUPTED) from None
-    except BrokenPipeError:
-        raise SystemExit(0) from None
+    except SystemExit as end:  # after --help
+        if not end.code:
+            require_written()
+        raise
+    require_written()
+
+
+def _end(message: str) -> NoReturn:
+    sys.stderr.write(f"maskscope: {legible(message)}\n")
+    raise SystemExit(2) from None
 
 
 def _print_help() -> None:
@@ -70,7 +89,7 @@ def _print_version() -> None:
 
 
 def _show_warning(message: Warning | str, *_where: object, **_more: object) -> None:
-    sys.stderr.write(f"maskscope: warning: {message}\n")
+    sys.stderr.write(f"maskscope: warning: {legible(str(message))}\n")
 
 
 if __name__ == "__main__":

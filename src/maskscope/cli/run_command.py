@@ -16,7 +16,7 @@ from maskscope.experiments.folder import RECORD, require_room
 from maskscope.experiments.job import Job
 from maskscope.experiments.plan import Plan, make_plan
 from maskscope.experiments.run import changed_settings, require_device, run_experiment
-from maskscope.experiments.spec import Spec, from_json, to_json
+from maskscope.experiments.spec import Spec, read_spec, to_json
 from maskscope.storage import user_path
 
 
@@ -103,7 +103,7 @@ def _parse(chosen: Experiment, words: list[str]) -> tuple[RunOptions, Spec]:
     """Twice: first to learn the network and the preset, or the file, whose settings are then the defaults of everything else."""
     named, chosen_kind = value_of(words, "--preset") or "quick", value_of(words, f"--{chosen.kind}") or ""
     file = value_of(words, "--spec-file")
-    begin = _read_spec(Path(file), chosen.spec) if file else chosen.preset(named, chosen_kind)
+    begin = read_spec(Path(file), chosen.spec) if file else chosen.preset(named, chosen_kind)
     found = chosen.kind_of(begin)
     names = [chosen.name, *([found] if found != chosen.first_kind else []), Path(file).stem if file else named]
     out = field(default=Path("runs") / "-".join(names))
@@ -119,16 +119,6 @@ def _parse(chosen: Experiment, words: list[str]) -> tuple[RunOptions, Spec]:
     options: Any = tyro.cli(kind, args=words, prog="maskscope run", config=(tyro.conf.FlagCreatePairsOff,))
     require_first(words, chosen.name, options.name)
     return options, options.spec
-
-
-def _read_spec(path: Path, kind: type[Spec]) -> Spec:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"Cannot read the spec {path}: {error.strerror}.") from error
-    except ValueError as error:
-        raise ConfigError(f"{path} is not JSON: {error}. `maskscope run ... --print-spec` prints a valid one.") from error
-    return from_json(kind, value)
 
 
 def _print_plan(plan: Plan, options: RunOptions) -> None:

@@ -20,7 +20,7 @@ from maskscope.experiments.paper import (
 from maskscope.experiments.record import Record
 from maskscope.experiments.sequence_numbers import NEVER_SEEN
 from maskscope.experiments.sequence_spec import MathematicsSpec, ScanSpec
-from maskscope.experiments.spec import STUDIES, Spec
+from maskscope.experiments.spec import STUDIES, Spec, from_json
 from maskscope.tasks.scan import SPLIT_FILES
 
 
@@ -245,7 +245,8 @@ def state_of_claims(records: Sequence[Record]) -> list[ClaimState]:
     found = []
     for one in EXPERIMENTS.values():
         for kind in one.presets:
-            here = [record for record in records if record.experiment == one.name and record.spec[one.kind] == kind]
+            mine = [record for record in records if record.experiment == one.name]
+            here = [record for record in mine if one.kind_of(from_json(one.spec, record.spec)) == kind]
             settings = next(spec for _, spec in one.presets[kind].values())
             for claim in one.claims_about(settings):
                 address = (one.name, kind, claim.name, claim.question, claim.about, claim.paper)

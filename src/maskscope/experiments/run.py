@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from maskscope.errors import ConfigError, FileFormatError
+from maskscope.errors import ConfigError
 from maskscope.experiments.catalogue import Experiment, lacking, require_fit
 from maskscope.experiments.claims import judge
-from maskscope.experiments.folder import RECORD, SWEEP_RECORD, locked, require_room
+from maskscope.experiments.folder import RECORD, locked, require_room
 from maskscope.experiments.growth_numbers import growth_quantities
 from maskscope.experiments.growth_record import GrowthResult
 from maskscope.experiments.growth_study import GrowthStudy
@@ -19,14 +19,15 @@ from maskscope.experiments.pinned import data_origin, pinned
 from maskscope.experiments.provenance import provenance
 from maskscope.experiments.quantities import quantities
 from maskscope.experiments.record import NetworkResult, Record
+from maskscope.experiments.record_file import recorded_settings, require_replaceable
 from maskscope.experiments.sequence_measure import evaluation_parts
 from maskscope.experiments.sequence_networks import make_sequence_task
 from maskscope.experiments.sequence_spec import SequenceSpec
-from maskscope.experiments.spec import Spec, from_json, to_json
+from maskscope.experiments.spec import Spec, to_json
 from maskscope.experiments.stages import variants
 from maskscope.experiments.study import Study
 from maskscope.experiments.workers import make_in_workers
-from maskscope.storage import read_json, user_path, write_json
+from maskscope.storage import user_path, write_json
 from maskscope.tasks import Task
 from maskscope.training import Observer
 
@@ -61,6 +62,7 @@ def run_experiment(
     require_room(folder, RECORD)
     job = pinned(replace(job, run=str(folder)))
     with locked(folder, announce):
+        require_replaceable(folder / RECORD, announce)
         if workers > 1:
             make_in_workers(job, workers, announce)
         if isinstance(job.spec, PermutedImagesSpec):
@@ -75,12 +77,8 @@ def run_experiment(
 
 def changed_settings(folder: Path, spec: Spec) -> list[str]:
     """Names of the settings in which the record that a folder holds, if any, differs from a spec that may take its place."""
-    try:
-        record = read_json(folder / RECORD)
-    except FileFormatError:  # none, or one that is damaged: it is made anew
-        return []
-    there, now = record.get("spec") if isinstance(record, dict) else None, to_json(spec)
-    if not isinstance(there, dict) or not isinstance(now, dict):
+    there, now = recorded_settings(folder), to_json(spec)
+    if not there:
         return []
     # the digest is found by the run
     return sorted(name for name in {*there, *now} if name != "data_digest" and there.get(name) != now.get(name))
@@ -172,28 +170,6 @@ def make_growth_record(
         growths=tuple(sorted(growths, key=lambda one: (starts.index(one.new_logit), one.seed))),
         data=data_origin(job),
     )
-
-
-def load_record(folder: Path) -> Record:
-    """The record of a finished run.
-
-    Raises:
-        FileFormatError: there is none, or it is damaged or of another version.
-    """
-    path = folder / RECORD if folder.is_dir() else folder
-    if (folder / SWEEP_RECORD).exists():
-        raise FileFormatError(f"{folder} holds a sweep, and the record of a single run was expected. `maskscope show` prints it.")
-    if not path.exists():
-        raise FileFormatError(
-            f"There is no record in {folder}: expected the folder of a finished run, with a {RECORD}. `maskscope run ... --out "
-            f"{folder}` makes one, or goes on with an unfinished one."
-        )
-    try:
-        return from_json(Record, read_json(path))
-    except ConfigError as error:
-        raise FileFormatError(
-            f"{path} was written by another version of maskscope. Run again to have it remade.\n{error}"
-        ) from error
 
 
 def require_device(device: str) -> None:

@@ -1,9 +1,11 @@
 """How a network is fitted and how a mask is found, as settings of an experiment."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from maskscope.errors import ConfigError
+from maskscope.experiments.legible import brief
 from maskscope.masks import make_estimator
 from maskscope.training import FitConfig, MaskConfig
 
@@ -125,11 +127,18 @@ class MaskSpec:
 
 
 def at_least(spec: Any, **least: int) -> None:
-    """Raises `ConfigError` naming every field that is below its limit."""
+    """Raises `ConfigError` naming every field that is below its limit, or a number that no computer calculates with."""
+    numbers = {item.name: getattr(spec, item.name) for item in fields(spec)}
     faults = [
-        f"{name} is {getattr(spec, name)}; a number of at least {limit} was expected"
+        f"{name} is {brief(str(value))}; a finite number{' of at most 64 bits' if isinstance(one, int) else ''} was expected"
+        for name, value in numbers.items()
+        for one in (value if isinstance(value, tuple) else (value,))
+        if (isinstance(one, float) and not math.isfinite(one)) or (isinstance(one, int) and abs(one) >= 2**63)
+    ]
+    faults += [
+        f"{name} is {numbers[name]}; a number of at least {limit} was expected"
         for name, limit in least.items()
-        if getattr(spec, name) < limit
+        if numbers[name] < limit
     ]
     if faults:
         raise ConfigError("; ".join(faults) + ".")

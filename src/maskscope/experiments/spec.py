@@ -1,8 +1,9 @@
 """What an experiment is: frozen values that check themselves, with JSON both ways and one canonical spelling."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
 
 import cattrs
 from cattrs.strategies import configure_tagged_union
@@ -10,8 +11,9 @@ from cattrs.strategies import configure_tagged_union
 from maskscope.errors import ConfigError, suggestion
 from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec, DoubleAdditionSpec
 from maskscope.experiments.image_spec import ClassRemovalSpec, MaskStabilitySpec, PermutedImagesSpec
+from maskscope.experiments.legible import brief, legible_json
 from maskscope.experiments.sequence_spec import MathematicsSpec, ScanSpec
-from maskscope.storage import Json
+from maskscope.storage import read_plain_json
 
 Value = TypeVar("Value")
 # one network and masks on it; networks that grow from task to task
@@ -26,6 +28,8 @@ STUDIES: Mapping[type[Spec], str] = {
     ScanSpec: "scan",
     MathematicsSpec: "mathematics",
 }
+# of one file in one message
+_MOST_FAULTS = 20
 
 
 def to_json(value: Any) -> Any:
@@ -33,16 +37,34 @@ def to_json(value: Any) -> Any:
     return _CONVERTER.unstructure(value)
 
 
-def from_json(kind: type[Value], value: Json) -> Value:
-    """A spec or a record from plain JSON values.
+def from_json(kind: type[Value], value: Any) -> Value:
+    """A spec or a record from plain JSON values of any shape; text in it is made `legible`.
 
     Raises:
         ConfigError: names every field that is unknown, missing, of the wrong kind or impossible.
     """
     try:
-        return _CONVERTER.structure(value, kind)
+        return _CONVERTER.structure(legible_json(value), kind)
     except cattrs.BaseValidationError as error:
-        raise ConfigError(f"Not a valid {kind.__name__}:\n  " + "\n  ".join(_faults(error, kind))) from error
+        faults = _faults(error, kind)
+        more = [f"and {len(faults) - _MOST_FAULTS:,} more faults"] if len(faults) > _MOST_FAULTS else []
+        raise ConfigError("\n  ".join([f"Not a valid {kind.__name__}:", *faults[:_MOST_FAULTS], *more])) from error
+    except ConfigError as error:
+        raise ConfigError(f"Not a valid {kind.__name__}: {error}.") from error
+
+
+def read_spec(path: Path, kind: type[Spec]) -> Spec:
+    """The settings that a JSON file holds.
+
+    Raises:
+        FileFormatError: the file cannot be read, or is no JSON.
+        ConfigError: names every field that is unknown, of the wrong kind or impossible.
+    """
+    cure = "`maskscope run ... --print-spec` prints a valid spec."
+    try:
+        return from_json(kind, read_plain_json(path, cure=cure))
+    except ConfigError as error:
+        raise ConfigError(f"{path} cannot be used. {cure} {error}") from error
 
 
 def canonical_spec(value: Any) -> Any:
@@ -64,12 +86,12 @@ def canonical_spec(value: Any) -> Any:
 def _faults(error: Exception, kind: Any) -> list[str]:
     if isinstance(error, cattrs.ForbiddenExtraKeysError):
         known = [item.name for item in fields(error.cl)]
-        return [f"{name}: no such field.{suggestion(name, known)}" for name in sorted(error.extra_fields)]
+        return [f"{brief(str(name))}: no such field.{suggestion(str(name), known)}" for name in sorted(error.extra_fields)]
     if isinstance(error, ExceptionGroup):
         return [f"{_where(inner)}{fault}" for inner in error.exceptions for fault in _faults(inner, kind)]
     if isinstance(error, KeyError):
         return [f"{error.args[0]}: missing"]
-    return [str(error)]
+    return [brief(str(error), 400)]
 
 
 def _where(error: Exception) -> str:
@@ -77,8 +99,47 @@ def _where(error: Exception) -> str:
     return "".join(f"{note}: " for note in notes if "Structuring" not in note)
 
 
+class _Converter(cattrs.Converter):
+    """Refuses values of another shape, where cattrs would fail raw, or take the letters of a text for a list."""
+
+    def gen_structure_attrs_fromdict(self, cl: Any) -> Any:
+        """The fields of a dataclass."""
+        return self._expecting(dict, "an object with the fields of {name}", super().gen_structure_attrs_fromdict(cl))
+
+    def gen_structure_mapping(self, cl: Any) -> Any:
+        """Values by name."""
+        return self._expecting(dict, "an object", super().gen_structure_mapping(cl))
+
+    def gen_structure_tuple(self, cl: Any) -> Any:
+        """Several values in an order."""
+        kinds = get_args(cl)
+
+        def structure(value: Any, _: Any) -> Any:
+            if kinds[-1] is Ellipsis:
+                return tuple(self.structure(value, list[kinds[0]]))  # type: ignore[valid-type]
+            if len(value) != len(kinds):
+                raise ConfigError(f"{brief(repr(value))} has {len(value)} items; {len(kinds)} were expected")
+            return tuple(self.structure(item, each) for item, each in zip(value, kinds, strict=True))
+
+        return self._expecting(list, "a list", structure)
+
+    @staticmethod
+    def _expecting(shape: type, name: str, structure: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        def checked(value: Any, kind: Any) -> Any:
+            if not isinstance(value, shape):
+                expected = name.format(name=getattr(kind, "__name__", ""))
+                raise ConfigError(f"{brief(repr(value))} was found; {expected} was expected")
+            return structure(value, kind)
+
+        return checked
+
+
+def _is_tuple(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
 def _make_converter() -> cattrs.Converter:
-    converter = cattrs.Converter(forbid_extra_keys=True)
+    converter = _Converter(forbid_extra_keys=True)
 
     def exactly(kind: type) -> Any:
         def structure(value: Any, _: Any) -> Any:
@@ -87,13 +148,14 @@ def _make_converter() -> cattrs.Converter:
             if kind is float and value is None:
                 return float("nan")
             if type(value) is not kind:
-                raise ConfigError(f"{value!r} is no {kind.__name__}")
+                raise ConfigError(f"{brief(repr(value))} is no {kind.__name__}")
             return value
 
         return structure
 
     for kind in (int, float, bool, str):
         converter.register_structure_hook(kind, exactly(kind))
+    converter.register_structure_hook_factory(_is_tuple, converter.gen_structure_tuple)
     configure_tagged_union(Spec, converter, tag_name="study", tag_generator=lambda kind: STUDIES[kind])
     return converter
 

@@ -17,10 +17,11 @@ from maskscope.experiments.paper import sweeps
 from maskscope.experiments.provenance import provenance
 from maskscope.experiments.quantities import quantities
 from maskscope.experiments.record import NetworkResult, Provenance, Quantity
+from maskscope.experiments.record_file import holds_sweep, read_value, require_replaceable
 from maskscope.experiments.run import by_kind, require_device, run_here
 from maskscope.experiments.spec import STUDIES, from_json, to_json
 from maskscope.masks import select
-from maskscope.storage import Json, read_json, user_path, write_json
+from maskscope.storage import Json, user_path, write_json
 from maskscope.training import Observer
 
 
@@ -192,6 +193,7 @@ def run_sweep(
     points, seconds = [], dict[tuple[str, str], float]()
     require_room(folder, SWEEP_RECORD)
     with locked(folder, announce):
+        require_replaceable(folder / SWEEP_RECORD, announce)
         for place, (value, one) in enumerate(each.items()):
             announce(f"{sweep.axis} {value} ({place + 1} of {len(each)})")
             results, spent = run_here(one, watch, announce)
@@ -219,14 +221,16 @@ def load_sweep(folder: Path) -> SweepRecord:
         FileFormatError: there is none, or it is damaged or of another version.
     """
     path = folder / SWEEP_RECORD
-    if not path.exists():
+    if not holds_sweep(folder):
         raise FileFormatError(f"There is no {SWEEP_RECORD} in {folder}; `maskscope sweep ... --out {folder}` makes one.")
-    try:
-        return from_json(SweepRecord, read_json(path))
-    except ConfigError as error:
-        raise FileFormatError(
-            f"{path} was written by another version of maskscope. Run again to have it remade.\n{error}"
-        ) from error
+    return read_value(SweepRecord, path, _require_whole)
+
+
+def _require_whole(record: SweepRecord) -> None:
+    if not record.points:
+        raise ConfigError("Not a valid SweepRecord: points: at least one was expected.")
+    for point in record.points:
+        from_json(AdditionMultiplicationSpec, point.spec)
 
 
 def _point(sweep: Sweep, place: int, value: str, job: Job, results: Sequence[NetworkResult]) -> SweepPoint:

@@ -1,12 +1,15 @@
 """Figures: as PDF and PNG for a paper, as SVG for the page. Where matplotlib is asked for, and nowhere else."""
 
-from collections.abc import Mapping, Sequence
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from maskscope.errors import MissingExtraError
+from maskscope.errors import ConfigError, MissingExtraError
 from maskscope.experiments.record import Record
 from maskscope.experiments.sweep import SweepRecord
 from maskscope.storage import write_bytes
@@ -81,9 +84,32 @@ def _inline(figures: Mapping[str, Sequence[Any]]) -> dict[str, InlineFigure]:
 
 def _drawing() -> ModuleType:
     try:
-        from maskscope.report import drawing
+        with _any_backend():
+            from maskscope.report import drawing
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
         raise MissingExtraError("matplotlib", "A report") from error
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"matplotlib cannot be imported, and a report needs it: {error}. Look at its settings: the files matplotlibrc here "
+            "and in your home folder, and the variables MATPLOTLIBRC and MPLCONFIGDIR."
+        ) from error
     return drawing
+
+
+@contextmanager
+def _any_backend() -> Iterator[None]:
+    """A block in which matplotlib can be imported whatever MPLBACKEND says: nothing here is shown in a window."""
+    wanted = None if "matplotlib" in sys.modules else os.environ.pop("MPLBACKEND", None)
+    try:
+        yield
+    finally:
+        if wanted is not None:
+            os.environ["MPLBACKEND"] = wanted
+    if wanted:
+        from matplotlib import rcParams
+
+        # as matplotlib would have had it, for what else this process draws; one that it does not know is passed over
+        with suppress(ValueError):
+            rcParams["backend"] = wanted

@@ -14,6 +14,9 @@ from maskscope.report.table import Cell, Column, Table
 from maskscope.report.tables import all_tables
 from maskscope.storage import write_bytes
 
+# also behind blanks and behind quotes, which some spreadsheets pass over; signs of East Asian width are taken for the others
+_FORMULA = re.compile(r"""[\s"']*[=+\-@\t\r＝＋－＠]""")
+_NUMBERS = re.compile(r"[-+](?:[-+*/^().\d ]|e[-+]\d|undefined)*")
 _PARTS = ("mean", "std", "low", "high", "n")
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -59,16 +62,17 @@ def _write(tables: Sequence[Table], folder: Path) -> list[Path]:
 def csv_text(table: Table) -> str:
     """The table as CSV: shares as numbers from 0 to 1, every digit, ``undefined`` where there is no number.
 
-    A number over networks takes five columns: mean, std (sample), low and high (95 % t-interval), n.
+    A number over networks takes five columns: mean, std (sample), low and high (95 % t-interval), n. A text that a spreadsheet
+    would run as a formula has an apostrophe in front, which makes it a text there too.
     """
     numeric = [any(isinstance(row.cells[place], Number) for row in table.rows) for place in range(len(table.columns))]
     lines = io.StringIO(newline="")
     writer = csv.writer(lines, lineterminator="\n")
     heads = [_csv_heads(column, wide) for column, wide in zip(table.columns, numeric, strict=True)]
-    writer.writerow(["group", *(title for head in heads for title in head)])
+    writer.writerow(["group", *(_as_text(title) for head in heads for title in head)])
     for row in table.rows:
         cells = [_csv_cells(cell, wide) for cell, wide in zip(row.cells, numeric, strict=True)]
-        writer.writerow([row.group, *(text for cell in cells for text in cell)])
+        writer.writerow([_as_text(row.group), *(_as_text(text) for cell in cells for text in cell)])
     return lines.getvalue()
 
 
@@ -107,6 +111,11 @@ def _latex_cell(cell: Cell) -> str:
     if isinstance(cell, int):
         return f"{cell:,}".replace(",", r"\,")
     return latex_escape(NOT_MEASURED if cell is None else cell)
+
+
+def _as_text(text: str) -> str:
+    """Numbers, and sums of them, as they are; what else begins like a formula, quoted (OWASP, CSV injection)."""
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBERS.fullmatch(text) else text
 
 
 def _csv_heads(column: Column, wide: bool) -> list[str]:

@@ -36,20 +36,24 @@ def write_json(path: Path, body: object) -> None:
     write_bytes(path, (text + "\n").encode())
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, *, cure: str = _CURE) -> Any:
     """Reads what `write_json` wrote.
+
+    Args:
+        path: the file.
+        cure: a sentence for the end of an error: what to do next.
 
     Raises:
         FileFormatError: the file is missing, no plain file, too large, cut short, altered or foreign.
     """
     if not os.path.lexists(path):
         raise FileFormatError(f"There is no file {path}. If a run made it: delete its whole folder and run again.")
-    envelope = read_plain_json(path, cure=_CURE)
+    envelope = read_plain_json(path, cure=cure)
     if not isinstance(envelope, dict) or set(envelope) != {"sha256", "body"}:
-        raise FileFormatError(f"{path} is not a maskscope JSON file, or it is cut short: no 'sha256' and 'body'. {_CURE}")
+        raise FileFormatError(f"{path} is not a maskscope JSON file, or it is cut short: no 'sha256' and 'body'. {cure}".rstrip())
     body = envelope["body"]
     if digest(body) != envelope["sha256"]:
-        raise FileFormatError(f"{path} was altered: its content does not match its own checksum. {_CURE}")
+        raise FileFormatError(f"{path} was altered: its content does not match its own checksum. {cure}".rstrip())
     return body
 
 

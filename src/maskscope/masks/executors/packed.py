@@ -41,6 +41,7 @@ def _applies(x: Tensor, sizes: Any, states: Any, weights: Any, *rest: Any) -> bo
 def _loops() -> Any:
     """The compiled loops, imported when they are needed; None without numba: then torch's own LSTM serves."""
     try:
+        import_module("maskscope.masks.kernels.compiler")  # first: it knows what can be wrong with numba
         return import_module("maskscope.masks.kernels.lstm_loops")
     except ImportError:
         return None

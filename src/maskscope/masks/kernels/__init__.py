@@ -37,7 +37,8 @@ def make_kernels(device: torch.device, name: str = "auto") -> Kernels:
 
     Args:
         device: of the weights.
-        name: ``auto`` for the fastest that is installed, with one warning if that is plain PyTorch for want of a package;
+        name: ``auto`` for the fastest that is installed, with one warning if that is plain PyTorch, because a package is
+            missing or the environment keeps it from working;
             ``reference`` for plain PyTorch; ``cpu`` or ``cuda`` for those.
 
     Raises:
@@ -72,6 +73,8 @@ def _compiled(device_type: str) -> Kernels:
     try:
         module, name = kernels.split(".")
         found: Kernels = getattr(import_module(f"maskscope.masks.kernels.{module}"), name)()
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise ImportError(f"{package} is missing or broken ({error}); pip install {package}") from error
+    except ImportError as error:
+        raise ImportError(f"{package} cannot work here ({error})") from error
     return found

@@ -6,7 +6,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from numba import config, get_num_threads, njit, set_num_threads
+try:
+    from numba import config, get_num_threads, njit, set_num_threads
+except ImportError:
+    raise
+except Exception as error:  # of any type: numba looks at its settings in the environment while it is imported
+    raise ImportError(f"{error} See the variables NUMBA_... in the environment") from error
+
+
+if vars(config)["DISABLE_JIT"]:
+    # the loops would run in plain Python, those of them that can
+    raise ImportError("NUMBA_DISABLE_JIT is set in the environment, so that it compiles nothing")
 
 
 class KernelCacheWarning(UserWarning):

@@ -24,7 +24,7 @@ class CpuKernels(Kernels):
     """Loops compiled by numba: no C compiler is needed; they are compiled at first use and kept on disk.
 
     Raises:
-        ImportError: numba is not installed.
+        ImportError: numba is not installed, or the environment has settings for it that it cannot work with.
     """
 
     name = "cpu"
@@ -34,8 +34,12 @@ class CpuKernels(Kernels):
 
         self._loops, self._logistic, self._on_threads = loops, logistic_loops, compiler.on_threads
         threads = torch.get_num_threads()
-        with compiler.on_threads(threads):  # starts numba's threads, which sets the number of torch's to that of the cores
-            torch.set_num_threads(threads)
+        try:
+            with compiler.on_threads(threads):  # starts numba's threads, which sets the number of torch's to that of the cores
+                torch.set_num_threads(threads)
+        except (ValueError, RuntimeError) as error:
+            what = str(error).partition("\n")[0].rstrip(".")
+            raise ImportError(f"{what}: see NUMBA_NUM_THREADS and NUMBA_THREADING_LAYER in the environment") from error
 
     def prepare(self, law: SlopeLaw, dtypes: Iterable[tuple[torch.dtype, torch.dtype]], say: Callable[[str], object]) -> None:
         """See `Kernels.prepare`: makes every pass over a few weights, and compares gates and gradient with the definition's.

@@ -1,12 +1,14 @@
 """A panel, and the ways to write it: SVG that takes its colours and fonts from the page, PDF and PNG for a paper.
 
-The same record gives the same bytes: no dates, no random ids. No global state of matplotlib is touched but its settings, and
-these are restored.
+The same record gives the same bytes: no dates, no random ids, and none of the user's own settings of matplotlib. No global state
+of matplotlib is touched but its settings, and these are restored.
 """
 
 import io
 import re
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +83,7 @@ class Panel:
 def svg(panel: Panel) -> str:
     """The panel as an SVG element that scales with the page and takes colours and font from it."""
     content = io.StringIO()
-    with matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": panel.name}):
+    with _settings({"svg.hashsalt": panel.name}):
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         _figure([panel]).savefig(content, format="svg", metadata=nothing)
     return _for_a_page(content.getvalue(), panel)
@@ -90,11 +92,25 @@ def svg(panel: Panel) -> str:
 def files(panels: Sequence[Panel]) -> dict[str, bytes]:
     """All panels side by side, as the bytes of a PDF and of a PNG, by suffix."""
     pdf, png = io.BytesIO(), io.BytesIO()
-    with matplotlib.rc_context({**_SETTINGS, "figure.facecolor": "white"}):
+    with _settings({"figure.facecolor": "white"}):
         figure = _figure(panels)
         figure.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Producer": None, "Creator": None})
         figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
     return {".pdf": pdf.getvalue(), ".png": png.getvalue()}
+
+
+@contextmanager
+def _settings(more: dict[str, Any]) -> Iterator[None]:
+    """A block in which matplotlib has its defaults, with the settings of this file and some more."""
+    with matplotlib.rc_context():
+        with warnings.catch_warnings():
+            # a default may be a setting that will be removed
+            warnings.simplefilter("ignore", matplotlib.MatplotlibDeprecationWarning)
+            # the backend is asked for by name in `_figure`; to set it could close a user's windows
+            defaults = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")}
+            matplotlib.rcParams.update(defaults)
+        matplotlib.rcParams.update(_SETTINGS | more)
+        yield
 
 
 def _figure(panels: Sequence[Panel]) -> Figure:
