@@ -11,7 +11,9 @@ def require_one_network(masks: Mapping[str, BinaryMask], quantity: str) -> None:
     """Refuses masks over different weights, and masks that were found on different values of the same weights.
 
     Warns of masks that something was said against when they were found (`BinaryMask.faults`): a failed search makes a ceiling of
-    anything. A mask knows the digests of the weights that it was found on, unless it was made by hand; where two masks know the digest of
+    anything.
+
+    A mask knows the digests of the weights that it was found on, unless it was made by hand; where two masks know the digest of
     one tensor, it must be the same.
 
     Args:

@@ -117,7 +117,7 @@ class BinaryMask(Mapping[str, Tensor]):
     @property
     def faults(self) -> tuple[str, ...]:
         """What was said against the mask when it was found (`maskscope.Judgement`); nothing of one that was not judged."""
-        judgement = self.made_by.get("judgement") if isinstance(self.made_by, dict) else None
+        judgement = self.made_by.get("judgement")
         found = judgement.get("faults") if isinstance(judgement, dict) else None
         return tuple(str(fault) for fault in found) if isinstance(found, list) else ()
 

@@ -92,7 +92,7 @@ class GrowthObjective(Objective):
         assert self.logits.flat.grad is not None
         parts = self._parts.lend(step, self._config.parts_per_step)
         if step == 0 and self._is_unchecked:
-            check_guest(self._network, self._loss, self._executor, [self.logits], [parts])
+            check_guest(self._network, self._loss, self._executor, [self.logits], parts)
             self._is_unchecked = False
         self._penalty.begin_gradient(self.logits.flat, self.logits.flat.grad)
         for weight in self._weights.values():
