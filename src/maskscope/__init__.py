@@ -13,6 +13,7 @@ from maskscope.masks import (
     iou,
     sample,
     select,
+    unmasked,
 )
 from maskscope.training import (
     Checkpoint,
@@ -62,4 +63,5 @@ __all__ = [
     "iou",
     "sample",
     "select",
+    "unmasked",
 ]

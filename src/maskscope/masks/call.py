@@ -19,8 +19,11 @@ from torch.nn.parameter import UninitializedParameter
 
 from maskscope.errors import GuestError
 from maskscope.masks.binary import BinaryMask, check_mask
-from maskscope.masks.guest import Belongings, Lender, copy_network, refuse_closures
+from maskscope.masks.copying import copy_network
+from maskscope.masks.guest import Belongings
+from maskscope.masks.lender import Lender, Replaced, refuse_closures
 from maskscope.masks.sample import masked_weights
+from maskscope.masks.tensor_state import TensorState
 from maskscope.masks.twin import twin_of
 
 Result = TypeVar("Result")
@@ -52,15 +55,15 @@ def call_with(network: nn.Module, tensors: Mapping[str, Tensor], use: Callable[[
         use: does what it likes with the module that it is given, but must not keep it.
 
     Raises:
-        GuestError: a parameter that is replaced is also in the closure of a function that the network holds; or ``use`` calls
-            the network itself instead of what it is given.
+        GuestError: a parameter that is replaced is also in the closure of a function that the network holds, or under another
+            dtype in an attribute; or ``use`` calls the network itself instead of what it is given.
     """
     parameters = dict(network.named_parameters())
     everything = {name: tensors[name] if name in tensors else _copy(parameter) for name, parameter in parameters.items()}
     belongings = Belongings(network)
     if belongings.functions:
-        refuse_closures(network, belongings, {id(parameters[name]): name for name in tensors})
-    lender = Lender({id(parameter): (parameter, everything[name]) for name, parameter in parameters.items()})
+        refuse_closures(network, belongings, {name: parameters[name] for name in tensors})
+    lender = Lender([Replaced(name, one, everything[name], name in tensors) for name, one in parameters.items()])
     everything |= {name: lender(buffer) for name, buffer in network.named_buffers()}
     given = {f"network.{name}": tensor for name, tensor in everything.items()}
     try:
@@ -174,18 +177,12 @@ class _State:
     """A network's attributes, weights and buffers, for modules whose ``train`` or ``eval`` does more than it is asked."""
 
     def __init__(self, network: nn.Module) -> None:
-        self._network, self.attributes = network, Belongings(network)
-        self._tensors = [*network.named_parameters(), *network.named_buffers()]
-        self._copies = [tensor.detach().clone() for _, tensor in self._tensors]
+        self._network, self.attributes, self._tensors = network, Belongings(network), TensorState(network)
 
     def refuse_changed_weights(self) -> None:
-        changed = []
-        with torch.no_grad():
-            for (name, tensor), before in zip(self._tensors, self._copies, strict=True):
-                if tensor.shape != before.shape or not torch.equal(tensor, before):
-                    changed.append(name)
-                    tensor.data = before
+        changed = self._tensors.changed()
         if changed:
+            self._tensors.restore()
             raise GuestError(
                 f"Going over to eval mode changes weights of this {type(self._network).__name__}: {', '.join(changed)} (adapters "
                 "that are merged?). They have been put back. Call network.eval() yourself first: masks are then found on, and "

@@ -20,11 +20,12 @@ from maskscope.errors import GuestError
 def twin_of(network: nn.Module) -> Iterator[nn.Module]:
     """A twin for the length of the block, in which the network itself cannot be called.
 
-    A class that says what is to happen when an object ends would have it happen twice; its object is its own twin.
+    A class that says what is to happen when an object ends would have it happen twice, and one with slots would lack what is in
+    them; such an object is its own twin.
     """
     its_class = type(network)
     true_class: Any = getattr(its_class, "_maskscope_true_class", its_class)
-    if hasattr(true_class, "__del__") or isinstance(network, torch.jit.ScriptModule):
+    if hasattr(true_class, "__del__") or isinstance(network, torch.jit.ScriptModule) or _has_slots(true_class):
         yield network
         return
     twin = object.__new__(true_class)
@@ -54,4 +55,11 @@ def _uncallable(true_class: Any) -> Any:
         "__module__": true_class.__module__,
         "__qualname__": true_class.__qualname__,
     }
-    return type(true_class)(true_class.__name__, (true_class,), names)
+    # A class that is told of its subclasses, or whose metaclass is, must not hear of this one: it is none when it is made.
+    made: Any = type(true_class.__name__, (nn.Module,), names)
+    made.__bases__ = (true_class,)
+    return made
+
+
+def _has_slots(its_class: type) -> bool:
+    return any(vars(one).get("__slots__") for one in its_class.__mro__)

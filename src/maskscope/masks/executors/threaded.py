@@ -13,11 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from maskscope.errors import ConfigError, GuestError
+from maskscope.masks.copying import copy_network
 from maskscope.masks.executors.executor import Executor
 from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.packed import PackedLSTMMode
-from maskscope.masks.gradient import BackwardPass, Loss, loss_and_gradient
-from maskscope.masks.guest import Belongings, copy_network
+from maskscope.masks.gradient import BackwardPass, Loss, loss_and_reached_gradients
+from maskscope.masks.guest import Belongings
+from maskscope.masks.twin import twin_of
 
 _NO_THREADS = "Leave the executor at 'auto', or take executor='sequential'."
 
@@ -51,11 +53,12 @@ class ThreadedExecutor(Executor):
         for (mask, sample, _), (_, copies, _) in zip(rows, self._guests, strict=False):
             for name, unit in self.units.items():
                 unit.copy_sample(mask, sample, copies[name].view(-1))
-        calls = [
-            self._pool.submit(self._call, guest, copies, backward, part)
-            for (_, _, part), (guest, copies, backward) in zip(rows, self._guests, strict=False)
-        ]
-        wait(calls)  # after an error in one, nobody may still be at work on the guest
+        with twin_of(self.network):  # only the copies are to be called
+            calls = [
+                self._pool.submit(self._call, guest, copies, backward, part)
+                for (_, _, part), (guest, copies, backward) in zip(rows, self._guests, strict=False)
+            ]
+            wait(calls)  # after an error in one, nobody may still be at work on the guest
         losses = []
         for (mask, sample, _), call in zip(rows, calls, strict=True):
             value, gradients = call.result()
@@ -107,4 +110,4 @@ class ThreadedExecutor(Executor):
         self, guest: nn.Module, copies: dict[str, Tensor], backward: BackwardPass, part: Any
     ) -> tuple[Tensor, dict[str, Tensor]]:
         with self.precision(), PackedLSTMMode():
-            return loss_and_gradient(guest, self.loss, part, copies, backward)
+            return loss_and_reached_gradients(guest, self.loss, part, copies, backward)
