@@ -6,11 +6,12 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from maskscope.errors import GuestError
 from maskscope.masks.guest import Belongings, held_by
-from maskscope.masks.lender import Lender, Replaced
+from maskscope.masks.maskable import is_plain
 
 
 def copy_network(network: nn.Module, shared: Iterable[Any] | None = None) -> nn.Module:
@@ -33,7 +34,7 @@ def copy_network(network: nn.Module, shared: Iterable[Any] | None = None) -> nn.
             "and would go on using its weights in the copy. Make them methods of the module (types.MethodType), or remove them."
         )
     try:
-        memo = _copies_of_tensors(network, belongings) if shared is None else {id(one): one for one in shared}
+        memo = {id(one): one for one in shared} if shared is not None else _copies_of_tensors(network, belongings)
         return copy.deepcopy(network, memo)
     except Exception as error:
         raise GuestError(
@@ -43,12 +44,21 @@ def copy_network(network: nn.Module, shared: Iterable[Any] | None = None) -> nn.
 
 
 def _copies_of_tensors(network: nn.Module, belongings: Belongings) -> dict[int, Any]:
+    """Copies, by identity, of the tensors that `copy.deepcopy` does not copy or would take out of the memory that they share."""
+    over: dict[int, list[Tensor]] = {}
+    for tensor in {id(one): one for one in (*network.parameters(), *network.buffers(), *belongings.tensors())}.values():
+        if is_plain(tensor):
+            over.setdefault(tensor.untyped_storage().data_ptr() if tensor.numel() else -1, []).append(tensor)
     memo: dict[int, Any] = {}
-    parameters = {name: (one, copy.deepcopy(one, memo)) for name, one in network.named_parameters()}
-    lender = Lender([Replaced(name, one, copied.detach(), is_masked=False) for name, (one, copied) in parameters.items()])
-    for tensor in (*network.buffers(), *belongings.tensors()):
-        if id(tensor) not in memo and not isinstance(tensor, nn.Parameter):
-            memo[id(tensor)] = lender(tensor).requires_grad_(tensor.is_leaf and tensor.requires_grad)
+    for place, sharing in over.items():
+        if place == -1 or len(sharing) == 1:
+            memo |= {id(one): one.detach().clone() for one in sharing if not one.is_leaf}
+            continue
+        memory = sharing[0].untyped_storage().clone()
+        for one in sharing:
+            empty = torch.empty(0, dtype=one.dtype, device=one.device)
+            view = empty.set_(memory, int(one.storage_offset()), one.shape, one.stride())
+            memo[id(one)] = torch.Tensor._make_subclass(type(one), view, one.is_leaf and one.requires_grad)
     return memo
 
 
