@@ -31,8 +31,6 @@ class PackedLSTMMode(TorchFunctionMode):
 
 def _applies(x: Tensor, sizes: Any, states: Any, weights: Any, *rest: Any) -> bool:
     """Packed sequences have a tensor in second place and a list in fourth; no projections, one direction, one dtype."""
-    if torch._C._are_functorch_transforms_active():
-        return False
     if not isinstance(sizes, Tensor) or not isinstance(weights, list) or x.device.type != "cpu" or x.dim() != 2:
         return False
     has_biases, layers, _, _, bidirectional = rest
