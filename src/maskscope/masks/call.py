@@ -149,7 +149,7 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
     Raises:
         GuestError: the way to eval mode changes weights, as of adapters that are merged; they are put back.
     """
-    before = _State(network) if any(_changes_mode_its_own_way(module) for module in network.modules()) else None
+    before = _State(network) if has_modes_of_its_own(network) else None
     modes = [(module, module.training) for module in network.modules()]
     recurrent = [(module, module.dropout) for module in network.modules() if isinstance(module, nn.RNNBase) and _is_fused(module)]
     try:
@@ -168,9 +168,13 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
             before.attributes.restore()
 
 
-def _changes_mode_its_own_way(module: nn.Module) -> bool:
-    own = type(module).train is not nn.Module.train or type(module).eval is not nn.Module.eval
-    return own or "train" in vars(module) or "eval" in vars(module)
+def has_modes_of_its_own(network: nn.Module) -> bool:
+    """Whether going over to another mode may do more than to say so, in one of its modules."""
+    for module in network.modules():
+        own = type(module).train is not nn.Module.train or type(module).eval is not nn.Module.eval
+        if own or "train" in vars(module) or "eval" in vars(module):
+            return True
+    return False
 
 
 class _State:
