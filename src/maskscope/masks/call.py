@@ -135,7 +135,7 @@ def unmasked(network: nn.Module) -> Unmasked:
     return Unmasked(network)
 
 
-def _copy(parameter: nn.Parameter) -> Tensor:
+def _copy(parameter: Tensor) -> Tensor:
     return parameter.detach() if isinstance(parameter, UninitializedParameter) else parameter.detach().clone()
 
 

@@ -181,8 +181,9 @@ _UNREACHED = (
 )
 _EMPTY = (
     "With every selected weight off the loss is {:.6g}, that of a network whose selected weights are zero {:.6g}. A selected "
-    "weight is used where no mask reaches: through another reference, a copy made earlier, a compiled or a sharded wrapper. Let "
-    "the network read it from its module, or exclude it."
+    "weight is used where no mask reaches, through another reference, a copy made earlier, a compiled or a sharded wrapper: let "
+    "the network read it from its module, or exclude it. Or the loss uses a part of the network itself: let it use that part of "
+    "its first argument."
 )
 
 

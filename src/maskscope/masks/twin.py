@@ -20,12 +20,11 @@ from maskscope.errors import GuestError
 def twin_of(network: nn.Module) -> Iterator[nn.Module]:
     """A twin for the length of the block, in which the network itself cannot be called.
 
-    A class that says what is to happen when an object ends would have it happen twice, and one with slots would lack what is in
-    them; such an object is its own twin.
+    A class that says what is to happen when an object ends would have it happen twice; its object is its own twin.
     """
     its_class = type(network)
     true_class: Any = getattr(its_class, "_maskscope_true_class", its_class)
-    if hasattr(true_class, "__del__") or isinstance(network, torch.jit.ScriptModule) or _has_slots(true_class):
+    if hasattr(true_class, "__del__") or isinstance(network, torch.jit.ScriptModule):
         yield network
         return
     twin = object.__new__(true_class)
@@ -59,7 +58,3 @@ def _uncallable(true_class: Any) -> Any:
     made: Any = type(true_class.__name__, (nn.Module,), names)
     made.__bases__ = (true_class,)
     return made
-
-
-def _has_slots(its_class: type) -> bool:
-    return any(vars(one).get("__slots__") for one in its_class.__mro__)
