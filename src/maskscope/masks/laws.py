@@ -11,13 +11,9 @@ uses a weight where no mask reaches. The cost is that of three steps of the sear
 """
 
 import math
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -29,7 +25,8 @@ from maskscope.masks.gradient import Loss, scalar_loss
 from maskscope.masks.guest import Belongings
 from maskscope.masks.kernels import SAMPLES_PER_GROUP
 from maskscope.masks.logits import MaskLogits
-from maskscope.masks.parts import PartCopies, is_same
+from maskscope.masks.parts import PartCopies
+from maskscope.masks.randomness import Randomness
 from maskscope.masks.tensor_state import TensorState
 from maskscope.masks.twin import twin_of
 
@@ -74,17 +71,14 @@ class _Inquiry:
         self, network: nn.Module, loss: Loss, executor: Executor, logits: Sequence[MaskLogits], parts: Sequence[Sequence[Any]]
     ) -> None:
         self._network, self._loss, self._executor, self._logits, self._parts = network, loss, executor, logits, parts
-        self.start = _Randomness(next(iter(executor.units.values())).device)
+        self.start = Randomness(next(iter(executor.units.values())).device)
         dtypes = {unit.dtype for unit in executor.units.values()}
         self._rounding = max(_ROUNDING.get(dtype, _ROUNDING[torch.bfloat16]) for dtype in dtypes)
 
     def faults(self) -> list[str]:
         before = _Portrait(self._network)
         whole = self._loss_of(keep=True)
-        first = self._losses(_OPEN)
-        if self._has_changed_executor:  # the draws of the attempt that failed are gone
-            first = self._losses(_OPEN)
-        second = self._losses(_OPEN)
+        first, second = self._losses(_OPEN), self._losses(_OPEN)
         unreached = [name for name, unit in self._executor.units.items() if not unit.takes]
         try:
             nothing = self._loss_of(keep=False)
@@ -111,7 +105,7 @@ class _Inquiry:
         """
         found: list[float] = []
         for mine in self._parts:
-            self.start.again()
+            self.start.put_back()
             with torch.enable_grad(), self._executor.precision():
                 value = self._loss_with(self._weights(keep), _fresh(mine[0]))
             found.append(float(scalar_loss(value).detach()))
@@ -138,8 +132,7 @@ class _Inquiry:
     def _losses(self, logit: float) -> list[float]:
         """The same under masks that keep every weight, or none, as a step computes it."""
         before = [mine.flat.detach().clone() for mine in self._logits]
-        choices = {name: value.clone() for name, value in self._executor.state().items()}
-        self.start.again()
+        self.start.put_back()
         size = min(len(self._parts[0]), SAMPLES_PER_GROUP)
         try:
             with torch.no_grad():
@@ -152,8 +145,6 @@ class _Inquiry:
             with torch.no_grad():
                 for mine, value in zip(self._logits, before, strict=True):
                     mine.flat.copy_(value)
-        now = self._executor.state()
-        self._has_changed_executor = any(not torch.equal(now[name], value) for name, value in choices.items())
         return [float(value) for value in losses[:, 0]]
 
 
@@ -214,34 +205,3 @@ class _Portrait:
 def _fresh(part: Any) -> Any:
     """A copy of a part, lest what a loss does to its data reach the next call."""
     return PartCopies().copied(part)
-
-
-class _Randomness:
-    """The states of the generators that a network or a loss may draw from: torch's, Python's and NumPy's."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._ways: list[tuple[Callable[[], Any], Callable[[Any], object]]] = [
-            (torch.get_rng_state, torch.set_rng_state),
-            (random.getstate, random.setstate),
-            (np.random.get_state, np.random.set_state),
-        ]
-        if device.type == "cuda":
-            self._ways.append((partial(torch.cuda.get_rng_state, device), partial(torch.cuda.set_rng_state, device=device)))
-
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        """A block after which they are as they were."""
-        self._states = [read() for read, _ in self._ways]
-        try:
-            yield
-        finally:
-            self.again()
-
-    def again(self) -> None:
-        """Puts them where they were at the beginning of the block."""
-        for (_, put_back), state in zip(self._ways, self._states, strict=True):
-            put_back(state)
-
-    def has_moved(self) -> bool:
-        """Whether anything has been drawn since."""
-        return not all(is_same(read(), state) for (read, _), state in zip(self._ways, self._states, strict=True))
