@@ -16,7 +16,9 @@ from . import keepers
 
 @dataclass(frozen=True)
 class Guest:
-    """A network and its use; whether `copy.deepcopy` copies it, samples can go in one call, it holds views of weights."""
+    """A network and its use; whether `copy.deepcopy` copies it, samples can go in one call, it holds views of weights,
+    several threads can call copies of it.
+    """
 
     make: Callable[[], nn.Module]
     loss: Callable[[nn.Module, Any], Tensor]
@@ -25,6 +27,7 @@ class Guest:
     deepcopies: bool = True
     batches: bool = True
     uses_views: bool = False
+    threads: bool = True
 
 
 # What torch says of these networks, masked or not.
@@ -181,7 +184,7 @@ GUESTS = {
     "modules in a tuple": Guest(keepers.ModulesInTuple, *_plain((5,))),
     "reentrant checkpointing": Guest(keepers.Reentrant, *_plain((5,)), batches=False),
     "generator of its own": Guest(keepers.OwnGenerator, *_plain((5,)), batches=False),
-    "hook that fills a list": Guest(keepers.hooked, *_plain((5,))),
+    "hook that fills a list": Guest(keepers.hooked, *_plain((5,)), threads=False),
 }
 
 
