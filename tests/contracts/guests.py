@@ -7,16 +7,31 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.nn.utils import parametrizations
 
 from maskscope import zoo
+
+from . import keepers
 
 
 @dataclass(frozen=True)
 class Guest:
+    """A network and its use; whether `copy.deepcopy` copies it, samples can go in one call, it holds views of weights,
+    several threads can call copies of it.
+    """
+
     make: Callable[[], nn.Module]
     loss: Callable[[nn.Module, Any], Tensor]
     part: Callable[[int], Any]
     output: Callable[[nn.Module, Any], Tensor]
+    deepcopies: bool = True
+    batches: bool = True
+    uses_views: bool = False
+    threads: bool = True
+
+
+# What torch says of these networks, masked or not.
+IGNORED = ("ignore:enable_nested_tensor", "ignore:None of the inputs have requires_grad", "ignore:There is a performance drop")
 
 
 def _random(index, *shape):
@@ -114,6 +129,14 @@ def _plain(shape):
     )
 
 
+def _tokens():
+    return (
+        lambda network, part: cross_entropy(network(part[0]), part[1]),
+        lambda index: (_labels(index, 8, 7).view(4, 2), _labels(index + 99, 4)),
+        lambda network, part: network(part[0]),
+    )
+
+
 GUESTS = {
     "mlp": Guest(lambda: nn.Sequential(nn.Linear(5, 9), nn.ReLU(), nn.Linear(9, 3)), *_plain((5,))),
     "cnn with batch norm": Guest(BatchNormCNN, *_plain((1, 6, 6))),
@@ -135,6 +158,33 @@ GUESTS = {
         lambda network, part: network(part["tokens"]),
     ),
     "bare parameter, written buffers": Guest(BareParameter, *_plain((5,))),
+    "attention map kept": Guest(keepers.KeepsAttention, *_plain((4, 6))),
+    "hidden state carried on": Guest(keepers.CarriesHiddenState, *_plain((4, 5))),
+    "buffer made at first use": Guest(keepers.MakesBufferAtFirstUse, *_plain((5,))),
+    "running mean, assigned": Guest(lambda: keepers.RunningMean(in_place=False), *_plain((5,))),
+    "running mean, in place": Guest(lambda: keepers.RunningMean(in_place=True), *_plain((5,)), batches=False),
+    "counter and lists": Guest(keepers.CountsAndAppends, *_plain((5,))),
+    "key-value cache": Guest(keepers.KeyValueCache, *_plain((4, 6)), batches=False),
+    "rotary table": Guest(keepers.Rotary, *_plain((4, 6))),
+    "pruned": Guest(keepers.pruned, *_plain((5,)), deepcopies=False),
+    "weight norm by hook": Guest(lambda: keepers.normed(nn.utils.weight_norm), *_plain((5,)), deepcopies=False),
+    "spectral norm by hook": Guest(lambda: keepers.normed(nn.utils.spectral_norm), *_plain((5,))),
+    "weight norm, parametrised": Guest(lambda: keepers.normed(parametrizations.weight_norm), *_plain((5,))),
+    "embedding with max_norm": Guest(keepers.MaxNorm, *_tokens()),
+    "embedding, sparse gradients": Guest(lambda: keepers.MaxNorm(sparse=True, max_norm=None), *_tokens(), batches=False),
+    "clamped weight": Guest(lambda: keepers.WritesWeights("clamp"), *_plain((5,))),
+    "weight set by data": Guest(lambda: keepers.WritesWeights("set data"), *_plain((5,)), batches=False),
+    "weight changed by data": Guest(lambda: keepers.WritesWeights("change data"), *_plain((5,)), batches=False),
+    "weights in a list": Guest(lambda: keepers.HoldsWeightsTwice(list), *_plain((5,))),
+    "weights in a dict": Guest(lambda: keepers.HoldsWeightsTwice(lambda both: dict(enumerate(both))), *_plain((5,))),
+    "weights in a tuple": Guest(lambda: keepers.HoldsWeightsTwice(tuple), *_plain((5,))),
+    "view of a weight": Guest(lambda: keepers.HoldsView(as_buffer=False), *_plain((5,)), uses_views=True),
+    "view of a weight as a buffer": Guest(lambda: keepers.HoldsView(as_buffer=True), *_plain((5,)), uses_views=True),
+    "memory of several weights": Guest(keepers.OddViews, *_plain((5,)), uses_views=True),
+    "modules in a tuple": Guest(keepers.ModulesInTuple, *_plain((5,))),
+    "reentrant checkpointing": Guest(keepers.Reentrant, *_plain((5,)), batches=False),
+    "generator of its own": Guest(keepers.OwnGenerator, *_plain((5,)), batches=False),
+    "hook that fills a list": Guest(keepers.hooked, *_plain((5,)), threads=False),
 }
 
 

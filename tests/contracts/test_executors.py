@@ -22,9 +22,10 @@ from maskscope.masks import (
 )
 from maskscope.masks.executors import batched, product
 
-from .guests import GUESTS, make
+from .guests import GUESTS, IGNORED, make
+from .portrait import assert_same, portrait
 
-pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor")
+pytestmark = pytest.mark.filterwarnings(*IGNORED)
 
 
 class Bench:
@@ -33,7 +34,7 @@ class Bench:
     def __init__(self, network, loss, names=("f",), samples=4, estimator="rao-blackwell", kernels="auto", initial=0.5):
         self.network, self.loss, self.samples, self.estimator = network, loss, samples, estimator
         self.selection = ms.select(network)
-        self.weights = self.selection.of(network)
+        self.weights = {name: weight.contiguous() for name, weight in self.selection.of(network).items()}
         random = torch.Generator().manual_seed(1)
         count = self.selection.count
         self.masks = []
@@ -90,7 +91,13 @@ def test_a_step_is_the_definitions(name, executor, whole_bytes, monkeypatch):
     network, guest = make(name)
     bench = Bench(network, guest.loss)
     parts = [[guest.part(index) for index in range(4)]]
-    assert_same_step(bench.run(executor, 5, parts), bench.definition(5, parts))
+    before = portrait(network)
+    if (executor == "batched" and not guest.batches) or (executor == "threads" and not guest.threads):
+        with pytest.raises(ConfigError, match="cannot go in one call|changed by several threads at a time"):
+            bench.run(executor, 5, parts)
+    else:
+        assert_same_step(bench.run(executor, 5, parts), bench.definition(5, parts))
+    assert_same(before, portrait(network))
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)

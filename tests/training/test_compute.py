@@ -8,7 +8,7 @@ import maskscope as ms
 from maskscope.errors import ConfigError, MaskMismatchError, UnknownNameError
 from maskscope.masks import evaluation_mode, has_bfloat16
 from maskscope.training import isolated_random
-from tests.contracts.guests import GUESTS, make
+from tests.contracts.guests import GUESTS, IGNORED, make
 from tests.training.test_discover import loss, network, part
 
 CONFIG = ms.MaskConfig(steps=6, learning_rate=0.1, penalty_weight=1e-3)
@@ -123,11 +123,13 @@ def test_a_settled_run_ends_early_and_resumed_to_the_same_bits(tmp_path):
     assert again.history.loss == whole.history.loss
 
 
-@pytest.mark.filterwarnings("ignore::maskscope.training.mask_config.SlowBfloat16Warning", "ignore:enable_nested_tensor")
+@pytest.mark.filterwarnings("ignore::maskscope.training.mask_config.SlowBfloat16Warning", *IGNORED)
 @pytest.mark.parametrize("executor", ["batched", "sequential"])
 @pytest.mark.parametrize("name", GUESTS)
 def test_bfloat16_copies_take_a_step_like_float32s(name, executor):
     """Losses within 2 % (bfloat16 has 8 bits); the frozen network and the logits stay as they are."""
+    if name == "spectral norm by hook":
+        pytest.skip("torch's autocast leaves out torch.mv, which this hook calls with both dtypes")
     net, guest = make(name)
     recurrent = any(isinstance(module, nn.RNNBase) for module in net.modules())
     compute = ms.Compute(executor=executor, dtype="bfloat16")
@@ -135,7 +137,7 @@ def test_bfloat16_copies_take_a_step_like_float32s(name, executor):
     refusal = None
     if recurrent and executor == "sequential" and not has_bfloat16(torch.device("cpu")):
         refusal = "recurrent layers cannot run in bfloat16"
-    elif executor == "batched" and any(isinstance(module, nn.Conv2d) for module in net.modules()):
+    elif executor == "batched" and (not guest.batches or any(isinstance(module, nn.Conv2d) for module in net.modules())):
         refusal = "cannot go in one call"  # autocast does not reach convolutions under vmap; 'auto' takes them one by one
     if refusal:
         with pytest.raises(ConfigError, match=refusal):

@@ -19,8 +19,11 @@ from torch.nn.parameter import UninitializedParameter
 
 from maskscope.errors import GuestError
 from maskscope.masks.binary import BinaryMask, check_mask
-from maskscope.masks.guest import Belongings, Lender, copy_network, refuse_closures
+from maskscope.masks.copying import copy_network
+from maskscope.masks.guest import Belongings
+from maskscope.masks.lender import Lender, Replaced, refuse_closures
 from maskscope.masks.sample import masked_weights
+from maskscope.masks.tensor_state import TensorState
 from maskscope.masks.twin import twin_of
 
 Result = TypeVar("Result")
@@ -52,15 +55,15 @@ def call_with(network: nn.Module, tensors: Mapping[str, Tensor], use: Callable[[
         use: does what it likes with the module that it is given, but must not keep it.
 
     Raises:
-        GuestError: a parameter that is replaced is also in the closure of a function that the network holds; or ``use`` calls
-            the network itself instead of what it is given.
+        GuestError: a parameter that is replaced is also in the closure of a function that the network holds, or under another
+            dtype in an attribute; or ``use`` calls the network itself instead of what it is given.
     """
     parameters = dict(network.named_parameters())
     everything = {name: tensors[name] if name in tensors else _copy(parameter) for name, parameter in parameters.items()}
     belongings = Belongings(network)
     if belongings.functions:
-        refuse_closures(network, belongings, {id(parameters[name]): name for name in tensors})
-    lender = Lender({id(parameter): (parameter, everything[name]) for name, parameter in parameters.items()})
+        refuse_closures(network, belongings, {name: parameters[name] for name in tensors})
+    lender = Lender([Replaced(name, one, everything[name], name in tensors) for name, one in parameters.items()])
     everything |= {name: lender(buffer) for name, buffer in network.named_buffers()}
     given = {f"network.{name}": tensor for name, tensor in everything.items()}
     try:
@@ -132,7 +135,7 @@ def unmasked(network: nn.Module) -> Unmasked:
     return Unmasked(network)
 
 
-def _copy(parameter: nn.Parameter) -> Tensor:
+def _copy(parameter: Tensor) -> Tensor:
     return parameter.detach() if isinstance(parameter, UninitializedParameter) else parameter.detach().clone()
 
 
@@ -146,7 +149,7 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
     Raises:
         GuestError: the way to eval mode changes weights, as of adapters that are merged; they are put back.
     """
-    before = _State(network) if any(_changes_mode_its_own_way(module) for module in network.modules()) else None
+    before = _State(network) if has_modes_of_its_own(network) else None
     modes = [(module, module.training) for module in network.modules()]
     recurrent = [(module, module.dropout) for module in network.modules() if isinstance(module, nn.RNNBase) and _is_fused(module)]
     try:
@@ -165,27 +168,25 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
             before.attributes.restore()
 
 
-def _changes_mode_its_own_way(module: nn.Module) -> bool:
-    own = type(module).train is not nn.Module.train or type(module).eval is not nn.Module.eval
-    return own or "train" in vars(module) or "eval" in vars(module)
+def has_modes_of_its_own(network: nn.Module) -> bool:
+    """Whether going over to another mode may do more than to say so, in one of its modules."""
+    for module in network.modules():
+        own = type(module).train is not nn.Module.train or type(module).eval is not nn.Module.eval
+        if own or "train" in vars(module) or "eval" in vars(module):
+            return True
+    return False
 
 
 class _State:
     """A network's attributes, weights and buffers, for modules whose ``train`` or ``eval`` does more than it is asked."""
 
     def __init__(self, network: nn.Module) -> None:
-        self._network, self.attributes = network, Belongings(network)
-        self._tensors = [*network.named_parameters(), *network.named_buffers()]
-        self._copies = [tensor.detach().clone() for _, tensor in self._tensors]
+        self._network, self.attributes, self._tensors = network, Belongings(network), TensorState(network)
 
     def refuse_changed_weights(self) -> None:
-        changed = []
-        with torch.no_grad():
-            for (name, tensor), before in zip(self._tensors, self._copies, strict=True):
-                if tensor.shape != before.shape or not torch.equal(tensor, before):
-                    changed.append(name)
-                    tensor.data = before
+        changed = self._tensors.changed()
         if changed:
+            self._tensors.restore()
             raise GuestError(
                 f"Going over to eval mode changes weights of this {type(self._network).__name__}: {', '.join(changed)} (adapters "
                 "that are merged?). They have been put back. Call network.eval() yourself first: masks are then found on, and "

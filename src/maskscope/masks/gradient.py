@@ -90,6 +90,14 @@ def loss_and_gradient(
     Returns:
         The loss, detached; and a gradient for each name, zero where the loss does not depend on the weight.
     """
+    value, gradients = loss_and_reached_gradients(network, loss, part, weights, own)
+    return value, {name: gradients.get(name, torch.zeros_like(weight)) for name, weight in weights.items()}
+
+
+def loss_and_reached_gradients(
+    network: nn.Module, loss: Loss, part: Any, weights: Mapping[str, Tensor], own: BackwardPass | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The same, without those weights that the loss does not depend on."""
     gradients: dict[str, Tensor] = {}
 
     def take(name: str, gradient: Tensor) -> None:
@@ -98,8 +106,7 @@ def loss_and_gradient(
     lent = {parameter.data_ptr() for parameter in network.parameters() if is_plain(parameter)}
     weights = {name: weight.clone() if weight.data_ptr() in lent else weight for name, weight in weights.items()}
     takers = {name: partial(take, name) for name in weights}
-    value = loss_and_handed_gradients(network, loss, part, weights, takers, own)
-    return value, {name: gradients.get(name, torch.zeros_like(weight)) for name, weight in weights.items()}
+    return loss_and_handed_gradients(network, loss, part, weights, takers, own), gradients
 
 
 def loss_and_handed_gradients(

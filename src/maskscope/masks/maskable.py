@@ -114,7 +114,7 @@ def _shared(parameters: Mapping[str, nn.Parameter], chosen: set[str]) -> list[st
         f"{first} and {second} are different parameters over the same memory: clone one of them, or exclude both"
         for group in spans.values()
         for first, second in _crossing(sorted(group))
-        if (first in chosen or second in chosen) and _have_common(parameters[first], parameters[second])
+        if (first in chosen or second in chosen) and have_common(parameters[first], parameters[second])
     ]
 
 
@@ -127,7 +127,7 @@ def _crossing(spans: list[tuple[int, int, str]]) -> Iterator[tuple[str, str]]:
         open_spans.append((end, name))
 
 
-def _have_common(first: Tensor, second: Tensor) -> bool:
+def have_common(first: Tensor, second: Tensor) -> bool:
     """Whether two views of one storage have a byte in common: stretches that cross need not (columns of one matrix)."""
     starts = [tensor.storage_offset() * tensor.itemsize for tensor in (first, second)]
     low = min(starts)

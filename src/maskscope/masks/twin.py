@@ -54,4 +54,7 @@ def _uncallable(true_class: Any) -> Any:
         "__module__": true_class.__module__,
         "__qualname__": true_class.__qualname__,
     }
-    return type(true_class)(true_class.__name__, (true_class,), names)
+    # A class that is told of its subclasses, or whose metaclass is, must not hear of this one: it is none when it is made.
+    made: Any = type(true_class.__name__, (nn.Module,), names)
+    made.__bases__ = (true_class,)
+    return made

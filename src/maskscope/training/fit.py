@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from maskscope.errors import ConfigError, LossError
 from maskscope.masks import BackwardPass, Loss, PackedLSTMMode
+from maskscope.masks.call import has_modes_of_its_own
 from maskscope.masks.gradient import NO_PATH
 from maskscope.masks.maskable import untrainable
 from maskscope.masks.selection import dtype_name
@@ -132,6 +133,8 @@ def fit(
         with usual_mode():
             return run_loop(objective, config, seed=seed, identity=identity, observers=[observers], checkpoint=checkpoint)
     finally:
+        if has_modes_of_its_own(network):
+            network.train(modes[0][1])  # adapters that were merged are merged again, as they are now
         for module, mode in modes:
             module.training = mode
         for parameter, gradient in gradients:

@@ -12,6 +12,7 @@ from maskscope.masks.executors.executor import Executor
 from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.sequential import SequentialExecutor
 from maskscope.masks.gradient import Loss
+from maskscope.masks.randomness import Randomness
 
 # Batched, a convolution becomes a grouped one, which takes longer than one call for each sample (reproduction/benchmarks.md).
 _SLOWER_BATCHED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -53,6 +54,7 @@ class AutomaticExecutor(Executor):
         before = self.takes
         # at the first try, to be put back if it fails half-way; Adam's moments, twice as large, are not there yet
         saved = [unit.gradients() for unit in self.units.values()] if self.choice == _UNTRIED else None
+        start = None if saved is None else Randomness(next(iter(self.units.values())).device)
         try:
             losses = self._batched.attempt(parts)
             self.choice.fill_(_BATCHED)
@@ -64,7 +66,8 @@ class AutomaticExecutor(Executor):
         except Exception as error:
             if "DefaultCPUAllocator" in str(error):
                 raise
-            if saved is not None:
+            if saved is not None and start is not None:
+                start.put_back()  # what the attempt has drawn is drawn again
                 for unit, gradients in zip(self.units.values(), saved, strict=True):
                     unit.restore(gradients)
             elif self.takes != before:  # half of the gradients are there already

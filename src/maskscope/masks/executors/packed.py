@@ -13,9 +13,11 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import dropout as drop
+from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
+
+from maskscope.masks.executors.recurrent import lstm_step
 
 
 class PackedLSTMMode(TorchFunctionMode):
@@ -117,13 +119,14 @@ class _Layer(torch.autograd.Function):
             loops.step_forward(*arrays, earlier, rows + first, first, size)
             known = state
         ctx.steps = steps
-        ctx.save_for_backward(x, inputs, recurrent, gates, memories, squashed, states)
+        ctx.save_for_backward(x, inputs, recurrent, gates, memories, squashed, states, hidden, memory, bias)
         return states[rows:], states[steps.last], memories[steps.last]
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
-        x, inputs, recurrent, gates, memories, squashed, states = ctx.saved_tensors
+        x, inputs, recurrent, gates, memories, squashed, states, *given = ctx.saved_tensors
+        if torch.is_grad_enabled():  # the gradient itself is to be differentiated, as in a gradient penalty
+            return None, *_plain_gradients(ctx.steps, (x, *given[:2], inputs, recurrent, given[2]), grads)
         steps, loops = ctx.steps, _loops()
         grad, grad_state, grad_memory = grads[0].contiguous(), *(one.clone() for one in grads[1:])
         grad_gates = torch.empty_like(gates)
@@ -143,3 +146,24 @@ class _Layer(torch.autograd.Function):
             grad_gates.t() @ states[steps.before] if needed[5] else None,
             grad_gates.sum(0) if needed[6] else None,
         )
+
+
+def _plain_gradients(steps: _Steps, given: tuple[Tensor | None, ...], grads: Sequence[Tensor]) -> list[Tensor | None]:
+    """The gradients of a layer by what it was given, with a history: through the same layer in plain operations."""
+    needed = [one is not None and one.requires_grad for one in given]
+    wanted = [one for one, is_needed in zip(given, needed, strict=True) if is_needed]
+    found = iter(torch.autograd.grad(_plain_layer(steps, *given), wanted, grads, create_graph=True))  # type: ignore[arg-type]
+    return [next(found) if is_needed else None for is_needed in needed]
+
+
+def _plain_layer(
+    steps: _Steps, x: Tensor, hidden: Tensor, memory: Tensor, inputs: Tensor, recurrent: Tensor, bias: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    outputs, ended = [], []
+    state: tuple[Tensor, ...] = hidden, memory
+    for projected in linear(x, inputs, bias).split(steps.sizes):
+        ended.append([one[len(projected) :] for one in state])
+        state = lstm_step(projected, tuple(one[: len(projected)] for one in state), recurrent, None)
+        outputs.append(state[0])
+    last = [torch.cat([one, *(rows[place] for rows in reversed(ended))]) for place, one in enumerate(state)]
+    return torch.cat(outputs), last[0], last[1]

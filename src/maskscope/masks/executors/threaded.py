@@ -4,8 +4,10 @@ On a processor an operation of torch is divided among all threads; where it is s
 work. Here the samples are divided instead, and each thread has its share of the processor to itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from threading import Barrier
 from typing import Any, final
 
@@ -13,13 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from maskscope.errors import ConfigError, GuestError
+from maskscope.masks.copying import copy_network
 from maskscope.masks.executors.executor import Executor
 from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.packed import PackedLSTMMode
-from maskscope.masks.gradient import BackwardPass, Loss, loss_and_gradient
-from maskscope.masks.guest import Belongings, copy_network
+from maskscope.masks.gradient import BackwardPass, Loss, loss_and_reached_gradients
+from maskscope.masks.guest import Belongings, held_by
+from maskscope.masks.twin import twin_of
 
 _NO_THREADS = "Leave the executor at 'auto', or take executor='sequential'."
+_MUTABLE = (list, dict, set, deque)
 
 
 @final
@@ -51,11 +56,12 @@ class ThreadedExecutor(Executor):
         for (mask, sample, _), (_, copies, _) in zip(rows, self._guests, strict=False):
             for name, unit in self.units.items():
                 unit.copy_sample(mask, sample, copies[name].view(-1))
-        calls = [
-            self._pool.submit(self._call, guest, copies, backward, part)
-            for (_, _, part), (guest, copies, backward) in zip(rows, self._guests, strict=False)
-        ]
-        wait(calls)  # after an error in one, nobody may still be at work on the guest
+        with twin_of(self.network):  # only the copies are to be called
+            calls = [
+                self._pool.submit(self._call, guest, copies, backward, part)
+                for (_, _, part), (guest, copies, backward) in zip(rows, self._guests, strict=False)
+            ]
+            wait(calls)  # after an error in one, nobody may still be at work on the guest
         losses = []
         for (mask, sample, _), call in zip(rows, calls, strict=True):
             value, gradients = call.result()
@@ -96,8 +102,12 @@ class ThreadedExecutor(Executor):
         torch.set_num_threads(threads)  # what a thread sets is what new threads begin with
 
     def _copy_of_network(self) -> nn.Module:
-        network = self.network
-        shared = (*network.parameters(), *network.buffers(), *Belongings(network).tensors())  # a call is lent copies
+        network, belongings = self.network, Belongings(self.network)
+        shared = (*network.parameters(), *network.buffers(), *belongings.tensors())  # a call is lent copies
+        common = [function for function in belongings.functions if any(isinstance(one, _MUTABLE) for one in _closure(function))]
+        if common:
+            titles = ", ".join(sorted({str(getattr(function, "__qualname__", function)) for function in common}))
+            raise ConfigError(f"What {titles} keeps in its closure would be changed by several threads at a time. {_NO_THREADS}")
         try:
             return copy_network(network, shared)
         except GuestError as error:
@@ -107,4 +117,10 @@ class ThreadedExecutor(Executor):
         self, guest: nn.Module, copies: dict[str, Tensor], backward: BackwardPass, part: Any
     ) -> tuple[Tensor, dict[str, Tensor]]:
         with self.precision(), PackedLSTMMode():
-            return loss_and_gradient(guest, self.loss, part, copies, backward)
+            return loss_and_reached_gradients(guest, self.loss, part, copies, backward)
+
+
+def _closure(function: Any) -> Iterator[Any]:
+    """What a function and all its copies hold together; arguments that were bound to it are copied."""
+    if not isinstance(function, partial):
+        yield from held_by(function)

@@ -1,0 +1,88 @@
+"""Deep copies of networks, also of those that `copy.deepcopy` alone does not copy, or copies wrongly without a word."""
+
+import copy
+from collections.abc import Iterable, Iterator
+from functools import partial
+from types import FunctionType, MethodType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from maskscope.errors import GuestError
+from maskscope.masks.guest import Belongings, held_by
+from maskscope.masks.maskable import is_plain
+
+
+def copy_network(network: nn.Module, shared: Iterable[Any] | None = None) -> nn.Module:
+    """A deep copy, also of a network on which a call has left tensors with their history: they are copied without it.
+
+    Args:
+        network: any module.
+        shared: objects that the copy holds too instead of copies of them; without them, what is a view of a parameter is a view
+            of the copied parameter in the copy.
+
+    Raises:
+        GuestError: something on the network cannot be copied; or a function in an attribute refers to the network itself, so that
+            the copy would go on using the weights of the original.
+    """
+    belongings = Belongings(network)
+    bound = sorted({_title(function) for function in belongings.functions if _refers_to(function, network)})
+    if bound:
+        raise GuestError(
+            f"{type(network).__name__} cannot be copied: functions that it holds refer to the network ({', '.join(bound)}), "
+            "and would go on using its weights in the copy. Make them methods of the module (types.MethodType), or remove them."
+        )
+    try:
+        memo = {id(one): one for one in shared} if shared is not None else _copies_of_tensors(network, belongings)
+        return copy.deepcopy(network, memo)
+    except Exception as error:
+        raise GuestError(
+            f"{type(network).__name__} cannot be copied ({type(error).__name__}: {error}). Take what cannot be copied off its "
+            "attributes."
+        ) from error
+
+
+def _copies_of_tensors(network: nn.Module, belongings: Belongings) -> dict[int, Any]:
+    """Copies, by identity, of the tensors that `copy.deepcopy` does not copy or would take out of the memory that they share."""
+    over: dict[int, list[Tensor]] = {}
+    for tensor in {id(one): one for one in (*network.parameters(), *network.buffers(), *belongings.tensors())}.values():
+        if is_plain(tensor):
+            over.setdefault(tensor.untyped_storage().data_ptr() if tensor.numel() else -1, []).append(tensor)
+    memo: dict[int, Any] = {}
+    for place, sharing in over.items():
+        if place == -1 or len(sharing) == 1:
+            memo |= {id(one): one.detach().clone() for one in sharing if not one.is_leaf}
+            continue
+        memory = sharing[0].untyped_storage().clone()
+        for one in sharing:
+            empty = torch.empty(0, dtype=one.dtype, device=one.device)
+            view = empty.set_(memory, int(one.storage_offset()), one.shape, one.stride())
+            memo[id(one)] = torch.Tensor._make_subclass(type(one), view, one.is_leaf and one.requires_grad)
+    return memo
+
+
+def _refers_to(function: FunctionType | partial[Any], network: nn.Module) -> bool:
+    """Whether a function has a module or a tensor of the network in its closure, which a copy of the network has in common."""
+    if isinstance(function, partial):  # its arguments are copied
+        return False
+    own = {id(one) for one in (*network.modules(), *network.parameters(), *network.buffers())}
+    return any(id(one) in own for one in _objects(held_by(function), set()))
+
+
+def _objects(values: Iterable[Any], seen: set[int]) -> Iterator[Any]:
+    """Modules and tensors, also in containers, and those whose methods they are."""
+    for one in values:
+        if id(one) in seen:
+            continue
+        if isinstance(one, nn.Module | Tensor):
+            yield one
+        elif isinstance(one, MethodType):
+            yield one.__self__
+        elif isinstance(one, list | tuple | set | dict):
+            seen.add(id(one))
+            yield from _objects(one.values() if isinstance(one, dict) else one, seen)
+
+
+def _title(function: FunctionType | partial[Any]) -> str:
+    return str(getattr(function, "__qualname__", function))
