@@ -136,13 +136,13 @@ def test_a_tilde_is_the_home_folder_and_nothing_is_no_folder(tmp_path, monkeypat
 
 
 def test_no_home_at_all(monkeypatch):
-    monkeypatch.setattr("pooch.os_cache", lambda name: f"~/.cache/{name}")
+    monkeypatch.setattr("maskscope.data.places.user_cache_dir", lambda name: f"~/.cache/{name}")
     with pytest.raises(DataError, match="knows no home folder of this user. Name a folder with --data-dir"):
         cache_folder()
 
     def fail(name):
         raise RuntimeError("could not determine the home directory")
 
-    monkeypatch.setattr("pooch.os_cache", fail)
+    monkeypatch.setattr("maskscope.data.places.user_cache_dir", fail)
     with pytest.raises(DataError, match="knows no home folder of this user. Name a folder with --data-dir"):
         cache_folder()

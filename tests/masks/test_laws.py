@@ -270,7 +270,7 @@ def test_a_run_that_is_taken_up_is_not_asked_again(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         ms.discover(body(), counted, part, config=CONFIG, compute=compute, checkpoint=keep, observers=[StopsAt(2)])
     calls.clear()
-    ms.discover(body(), counted, part, config=CONFIG, compute=compute, checkpoint=keep)
+    ms.discover(body(), counted, part, config=CONFIG, compute=compute, checkpoint=keep, judge=False)
     assert len(calls) == 2 * 2  # two steps of two samples
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
+from platformdirs import user_cache_dir
 
 from maskscope.data.table import DataSet
 from maskscope.errors import DataError
@@ -86,7 +86,7 @@ def cache_folder() -> Path:
         ConfigError: it cannot be a path.
     """
     try:
-        folder = str(pooch.os_cache("maskscope"))
+        folder = user_cache_dir("maskscope")
     except RuntimeError:
         folder = "~"
     # what some versions leave where no home is known; it would become a folder of that name
