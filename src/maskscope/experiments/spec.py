@@ -13,7 +13,7 @@ from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec, Do
 from maskscope.experiments.image_spec import ClassRemovalSpec, MaskStabilitySpec, PermutedImagesSpec
 from maskscope.experiments.legible import brief, legible_json
 from maskscope.experiments.sequence_spec import MathematicsSpec, ScanSpec
-from maskscope.storage import read_plain_json
+from maskscope.storage import Json, read_plain_json
 
 Value = TypeVar("Value")
 # one network and masks on it; networks that grow from task to task
@@ -81,6 +81,12 @@ def canonical_spec(value: Any) -> Any:
         if not ("added" in item.metadata and current == default):
             result[item.name] = canonical_spec(current)
     return result
+
+
+def settings_at(spec: Spec, stage: int) -> Json:
+    """The study, and those of its settings that count at a stage, as the `counts` of each field says."""
+    here = {item.name for item in fields(spec) if stage in item.metadata.get("counts", (stage,))}
+    return {"study": STUDIES[type(spec)]} | {name: value for name, value in canonical_spec(spec).items() if name in here}
 
 
 def _faults(error: Exception, kind: Any) -> list[str]:
