@@ -67,10 +67,14 @@ def read_spec(path: Path, kind: type[Spec]) -> Spec:
         raise ConfigError(f"{path} cannot be used. {cure} {error}") from error
 
 
-def canonical_spec(value: Any) -> Any:
+def canonical_spec(value: Any, stage: int | None = None) -> Any:
     """A spec for identities: fields added after its first release are left out while they have their default value.
 
     Such a field says ``metadata={"added": "0.2.0"}``; so an artefact keeps its identity when a later version adds a setting.
+
+    Args:
+        value: the spec, or what a field of it holds.
+        stage: leaves out the fields that do not count at this stage (see `counts`).
     """
     if not is_dataclass(value):
         return to_json(value)
@@ -78,15 +82,15 @@ def canonical_spec(value: Any) -> Any:
     for item in fields(value):
         current = getattr(value, item.name)
         default = item.default_factory() if item.default_factory is not MISSING else item.default
-        if not ("added" in item.metadata and current == default):
+        counts = stage is None or stage in item.metadata.get("counts", (stage,))
+        if counts and not ("added" in item.metadata and current == default):
             result[item.name] = canonical_spec(current)
     return result
 
 
 def settings_at(spec: Spec, stage: int) -> Json:
-    """The study, and those of its settings that count at a stage, as the `counts` of each field says."""
-    here = {item.name for item in fields(spec) if stage in item.metadata.get("counts", (stage,))}
-    return {"study": STUDIES[type(spec)]} | {name: value for name, value in canonical_spec(spec).items() if name in here}
+    """The study, and those of its settings that count at a stage."""
+    return {"study": STUDIES[type(spec)]} | canonical_spec(spec, stage)
 
 
 def _faults(error: Exception, kind: Any) -> list[str]:
