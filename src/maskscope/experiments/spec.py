@@ -90,7 +90,8 @@ def canonical_spec(value: Any, stage: int | None = None) -> Any:
 
 def settings_at(spec: Spec, stage: int) -> Json:
     """The study, and those of its settings that count at a stage."""
-    return {"study": STUDIES[type(spec)]} | canonical_spec(spec, stage)
+    settings: Json = canonical_spec(spec, stage)
+    return {"study": STUDIES[type(spec)]} | settings
 
 
 def _faults(error: Exception, kind: Any) -> list[str]:
