@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import torch
 
 from maskscope.errors import ConfigError
-from maskscope.experiments.settings import FitSpec, MaskSpec, at_least
+from maskscope.experiments.settings import ANALYSIS, MASKS, NETWORK, TRAINING, FitSpec, MaskSpec, at_least, counts
 from maskscope.tasks.digits import require_digits
 from maskscope.tasks.double_addition import Mode
 
@@ -25,29 +25,29 @@ DOUBLE_ADDITION_MODES: Mapping[Network, tuple[Mode, ...]] = {
 class ArithmeticSpec:
     """What the arithmetic studies have in common: a network, its training, its masks, and what they are compared with."""
 
-    network: Network = "mlp"
+    network: Network = field(default="mlp", metadata=counts(NETWORK, TRAINING))
     """Kind of network: the feed-forward network and the LSTM of the paper, or (ours) a small Transformer."""
-    hidden: tuple[int, ...] = (2000, 2000, 2000, 2000)
+    hidden: tuple[int, ...] = field(default=(2000, 2000, 2000, 2000), metadata=counts(NETWORK, TRAINING))
     """Units of each hidden layer; one width for all of lstm and transformer. Paper: 400 400 200, 800 x 4, 2000 x 4 (main), 4000 x
     4; 256 256 for the LSTM."""
     digits: int = 2
     """Digits of each number; results are modulo 10^digits. Paper: 2."""
-    train_items: int = 1_000_000
+    train_items: int = field(default=1_000_000, metadata=counts(TRAINING, MASKS))
     """Size of the training set, made by the paper's generator. Paper: 1,000,000."""
-    fit: FitSpec = field(default_factory=FitSpec)
+    fit: FitSpec = field(default_factory=FitSpec, metadata=counts(TRAINING, TRAINING))
     """How the network is trained."""
-    mask: MaskSpec = field(default_factory=MaskSpec)
+    mask: MaskSpec = field(default_factory=MaskSpec, metadata=counts(MASKS, MASKS))
     """How each mask is found."""
-    repeats: int = 1
+    repeats: int = field(default=1, metadata=counts(None))
     """Further masks for each function, with other noise and data order: the ceiling of overlap; 4 or more give the stable core.
     Paper: 0."""
-    controls: tuple[Control, ...] = ("untrained",)
+    controls: tuple[Control, ...] = field(default=("untrained",), metadata=counts(None))
     """Where the same procedure should find nothing: untrained, shuffled-weights (within each tensor), shuffled-labels; and for
     double addition copied-io, where both pairs have the same input and output weights. Paper: copied-io."""
-    unrelated: int = 0
+    unrelated: int = field(default=0, metadata=counts(None))
     """As many networks from the same initial weights, trained on an arbitrary function in place of the last one, with masks for
     both: the null of overlap. 19 or more can reach p = .05. Paper: 0."""
-    random_draws: int = 5
+    random_draws: int = field(default=5, metadata=counts(ANALYSIS))
     """Random masks of equal density removed, as the baseline of necessity. Paper: 0."""
     dtype: Literal["float32", "float64"] = "float32"
     """Numbers of the network; logits are float32 always."""

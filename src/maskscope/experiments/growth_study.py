@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from maskscope.experiments.artefact import Artefact, Stage, make
 from maskscope.experiments.growth_record import GrownTask, GrowthResult, Reused
 from maskscope.experiments.image_networks import grown_network, make_permuted_task
-from maskscope.experiments.image_spec import PermutedImagesSpec
+from maskscope.experiments.image_spec import FIRST_TASK, LATER_TASKS, PermutedImagesSpec
 from maskscope.experiments.job import Place
-from maskscope.experiments.spec import STUDIES, canonical_spec, from_json, to_json
+from maskscope.experiments.spec import from_json, settings_at, to_json
 from maskscope.masks import BinaryMask, MaskLogits, Selection, call_masked, evaluation_mode, select
 from maskscope.storage import read_json, read_tensors, write_json, write_tensors
 from maskscope.training import History, Watchdog, child_seed, grow, isolated_random
@@ -28,10 +28,9 @@ _LAST = 100
 
 def growth_stage(spec: PermutedImagesSpec, seed: int, new_logit: float, number: int) -> Stage:
     """Task ``number`` (from 0) of the network whose new logits start there; the first task is the same for all of them."""
-    settings = {key: value for key, value in canonical_spec(spec).items() if key in ("data", "data_digest", "hidden", "mask")}
-    settings |= {"study": STUDIES[PermutedImagesSpec], "seed": seed, "task": number}
+    settings = settings_at(spec, LATER_TASKS if number else FIRST_TASK) | {"seed": seed, "task": number}
     if number:
-        settings |= {"new_logit": new_logit, "reset_first_layer": spec.reset_first_layer}
+        settings["new_logit"] = new_logit
     start = f"-new-{new_logit:g}" if number else ""
     return Stage(f"seed-{seed}-task-{number + 1:02}{start}", "grown task", GROWTH_VERSION, settings)
 

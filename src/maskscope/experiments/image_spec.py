@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from maskscope.errors import ConfigError
-from maskscope.experiments.settings import FitSpec, MaskSpec, at_least
+from maskscope.experiments.settings import ANALYSIS, MASKS, NETWORK, TRAINING, FitSpec, MaskSpec, at_least, counts
 
 Data = Literal["cifar10", "cifar100", "mnist", "fashion-mnist"]
 ImageNetwork = Literal["cnn", "cnn-no-dropout", "resnet20", "resnet110"]
@@ -12,6 +12,8 @@ ImageControl = Literal["untrained", "shuffled-weights"]
 Layout = Literal["contiguous", "channels-last"]
 # ends the name of the mask that has an output layer of its own, for the gradient cosine
 OWN_OUTPUT = "-own-output"
+# the stages of networks that grow, for `counts`
+FIRST_TASK, LATER_TASKS = range(2)
 _CIFAR_MASKS = MaskSpec(learning_rate=1e-3, beta=3e-4)
 
 
@@ -23,26 +25,26 @@ class ImageSpec:
     """Which images. Paper: cifar10."""
     data_digest: str = ""
     """SHA-256 of their unpacked files; empty: whatever is found. A run writes it here, so that other data make another run."""
-    network: ImageNetwork = "cnn"
+    network: ImageNetwork = field(default="cnn", metadata=counts(NETWORK, TRAINING))
     """The simple CNN of the paper with or without dropout, ResNet-110, or (ours) its small relative ResNet-20."""
-    augment: bool = False
+    augment: bool = field(default=False, metadata=counts(TRAINING))
     """Whether images are cropped at random and mirrored, in training and for masks. Paper: ResNet-110 only."""
-    evaluate_on: Literal["validation", "test"] = "validation"
+    evaluate_on: Literal["validation", "test"] = field(default="validation", metadata=counts(TRAINING))
     """Where accuracy is measured: a fifth of the training images, which are then not trained on, or the official test images.
     Paper: validation for the CNN, test for ResNet-110."""
-    fit: FitSpec = field(default_factory=FitSpec)
+    fit: FitSpec = field(default_factory=FitSpec, metadata=counts(TRAINING, TRAINING))
     """How the network is trained."""
-    mask: MaskSpec = field(default_factory=lambda: _CIFAR_MASKS)
+    mask: MaskSpec = field(default_factory=lambda: _CIFAR_MASKS, metadata=counts(MASKS, MASKS))
     """How each mask is found."""
-    repeats: int = 0
+    repeats: int = field(default=0, metadata=counts(None))
     """Further masks for each function, with other noise and data order: the ceiling of overlap. Paper: 0; stability: 1."""
-    controls: tuple[ImageControl, ...] = ()
+    controls: tuple[ImageControl, ...] = field(default=(), metadata=counts(None))
     """Where the same procedure should find nothing: untrained, shuffled-weights (within each tensor). Paper: none."""
-    random_draws: int = 2
+    random_draws: int = field(default=2, metadata=counts(ANALYSIS))
     """Random masks of equal density removed, as the baseline of necessity. Paper: 0."""
     layout: Layout = "contiguous"
     """Of images and weights in memory; channels-last pays on a GPU. Paper: contiguous."""
-    together: bool = False
+    together: bool = field(default=False, metadata=counts(None))
     """Whether all masks of a network and repeat are found together: faster on a GPU, three times slower on a CPU. Paper: no."""
     mixed_precision: bool = False
     """Whether the network runs under bfloat16 autocast, in training and for masks; pays on a GPU. Paper: no."""
@@ -60,11 +62,11 @@ class ImageSpec:
 class ClassRemovalSpec(ImageSpec):
     """Which weights are needed for one class only (paper, section on CIFAR-10)."""
 
-    classes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = field(default=(), metadata=counts(None))
     """Classes that are removed, one at a time; all, unless named. Paper: all ten."""
-    keep_output: bool = True
+    keep_output: bool = field(default=True, metadata=counts(MASKS, MASKS))
     """Whether every mask of removal has the output layer of the full mask, so that none can delete an output. Paper: yes."""
-    gradient_cosine: str = ""
+    gradient_cosine: str = field(default="", metadata=counts(ANALYSIS))
     """A class for which one more mask is found, output layer and all, to see how masking distorts gradients; empty: none.
     Paper's code: airplane."""
 
@@ -73,9 +75,9 @@ class ClassRemovalSpec(ImageSpec):
 class MaskStabilitySpec(ImageSpec):
     """How alike two masks for the same function are: pairs of classes, two masks each."""
 
-    pairs: int = 10
+    pairs: int = field(default=10, metadata=counts(None))
     """Pairs of classes, drawn without replacement. Paper: 10 ordered pairs, drawn anew in every run."""
-    pairs_seed: int = 1234
+    pairs_seed: int = field(default=1234, metadata=counts(None))
     """Of the draw; the same for every network, so that pairs can be compared over networks."""
 
     full_mask: ClassVar[bool] = False
@@ -97,15 +99,15 @@ class PermutedImagesSpec:
     """Which images. Paper: mnist."""
     data_digest: str = ""
     """SHA-256 of their unpacked files; empty: whatever is found. A run writes it here, so that other data make another run."""
-    network: Literal["mlp"] = "mlp"
+    network: Literal["mlp"] = field(default="mlp", metadata={"added": "0.1.0"})  # so far there is no other
     """The feed-forward network of the paper."""
     hidden: tuple[int, ...] = (800, 800, 64)
     """Units of each hidden layer. Paper: 800 800 64."""
-    tasks: int = 11
+    tasks: int = field(default=11, metadata=counts(None))
     """Tasks: the images as they are, then permutations of their pixels. Paper: 11."""
-    new_logits: tuple[float, ...] = (2.0, 0.0, -1.0)
+    new_logits: tuple[float, ...] = field(default=(2.0, 0.0, -1.0), metadata=counts(None))
     """Where the logits of weights start that no earlier task uses; one network for each. Paper: 2, 0 and -1."""
-    reset_first_layer: bool = True
+    reset_first_layer: bool = field(default=True, metadata=counts(LATER_TASKS))
     """Whether the first layer is free again for every task. Paper: yes; without, earlier tasks keep their answers to the bit."""
     mask: MaskSpec = field(
         default_factory=lambda: MaskSpec(

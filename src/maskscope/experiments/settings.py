@@ -1,6 +1,7 @@
 """How a network is fitted and how a mask is found, as settings of an experiment."""
 
 import math
+import sys
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -8,6 +9,24 @@ from maskscope.errors import ConfigError
 from maskscope.experiments.legible import brief
 from maskscope.masks import make_estimator
 from maskscope.training import FitConfig, MaskConfig
+
+# stages of a study of single networks, in order: a network is initialised, trained, masked, and measured with its masks
+NETWORK, TRAINING, MASKS, ANALYSIS = range(4)
+
+
+def counts(first: int | None, last: int = sys.maxsize) -> dict[str, range]:
+    """Metadata of a field of a spec: the stages that have it among their settings. A field that says nothing counts for all.
+
+    So a forgotten field costs time, never truth.
+
+    Args:
+        first: the first of these stages. None: there is none, since the field only says which stages there are, or which masks
+            are found together; every stage says that of itself.
+        last: the last of these stages. Later ones depend on the field only through what they are made from.
+    """
+    # Some fields have a `last` and others are repeated in stages that have them through their inputs: so did the lists by which
+    # settings were once chosen, and the artefacts of that time keep their identity.
+    return {"counts": range(0) if first is None else range(first, last + 1)}
 
 
 @dataclass(frozen=True)

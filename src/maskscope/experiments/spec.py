@@ -13,7 +13,7 @@ from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec, Do
 from maskscope.experiments.image_spec import ClassRemovalSpec, MaskStabilitySpec, PermutedImagesSpec
 from maskscope.experiments.legible import brief, legible_json
 from maskscope.experiments.sequence_spec import MathematicsSpec, ScanSpec
-from maskscope.storage import read_plain_json
+from maskscope.storage import Json, read_plain_json
 
 Value = TypeVar("Value")
 # one network and masks on it; networks that grow from task to task
@@ -67,10 +67,14 @@ def read_spec(path: Path, kind: type[Spec]) -> Spec:
         raise ConfigError(f"{path} cannot be used. {cure} {error}") from error
 
 
-def canonical_spec(value: Any) -> Any:
+def canonical_spec(value: Any, stage: int | None = None) -> Any:
     """A spec for identities: fields added after its first release are left out while they have their default value.
 
     Such a field says ``metadata={"added": "0.2.0"}``; so an artefact keeps its identity when a later version adds a setting.
+
+    Args:
+        value: the spec, or what a field of it holds.
+        stage: leaves out the fields that do not count at this stage (see `counts`).
     """
     if not is_dataclass(value):
         return to_json(value)
@@ -78,9 +82,16 @@ def canonical_spec(value: Any) -> Any:
     for item in fields(value):
         current = getattr(value, item.name)
         default = item.default_factory() if item.default_factory is not MISSING else item.default
-        if not ("added" in item.metadata and current == default):
+        counts = stage is None or stage in item.metadata.get("counts", (stage,))
+        if counts and not ("added" in item.metadata and current == default):
             result[item.name] = canonical_spec(current)
     return result
+
+
+def settings_at(spec: Spec, stage: int) -> Json:
+    """The study, and those of its settings that count at a stage."""
+    settings: Json = canonical_spec(spec, stage)
+    return {"study": STUDIES[type(spec)]} | settings
 
 
 def _faults(error: Exception, kind: Any) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Literal, TypeVar
 from maskscope.experiments.artefact import Stage
 from maskscope.experiments.image_spec import OWN_OUTPUT, ClassRemovalSpec, ImageSpec
 from maskscope.experiments.sequence_spec import ScanSpec, SequenceSpec
-from maskscope.experiments.spec import STUDIES, NetworkSpec, canonical_spec
+from maskscope.experiments.settings import ANALYSIS, MASKS, NETWORK, TRAINING
+from maskscope.experiments.spec import STUDIES, NetworkSpec, settings_at
 
 # of what is made; a new one has other last bits. Networks, 2: of sequences, compiled loops and rows in groups. Masks, 2: compiled
 # kernels and batched products; 3: small masks found together; 4: of images and sequences, samples in threads
@@ -20,13 +21,7 @@ Variant = Literal["trained", "untrained", "shuffled-weights", "shuffled-labels",
 UNRELATED = "unrelated"
 # masks of networks with fewer maskable weights are found together: there a step is mostly overhead
 TOGETHER_BELOW = 1_000_000
-_TASK = ("digits", "dtype", "mode", "data", "data_digest", "layout", "mixed_precision")
-_IMAGES = ("augment", "evaluate_on")
 BASELINE = "baseline-"
-_SEQUENCE_SIZES = ("width", "layers", "heads", "feedforward", "embedding", "dropout")
-# what the training questions follow from; of SCAN, those of a split are always the same
-_QUESTIONS = ("module", "source", "simple_seed", "forcing", "train_items", "held_out", "data_seed")
-_JUDGED = ("splits", "masks_on", "test_items", "examples", "decoder_drops", "baselines")
 
 
 @dataclass(frozen=True)
@@ -128,13 +123,12 @@ def network_stage(spec: NetworkSpec, seed: int, variant: str) -> Stage:
     """
     if variant == "shuffled-labels":
         variant = "trained"
-    needed: tuple[str, ...] = () if derived(variant) else ("network", "hidden", *_SEQUENCE_SIZES, *_TASK)
-    if not derived(variant) and variant != "untrained":
-        needed += ("train_items", "fit", *_IMAGES, *_QUESTIONS)
-    settings = _settings(spec, needed) | {"seed": seed}
+    settings = {"study": STUDIES[type(spec)]}  # a derived network has all else from its input
+    if not derived(variant):
+        settings = settings_at(spec, NETWORK if variant == "untrained" else TRAINING)
     kind = {"trained": "network", "untrained": "untrained network"}.get(variant, f"{variant} network")
     version = _OF_SEQUENCES if isinstance(spec, SequenceSpec) else _NETWORK_VERSION
-    return Stage(f"seed-{seed}-network{_suffix(variant)}", kind, version, settings)
+    return Stage(f"seed-{seed}-network{_suffix(variant)}", kind, version, settings | {"seed": seed})
 
 
 def derived(variant: str) -> bool:
@@ -145,9 +139,7 @@ def derived(variant: str) -> bool:
 def mask_stage(spec: NetworkSpec, seed: int, plan: MaskPlan, group: Sequence[MaskPlan] = ()) -> Stage:
     """Finds one mask, in the company of the others of its group."""
     name = f"seed-{seed}-mask-{plan.function}-{plan.repeat}{_suffix(plan.variant)}"
-    settings = (
-        _settings(spec, ("mask", "train_items", "keep_output", *_TASK, *_IMAGES, *_QUESTIONS)) | asdict(plan) | {"seed": seed}
-    )
+    settings = settings_at(spec, MASKS) | asdict(plan) | {"seed": seed}
     if len(group) > 1:
         settings["together"] = [one.function for one in group]
     return Stage(name, "mask", _IN_THREADS if isinstance(spec, SequenceSpec | ImageSpec) else _MASK_VERSION, settings)
@@ -165,16 +157,8 @@ def analysis_inputs(variant: Variant, networks: Mapping[str, Input], masks: Mapp
 
 def analysis_stage(spec: NetworkSpec, seed: int, variant: Variant) -> Stage:
     """Measures one network and its masks."""
-    questions = (*_QUESTIONS, *_JUDGED) if isinstance(spec, SequenceSpec) else ()
-    settings = _settings(spec, ("random_draws", "gradient_cosine", *_TASK, *_IMAGES, *questions)) | {
-        "seed": seed,
-        "variant": variant,
-    }
+    settings = settings_at(spec, ANALYSIS) | {"seed": seed, "variant": variant}
     return Stage(f"seed-{seed}-analysis{_suffix(variant)}", "analysis", ANALYSIS_VERSION, settings)
-
-
-def _settings(spec: NetworkSpec, names: Sequence[str]) -> dict[str, object]:
-    return {"study": STUDIES[type(spec)]} | {key: value for key, value in canonical_spec(spec).items() if key in names}
 
 
 def _suffix(variant: str) -> str:
