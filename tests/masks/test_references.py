@@ -231,3 +231,27 @@ def test_a_copy_keeps_shared_memory_shared_and_parameters_parameters():
     assert isinstance(copied.one, nn.Parameter)
     assert isinstance(copied.apart[0].weight, nn.Parameter)
     assert copied.apart[0].weight is not network.apart[0].weight
+
+
+class Graph(nn.Module):
+    def __init__(self, layout):
+        super().__init__()
+        edges = torch.eye(5).to_sparse(layout=layout)
+        self.edges, self.body = nn.Parameter(edges, requires_grad=False), nn.Linear(5, 3)
+        self.register_buffer("more", edges.clone())
+        self.kept = edges.clone()
+
+    def forward(self, x):
+        return self.body(((self.edges + self.more + self.kept) @ x.t()).t())
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr])
+def test_sparse_tensors_beside_the_mask_do_no_harm(layout):
+    network = Graph(layout)
+    selection = ms.select(network, exclude=["edges"])
+    found = ms.discover(network, loss, [X] * 4, config=CONFIG, selection=selection)
+    baked = ms.bake(network, found.mask)
+    torch.testing.assert_close(baked(X), ms.call_masked(network, found.mask, X))
+    assert isinstance(baked.edges, nn.Parameter)
+    assert baked.edges is not network.edges

@@ -46,10 +46,12 @@ def copy_network(network: nn.Module, shared: Iterable[Any] | None = None) -> nn.
 def _copies_of_tensors(network: nn.Module, belongings: Belongings) -> dict[int, Any]:
     """Copies, by identity, of the tensors that `copy.deepcopy` does not copy or would take out of the memory that they share."""
     over: dict[int, list[Tensor]] = {}
+    memo: dict[int, Any] = {}
     for tensor in {id(one): one for one in (*network.parameters(), *network.buffers(), *belongings.tensors())}.values():
         if is_plain(tensor):
             over.setdefault(tensor.untyped_storage().data_ptr() if tensor.numel() else -1, []).append(tensor)
-    memo: dict[int, Any] = {}
+        elif tensor.layout is not torch.strided:
+            memo[id(tensor)] = _like(tensor, tensor.detach().clone())
     for place, sharing in over.items():
         if place == -1 or len(sharing) == 1:
             memo |= {id(one): one.detach().clone() for one in sharing if not one.is_leaf}
@@ -58,8 +60,13 @@ def _copies_of_tensors(network: nn.Module, belongings: Belongings) -> dict[int, 
         for one in sharing:
             empty = torch.empty(0, dtype=one.dtype, device=one.device)
             view = empty.set_(memory, int(one.storage_offset()), one.shape, one.stride())
-            memo[id(one)] = torch.Tensor._make_subclass(type(one), view, one.is_leaf and one.requires_grad)
+            memo[id(one)] = _like(one, view)
     return memo
+
+
+def _like(tensor: Tensor, values: Tensor) -> Tensor:
+    """The values as what the tensor is: a parameter, say, that requires a gradient."""
+    return torch.Tensor._make_subclass(type(tensor), values, tensor.is_leaf and tensor.requires_grad)
 
 
 def _refers_to(function: FunctionType | partial[Any], network: nn.Module) -> bool:

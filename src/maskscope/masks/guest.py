@@ -85,9 +85,11 @@ class Belongings:
             self._generators.append(_state_of(one))
 
     def _remember_dict(self, container: dict[Any, Any], waiting: list[Any]) -> None:
+        if not container:  # most are: a module has a dozen for hooks
+            self._dicts.append((container, {}))
+            return
         self._dicts.append((container, dict(container)))
-        if container:
-            self._remember_values(container, container.items(), waiting)
+        self._remember_values(container, container.items(), waiting)
 
     def _remember_values(self, container: Any, items: Any, waiting: list[Any]) -> None:
         for key, value in items:
@@ -129,6 +131,8 @@ class Belongings:
     def restore(self) -> None:
         """Puts everything back: the same objects in the same places."""
         for container, content in self._dicts:
+            if not content and not container:
+                continue
             if len(container) != len(content) or any(container.get(key, _NOTHING) is not value for key, value in content.items()):
                 container.clear()
                 container.update(content)
