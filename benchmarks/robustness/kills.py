@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.robustness.child import End, Trouble, kill_before_operation, run, tear_write
-from benchmarks.robustness.study import STUDIES, Case, Outcome, contents, differences, finished
+from benchmarks.robustness.study import STUDIES, Case, Outcome, contents, differences, finished, lost
 
 KINDS = ("at a random moment", "before a file operation", "in a torn write")
 # a smoke run does some 300 operations on files, and asks some 100 times for one to be on the disk
@@ -48,8 +48,7 @@ def killed_until_it_ends(
         before = finished(folder)
         kind = random.choice(KINDS)
         end = _disturbed(case, folder, kind, random, seconds)
-        after = finished(folder)
-        faults += [f"{name} was lost or changed" for name, made in before.items() if after.get(name) != made]
+        faults += lost(before, folder)
         if end.status != -9:
             break
         killed[kind] += 1

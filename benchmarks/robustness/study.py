@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,12 @@ def finished(folder: Path) -> dict[str, bytes]:
     """The artefacts that are done, by name, with what each says of its files."""
     made = (folder / "artefacts").glob(f"[!.]*/{MADE}")
     return {file.parent.name: file.read_bytes() for file in made}
+
+
+def lost(before: Mapping[str, bytes], folder: Path) -> list[str]:
+    """Which artefacts that were done are gone or others now."""
+    after = finished(folder)
+    return [f"{name} was lost or changed" for name, made in before.items() if after.get(name) != made]
 
 
 def contents(folder: Path) -> dict[str, str]:
