@@ -74,7 +74,7 @@ def test_a_mutated_mask_file_is_refused_or_the_same_mask(tmp_path, name):
     for number, mask in enumerate(pair):
         mask.save(tmp_path / str(number))
     written = [(tmp_path / str(number)).read_bytes() for number in range(2)]
-    found = {masks.outcome_of(masks.MUTATIONS[name](random, *written), tmp_path / "m", network, pair[0]) for _ in range(12)}
+    found = {masks.outcome_of(masks.mutated(name, random, written), tmp_path / "m", network, pair[0]) for _ in range(12)}
     assert "refused" in found
     assert found <= {"refused", "another network's", "same mask"}
     assert masks.outcome_of(written[1], tmp_path / "m", network, pair[0]) == "ANOTHER MASK"

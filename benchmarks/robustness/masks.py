@@ -35,7 +35,7 @@ def _outcome(
 ) -> Outcome:
     found, faults = Counter[str](), list[str]()
     for _ in range(count):
-        content = MUTATIONS[name](random, *written)
+        content = mutated(name, random, written)
         what = outcome_of(content, folder / "mutated", network, pair[0])
         found[what] += 1
         if what not in ("refused", "another network's", "same mask"):
@@ -45,6 +45,13 @@ def _outcome(
     return Outcome(
         f"masks, {name}", count, ", ".join(f"{number} {what}" for what, number in sorted(found.items())), tuple(faults)
     )
+
+
+def mutated(name: str, random: Random, written: list[bytes]) -> bytes:
+    """The first of two files, changed in a way; a splice can also give back one of them whole, which is no change."""
+    while (content := MUTATIONS[name](random, *written)) in written:
+        pass
+    return content
 
 
 def outcome_of(content: bytes, file: Path, network: nn.Module, mask: BinaryMask) -> str:
