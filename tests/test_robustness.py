@@ -48,12 +48,12 @@ def test_a_difference_would_be_found(own, undisturbed):
 
 def test_killed_before_a_file_operation_and_in_a_torn_write(undisturbed, tmp_path):
     folder, done = tmp_path / "killed", {}
-    for trouble in (partial(child.tear_write, 6), partial(child.kill_before_operation, 60)):
+    for trouble in (partial(child.kill_before_operation, 60), partial(child.tear_write, 5)):
         assert child.run(CASE, folder, trouble).status == -9
         assert lost(done, folder) == []
         done = finished(folder)
     assert done
-    assert leftovers(folder), "the kills were to come while something was being written"
+    assert leftovers(folder), "the second kill was to come while something was being written"
     end = child.run(CASE, folder)
     assert end.status == 0, end.said
     assert lost(done, folder) == []

@@ -131,10 +131,13 @@ def _work(case: Case, folder: Path, trouble: Trouble | None, said: Connection) -
     said.close()
     if not case.pages:
         leave_out_pages()
+    from maskscope.cli.main import main
+    from maskscope.training import Checkpoint
+
+    # a smoke run is over before its first state would be kept: here each step keeps it, so that it is used, torn and without room
+    Checkpoint.__init__.__defaults__ = (0.0,)
     if trouble:
         trouble(folder)
-    from maskscope.cli.main import main
-
     main(case.arguments(folder))
 
 

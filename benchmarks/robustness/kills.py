@@ -10,8 +10,10 @@ from benchmarks.robustness.child import End, Trouble, kill_before_operation, run
 from benchmarks.robustness.study import STUDIES, Case, Outcome, contents, differences, finished, lost
 
 KINDS = ("at a random moment", "before a file operation", "in a torn write")
-# a smoke run does some 300 operations on files, and asks some 100 times for one to be on the disk
-_OPERATIONS, _SYNCS = 120, 40
+# a smoke run that keeps its state at each step does 400 to 1,500 operations on files, of which a third wait for the disk
+_OPERATIONS, _SYNCS = 400, 150
+# of an undisturbed run's time; with all of it most runs would end before they are killed
+_LONGEST = 0.3
 
 
 def kills(folder: Path, count: int, seed: int, studies: tuple[str, ...], pages: bool) -> list[Outcome]:
@@ -59,7 +61,7 @@ def killed_until_it_ends(
 
 def _disturbed(case: Case, folder: Path, kind: str, random: Random, seconds: float) -> End:
     if kind == KINDS[0]:
-        return run(case, folder, kill_after=random.uniform(0, seconds))
+        return run(case, folder, kill_after=random.uniform(0, seconds * _LONGEST))
     trouble: Trouble = partial(kill_before_operation, random.randint(1, _OPERATIONS))
     if kind == KINDS[2]:
         trouble = partial(tear_write, random.randint(1, _SYNCS))

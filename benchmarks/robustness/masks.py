@@ -43,7 +43,7 @@ def _outcome(
             kept.write_bytes(content)
             faults.append(f"{what} from {kept}")
     return Outcome(
-        f"masks, {name}", count, ", ".join(f"{number} {what}" for what, number in sorted(found.items())), tuple(faults)
+        f"masks, {name}", count, ", ".join(f"{number:,} {what}" for what, number in sorted(found.items())), tuple(faults)
     )
 
 
