@@ -193,14 +193,15 @@ def test_faults_of_archives(tmp_path, monkeypatch):
     path.write_bytes(archive("", {f"{row.folder}/train": b"1", f"./{row.folder}/train": b"2"}))
     with pytest.raises(FileFormatError, match="is there twice"):
         contents(row, path)
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
-        link = tarfile.TarInfo(f"{row.folder}/train")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
-        tar.addfile(link)
-    path.write_bytes(stream.getvalue())
-    with pytest.raises(FileFormatError, match="is a link, a folder or a file with holes"):
-        contents(row, path)
+    for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE):
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w:gz") as tar:
+            member = tarfile.TarInfo(f"{row.folder}/train")
+            member.type, member.linkname = kind, "/etc/hostname"
+            tar.addfile(member)
+        path.write_bytes(stream.getvalue())
+        with pytest.raises(FileFormatError, match="is a link, a folder or a file with holes"):
+            contents(row, path)
     monkeypatch.setattr(unpack, "LIMIT", 100)
     path.write_bytes(whole)
     with pytest.raises(FileFormatError, match="bytes, too many"):
