@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from maskscope.errors import ConfigError
 from maskscope.experiments.catalogue import EXPERIMENTS
+from maskscope.experiments.claims import verdict_of
 from maskscope.experiments.record import Record
 from maskscope.experiments.spec import from_json
 from maskscope.tasks import Scores
@@ -27,6 +28,12 @@ def _faults(record: Record) -> Iterator[str]:
     for growth in record.growths:
         if not growth.tasks or any(not task.by_tensor for task in growth.tasks):
             yield f"growths: seed {growth.seed}: tasks with weights were expected"
+    for verdict in record.verdicts:
+        word = verdict_of(verdict.premises, verdict.conditions)
+        if not verdict.conditions:
+            yield f"verdicts: {verdict.name}: at least one condition was expected"
+        elif verdict.verdict != word:
+            yield f"verdicts: {verdict.name}: its conditions make it {word}, but {verdict.verdict} was found"
     answers = {_answers(network.unmasked) for network in record.networks}
     for network in record.networks:
         where = f"networks: seed {network.seed}, {network.variant}"

@@ -21,7 +21,7 @@ from maskscope.report.class_tables import class_tables
 from maskscope.report.control_tables import controls_table, half_mask_table
 from maskscope.report.growth_tables import growth_tables
 from maskscope.report.kinds import Kind, kind_of
-from maskscope.report.numbers import Number, Points, unit_of
+from maskscope.report.numbers import NOTATION, Number, Points
 from maskscope.report.overlap_tables import core_table, null_table, overlap_table, sharing_tables
 from maskscope.report.sequence_tables import sequence_tables
 from maskscope.report.stability import stability_table
@@ -175,8 +175,8 @@ def quantities_table(record: Record) -> Table:
                 quantity.measure,
                 quantity.mask,
                 quantity.function,
-                Number(quantity.summary, unit_of(quantity.measure)),
-                Points(quantity.summary.values, unit_of(quantity.measure)),
+                Number(quantity.summary, NOTATION[quantity.unit]),
+                Points(quantity.summary.values, NOTATION[quantity.unit]),
             ),
         )
         for quantity in sorted(record.quantities, key=lambda quantity: list(VARIANTS).index(quantity.variant))
