@@ -165,10 +165,13 @@ def judge(claim: Claim, quantities: Sequence[Quantity], lacking: Sequence[Lack] 
         quantities: of a record.
         lacking: what the record has not that the claim needs; if anything, no condition is judged.
     """
-    premises, conditions = (
-        tuple(Outcome(one, "lacking", lacks=tuple(lacking)) if lacking else outcome_of(one, _asked(one, quantities)) for one in some)
-        for some in (claim.premises, claim.conditions)
-    )
+
+    def judged(some: Sequence[Condition]) -> tuple[Outcome, ...]:
+        if lacking:
+            return tuple(Outcome(one, "lacking", lacks=tuple(lacking)) for one in some)
+        return tuple(outcome_of(one, find_quantity(quantities, one.measure, one.mask, one.function, one.variant)) for one in some)
+
+    premises, conditions = judged(claim.premises), judged(claim.conditions)
     word = verdict_of(premises, conditions)
     return Verdict(claim.name, claim.question, word, premises, conditions, claim.about, claim.paper)
 
@@ -202,7 +205,3 @@ def find_quantity(
     """The quantity of that address, or None."""
     address = (measure, mask, function, variant)
     return next((q for q in quantities if (q.measure, q.mask, q.function, q.variant) == address), None)
-
-
-def _asked(condition: Condition, quantities: Sequence[Quantity]) -> Quantity | None:
-    return find_quantity(quantities, condition.measure, condition.mask, condition.function, condition.variant)

@@ -21,6 +21,8 @@ _RULE = (
 _PREMISE, _CURE = " (premise)", "; run again "
 # measures, some of which have " of " in their names, the longest first
 _MEASURES = sorted((name + end for name in UNITS for end in ("", OVER_CLASSES)), key=len, reverse=True)
+# of all verdicts of a record, times what each lacks. Ours have some hundreds; text that stands for millions of values is refused
+_MOST_OUTCOMES = 100_000
 _Address = tuple[str, str, str, str]
 
 
@@ -60,19 +62,26 @@ def in_present_format(body: Any) -> Any:
     """The JSON of a record, or of a sweep, as the present format has it; what has no known shape is returned as it is.
 
     Raises:
-        ConfigError: it is of a later format, or a rule of format 1 cannot be read.
+        ConfigError: it is of a later format, or a rule of format 1 cannot be read or has no end.
     """
     if not isinstance(body, dict):
         return body
     if "format" in body:
         if body["format"] != FORMAT:
-            raise ConfigError(f"Not a valid Record: its format is {body['format']!r}; {FORMAT} or a lower one was expected.")
+            raise ConfigError(
+                f"Not a valid Record: its format is {brief(repr(body['format']))}; {FORMAT} or a lower one was expected."
+            )
         return body
     if isinstance(body.get("points"), list):
         return body | {"points": [_with_units(point) for point in body["points"]]}
     if "verdicts" not in body:
         return body
     first = from_json(FirstRecord, {"quantities": body.get("quantities"), "verdicts": body["verdicts"]})
+    outcomes = sum((one.rule.count("; ") + 1) * (len(one.reasons) + 1) for one in first.verdicts)
+    if outcomes > _MOST_OUTCOMES:
+        raise ConfigError(
+            f"Not a valid Record: its verdicts have {outcomes:,} outcomes; {_MOST_OUTCOMES:,} at most were expected."
+        )
     quantities = [_quantity(one) for one in first.quantities]
     by_address = {(one.measure, one.mask, one.function, str(one.variant)): one for one in quantities}
     verdicts = [_verdict(one, by_address) for one in first.verdicts]
@@ -102,7 +111,9 @@ def _unit(measure: str) -> Unit:
 
 def _verdict(one: FirstVerdict, quantities: Mapping[_Address, Quantity]) -> Verdict:
     if not one.rule.startswith(_RULE):
-        raise ConfigError(f"Not a valid Record: verdicts: {one.name}: the rule of format 1 was expected, found {brief(repr(one.rule))}.")
+        raise ConfigError(
+            f"Not a valid Record: verdicts: {one.name}: the rule of format 1 was expected, not {brief(one.rule)!r}."
+        )
     parts = [reason.partition(_CURE) for reason in one.reasons]
     lacks = tuple(Lack(missing, cure) for missing, cut, cure in parts if cut)
     premises, conditions = list[Outcome](), list[Outcome]()

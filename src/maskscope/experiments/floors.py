@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from maskscope.analysis import Floor, density_floor
 from maskscope.experiments.record import NetworkResult, PairResult
+from maskscope.masks import OverlapCounts
 
 # with more tensors, layers are shown as groups of them
 _MOST_TENSORS = 32
@@ -14,7 +15,7 @@ def layers_of(tensors: Sequence[str]) -> list[str]:
     """The tensors, or of a deep network their groups: the first two parts of a dotted name stand for all under it."""
     if len(tensors) <= _MOST_TENSORS:
         return list(tensors)
-    return list(dict.fromkeys(".".join(name.split(".")[:2]) for name in tensors))
+    return list(dict.fromkeys(map(_group, tensors)))
 
 
 def belongs(name: str, place: str | None) -> bool:
@@ -33,8 +34,14 @@ def _completed(pair: PairResult) -> PairResult:
 
 def _floors(pair: PairResult) -> dict[str, Floor]:
     """The seed is that of reports of format 1, which simulated these floors themselves: pages stay as they were."""
-    tensors = [*pair.by_tensor]
-    return {
-        place: density_floor([counts for name, counts in pair.by_tensor.items() if belongs(name, place)], seed=0)
-        for place in dict.fromkeys((*tensors, *layers_of(tensors)))
-    }
+    places = {name: [counts] for name, counts in pair.by_tensor.items()}
+    if len(places) > _MOST_TENSORS:
+        groups: dict[str, list[OverlapCounts]] = {}
+        for name, counts in pair.by_tensor.items():
+            groups.setdefault(_group(name), []).append(counts)
+        places |= groups
+    return {place: density_floor(counts, seed=0) for place, counts in places.items()}
+
+
+def _group(tensor: str) -> str:
+    return ".".join(tensor.split(".")[:2])

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from maskscope.analysis import Summary
-from maskscope.experiments import units
+from maskscope.experiments.claims import Quantity
+from maskscope.experiments.units import Unit as RecordedUnit
 
 UNDEFINED = "undefined"
 NOT_MEASURED = "not measured"
@@ -15,7 +16,7 @@ POINTS_BELOW = 10
 
 Unit = Literal["percent", "ratio"]
 # shares, and what shares are compared by, are written in percent
-NOTATION: Mapping[units.Unit, Unit] = {
+NOTATION: Mapping[RecordedUnit, Unit] = {
     "share": "percent",
     "difference of shares": "percent",
     "relative": "percent",
@@ -39,6 +40,11 @@ class Points:
 
     values: tuple[float, ...]
     unit: Unit
+
+
+def number_of(quantity: Quantity) -> Number:
+    """A quantity of a record, written as its unit asks."""
+    return Number(quantity.summary, NOTATION[quantity.unit])
 
 
 def plain(value: float, unit: Unit, decimals: int | None = None) -> str:
