@@ -4,7 +4,9 @@ from dataclasses import replace
 import pytest
 
 from maskscope.analysis import summarise
-from maskscope.experiments.claims import Claim, Condition, Quantity, judge
+from maskscope.errors import UnknownNameError
+from maskscope.experiments.claims import Claim, Condition, Lack, Quantity, judge
+from maskscope.experiments.units import unit_of
 
 CLAIM = Claim(
     "kept",
@@ -15,9 +17,9 @@ CLAIM = Claim(
 
 def quantities(own, other):
     return [
-        Quantity("sufficiency", "add", "add", "trained", summarise(own)),
-        Quantity("sufficiency", "add", "mul", "trained", summarise(other)),
-        Quantity("sufficiency", "add", "add", "untrained", summarise([0.0, 0.0])),
+        Quantity("sufficiency", "add", "add", "trained", summarise(own), "share"),
+        Quantity("sufficiency", "add", "mul", "trained", summarise(other), "share"),
+        Quantity("sufficiency", "add", "add", "untrained", summarise([0.0, 0.0]), "share"),
     ]
 
 
@@ -38,7 +40,7 @@ def quantities(own, other):
 def test_all_three_verdicts(own, other, verdict):
     found = judge(CLAIM, quantities(own, other))
     assert found.verdict == verdict
-    assert len(found.reasons) == 2
+    assert len(found.conditions) == 2
 
 
 def test_a_premise_that_fails_leaves_the_question_open():
@@ -47,31 +49,49 @@ def test_a_premise_that_fails_leaves_the_question_open():
     found = quantities([0.1, 0.12, 0.11], [0.1, 0.12, 0.11])
     assert judge(claim, found).verdict == "inconclusive", "the premise was not measured"
     assert (
-        judge(claim, [*found, Quantity("accuracy", "", "add", "trained", summarise([0.2, 0.2, 0.2]))]).verdict == "inconclusive"
+        judge(claim, [*found, Quantity("accuracy", "", "add", "trained", summarise([0.2, 0.2, 0.2]), "share")]).verdict
+        == "inconclusive"
     )
-    learned = judge(claim, [*found, Quantity("accuracy", "", "add", "trained", summarise([1.0, 1.0, 1.0]))])
+    learned = judge(claim, [*found, Quantity("accuracy", "", "add", "trained", summarise([1.0, 1.0, 1.0]), "share")])
     assert learned.verdict == "not supported"
-    assert len(learned.reasons) == 3
-    assert "accuracy of add >= 0.95 (premise)" in claim.rule
-    assert "(copied-io)" in replace(claim, premises=(replace(able, variant="copied-io"),)).rule
+    assert [one.condition for one in learned.outcomes] == [able, *claim.conditions]
+    assert [one.kind for one in learned.premises] == ["satisfied"]
 
 
 def test_what_is_lacking_decides_before_any_number():
-    found = judge(replace(CLAIM, paper="supported"), quantities([0.5] * 3, [0.1] * 3), ("needs more",))
-    assert (found.verdict, found.reasons, found.contradicts_paper) == ("inconclusive", ("needs more",), False)
+    lacks = (Lack("needs the control untrained", "with it among --controls"), Lack("needs 1 repeat", "with --repeats 1"))
+    found = judge(replace(CLAIM, paper="supported"), quantities([0.5] * 3, [0.1] * 3), lacks)
+    assert (found.verdict, found.lacks, found.contradicts_paper) == ("inconclusive", lacks, False)
+    assert all((one.kind, one.found, one.lacks) == ("lacking", None, lacks) for one in found.outcomes)
     against = judge(replace(CLAIM, paper="supported"), quantities([0.5] * 3, [0.1] * 3))
     assert against.contradicts_paper
+    assert against.lacks == ()
 
 
-def test_reasons_say_what_was_found_and_asked():
-    found = judge(CLAIM, quantities([0.99, 1.0, 0.98], [0.1, 0.12, 0.11]))
-    assert found.reasons[0].startswith("sufficiency of add, mask add: 0.990, 95 % interval 0.965 to 1.015, n = 3; asked: >= 0.9")
-    assert "one network, no interval" in judge(CLAIM, quantities([0.99], [0.1])).reasons[0]
-    assert "undefined on 1 of 3" in judge(CLAIM, quantities([0.99, 0.99, math.nan], [0.1, 0.1, 0.1])).reasons[0]
-    assert "not measured" in judge(CLAIM, []).reasons[0]
+@pytest.mark.parametrize(
+    ("values", "kind", "n", "undefined"),
+    [
+        ([0.99, 1.0, 0.98], "satisfied", 3, 0),
+        ([0.5, 0.51, 0.52], "violated", 3, 0),
+        ([0.99, 1.0, 0.6], "open", 3, 0),
+        ([0.99, 0.99, math.nan], "open", 2, 1),
+        ([0.99], "open", 1, 0),
+        ([math.nan, math.nan], "open", 0, 2),
+    ],
+)
+def test_an_outcome_says_what_was_found_and_on_how_many_networks(values, kind, n, undefined):
+    outcome = judge(CLAIM, quantities(values, [0.1])).conditions[0]
+    assert (outcome.kind, outcome.n, outcome.undefined) == (kind, n, undefined)
+    assert str(outcome.found) == str(summarise(values))
 
 
-def test_the_rule_is_printed_with_its_constants():
-    assert ">= 0.9" in CLAIM.rule
-    assert "<= 0.5" in CLAIM.rule
-    assert "inconclusive otherwise" in CLAIM.rule
+def test_what_was_not_measured_is_open():
+    outcome = judge(CLAIM, []).conditions[0]
+    assert (outcome.kind, outcome.found, outcome.n, outcome.undefined) == ("open", None, 0, 0)
+
+
+def test_a_unit_is_known_for_every_measure_and_for_no_other():
+    assert unit_of("loss beyond random removal") == "difference of shares"
+    assert unit_of("target drop, mean over classes") == unit_of("target drop") == "relative"
+    with pytest.raises(UnknownNameError, match="did you mean.*'sufficiency'|sufficiency"):
+        unit_of("sufficency")

@@ -8,6 +8,7 @@ import torch
 from maskscope.errors import ConfigError
 from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec, DoubleAdditionSpec
 from maskscope.experiments.catalogue import experiment, lacking
+from maskscope.experiments.claims import Lack
 from maskscope.experiments.job import Job
 from maskscope.experiments.measure import with_io
 from maskscope.experiments.networks import copy_io, make_network, make_task
@@ -143,15 +144,15 @@ def test_the_lstm_in_turn_runs_with_copied_io(tmp_path):
     assert record.quantity("accuracy", "", "pair-1", variant="copied-io").summary.n == 2
     reuse = next(verdict for verdict in record.verdicts if verdict.name == "reuse")
     assert reuse.verdict == "inconclusive"
-    assert "needs 1 repeat(s) for the ceiling, has 0; run again with --repeats 1" in reuse.reasons[0]
+    assert reuse.lacks[0] == Lack("needs 1 repeat(s) for the ceiling, has 0", "with --repeats 1")
 
 
 def test_what_a_claim_lacks_is_said_with_the_cure():
     (beyond,) = (claim for claim in STUDY.claims if claim.name == "sufficiency beyond the controls")
     assert lacking(beyond, SPEC) == ()
-    (text,) = lacking(beyond, replace(SPEC, controls=()))
-    assert "needs the control untrained" in text
-    assert "--controls" in text
+    (lack,) = lacking(beyond, replace(SPEC, controls=()))
+    assert "needs the control untrained" in lack.missing
+    assert "--controls" in lack.cure
 
 
 def test_settings_of_another_experiment(tmp_path):

@@ -264,6 +264,6 @@ def test_published_files_are_pinned_and_their_origin_recorded(tmp_path):
     assert not any("baseline" in name for name in made)
     claim = next(verdict for verdict in record.verdicts if verdict.name == "jump: no better than never seen")
     assert claim.verdict == "inconclusive"
-    assert any("--no-baselines" in reason for reason in claim.reasons)
+    assert any("--no-baselines" in lack.cure for lack in claim.lacks)
     missing = next(verdict for verdict in record.verdicts if verdict.name.startswith("length: held-out"))
-    assert any("split length" in reason for reason in missing.reasons)
+    assert any("split length" in lack.missing for lack in missing.lacks)

@@ -10,6 +10,7 @@ from maskscope.analysis import Floor, NullTest, Sharing, density_floor, dice_flo
 from maskscope.analysis.null import unrelated_p_value
 from maskscope.experiments.catalogue import EXPERIMENTS, lacking
 from maskscope.experiments.claims import Claim, Condition, judge
+from maskscope.experiments.floors import with_floors
 from maskscope.experiments.quantities import quantities
 from maskscope.experiments.record import (
     CoreResult,
@@ -87,7 +88,7 @@ def make_record(
         spec=spec or to_json(settings),
         functions=tuple(functions),
         seeds=tuple(seeds),
-        networks=tuple(networks),
+        networks=with_floors(networks),
         quantities=found,
         verdicts=tuple(judge(claim, found, lacking(claim, settings) if own else ()) for claim in claims),
         differences=chosen.differences,

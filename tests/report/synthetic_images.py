@@ -10,6 +10,7 @@ from maskscope.analysis import GradientCosine, Sharing, density_floor
 from maskscope.experiments.catalogue import EXPERIMENTS, lacking
 from maskscope.experiments.claims import judge
 from maskscope.experiments.class_record import Filters, Owned
+from maskscope.experiments.floors import with_floors
 from maskscope.experiments.growth_numbers import growth_quantities
 from maskscope.experiments.growth_record import GrownTask, GrowthResult, Reused
 from maskscope.experiments.image_spec import ClassRemovalSpec, MaskStabilitySpec, PermutedImagesSpec
@@ -90,7 +91,7 @@ def _record(experiment, spec, networks, sought, data) -> Record:
         spec=to_json(spec),
         functions=CLASSES,
         seeds=tuple(network.seed for network in networks),
-        networks=tuple(networks),
+        networks=with_floors(networks),
         quantities=found,
         verdicts=tuple(judge(claim, found, lacking(claim, spec)) for claim in chosen.claims) if networks else (),
         differences=chosen.differences,

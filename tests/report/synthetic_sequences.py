@@ -9,6 +9,7 @@ from maskscope.analysis import Sharing, density_floor
 from maskscope.experiments.catalogue import EXPERIMENTS, lacking
 from maskscope.experiments.claims import judge
 from maskscope.experiments.class_record import Kept
+from maskscope.experiments.floors import with_floors
 from maskscope.experiments.quantities import quantities
 from maskscope.experiments.record import DataOrigin, HalfMask, MaskResult, NetworkResult, PairResult, Record, SharingResult
 from maskscope.experiments.sequence_record import AnsweredExample, Baseline, EvaluationPart, OutputRows, SequenceResult
@@ -127,7 +128,7 @@ def _record(experiment, spec, functions, sought, networks, parts, origin) -> Rec
         spec=to_json(spec),
         functions=tuple(functions),
         seeds=tuple(network.seed for network in networks if network.variant == "trained"),
-        networks=tuple(networks),
+        networks=with_floors(networks),
         quantities=found,
         verdicts=tuple(judge(claim, found, lacking(claim, spec)) for claim in chosen.claims_about(spec)),
         differences=chosen.differences,

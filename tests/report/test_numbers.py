@@ -1,20 +1,25 @@
 import math
+from typing import get_args
 
 import pytest
 
 from maskscope.analysis import summarise
+from maskscope.experiments.claims import Quantity
+from maskscope.experiments.units import Unit as RecordedUnit
+from maskscope.experiments.units import unit_of
 from maskscope.report.numbers import (
+    NOTATION,
     duration_text,
     exact,
     in_words,
     interval_text,
     latex_number,
     mean_text,
+    number_of,
     plain,
     points_text,
     short_count,
     spread_text,
-    unit_of,
 )
 
 THREE = summarise([0.98, 0.985, 0.999])
@@ -59,16 +64,23 @@ def test_there_is_no_negative_zero_and_minus_is_a_minus():
 
 
 @pytest.mark.parametrize(
-    ("measure", "unit"),
+    ("measure", "notation"),
     [
         ("sufficiency", "percent"),
         ("loss beyond random removal", "percent"),
+        ("target drop, mean over classes", "percent"),
         ("dice floor", "ratio"),
         ("normalised sharing", "ratio"),
+        ("p (Holm)", "ratio"),
     ],
 )
-def test_units(measure, unit):
-    assert unit_of(measure) == unit
+def test_a_quantity_is_written_as_its_unit_asks(measure, notation):
+    found = number_of(Quantity(measure, "", "", "trained", summarise([0.5]), unit_of(measure)))
+    assert found.unit == notation
+
+
+def test_every_unit_has_a_notation():
+    assert set(NOTATION) == set(get_args(RecordedUnit))
 
 
 def test_a_tiny_share_is_not_written_as_none():

@@ -3,11 +3,20 @@ import dataclasses
 import pytest
 
 from maskscope.analysis import summarise
+from maskscope.experiments.claims import Claim, Condition, Lack, Quantity, judge
 from maskscope.report.formats import csv_text, latex_text
 from maskscope.report.headline import cautions, headline, summary_sentences, tiles
 from maskscope.report.page import page
-from maskscope.report.verdicts import agreements, beside_the_paper, claim_groups, claims_table, contradictions
-from tests.report.synthetic import make_record
+from maskscope.report.verdicts import (
+    RULE,
+    agreements,
+    asked_text,
+    beside_the_paper,
+    claim_groups,
+    claims_table,
+    contradictions,
+    reasons,
+)
 
 
 @pytest.fixture
@@ -107,11 +116,35 @@ def test_double_addition_is_told_by_what_is_left_without_a_copy(double, record):
     assert "hidden" not in " ".join(summary_sentences(record))
 
 
-def test_verdicts_without_a_common_rule_are_shown_whole():
-    record = make_record(functions=("left", "right"), controls=())
-    odd = dataclasses.replace(record.verdicts[0], rule="By eye.")
-    shared, groups = claim_groups(dataclasses.replace(record, verdicts=(odd,)))
-    assert (shared, groups[0].claims[0].rule) == ("", "By eye.")
+def verdict_on(values, *, relation=">=", lacks=()):
+    condition = Condition("sufficiency", "add", "mul", relation, 0.9, "untrained")
+    found = Quantity("sufficiency", "add", "mul", "untrained", summarise(values), "share")
+    premise = Condition("accuracy", "", "mul", ">=", 0.95)
+    return judge(Claim("kept", "Is it kept?", (condition,), (premise,)), [found], lacks)
+
+
+def test_an_outcome_in_words():
+    address = "sufficiency of mul, mask add (untrained): "
+    assert reasons(verdict_on([0.99, 1.0, 0.98])) == [
+        "accuracy of mul >= 0.95: not measured, or undefined on every network",
+        address + "0.990, 95 % interval 0.965 to 1.015, n = 3; asked: >= 0.9",
+    ]
+    assert reasons(verdict_on([0.99]))[1] == address + "0.990 on one network, no interval"
+    undefined = reasons(verdict_on([0.99, 0.99, float("nan")], relation="<="))[1]
+    assert undefined == (address + "0.990, 95 % interval 0.990 to 0.990, n = 2; undefined on 1 of 3 networks; asked: <= 0.9")
+    lacks = (Lack("needs 1 repeat(s), has 0", "with --repeats 1"),)
+    assert reasons(verdict_on([0.99], lacks=lacks)) == ["needs 1 repeat(s), has 0; run again with --repeats 1"]
+
+
+def test_what_was_asked_in_words():
+    verdict = verdict_on([0.99])
+    assert asked_text(verdict) == "accuracy of mul >= 0.95 (premise); sufficiency of mul under mask add (untrained) >= 0.9."
+    assert "inconclusive otherwise, and always with one network." in RULE
+
+
+def test_the_rule_stands_over_claims_and_nowhere_else(double):
+    assert claim_groups(double)[0] == RULE
+    assert claim_groups(dataclasses.replace(double, verdicts=())) == ("", [])
 
 
 def test_networks_that_did_not_learn_are_said_to_be_so(double, undrawn):

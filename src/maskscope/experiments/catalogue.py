@@ -6,7 +6,7 @@ from typing import Literal
 
 from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec, DoubleAdditionSpec
-from maskscope.experiments.claims import Claim, VerdictWord, contradicts
+from maskscope.experiments.claims import Claim, Lack, VerdictWord, contradicts
 from maskscope.experiments.image_spec import ClassRemovalSpec, MaskStabilitySpec, PermutedImagesSpec
 from maskscope.experiments.paper import (
     addition_multiplication,
@@ -156,45 +156,42 @@ def experiment(name: str) -> Experiment:
     return EXPERIMENTS[name]
 
 
-def lacking(claim: Claim, spec: Spec) -> tuple[str, ...]:
+def lacking(claim: Claim, spec: Spec) -> tuple[Lack, ...]:
     """What a record of these settings lacks that the claim needs, each with the cure."""
     if isinstance(spec, PermutedImagesSpec):
         return lacking_starts(claim, spec)
     found = []
     if spec.repeats < claim.repeats:
-        found.append(
-            f"needs {claim.repeats} repeat(s) for the ceiling, has {spec.repeats}; run again with --repeats {claim.repeats}"
-        )
+        missing = f"needs {claim.repeats} repeat(s) for the ceiling, has {spec.repeats}"
+        found.append(Lack(missing, f"with --repeats {claim.repeats}"))
     if "copied-io" in claim.controls and isinstance(spec, DoubleAdditionSpec) and spec.mode == "together":
-        return (
-            *found,
-            "does not apply to mode together, in which copied-io would make the pairs one; run again with another mode",
-        )
+        missing = "does not apply to mode together, in which copied-io would make the pairs one"
+        return (*found, Lack(missing, "with another mode"))
     if isinstance(spec, ScanSpec):
         found += lacking_splits(claim, spec)
     found += [
-        f"needs the control {control}, which was not run; run again with it among --controls"
+        Lack(f"needs the control {control}, which was not run", "with it among --controls")
         for control in claim.controls
         if control not in spec.controls
     ]
     return tuple(found)
 
 
-def lacking_starts(claim: Claim, spec: PermutedImagesSpec) -> tuple[str, ...]:
+def lacking_starts(claim: Claim, spec: PermutedImagesSpec) -> tuple[Lack, ...]:
     """The starts of new logits that a claim is about and a record lacks."""
     needed = {condition.mask.removeprefix("new logits ") for condition in claim.conditions}
     missing = sorted(needed - {f"{start:g}" for start in spec.new_logits})
     every = " ".join([*(f"{start:g}" for start in spec.new_logits), *missing])
-    return (f"needs new logits from {', '.join(missing)}; run again with --new-logits {every}",) if missing else ()
+    return (Lack(f"needs new logits from {', '.join(missing)}", f"with --new-logits {every}"),) if missing else ()
 
 
-def lacking_splits(claim: Claim, spec: ScanSpec) -> tuple[str, ...]:
+def lacking_splits(claim: Claim, spec: ScanSpec) -> tuple[Lack, ...]:
     """The splits of SCAN that a claim is about and a record lacks, and networks trained on them."""
     masks = {condition.mask for condition in (*claim.premises, *claim.conditions)}
     missing = [split for split in SPLIT_FILES if split in masks and split not in spec.splits]
-    found = [f"needs a mask for split {split}; run again with it among --splits" for split in missing]
+    found = [Lack(f"needs a mask for split {split}", "with it among --splits") for split in missing]
     if not spec.baselines and any(condition.measure == NEVER_SEEN for condition in claim.conditions):
-        found.append("needs a network trained on the split; run again without --no-baselines")
+        found.append(Lack("needs a network trained on the split", "without --no-baselines"))
     return tuple(found)
 
 

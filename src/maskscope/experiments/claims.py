@@ -1,4 +1,4 @@
-"""Claims as values: a question, a rule with its constants, and the verdict that the numbers give."""
+"""Claims as values: a question, conditions with their constants, and the verdict that the numbers give."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,11 @@ from typing import Literal
 
 from maskscope.analysis import Summary
 from maskscope.experiments.stages import Variant
+from maskscope.experiments.units import Unit
 
 VerdictWord = Literal["supported", "not supported", "inconclusive"]
 About = Literal["P_specialize", "P_reuse", "method"]
+OutcomeKind = Literal["satisfied", "violated", "open", "lacking"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Quantity:
         function: the function whose score it is.
         variant: the trained network, or which control.
         summary: n, mean, spread, interval and every value.
+        unit: of the values.
     """
 
     measure: str
@@ -28,14 +31,7 @@ class Quantity:
     function: str
     variant: Variant
     summary: Summary
-
-    @property
-    def label(self) -> str:
-        """The address in words."""
-        words = self.measure
-        words += f" of {self.function}" if self.function else ""
-        words += f", mask {self.mask}" if self.mask else ""
-        return words + ("" if self.variant == "trained" else f" ({self.variant})")
+    unit: Unit
 
 
 @dataclass(frozen=True)
@@ -48,14 +44,6 @@ class Condition:
     relation: Literal[">=", "<="]
     bound: float
     variant: Variant = "trained"
-
-    @property
-    def text(self) -> str:
-        """The condition in words."""
-        where = f" under mask {self.mask}" if self.mask else ""
-        whose = f" of {self.function}" if self.function else ""
-        on = "" if self.variant == "trained" else f" ({self.variant})"
-        return f"{self.measure}{whose}{where}{on} {self.relation} {self.bound:g}"
 
 
 @dataclass(frozen=True)
@@ -84,15 +72,46 @@ class Claim:
     repeats: int = 0
     controls: tuple[Variant, ...] = ()
 
+
+@dataclass(frozen=True)
+class Lack:
+    """What a record has not that a claim needs.
+
+    Args:
+        missing: what it needs, and what there is: ``needs 1 repeat(s) for the ceiling, has 0``.
+        cure: how to run again so that it is there: ``with --repeats 1``.
+    """
+
+    missing: str
+    cure: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a condition.
+
+    Args:
+        condition: what was asked.
+        kind: the whole interval satisfies the condition, or violates it, or neither (open); or the record lacks what the claim
+            needs, and nothing was judged.
+        found: what was found, over networks; None where it was not measured, or not judged.
+        lacks: what the record lacks; some where the kind is ``lacking``, else none.
+    """
+
+    condition: Condition
+    kind: OutcomeKind
+    found: Summary | None = None
+    lacks: tuple[Lack, ...] = ()
+
     @property
-    def rule(self) -> str:
-        """The rule in words; it is the same for every claim, only the conditions differ."""
-        texts = [f"{condition.text} (premise)" for condition in self.premises] + [one.text for one in self.conditions]
-        return (
-            "Supported if the whole 95 % interval over networks satisfies every condition; not supported if it satisfies the "
-            "premises and the whole interval violates another condition; inconclusive otherwise, and always with one network. "
-            "Conditions: " + "; ".join(texts) + "."
-        )
+    def n(self) -> int:
+        """On how many networks the quantity is defined."""
+        return self.found.n if self.found else 0
+
+    @property
+    def undefined(self) -> int:
+        """On how many networks it is not."""
+        return len(self.found.values) - self.found.n if self.found else 0
 
 
 @dataclass(frozen=True)
@@ -102,20 +121,30 @@ class Verdict:
     Args:
         name: of the claim.
         question: of the claim.
-        rule: the rule with its constants.
         verdict: supported, not supported, or inconclusive.
-        reasons: for each condition, what was found; or what the record lacks.
+        premises: what became of each premise.
+        conditions: what became of each further condition.
         about: of the claim.
         paper: what the paper reports; empty where it says nothing.
     """
 
     name: str
     question: str
-    rule: str
     verdict: VerdictWord
-    reasons: tuple[str, ...]
+    premises: tuple[Outcome, ...]
+    conditions: tuple[Outcome, ...]
     about: About = "method"
     paper: Literal["supported", "not supported", ""] = ""
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Of premises, then of further conditions."""
+        return self.premises + self.conditions
+
+    @property
+    def lacks(self) -> tuple[Lack, ...]:
+        """What the record lacks that the claim needs, such as a control; each lack once."""
+        return tuple(dict.fromkeys(lack for outcome in self.outcomes for lack in outcome.lacks))
 
     @property
     def contradicts_paper(self) -> bool:
@@ -128,28 +157,46 @@ def contradicts(verdict: str, paper: str) -> bool:
     return bool(paper) and verdict != "inconclusive" and verdict != paper
 
 
-def judge(claim: Claim, quantities: Sequence[Quantity], lacking: Sequence[str] = ()) -> Verdict:
-    """The verdict of the printed rule: see `Claim.rule`.
+def judge(claim: Claim, quantities: Sequence[Quantity], lacking: Sequence[Lack] = ()) -> Verdict:
+    """The verdict on a claim, by the rule of `verdict_of`.
 
     Args:
         claim: what is claimed.
         quantities: of a record.
-        lacking: what the record has not that the claim needs; if anything, the verdict is inconclusive for that reason.
+        lacking: what the record has not that the claim needs; if anything, no condition is judged.
     """
-    if lacking:
-        return Verdict(claim.name, claim.question, claim.rule, "inconclusive", tuple(lacking), claim.about, claim.paper)
-    premises, conditions = (
-        [_outcome(one, find_quantity(quantities, one.measure, one.mask, one.function, one.variant)) for one in some]
-        for some in (claim.premises, claim.conditions)
-    )
-    outcomes, reasons = [outcome for outcome, _ in conditions], [reason for _, reason in premises + conditions]
-    word: VerdictWord = "inconclusive"
-    if all(outcome == "satisfied" for outcome, _ in premises):
-        if "violated" in outcomes:
-            word = "not supported"
-        elif all(outcome == "satisfied" for outcome in outcomes):
-            word = "supported"
-    return Verdict(claim.name, claim.question, claim.rule, word, tuple(reasons), claim.about, claim.paper)
+
+    def judged(some: Sequence[Condition]) -> tuple[Outcome, ...]:
+        if lacking:
+            return tuple(Outcome(one, "lacking", lacks=tuple(lacking)) for one in some)
+        return tuple(outcome_of(one, find_quantity(quantities, one.measure, one.mask, one.function, one.variant)) for one in some)
+
+    premises, conditions = judged(claim.premises), judged(claim.conditions)
+    word = verdict_of(premises, conditions)
+    return Verdict(claim.name, claim.question, word, premises, conditions, claim.about, claim.paper)
+
+
+def verdict_of(premises: Sequence[Outcome], conditions: Sequence[Outcome]) -> VerdictWord:
+    """Supported if all are satisfied; not supported if the premises are, and a condition is violated; else inconclusive."""
+    kinds = [outcome.kind for outcome in conditions]
+    if any(outcome.kind != "satisfied" for outcome in premises):
+        return "inconclusive"
+    if "violated" in kinds:
+        return "not supported"
+    return "supported" if all(kind == "satisfied" for kind in kinds) else "inconclusive"
+
+
+def outcome_of(condition: Condition, quantity: Quantity | None) -> Outcome:
+    """What became of a condition on a quantity: open with one network, and wherever it is undefined on a network."""
+    found = quantity.summary if quantity else None
+    if found is None or found.n < 2 or found.n < len(found.values):
+        return Outcome(condition, "open", found)
+    low_side, high_side, bound = found.low, found.high, condition.bound
+    if condition.relation == "<=":
+        low_side, high_side, bound = -high_side, -low_side, -bound
+    if low_side >= bound:
+        return Outcome(condition, "satisfied", found)
+    return Outcome(condition, "violated" if high_side < bound else "open", found)
 
 
 def find_quantity(
@@ -158,24 +205,3 @@ def find_quantity(
     """The quantity of that address, or None."""
     address = (measure, mask, function, variant)
     return next((q for q in quantities if (q.measure, q.mask, q.function, q.variant) == address), None)
-
-
-def _outcome(condition: Condition, found: Quantity | None) -> tuple[str, str]:
-    if found is None or found.summary.n == 0:
-        return "open", f"{condition.text}: not measured, or undefined on every network"
-    summary = found.summary
-    undefined = len(summary.values) - summary.n
-    note = f"; undefined on {undefined} of {len(summary.values)} networks" if undefined else ""
-    if summary.n == 1:
-        return "open", f"{found.label}: {summary.mean:.3f} on one network, no interval{note}"
-    text = f"{found.label}: {summary.mean:.3f}, 95 % interval {summary.low:.3f} to {summary.high:.3f}, n = {summary.n}{note}"
-    text += f"; asked: {condition.relation} {condition.bound:g}"
-    if undefined:
-        return "open", text
-    low_side, high_side = summary.low, summary.high
-    if condition.relation == "<=":
-        low_side, high_side = -high_side, -low_side
-    bound = condition.bound if condition.relation == ">=" else -condition.bound
-    if low_side >= bound:
-        return "satisfied", text
-    return ("violated" if high_side < bound else "open"), text

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from maskscope.experiments.class_record import Kept
 from maskscope.experiments.record import NetworkResult
+from maskscope.experiments.units import OVER_CLASSES
 from maskscope.tasks import Task
 
 # measure, mask, function
@@ -63,7 +64,7 @@ def removal_numbers(network: NetworkResult) -> Numbers:
     for (measure, _, function), value in numbers.items():
         if not function:
             over_classes.setdefault(measure, []).append(value)
-    numbers |= {(f"{measure}, mean over classes", "", ""): sum(found) / len(found) for measure, found in over_classes.items()}
+    numbers |= {(measure + OVER_CLASSES, "", ""): sum(found) / len(found) for measure, found in over_classes.items()}
     before = network.unmasked.accuracy
     numbers["mean accuracy", "", ""] = sum(before.values()) / len(before)
     numbers["mean loss under the full mask", Task.whole, ""] = sum(before[name] - kept[name] for name in before) / len(before)

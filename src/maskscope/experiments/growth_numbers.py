@@ -8,6 +8,7 @@ from maskscope.experiments.claims import Quantity
 from maskscope.experiments.class_numbers import Numbers
 from maskscope.experiments.growth_record import GrownTask, GrowthResult, Reused
 from maskscope.experiments.growth_study import FIRST_LAYER
+from maskscope.experiments.units import unit_of
 
 
 def growth_quantities(growths: Sequence[GrowthResult]) -> tuple[Quantity, ...]:
@@ -16,7 +17,7 @@ def growth_quantities(growths: Sequence[GrowthResult]) -> tuple[Quantity, ...]:
     for new_logit in dict.fromkeys(one.new_logit for one in growths):
         rows = [growth_numbers(one) for one in growths if one.new_logit == new_logit]
         result += [
-            Quantity(*address, "trained", summarise([row.get(address, math.nan) for row in rows]))
+            Quantity(*address, "trained", summarise([row.get(address, math.nan) for row in rows]), unit_of(address[0]))
             for address in dict.fromkeys(address for row in rows for address in row)
         ]
     return tuple(result)

@@ -9,6 +9,7 @@ from maskscope.experiments.claims import Quantity
 from maskscope.experiments.class_numbers import Numbers, remaining, removal_numbers, stability_numbers
 from maskscope.experiments.record import MaskResult, NetworkResult, SharingResult
 from maskscope.experiments.sequence_numbers import sequence_numbers
+from maskscope.experiments.units import unit_of
 from maskscope.tasks import Scores, Task
 from maskscope.tasks.sequences import own_test
 
@@ -44,7 +45,7 @@ def quantities(networks: Sequence[NetworkResult], functions: Sequence[str]) -> t
         undefined = _without_ceiling(here)
         for address in dict.fromkeys(address for row in rows for address in row):
             values = [math.nan if address in undefined else row.get(address, math.nan) for row in rows]
-            result.append(Quantity(*address, variant, summarise(values)))
+            result.append(Quantity(*address, variant, summarise(values), unit_of(address[0])))
     return tuple(result)
 
 

@@ -13,6 +13,9 @@ from maskscope.masks import OverlapCounts
 from maskscope.storage import Json
 from maskscope.tasks import Scores
 
+# of a record's JSON; 1: verdicts were sentences, quantities had no unit, pairs no floors by tensor (`first_format.py`)
+FORMAT = 2
+
 __all__ = ["Claim", "MaskResult", "NetworkResult", "PairResult", "Quantity", "Record", "Summary", "Verdict"]
 
 
@@ -71,6 +74,8 @@ class PairResult:
         by_tensor: counts, by dotted name.
         floor: what the sizes alone give, over all maskable weights.
         floor_used: the same inside the union of the full mask and all masks of functions: the weights in use.
+        floors: the floor in each tensor, by dotted name, and in each group of tensors of a deep network; empty until the results
+            of all networks are put together (`with_floors`).
     """
 
     first: tuple[str, int]
@@ -78,6 +83,7 @@ class PairResult:
     by_tensor: Mapping[str, OverlapCounts]
     floor: Floor
     floor_used: Floor
+    floors: Mapping[str, Floor] = field(default_factory=dict)
 
     @property
     def total(self) -> OverlapCounts:
@@ -237,6 +243,7 @@ class Record:
         growths: networks that grew from task to task; a record has either these or ``networks``.
         data: the files that it was made from; None where data are generated.
         evaluated_on: of networks of sequences, the tests, and how much of each the network was trained on.
+        format: of the record's JSON.
     """
 
     experiment: str
@@ -253,6 +260,7 @@ class Record:
     growths: tuple[GrowthResult, ...] = ()
     data: DataOrigin | None = None
     evaluated_on: tuple[EvaluationPart, ...] = ()
+    format: int = FORMAT
 
     @property
     def masks(self) -> tuple[str, ...]:

@@ -3,10 +3,13 @@
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from maskscope.errors import ConfigError, FileFormatError, RunFolderError
+from maskscope.experiments.first_format import in_present_format
+from maskscope.experiments.floors import with_floors
 from maskscope.experiments.folder import RECORD, SWEEP_RECORD
 from maskscope.experiments.legible import brief
 from maskscope.experiments.record import Record
@@ -32,7 +35,9 @@ def load_record(folder: Path) -> Record:
             f"There is no record in {folder}: expected the folder of a finished run, with a {RECORD}. `maskscope run ... --out "
             f"{folder}` makes one, or goes on with an unfinished one."
         )
-    return read_value(Record, path, require_whole)
+    record = read_value(Record, path, require_whole)
+    # format 1 has no floors by tensor
+    return replace(record, networks=with_floors(record.networks))
 
 
 def read_value(kind: type[Value], path: Path, check: Callable[[Value], None] = lambda found: None) -> Value:
@@ -42,7 +47,7 @@ def read_value(kind: type[Value], path: Path, check: Callable[[Value], None] = l
         FileFormatError: the file is missing, damaged or of another version.
     """
     try:
-        found = from_json(kind, read_json(path, cure=_CURE))
+        found = from_json(kind, in_present_format(read_json(path, cure=_CURE)))
         check(found)
     except ConfigError as error:
         raise FileFormatError(f"{path} was written by another version of maskscope. {_CURE}\n{error}") from error

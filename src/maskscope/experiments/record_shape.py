@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 from maskscope.errors import ConfigError
 from maskscope.experiments.catalogue import EXPERIMENTS
+from maskscope.experiments.claims import verdict_of
 from maskscope.experiments.record import Record
 from maskscope.experiments.spec import from_json
+from maskscope.masks import OverlapCounts
 from maskscope.tasks import Scores
 
 
@@ -27,6 +29,12 @@ def _faults(record: Record) -> Iterator[str]:
     for growth in record.growths:
         if not growth.tasks or any(not task.by_tensor for task in growth.tasks):
             yield f"growths: seed {growth.seed}: tasks with weights were expected"
+    for verdict in record.verdicts:
+        word = verdict_of(verdict.premises, verdict.conditions)
+        if not verdict.conditions:
+            yield f"verdicts: {verdict.name}: at least one condition was expected"
+        elif verdict.verdict != word:
+            yield f"verdicts: {verdict.name}: its conditions make it {word}, but {verdict.verdict} was found"
     answers = {_answers(network.unmasked) for network in record.networks}
     for network in record.networks:
         where = f"networks: seed {network.seed}, {network.variant}"
@@ -38,8 +46,17 @@ def _faults(record: Record) -> Iterator[str]:
             if set(mask.sufficiency.accuracy) != functions or set(mask.necessity.accuracy) != functions:
                 yield f"{where}: mask {mask.label}: scores of {', '.join(sorted(functions)) or 'functions'} were expected"
             answers |= {_answers(mask.sufficiency), _answers(mask.necessity)}
+        for pair in network.pairs:
+            if not all(_can_be(counts) for counts in pair.by_tensor.values()):
+                names = f"{pair.first[0]}, {pair.second[0]}"
+                yield f"{where}: pair {names}: weights kept by both, of as many or more by each, of all, were expected"
     if len(answers - {()}) > 1:
         yield "networks: confusion between the same answers, on every network and under every mask, was expected"
+
+
+def _can_be(counts: OverlapCounts) -> bool:
+    """Floors are drawn from these counts; numpy draws from tensors of less than 10^9 weights."""
+    return 0 <= counts.both <= min(counts.first, counts.second) and max(counts.first, counts.second) <= counts.weights < 10**9
 
 
 def _answers(scores: Scores) -> tuple[tuple[str, tuple[str, ...]], ...]:

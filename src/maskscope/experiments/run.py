@@ -9,6 +9,7 @@ import torch
 from maskscope.errors import ConfigError
 from maskscope.experiments.catalogue import Experiment, lacking, require_fit
 from maskscope.experiments.claims import judge
+from maskscope.experiments.floors import with_floors
 from maskscope.experiments.folder import RECORD, locked, require_room
 from maskscope.experiments.growth_numbers import growth_quantities
 from maskscope.experiments.growth_record import GrowthResult
@@ -136,7 +137,7 @@ def make_record(
         spec=to_json(job.spec),
         functions=functions,
         seeds=job.seeds,
-        networks=networks,
+        networks=with_floors(networks),
         quantities=over_networks,
         verdicts=tuple(judge(claim, over_networks, lacking(claim, job.spec)) for claim in experiment.claims_about(job.spec)),
         differences=experiment.differences,

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import combinations_with_replacement
 from typing import Literal
 
-from maskscope.analysis import Floor, Summary, density_floor, summarise
+from maskscope.analysis import Summary, summarise
+from maskscope.experiments.floors import belongs, layers_of
 from maskscope.experiments.record import MaskResult, NetworkResult, PairResult, Record
 from maskscope.experiments.stages import Variant
 from maskscope.masks import OverlapCounts
@@ -26,8 +26,6 @@ VARIANTS: Mapping[Variant, str] = {
 
 # with more functions, or pairs of them, a figure is a heat map
 _MOST_FUNCTIONS, _MOST_PAIRS = 4, 6
-# with more tensors, a figure of layers is one of groups of them
-_MOST_TENSORS = 32
 
 
 def few(functions: Sequence[str]) -> bool:
@@ -102,16 +100,8 @@ def tensor_names(record: Record) -> list[str]:
 
 
 def layer_names(record: Record) -> list[str]:
-    """The maskable tensors, or of a deep network their groups: the first two parts of a dotted name stand for all under it."""
-    tensors = tensor_names(record)
-    if len(tensors) <= _MOST_TENSORS:
-        return tensors
-    return list(dict.fromkeys(".".join(name.split(".")[:2]) for name in tensors))
-
-
-def belongs(name: str, place: str | None) -> bool:
-    """Whether a tensor is in a place: a tensor, a group of tensors, or (None) the network."""
-    return place is None or name == place or name.startswith(f"{place}.")
+    """The maskable tensors, or groups of them if there are many: see `layers_of`."""
+    return layers_of(tensor_names(record))
 
 
 def short_names(tensors: Sequence[str | None]) -> list[str]:
@@ -207,11 +197,11 @@ def overlap(
 def overlap_floor(
     record: Record, pair: tuple[str, str], tensor: str | None, measure: Measure, *, variant: Variant = "trained"
 ) -> Summary:
-    """The overlap that the sizes of those masks give by themselves, over all maskable weights."""
+    """The overlap that the sizes of those masks give by themselves, in a place or over all maskable weights, as recorded."""
 
     def floor(one: PairResult) -> float:
-        whole = one.floor if tensor is None else _floor(tuple(_parts(one, tensor)))
-        return float(getattr(whole, measure))
+        found = one.floor if tensor is None else one.floors.get(tensor)
+        return float(getattr(found, measure)) if found else math.nan
 
     return over_networks(record, lambda network: _mean(floor(one) for one in _pairs(network, pair)), variant=variant)
 
@@ -234,11 +224,6 @@ def _counts(pair: PairResult, tensor: str | None) -> OverlapCounts:
 
 def _parts(pair: PairResult, tensor: str) -> list[OverlapCounts]:
     return [counts for name, counts in pair.by_tensor.items() if belongs(name, tensor)]
-
-
-@lru_cache(maxsize=4096)
-def _floor(counts: tuple[OverlapCounts, ...]) -> Floor:
-    return density_floor(counts, seed=0)
 
 
 def _mean(values: Iterator[float]) -> float:

@@ -1,6 +1,7 @@
 """The tables of classes: what is lost without each, what each owns, what two own together, and how masks distort gradients."""
 
 from maskscope.experiments.record import Record
+from maskscope.experiments.units import OVER_CLASSES
 from maskscope.report.across import (
     VARIANTS,
     WHOLE,
@@ -12,7 +13,6 @@ from maskscope.report.across import (
     tensor_names,
 )
 from maskscope.report.class_values import (
-    OVER_CLASSES,
     confusion_difference,
     cosine,
     cosine_steps,

@@ -4,12 +4,10 @@ import math
 
 from maskscope.analysis import GradientCosine, Summary, summarise
 from maskscope.experiments.class_record import Owned
+from maskscope.experiments.floors import belongs
 from maskscope.experiments.record import NetworkResult, Record
 from maskscope.experiments.stages import Variant
-from maskscope.report.across import WHOLE, Measure, belongs, mask_of, networks, over_networks
-
-# of numbers for each class, and of their means
-OVER_CLASSES = ", mean over classes"
+from maskscope.report.across import WHOLE, Measure, mask_of, networks, over_networks
 
 
 def removed(record: Record) -> list[tuple[str, str]]:

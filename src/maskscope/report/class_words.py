@@ -2,7 +2,8 @@
 
 from maskscope.analysis import Summary
 from maskscope.experiments.record import Record
-from maskscope.report.class_values import OVER_CLASSES, images, removed
+from maskscope.experiments.units import OVER_CLASSES
+from maskscope.report.class_values import images, removed
 from maskscope.report.kinds import sample_size
 from maskscope.report.numbers import count_text, in_words, mean_text, plain
 from maskscope.report.tile import Tile, tile_of

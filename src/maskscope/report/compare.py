@@ -9,8 +9,9 @@ from rich.text import Text
 
 from maskscope.analysis import Summary
 from maskscope.experiments.record import Quantity, Record
-from maskscope.report.numbers import Unit, count_text, interval_text, plain, spread_text, unit_of
+from maskscope.report.numbers import NOTATION, Unit, count_text, interval_text, plain, spread_text
 from maskscope.report.origin import settings
+from maskscope.report.verdicts import label
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def comparison(first: Record, second: Record) -> Comparison:
     theirs = {_address(quantity): quantity for quantity in second.quantities}
     ours = {_address(quantity) for quantity in first.quantities}
     rows = [
-        ComparedQuantity(one.label, unit_of(one.measure), one.summary, theirs[_address(one)].summary)
+        ComparedQuantity(label(one), NOTATION[one.unit], one.summary, theirs[_address(one)].summary)
         for one in first.quantities
         if _address(one) in theirs
     ]
@@ -67,8 +68,8 @@ def comparison(first: Record, second: Record) -> Comparison:
         names=(_name(first), _name(second)),
         rows=tuple(rows),
         settings=_differing(_conditions(first), _conditions(second)),
-        only_first=tuple(one.label for one in first.quantities if _address(one) not in theirs),
-        only_second=tuple(one.label for one in second.quantities if _address(one) not in ours),
+        only_first=tuple(label(one) for one in first.quantities if _address(one) not in theirs),
+        only_second=tuple(label(one) for one in second.quantities if _address(one) not in ours),
     )
 
 

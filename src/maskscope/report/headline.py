@@ -8,7 +8,6 @@ from maskscope.report.across import WHOLE, asks_reuse, mask_names, whole_procedu
 from maskscope.report.kinds import Kind, kind_of, sample_size
 from maskscope.report.numbers import count_text, in_words, mean_text
 from maskscope.report.tile import MOST_NAMED, Tile, tile_of
-from maskscope.report.verdicts import was_not_asked
 
 VERDICTS = ("supported", "not supported", "inconclusive")
 # what the claims ask of a network before anything else
@@ -32,7 +31,7 @@ def headline(record: Record) -> list[tuple[str, str]]:
     Claims about the method are left out where they hold, and those that were not asked of the record; the reader wants to know
     what the networks are like.
     """
-    asked = [verdict for verdict in record.verdicts if not was_not_asked(verdict)] or record.verdicts
+    asked = [verdict for verdict in record.verdicts if not verdict.lacks] or record.verdicts
     told = [one for one in asked if one.about != "method" or one.verdict == "not supported"] or asked
     found = [(word, [verdict.name for verdict in told if verdict.verdict == word]) for word in VERDICTS]
     return [(word.capitalize(), in_words(names)) for word, names in found if names]
@@ -40,7 +39,7 @@ def headline(record: Record) -> list[tuple[str, str]]:
 
 def tally(record: Record) -> str:
     """How many claims got which verdict, and on how many networks."""
-    asked = [verdict for verdict in record.verdicts if not was_not_asked(verdict)]
+    asked = [verdict for verdict in record.verdicts if not verdict.lacks]
     counts = [(sum(verdict.verdict == word for verdict in asked), word) for word in VERDICTS]
     counts.append((len(record.verdicts) - len(asked), "not asked"))
     parts = [f"{count} {word}" for count, word in counts if count]

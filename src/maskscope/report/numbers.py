@@ -1,11 +1,13 @@
 """Numbers as text: one way to write a share, a ratio, a spread, an interval and what is undefined."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from maskscope.analysis import Summary
+from maskscope.experiments.claims import Quantity
+from maskscope.experiments.units import Unit as RecordedUnit
 
 UNDEFINED = "undefined"
 NOT_MEASURED = "not measured"
@@ -13,36 +15,15 @@ NOT_MEASURED = "not measured"
 POINTS_BELOW = 10
 
 Unit = Literal["percent", "ratio"]
-_PERCENT = (
-    "accuracy",
-    "sufficiency",
-    "necessity",
-    "density",
-    "undecided",
-    "top weights",
-    "random removal",
-    "half-mask",
-    "loss",
-    "stable core",
-    # of classes and of tasks
-    "target drop",
-    "mean drop",
-    "relative drop",
-    "largest other over target",
-    "owned share",
-    "remaining",
-    "mean accuracy",
-    "mean loss",
-    "lowest accuracy",
-    "shared",
-    "mean shared",
-    # of sequences
-    "gap to the full mask",
-    "relative gap",
-    "mask beyond such a network",
-    "removed of output",
-    "removed beyond other outputs",
-)
+# shares, and what shares are compared by, are written in percent
+NOTATION: Mapping[RecordedUnit, Unit] = {
+    "share": "percent",
+    "difference of shares": "percent",
+    "relative": "percent",
+    "ratio": "ratio",
+    "difference of ratios": "ratio",
+    "p": "ratio",
+}
 
 
 @dataclass(frozen=True)
@@ -61,9 +42,9 @@ class Points:
     unit: Unit
 
 
-def unit_of(measure: str) -> Unit:
-    """How a measure is written: accuracies and shares of weights in percent, overlap as a ratio."""
-    return "percent" if measure.startswith(_PERCENT) else "ratio"
+def number_of(quantity: Quantity) -> Number:
+    """A quantity of a record, written as its unit asks."""
+    return Number(quantity.summary, NOTATION[quantity.unit])
 
 
 def plain(value: float, unit: Unit, decimals: int | None = None) -> str:

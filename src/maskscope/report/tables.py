@@ -21,7 +21,7 @@ from maskscope.report.class_tables import class_tables
 from maskscope.report.control_tables import controls_table, half_mask_table
 from maskscope.report.growth_tables import growth_tables
 from maskscope.report.kinds import Kind, kind_of
-from maskscope.report.numbers import Number, Points, unit_of
+from maskscope.report.numbers import NOTATION, Number, Points, number_of
 from maskscope.report.overlap_tables import core_table, null_table, overlap_table, sharing_tables
 from maskscope.report.sequence_tables import sequence_tables
 from maskscope.report.stability import stability_table
@@ -103,7 +103,7 @@ def _removal_row(record: Record, variant: Variant, function: str, asked: list[tu
         found = record.quantity(
             f"{measure}, full I/O" if hidden and measure == "necessity" else measure, mask, function, variant=variant
         )
-        cells.append(Number(found.summary, "percent") if found else None)
+        cells.append(number_of(found) if found else None)
     return Row(VARIANTS[variant] + (f"; NOT with the {FULL_IO}" if hidden else ""), tuple(cells))
 
 
@@ -113,7 +113,7 @@ def accuracy_table(record: Record) -> Table:
 
     def row(group: str, label: str, measure: str, mask: str, *, variant: Variant = "trained") -> Row:
         found = [record.quantity(measure, mask, function, variant=variant) for function in record.functions]
-        return Row(group, (label, *(Number(one.summary, "percent") if one else None for one in found)))
+        return Row(group, (label, *(number_of(one) if one else None for one in found)))
 
     rows = [row(NETWORK, "no mask", "accuracy", "")]
     rows += [row(UNDER, mask_label(mask), "sufficiency", mask) for mask in masks]
@@ -175,8 +175,8 @@ def quantities_table(record: Record) -> Table:
                 quantity.measure,
                 quantity.mask,
                 quantity.function,
-                Number(quantity.summary, unit_of(quantity.measure)),
-                Points(quantity.summary.values, unit_of(quantity.measure)),
+                number_of(quantity),
+                Points(quantity.summary.values, NOTATION[quantity.unit]),
             ),
         )
         for quantity in sorted(record.quantities, key=lambda quantity: list(VARIANTS).index(quantity.variant))

@@ -1,10 +1,14 @@
-"""Verdicts in words: by what they are about, beside what the paper reports, and with what a record lacks."""
+"""Claims in words: what was asked, what was found, what a record lacks, and how a verdict stands to what the paper reports.
+
+Records hold conditions and outcomes as values; the words for them are made here and nowhere else.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from maskscope.experiments.claims import About
+from maskscope.experiments.claims import About, Condition, Outcome, Quantity
 from maskscope.experiments.record import Record, Verdict
+from maskscope.experiments.stages import Variant
 from maskscope.report.numbers import count_text, in_words
 from maskscope.report.table import Column, Row, Table
 
@@ -13,27 +17,29 @@ ABOUT: dict[About, str] = {
     "P_reuse": "Reuse (P_reuse): is the same function, needed twice, in the same weights?",
     "method": "Method: what must hold before either can be asked",
 }
-_CONDITIONS = " Conditions: "
-# how experiments say what a record lacks
-_CURE = "; run again "
+# what `experiments.claims.verdict_of` and `outcome_of` do; the same for every claim, only the conditions differ
+RULE = (
+    "Supported if the whole 95 % interval over networks satisfies every condition; not supported if it satisfies the premises "
+    "and the whole interval violates another condition; inconclusive otherwise, and always with one network."
+)
 _SIGNS = {">=": "≥", "<=": "≤"}
 
 
 @dataclass(frozen=True)
-class Claim:
+class ShownClaim:
     """A verdict as it is shown.
 
     Args:
         number: of its anchor.
         verdict: what became of the claim.
-        rule: the part of its rule that is its own.
-        conditions: what was asked and what was found, where these can be told apart.
+        asked: all conditions in a sentence.
+        conditions: what was asked and what was found; none where the record lacks what the claim needs.
         lacking: what the record lacks, and the cure.
     """
 
     number: int
     verdict: Verdict
-    rule: str
+    asked: str
     conditions: tuple[tuple[str, str], ...]
     lacking: tuple[tuple[str, str], ...]
 
@@ -48,7 +54,7 @@ class ClaimGroup:
     """The claims about one property."""
 
     title: str
-    claims: tuple[Claim, ...]
+    claims: tuple[ShownClaim, ...]
 
 
 def beside_the_paper(verdict: Verdict) -> str:
@@ -58,11 +64,6 @@ def beside_the_paper(verdict: Verdict) -> str:
     if verdict.contradicts_paper:
         return "contradicts"
     return "leaves open" if verdict.verdict == "inconclusive" else "agrees"
-
-
-def was_not_asked(verdict: Verdict) -> bool:
-    """Whether the record lacks what the claim needs, such as a control."""
-    return any(_CURE in reason for reason in verdict.reasons)
 
 
 def contradictions(record: Record) -> list[str]:
@@ -85,16 +86,16 @@ def agreements(verdicts: Sequence[Verdict]) -> list[str]:
         "": "The paper reports nothing on",
         "not asked": "Not asked here, where what they need was not run",
     }
-    stands = [(verdict.name, "not asked" if was_not_asked(verdict) else beside_the_paper(verdict)) for verdict in verdicts]
+    stands = [(verdict.name, "not asked" if verdict.lacks else beside_the_paper(verdict)) for verdict in verdicts]
     found = {word: [name for name, stand in stands if stand == word] for word in words}
     return [f"{words[word]}: {in_words(names)}." for word, names in found.items() if names]
 
 
 def claim_groups(record: Record) -> tuple[str, list[ClaimGroup]]:
-    """The part of the rule that all claims have in common, and the claims by what they are about."""
-    shared, claims = _claims(record.verdicts, len(record.seeds))
+    """The rule, which all claims have in common, and the claims by what they are about."""
+    claims = [_shown(place + 1, verdict, len(record.seeds)) for place, verdict in enumerate(record.verdicts)]
     groups = [ClaimGroup(title, tuple(one for one in claims if one.verdict.about == about)) for about, title in ABOUT.items()]
-    return shared, [group for group in groups if group.claims]
+    return RULE if claims else "", [group for group in groups if group.claims]
 
 
 def claims_table(verdicts: Sequence[Verdict]) -> Table:
@@ -104,9 +105,10 @@ def claims_table(verdicts: Sequence[Verdict]) -> Table:
         for verdict in verdicts:
             if verdict.about == about:
                 paper = verdict.paper or "says nothing"
-                reasons = " ".join(f"{reason}." for reason in verdict.reasons)
+                rule = f"{RULE} Conditions: {asked_text(verdict)}"
+                found = " ".join(f"{reason}." for reason in reasons(verdict))
                 stands = beside_the_paper(verdict)
-                rows.append(Row(title, (verdict.name, verdict.verdict, paper, stands, verdict.question, verdict.rule, reasons)))
+                rows.append(Row(title, (verdict.name, verdict.verdict, paper, stands, verdict.question, rule, found)))
     titles = (Column("claim"), Column("verdict"), Column("the paper"), Column("this record"))
     long = tuple(Column(title, long=True) for title in ("question", "rule", "found"))
     return Table("claims", "Claims and verdicts, beside what the paper reports", (*titles, *long), tuple(rows))
@@ -114,25 +116,73 @@ def claims_table(verdicts: Sequence[Verdict]) -> Table:
 
 def lacking(verdict: Verdict, networks: int) -> tuple[tuple[str, str], ...]:
     """What a record of so many networks lacks that the claim needs, each with the cure."""
-    parts = [reason.partition(_CURE) for reason in verdict.reasons]
-    found = [(missing, f"run again {cure}") for missing, cut, cure in parts if cut]
+    found = [(lack.missing, f"run again {lack.cure}") for lack in verdict.lacks]
     if networks < 2:
         found.append(("needs a second network for an interval", "run again with --seeds 2 or more"))
     return tuple(found)
 
 
-def _claims(verdicts: Sequence[Verdict], networks: int) -> tuple[str, list[Claim]]:
-    parts = [verdict.rule.partition(_CONDITIONS) for verdict in verdicts]
-    common = len({part[0] for part in parts}) == 1 and all(part[2] for part in parts)
-    claims = []
-    for place, (verdict, (_, _, own)) in enumerate(zip(verdicts, parts, strict=True)):
-        missing = lacking(verdict, networks)
-        asked = own.removesuffix(".").split("; ")
-        paired = common and not was_not_asked(verdict) and len(asked) == len(verdict.reasons)
-        conditions = tuple((_in_signs(a), _found(b)) for a, b in zip(asked, verdict.reasons, strict=False)) if paired else ()
-        rule = _in_signs(own) if common else verdict.rule
-        claims.append(Claim(place + 1, verdict, rule, conditions, missing))
-    return parts[0][0] if common else "", claims
+def reasons(verdict: Verdict) -> list[str]:
+    """What was found for each condition, with its address and what was asked; or what the record lacks, and the cure."""
+    if verdict.lacks:
+        return [f"{lack.missing}; run again {lack.cure}" for lack in verdict.lacks]
+    return [_reason(outcome) for outcome in verdict.outcomes]
+
+
+def asked_text(verdict: Verdict) -> str:
+    """All conditions in a sentence."""
+    return f"{'; '.join(_conditions(verdict))}."
+
+
+def label(quantity: Quantity) -> str:
+    """The address of a quantity."""
+    return _address(quantity.measure, quantity.mask, quantity.function, quantity.variant, mask_words=", mask")
+
+
+def condition_text(condition: Condition) -> str:
+    """What is asked of a quantity."""
+    address = _address(condition.measure, condition.mask, condition.function, condition.variant, mask_words=" under mask")
+    return f"{address} {_bound_text(condition)}"
+
+
+def found_text(outcome: Outcome) -> str:
+    """What was found, without the address and the bound."""
+    found = outcome.found
+    if found is None or found.n == 0:
+        return "not measured, or undefined on every network"
+    note = f"; undefined on {outcome.undefined} of {len(found.values)} networks" if outcome.undefined else ""
+    if found.n == 1:
+        return f"{found.mean:.3f} on one network, no interval{note}"
+    return f"{found.mean:.3f}, 95 % interval {found.low:.3f} to {found.high:.3f}, n = {found.n}{note}"
+
+
+def _shown(number: int, verdict: Verdict, networks: int) -> ShownClaim:
+    texts = zip(_conditions(verdict), verdict.outcomes, strict=True)
+    conditions = () if verdict.lacks else tuple((_in_signs(text), _typeset(found_text(outcome))) for text, outcome in texts)
+    return ShownClaim(number, verdict, _in_signs(asked_text(verdict)), conditions, lacking(verdict, networks))
+
+
+def _conditions(verdict: Verdict) -> list[str]:
+    premises = [f"{condition_text(outcome.condition)} (premise)" for outcome in verdict.premises]
+    return premises + [condition_text(outcome.condition) for outcome in verdict.conditions]
+
+
+def _reason(outcome: Outcome) -> str:
+    condition = outcome.condition
+    if outcome.n == 0:
+        return f"{condition_text(condition)}: {found_text(outcome)}"
+    address = _address(condition.measure, condition.mask, condition.function, condition.variant, mask_words=", mask")
+    asked = f"; asked: {_bound_text(condition)}" if outcome.n > 1 else ""
+    return f"{address}: {found_text(outcome)}{asked}"
+
+
+def _address(measure: str, mask: str, function: str, variant: Variant, *, mask_words: str) -> str:
+    words = measure + (f" of {function}" if function else "") + (f"{mask_words} {mask}" if mask else "")
+    return words + ("" if variant == "trained" else f" ({variant})")
+
+
+def _bound_text(condition: Condition) -> str:
+    return f"{condition.relation} {condition.bound:g}"
 
 
 def _in_signs(text: str) -> str:
@@ -141,10 +191,7 @@ def _in_signs(text: str) -> str:
     return text
 
 
-def _found(reason: str) -> str:
-    """What was found, without the address and the bound, which stand beside it."""
-    found = reason.partition(": ")[2].partition("; asked: ")[0]
-    if not found:
-        return reason
-    signed = f" {found}".replace(" -", " −").replace(" %", "\u00a0%").replace("n = ", "n\u00a0=\u00a0")
+def _typeset(text: str) -> str:
+    """With a sign for minus, and no line broken between a number and what belongs to it."""
+    signed = f" {text}".replace(" -", " −").replace(" %", "\u00a0%").replace("n = ", "n\u00a0=\u00a0")
     return signed.removeprefix(" ")
