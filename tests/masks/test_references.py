@@ -255,3 +255,17 @@ def test_sparse_tensors_beside_the_mask_do_no_harm(layout):
     torch.testing.assert_close(baked(X), ms.call_masked(network, found.mask, X))
     assert isinstance(baked.edges, nn.Parameter)
     assert baked.edges is not network.edges
+
+
+def test_what_a_hook_collects_stays_after_a_masked_call_and_not_after_a_search():
+    network, list_of, by_name = nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)), [], {}
+    network[0].register_forward_hook(lambda module, args, output: list_of.append(output))
+    network[1].register_forward_hook(lambda module, args, output: by_name.update(last=output))
+    half = ms.BinaryMask({name: torch.rand(p.shape) < 0.5 for name, p in network.named_parameters()})
+    for _ in range(2):
+        output = ms.call_masked(network, half, torch.ones(2, 5))
+    assert len(list_of) == 2
+    assert by_name["last"] is output
+    ms.discover(network, lambda net, x: net(x).square().mean(), [torch.ones(2, 5)] * 4, config=ms.MaskConfig(steps=1))
+    assert len(list_of) == 2
+    assert by_name["last"] is output

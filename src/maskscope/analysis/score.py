@@ -27,7 +27,7 @@ def score(network: nn.Module, task: Task, mask: BinaryMask | None = None) -> Sco
     """
     masked = {} if mask is None else weights_under(network, mask)
     with evaluation_mode(network), torch.no_grad():
-        return call_with(network, masked, task.score)
+        return call_with(network, masked, task.score, hooks_collect=True)
 
 
 def score_many(network: nn.Module, task: Task, masks: Sequence[BinaryMask], *, in_one_call: bool | None = None) -> list[Scores]:

@@ -42,7 +42,9 @@ class _Use(nn.Module):
         return use(twin)
 
 
-def call_with(network: nn.Module, tensors: Mapping[str, Tensor], use: Callable[[nn.Module], Result]) -> Result:
+def call_with(
+    network: nn.Module, tensors: Mapping[str, Tensor], use: Callable[[nn.Module], Result], *, hooks_collect: bool = False
+) -> Result:
     """``use(network)`` while the named parameters are replaced; afterwards the network is as it was, also on an error.
 
     None of the network's own memory is lent: parameters that are not replaced take part as copies, without gradient, and so do
@@ -53,6 +55,7 @@ def call_with(network: nn.Module, tensors: Mapping[str, Tensor], use: Callable[[
         network: any module, in whatever mode it is in.
         tensors: replacements by canonical dotted name.
         use: does what it likes with the module that it is given, but must not keep it.
+        hooks_collect: whether what hooks put into lists of their own stays there, as after a plain call.
 
     Raises:
         GuestError: a parameter that is replaced is also in the closure of a function that the network holds, or under another
@@ -60,7 +63,7 @@ def call_with(network: nn.Module, tensors: Mapping[str, Tensor], use: Callable[[
     """
     parameters = dict(network.named_parameters())
     everything = {name: tensors[name] if name in tensors else _copy(parameter) for name, parameter in parameters.items()}
-    belongings = Belongings(network)
+    belongings = Belongings(network, hooks_collect=hooks_collect)
     if belongings.functions:
         refuse_closures(network, belongings, {name: parameters[name] for name in tensors})
     lender = Lender([Replaced(name, one, everything[name], name in tensors) for name, one in parameters.items()])
@@ -201,12 +204,14 @@ def _is_fused(module: nn.RNNBase) -> bool:
 def call_masked(network: nn.Module, mask: BinaryMask, *args: Any, **kwargs: Any) -> Any:
     """``network(*args, **kwargs)`` with every weight outside the mask set to exactly 0; nothing is left on the network.
 
+    What its hooks collect elsewhere, such as activations in a list of yours, stays there.
+
     The network runs in whatever mode it is in. No gradient reaches its weights; gradients of the inputs work.
 
     Raises:
         MaskMismatchError: the mask names weights that the network does not have, or has in another shape.
     """
-    return call_with(network, weights_under(network, mask), lambda guest: guest(*args, **kwargs))
+    return call_with(network, weights_under(network, mask), lambda guest: guest(*args, **kwargs), hooks_collect=True)
 
 
 def weights_under(network: nn.Module, mask: BinaryMask) -> dict[str, Tensor]:

@@ -33,9 +33,11 @@ class Belongings:
 
     Args:
         network: any module.
+        hooks_collect: whether what functions put into containers in their closures stays there. It is their owner's, who wants
+            to have it after a masked call; in a search it would fill up with what no longer means anything.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, *, hooks_collect: bool = False) -> None:
         self._registered = {id(module) for module in network.modules()}
         self._dicts: list[tuple[dict[Any, Any], dict[Any, Any]]] = []
         self._lendable: list[tuple[dict[Any, Any] | list[Any] | deque[Any], Any]] = []
@@ -44,8 +46,11 @@ class Belongings:
         self._generators: list[tuple[Callable[[Any], object], Any]] = []
         self.functions: list[FunctionType | partial[Any]] = []
         self._seen: set[int] = set()
-        waiting: list[Any] = [network]
-        while waiting:
+        self._own: list[Any] = [network]
+        self._in_closures: list[Any] = [] if hooks_collect else self._own
+        self._taken_back: list[tuple[Any, Any, Any, Any]] = []
+        while self._own or self._in_closures:
+            waiting = self._own or self._in_closures
             self._look_at(waiting.pop(), waiting)
 
     def _look_at(self, one: Any, waiting: list[Any]) -> None:
@@ -53,13 +58,16 @@ class Belongings:
             return
         if isinstance(one, nn.Module):
             self._seen.add(id(one))
-            self._remember_dict(vars(one), waiting)
+            self._remember_dict(vars(one), self._own)
             if id(one) in self._registered:
                 for name in _STANDARD:  # `functional_call` replaces what is in them
                     content = vars(one).get(name)
                     if type(content) is dict:
                         self._seen.add(id(content))
                         self._dicts.append((content, dict(content)))
+        elif waiting is not self._own and isinstance(one, dict | list | deque):
+            self._seen.add(id(one))
+            self._remember_values(one, one.items() if isinstance(one, dict) else enumerate(one), waiting)
         elif isinstance(one, dict):
             self._seen.add(id(one))
             self._remember_dict(one, waiting)
@@ -67,7 +75,7 @@ class Belongings:
             self._seen.add(id(one))
             self._sequences.append((one, list(one)))
             self._remember_values(one, enumerate(one), waiting)
-        elif isinstance(one, set):
+        elif isinstance(one, set) and waiting is self._own:
             self._seen.add(id(one))
             self._sets.append((one, set(one)))
         elif isinstance(one, tuple):
@@ -79,7 +87,7 @@ class Belongings:
         elif isinstance(one, FunctionType | partial):
             self._seen.add(id(one))
             self.functions.append(one)
-            waiting.extend(held_by(one))
+            self._in_closures.extend(held_by(one))
         elif isinstance(one, _RANDOM):
             self._seen.add(id(one))
             self._generators.append(_state_of(one))
@@ -116,7 +124,8 @@ class Belongings:
         """
         for container, key in self._lendable:
             # a module's attributes are written past its own __setattr__, which would register parameters
-            container[key] = _with_replacements(container[key], replacement)
+            original, container[key] = container[key], _with_replacements(container[key], replacement)
+            self._taken_back.append((container, key, container[key], original))
 
     def changes(self, network: nn.Module) -> list[str]:
         """The dotted names of attributes that are other objects now, or are gone or new."""
@@ -130,6 +139,11 @@ class Belongings:
 
     def restore(self) -> None:
         """Puts everything back: the same objects in the same places."""
+        for container, key, lent, original in self._taken_back:
+            with suppress(LookupError):  # who collects may have thrown it away
+                if container[key] is lent:
+                    container[key] = original
+        self._taken_back.clear()
         for container, content in self._dicts:
             if not content and not container:
                 continue

@@ -121,8 +121,12 @@ class _Inquiry:
         with torch.no_grad():
             for name, weight in weights.items():
                 copied.get_parameter(name).copy_(weight)
-        with twin_of(self._network):  # a loss that calls it, and not what it is given, is told so
-            return self._loss(copied, part)
+        shared = Belongings(self._network)  # hooks of the copy fill the same lists
+        try:
+            with twin_of(self._network):  # a loss that calls it, and not what it is given, is told so
+                return self._loss(copied, part)
+        finally:
+            shared.restore()
 
     def _weights(self, keep: bool) -> dict[str, Tensor]:
         parameters = dict(self._network.named_parameters())
