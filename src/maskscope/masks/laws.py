@@ -126,7 +126,8 @@ class _Inquiry:
             with twin_of(self._network):  # a loss that calls it, and not what it is given, is told so
                 return self._loss(copied, part)
         finally:
-            shared.restore()
+            if not shared.changes(self._network):  # else the fifth law has something to say
+                shared.restore()
 
     def _weights(self, keep: bool) -> dict[str, Tensor]:
         parameters = dict(self._network.named_parameters())
