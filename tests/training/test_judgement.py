@@ -14,6 +14,7 @@ from maskscope.analysis import ceiling
 from maskscope.errors import ConfigError
 from maskscope.masks import masked_weights
 from maskscope.training.checkpoint import as_checkpoint
+from maskscope.training.observers import LossWarning
 
 
 def part(index):
@@ -167,3 +168,18 @@ def test_analyses_say_that_a_mask_is_weak(trained, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ceiling(by_hand)
+
+
+def test_a_mask_whose_loss_is_infinite_can_be_kept(trained, tmp_path):
+    with pytest.warns(LossWarning, match="the loss is inf"):
+        found = ms.discover(trained, lambda net, batch: loss(net, batch) + torch.inf, part, config=ms.MaskConfig(steps=2))
+    assert found.mask.made_by["judgement"]["masked_loss"] is None
+    found.mask.save(tmp_path / "mask.safetensors")
+    assert ms.BinaryMask.load(tmp_path / "mask.safetensors").faults == found.judgement.faults
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "penalty_weight", "initial_logit", "temperature", "clip_norm"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_settings_are_finite(name, value):
+    with pytest.raises(ConfigError, match=f"{name} is {value}; a finite number was expected"):
+        ms.MaskConfig(**{name: value})

@@ -122,6 +122,7 @@ class Belongings:
         Args:
             replacement: what is lent for one of them.
         """
+        self._taken_back = []
         for container, key in self._lendable:
             # a module's attributes are written past its own __setattr__, which would register parameters
             original, container[key] = container[key], _with_replacements(container[key], replacement)
@@ -143,7 +144,6 @@ class Belongings:
             with suppress(LookupError):  # who collects may have thrown it away
                 if container[key] is lent:
                     container[key] = original
-        self._taken_back.clear()
         for container, content in self._dicts:
             if not content and not container:
                 continue

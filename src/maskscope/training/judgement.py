@@ -1,5 +1,6 @@
 """What a search ended with, judged on data that it did not train on: a failed search must not look like a good one."""
 
+import math
 import warnings
 from dataclasses import asdict, dataclass
 
@@ -63,8 +64,9 @@ class Judgement:
         return not self.faults
 
     def as_json(self) -> Json:
-        """The numbers and the faults, for `BinaryMask.made_by`."""
-        return asdict(self) | {"faults": list(self.faults)}
+        """The numbers and the faults, for `BinaryMask.made_by`; None for a loss that is NaN or infinite, which JSON has not."""
+        numbers = {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
+        return numbers | {"faults": list(self.faults)}
 
     def __str__(self) -> str:
         data = f"{self.parts} parts that it {'did not train' if self.unseen else 'trained'} on"

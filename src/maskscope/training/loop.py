@@ -50,6 +50,7 @@ class LoopConfig:
     def __post_init__(self) -> None:
         if self.steps < 0:
             raise ConfigError(f"steps is {self.steps}; a number of at least 0 was expected.")
+        require_finite(self, "learning_rate", "clip_norm", "weight_decay", "eps")
         if not self.learning_rate > 0:
             raise ConfigError(f"learning_rate is {self.learning_rate}; a number above 0 was expected.")
         if not self.clip_norm >= 0:
@@ -65,6 +66,14 @@ class LoopConfig:
         """What the optimizer is made with."""
         chosen: dict[str, Any] = {"lr": self.learning_rate, "weight_decay": self.weight_decay}
         return chosen | ({"betas": self.betas, "eps": self.eps} if self.optimizer == "adam" else {})
+
+
+def require_finite(settings: object, *names: str) -> None:
+    """Raises `ConfigError` for the first of these settings that is NaN or infinite, with which nothing can be trained."""
+    for name in names:
+        value = getattr(settings, name)
+        if not math.isfinite(value):
+            raise ConfigError(f"{name} is {value}; a finite number was expected.")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import nn
 
 from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.masks import EXECUTORS, KERNELS, has_bfloat16, is_faster_batched, make_estimator, make_penalty
-from maskscope.training.loop import LoopConfig
+from maskscope.training.loop import LoopConfig, require_finite
 
 # What the learning rate is multiplied by when a share of the steps is done.
 SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -64,6 +64,7 @@ class MaskConfig:
             raise ConfigError(f"accumulation is {self.accumulation}; a number of at least 1 was expected.")
         if self.schedule not in SCHEDULES:
             raise UnknownNameError("schedule", self.schedule, SCHEDULES)
+        require_finite(self, "initial_logit", "penalty_weight", "temperature")
         LoopConfig(self.steps, self.learning_rate, self.clip_norm)
         make_estimator(self.estimator, self.temperature)
         make_penalty(self.penalty, self.penalty_weight)
