@@ -10,6 +10,8 @@ from maskscope.report.across import WHOLE
 from maskscope.tasks.sequences import own_test
 
 TRAINED: Variant = "trained"
+# of many masks, the first are drawn; all are in the tables
+MOST_MASKS = 4
 
 
 def networks_of(record: SweepRecord) -> int:

@@ -14,7 +14,7 @@ from maskscope.report.page import figures_of
 from maskscope.report.section import Section, points_note
 from maskscope.report.sweep_numbers import networks_of
 from maskscope.report.sweep_tables import sweep_tables
-from maskscope.report.sweep_words import sweep_sentences, sweep_title, words_of
+from maskscope.report.sweep_words import caption_of, sweep_sentences, sweep_title, words_of
 from maskscope.report.terminal import grid
 from maskscope.storage import write_bytes
 
@@ -52,11 +52,10 @@ def sweep_page(record: SweepRecord) -> str:
 
 def sweep_sections(record: SweepRecord) -> list[Section]:
     """The curves, and the table."""
-    words, note = words_of(record), points_note(networks_of(record))
-    caption = words.caption + ("Dashed: the value that the presets take. " if record.chosen and record.scale != "name" else "")
-    caption += note if record.scale == "name" else note.replace("Thick tick", "Large dot")
+    note = points_note(networks_of(record))
+    caption = caption_of(record) + (note if record.scale == "name" else note.replace("Thick tick", "Large dot"))
     return [
-        Section("curves", "What changes", (words.reading,), (record.sweep,), caption),
+        Section("curves", "What changes", (words_of(record).reading,), (record.sweep,), caption),
         Section("numbers", "Every value", (), tables=tuple(sweep_tables(record))),
     ]
 
@@ -74,6 +73,9 @@ def sweep_origin(record: SweepRecord) -> list[tuple[str, str]]:
     """What was swept, seeds, versions, machine, duration."""
     seeds = ", ".join(str(seed) for seed in dict.fromkeys(seed for point in record.points for seed in point.seeds))
     named = [("sweep", record.sweep), ("experiment", record.experiment), ("preset", record.preset), ("seeds", seeds)]
+    for data in dict.fromkeys(point.data for point in record.points if point.data is not None):
+        kind = data.note or ("the published bytes" if data.verified else "unverified copy")
+        named += [("data", f"{data.name}, {kind}"), ("SHA-256 of the data", data.digest)]
     return [*named, *made_by(record.provenance)]
 
 

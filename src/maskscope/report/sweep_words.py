@@ -1,16 +1,18 @@
 """What the page of a sweep says in words: its title, how to read it, its main numbers in sentences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from maskscope.analysis import Summary, summarise
 from maskscope.experiments.sweep import SweepPoint, SweepRecord
-from maskscope.report.across import WHOLE
+from maskscope.report.across import WHOLE, few
 from maskscope.report.numbers import Unit, count_text, in_words, mean_text
 from maskscope.report.sweep_numbers import (
+    MOST_MASKS,
     compared_at,
     full_mask_accuracy,
+    masks_at,
     networks_of,
     of_mask,
     own_accuracy,
@@ -53,6 +55,19 @@ def sweep_title(record: SweepRecord) -> str:
 def words_of(record: SweepRecord) -> SweepWords:
     """The words for a sweep that has a name, or those for any other."""
     return _NAMED.get(record.sweep, _ANY)
+
+
+def caption_of(record: SweepRecord) -> str:
+    """What the figure of a sweep shows, and what it leaves to the tables."""
+    caption = words_of(record).caption
+    masks = [name for name in masks_at(record.points) if name != WHOLE]
+    if len(masks) > MOST_MASKS:
+        caption += f"The first {MOST_MASKS} of {len(masks)} masks are drawn; the tables have all. "
+    if record.sweep not in _NAMED and not few(record.functions):
+        caption += f"Accuracy is the mean over the {len(record.functions)} functions; the tables have each. "
+    if record.chosen and record.scale != "name":
+        caption += "Dashed: the value that the presets take. "
+    return caption
 
 
 def sweep_sentences(record: SweepRecord) -> list[str]:
@@ -107,7 +122,7 @@ def _about_estimator(record: SweepRecord) -> list[str]:
 
 
 def _about_any(record: SweepRecord) -> list[str]:
-    """From the first value to the last; with names, which is least and which most."""
+    """What the values are, and how accuracy, density and overlap change with them."""
     names, functions = [point.label for point in record.points], record.functions
     sentences = [f"{count_text(len(names), 'value')} of {record.axis}: {in_words(names)}."] if len(names) <= _MOST_NAMED else []
     if record.chosen:
@@ -123,12 +138,21 @@ def _about_any(record: SweepRecord) -> list[str]:
     for what, unit, value in measured:
         found = [(point, summary) for point in record.points if (summary := value(point)).n]
         if len(found) > 1:
-            ends = (found[0], found[-1])
-            if record.scale == "name":
-                ends = (min(found, key=lambda one: one[1].mean), max(found, key=lambda one: one[1].mean))
-            low, high = (f"{mean_text(summary, unit)} ({point.label})" for point, summary in ends)
-            sentences.append(f"{what[0].upper()}{what[1:]} goes from {low} to {high}.")
+            sentences.append(_from_to(what, unit, found, ordered=record.scale != "name"))
     return sentences
+
+
+def _from_to(what: str, unit: Unit, found: Sequence[tuple[SweepPoint, Summary]], *, ordered: bool) -> str:
+    """A number at the first value and at the last; of values without an order, at its least and at its most."""
+    ends = (found[0], found[-1])
+    if not ordered:
+        ends = (min(found, key=lambda one: one[1].mean), max(found, key=lambda one: one[1].mean))
+    low, high = (mean_text(summary, unit) for _, summary in ends)
+    first, last = (point.label for point, _ in ends)
+    subject = what[0].upper() + what[1:]
+    if not ordered and low == high:
+        return f"{subject} is {low} at every value."
+    return f"{subject} {'goes from' if ordered else 'is between'} {low} ({first}) {'to' if ordered else 'and'} {high} ({last})."
 
 
 _NAMED = {

@@ -11,6 +11,7 @@ from maskscope.report.drawing.canvas import FUNCTION_COLOURS, INK, MUTED
 from maskscope.report.drawing.charts import colour_of
 from maskscope.report.numbers import Unit
 from maskscope.report.sweep_numbers import (
+    MOST_MASKS,
     accuracy,
     compared_at,
     dice,
@@ -23,9 +24,6 @@ from maskscope.report.sweep_numbers import (
     sharing,
     sweep_pair,
 )
-
-# of many masks, the first have a figure; all are in the tables
-_MOST_MASKS = 4
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ def _estimator_measures(record: SweepRecord) -> list[Measure]:
 
 def _any_measures(record: SweepRecord) -> list[Measure]:
     """Each function under and without each mask, weights kept, undecided logits, overlap of every pair, stability."""
-    masks, found = masks_at(record.points)[:_MOST_MASKS], list[Measure]()
+    masks, found = masks_at(record.points)[: 1 + MOST_MASKS], list[Measure]()
     for measure, without in (("sufficiency", False), ("necessity", True)):
         for mask in masks:
             title = f"Accuracy, {_lower(mask_title(mask, without=without))}"
@@ -169,7 +167,7 @@ def _accuracies(record: SweepRecord, measure: str, mask: str) -> list[Line]:
 
 def _of_masks(record: SweepRecord, measure: str) -> list[Line]:
     masks = masks_at(record.points)
-    coloured = [name for name in masks if name != WHOLE][:_MOST_MASKS]
+    coloured = [name for name in masks if name != WHOLE][:MOST_MASKS]
     return [
         Line(mask_label(name), _number(measure, name), colour_of(name, coloured)) for name in (WHOLE, *coloured) if name in masks
     ]
