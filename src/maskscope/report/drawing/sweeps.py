@@ -22,8 +22,6 @@ from maskscope.report.sweep_numbers import full_mask_accuracy, shared_share, swe
 _SIZE = (WIDTH, 2.9)
 _LEVELS = 8
 _DECADE = 10
-# more values than this are not named on the axis
-_MOST_NAMED = 7
 
 
 def sweep_panels(record: SweepRecord) -> dict[str, list[Panel]]:
@@ -103,12 +101,9 @@ def _finish(axes: Axes, record: SweepRecord) -> None:
         names = [f"{point.label}\n{short_count(point.value)}" for point in record.points]
         label = "maskable weights"
     values = [point.value for point in record.points]
-    name_values(axes, values, names, label)
-    if record.scale == "number" and min(values) > 0 and max(values) < _DECADE * min(values):
-        # values so close together are read better side by side than as powers
-        axes.set_xscale("linear")
-        if len(values) <= _MOST_NAMED:
-            axes.set_xticks(values, names)
+    # values so close together are read better side by side than as powers
+    close = record.scale == "number" and max(values) < _DECADE * min(values)
+    name_values(axes, values, names, label, logarithmic=not close)
     for point in record.points:
         if point.label == record.chosen:
             axes.axvline(point.value, color=INK, linewidth=1, linestyle=(0, (3, 3)), zorder=0.5)
