@@ -10,8 +10,8 @@ from maskscope.report.across import WHOLE
 from maskscope.tasks.sequences import own_test
 
 TRAINED: Variant = "trained"
-# of many masks, the first are drawn; all are in the tables
-MOST_MASKS = 4
+# of many masks, or pairs of them, the first are drawn; all are in the tables
+MOST_DRAWN = 4
 
 
 def networks_of(record: SweepRecord) -> int:
@@ -50,6 +50,12 @@ def masks_at(points: Sequence[SweepPoint]) -> list[str]:
     """All masks that were found, in the order of the record: the full mask first, if there is one."""
     found = [one.mask for point in points for one in point.quantities if (one.measure, one.variant) == ("density", TRAINED)]
     return [name for name in dict.fromkeys((WHOLE, *found)) if name in found]
+
+
+def drawn_masks(record: SweepRecord) -> list[str]:
+    """The full mask, if there is one, and the first others."""
+    others = [name for name in masks_at(record.points) if name != WHOLE][:MOST_DRAWN]
+    return [name for name in masks_at(record.points) if name == WHOLE or name in others]
 
 
 def compared_at(points: Sequence[SweepPoint]) -> list[str]:

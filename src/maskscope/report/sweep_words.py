@@ -9,7 +9,7 @@ from maskscope.experiments.sweep import SweepPoint, SweepRecord
 from maskscope.report.across import WHOLE, few
 from maskscope.report.numbers import Unit, count_text, in_words, mean_text
 from maskscope.report.sweep_numbers import (
-    MOST_MASKS,
+    MOST_DRAWN,
     compared_at,
     full_mask_accuracy,
     masks_at,
@@ -60,9 +60,11 @@ def words_of(record: SweepRecord) -> SweepWords:
 def caption_of(record: SweepRecord) -> str:
     """What the figure of a sweep shows, and what it leaves to the tables."""
     caption = words_of(record).caption
+    pairs = [pair for pair in compared_at(record.points) if not repeated_name(pair)]
     masks = [name for name in masks_at(record.points) if name != WHOLE]
-    if len(masks) > MOST_MASKS:
-        caption += f"The first {MOST_MASKS} of {len(masks)} masks are drawn; the tables have all. "
+    for found, noun in ((masks, "masks"), (pairs, "pairs of masks")):
+        if len(found) > MOST_DRAWN:
+            caption += f"The first {MOST_DRAWN} of {len(found)} {noun} are drawn; the tables have all. "
     if record.sweep not in _NAMED and not few(record.functions):
         caption += f"Accuracy is the mean over the {len(record.functions)} functions; the tables have each. "
     if record.chosen and record.scale != "name":

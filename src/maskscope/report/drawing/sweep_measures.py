@@ -7,16 +7,16 @@ from functools import partial
 from maskscope.analysis import Summary
 from maskscope.experiments.sweep import SweepPoint, SweepRecord
 from maskscope.report.across import WHOLE, few, mask_label, mask_title
-from maskscope.report.drawing.canvas import FUNCTION_COLOURS, INK, MUTED
+from maskscope.report.drawing.canvas import INK, MUTED
 from maskscope.report.drawing.charts import colour_of
 from maskscope.report.numbers import Unit
 from maskscope.report.sweep_numbers import (
-    MOST_MASKS,
+    MOST_DRAWN,
     accuracy,
     compared_at,
     dice,
+    drawn_masks,
     full_mask_accuracy,
-    masks_at,
     mean_accuracy,
     of_mask,
     repeated_name,
@@ -117,14 +117,14 @@ def _estimator_measures(record: SweepRecord) -> list[Measure]:
 
 def _any_measures(record: SweepRecord) -> list[Measure]:
     """Each function under and without each mask, weights kept, undecided logits, overlap of every pair, stability."""
-    masks, found = masks_at(record.points)[: 1 + MOST_MASKS], list[Measure]()
+    masks, found = drawn_masks(record), list[Measure]()
     for measure, without in (("sufficiency", False), ("necessity", True)):
         for mask in masks:
             title = f"Accuracy, {_lower(mask_title(mask, without=without))}"
             found.append(Measure(f"{measure}-{mask}", title, "percent", _accuracies(record, measure, mask)))
     pairs = compared_at(record.points)
-    different = [pair for pair in pairs if not repeated_name(pair)][: len(FUNCTION_COLOURS)]
-    repeated = [pair for pair in pairs if repeated_name(pair)][: len(FUNCTION_COLOURS)]
+    different = [pair for pair in pairs if not repeated_name(pair)][:MOST_DRAWN]
+    repeated = [pair for pair in pairs if repeated_name(pair)][:MOST_DRAWN]
     overlaps = [Line(pair, _number("dice", pair), colour_of(pair, different)) for pair in different]
     floor = [Line("floor", _number("dice floor", pair), MUTED) for pair in different if len(different) == 1]
     found += [
@@ -166,11 +166,9 @@ def _accuracies(record: SweepRecord, measure: str, mask: str) -> list[Line]:
 
 
 def _of_masks(record: SweepRecord, measure: str) -> list[Line]:
-    masks = masks_at(record.points)
-    coloured = [name for name in masks if name != WHOLE][:MOST_MASKS]
-    return [
-        Line(mask_label(name), _number(measure, name), colour_of(name, coloured)) for name in (WHOLE, *coloured) if name in masks
-    ]
+    shown = drawn_masks(record)
+    coloured = [name for name in shown if name != WHOLE]
+    return [Line(mask_label(name), _number(measure, name), colour_of(name, coloured)) for name in shown]
 
 
 def _full_accuracy(record: SweepRecord) -> Line:
