@@ -97,6 +97,23 @@ def test_a_sweep_from_the_first_word_to_its_page(tmp_path, capsys):
     assert (tmp_path / "run" / "report.html").exists()
 
 
+def test_a_sweep_over_any_setting_from_the_first_word_to_its_page(tmp_path, capsys):
+    tiny = [word for word in TINY if word not in ("--mask.steps", "4")]
+    words = ["sweep", "addition-multiplication", "--preset", "smoke", *tiny, "--threads", "1", "--out", str(tmp_path / "run")]
+    words += ["--controls", "--repeats", "0", "--over", "mask.initial_logit", "-1", "2", "--mask.steps", "3"]
+    main([*words, "--dry-run"])
+    assert "at most" in capsys.readouterr().out
+    assert not (tmp_path / "run").exists()
+    main(words)
+    assert "a sweep over mask.initial_logit" in (tmp_path / "run" / "report.html").read_text()
+    capsys.readouterr()
+    main(["show", str(tmp_path / "run"), "--json"])
+    shown = json.loads(capsys.readouterr().out)
+    assert [(point["label"], point["value"]) for point in shown["points"]] == [("-1", -1.0), ("2", 2.0)]
+    main(["show", str(tmp_path / "run" / "points" / "mask.initial_logit=2")])
+    assert "addition" in capsys.readouterr().out.lower()
+
+
 def test_dry_run_does_nothing(finished, tmp_path, capsys):
     main([*RUN, "--out", str(finished), "--seeds", "3", "--dry-run"])
     out = capsys.readouterr().out
@@ -125,6 +142,11 @@ def test_list(capsys):
     assert "addition-multiplication" in json.loads(capsys.readouterr().out)["experiments"]
 
 
+def helped(command, first, capsys):
+    assert status(command, first, "--help") == 0
+    return capsys.readouterr().out
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command, capsys):
     first = {"run": ["addition-multiplication"], "sweep": ["penalty"]}
@@ -132,6 +154,9 @@ def test_every_command_explains_itself(command, capsys):
     assert status(*words) == 0
     out = capsys.readouterr().out
     assert "usage" in out
+    if command == "sweep":
+        assert "--over SETTING VALUE" in helped("sweep", "scan", capsys)
+        assert "maskscope sweep addition-multiplication --over mask.beta 1e-5 1e-4 1e-3" in helped("sweep", "scan", capsys)
     if command == "run":
         for option in ("--mask.learning-rate", "--fit.steps", "--workers", "--device", "--threads", "--dtype", "--dry-run"):
             assert option in out
@@ -160,9 +185,16 @@ def test_the_command_itself_explains(capsys):
         (["run", "--seeds", "3", "double-addition"], "'double-addition' has to be the first word"),
         (["sweep", "--seeds", "2", "size"], "'size' has to be the first word"),
         (["sweep", "penalty", "--mask.beta", "1e-3"], "--mask.beta is what the sweep penalty varies"),
-        (["sweep", "penalti"], "There is no sweep 'penalti'. Did you mean 'penalty'"),
+        (["sweep", "penalti"], "There is no sweep or study 'penalti'. Did you mean 'penalty'"),
         (["sweep", "penalty", "--values", "1e-4", "much"], "beta is 'much'; a number was expected"),
-        (["sweep", "penalty", "--seeds", "0"], "--seeds is at least 1"),
+        (["sweep", "scan", "--over", "mask.bet", "1e-4"], "There is no setting of scan 'mask.bet'. Did you mean 'mask.beta'"),
+        (["sweep", "scan", "--over", "mask.beta"], "--over is mask.beta; a setting and its values were expected, as in --over"),
+        (["sweep", "scan"], "--over is missing; a setting and its values were expected"),
+        (["sweep", "scan", "--over", "layers", "2", "--layers", "7"], "--layers is what the sweep layers varies"),
+        (["sweep", "scan", "--over", "layers", "2", "0"], "layers cannot be 0 here"),
+        (["sweep", "permuted-mnist", "--over", "mask.beta", "1"], "permuted-mnist cannot be swept yet"),
+        (["sweep", "penalty", "--preset", "fast"], "The sweep penalty has no preset fast: smoke, quick, paper were expected"),
+        (["sweep", "penalty", "--seeds", "0"], "--seeds and --workers are at least 1"),
         (["claims", "absent"], "There is no record in absent"),
         ([*RUN, "--mask.batch-size", "30"], "batch_size 30 does not divide by samples_per_step 4"),
         ([*RUN, "--mask.steps", "-3"], "steps is -3; a number of at least 0"),

@@ -21,14 +21,14 @@ def make_sweep(sweep="penalty", labels=PENALTY, *, chosen="5e-5", seeds=(0, 1, 2
     points = []
     for place, label in enumerate(labels):
         where = place / max(1, len(labels) - 1)
-        value = float(label) if sweep == "penalty" else float(WEIGHTS[label]) if sweep == "size" else float(place)
+        value = float(label) if sweep in ("penalty", "mask.steps") else float(WEIGHTS[label]) if sweep == "size" else float(place)
         found = tuple(_bent(one, where) for one in record.quantities if one.variant == TRAINED)
         points.append(SweepPoint(label, value, _settings(sweep, label), found, tuple(seeds)))
     return SweepRecord(
         sweep=sweep,
         experiment="addition-multiplication",
         preset="quick",
-        axis=AXES[sweep],
+        axis=AXES.get(sweep, sweep),
         chosen=chosen,
         functions=("add", "mul"),
         points=tuple(points),
@@ -46,6 +46,11 @@ def make_estimator_sweep(**how) -> SweepRecord:
     return make_sweep("estimator", ("rao-blackwell", "straight-through"), chosen="", repeats=1, **how)
 
 
+def make_other_sweep(setting="mask.steps", labels=("100", "200", "400"), **how) -> SweepRecord:
+    """Of a setting whose sweep has no name of its own."""
+    return make_sweep(setting, labels, chosen=labels[1], repeats=1, **how)
+
+
 def _bent(one, where):
     bend = {
         "density": lambda value: value * 10 ** (1 - 2 * where),
@@ -60,4 +65,10 @@ def _bent(one, where):
 def _settings(sweep, label):
     if sweep == "size":
         return SPEC | {"hidden": to_json(SIZES[label])}
-    return SPEC | {"mask": SPEC["mask"] | ({"estimator": label} if sweep == "estimator" else {"beta": float(label)})}
+    field, value = {
+        "penalty": lambda: ("beta", float(label)),
+        "estimator": lambda: ("estimator", label),
+        "mask.steps": lambda: ("steps", int(label)),
+        "mask.schedule": lambda: ("schedule", label),
+    }[sweep]()
+    return SPEC | {"mask": SPEC["mask"] | {field: value}}

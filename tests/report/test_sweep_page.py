@@ -1,23 +1,35 @@
 import csv
 import dataclasses
 import io
+from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 
+from maskscope.experiments.record import DataOrigin
 from maskscope.experiments.spec import from_json, to_json
-from maskscope.experiments.sweep import SweepRecord
+from maskscope.experiments.sweep import SWEEPS as NAMED
+from maskscope.experiments.sweep import SweepRecord, load_sweep
 from maskscope.report import show_sweep, write_sweep_figures, write_sweep_report, write_sweep_tables
 from maskscope.report.drawing import sweep_panels
 from maskscope.report.formats import csv_text
-from maskscope.report.sweep_numbers import full_mask_accuracy, shared_share, sweep_sentences
+from maskscope.report.sweep_numbers import compared_at, full_mask_accuracy, masks_at, repeated_name, shared_share
 from maskscope.report.sweep_page import sweep_page, sweep_settings
 from maskscope.report.sweep_tables import sweep_tables
+from maskscope.report.sweep_words import sweep_sentences
 from tests.report.synthetic import make_record
-from tests.report.synthetic_sweep import make_estimator_sweep, make_size_sweep, make_sweep
+from tests.report.synthetic_sweep import make_estimator_sweep, make_other_sweep, make_size_sweep, make_sweep
 from tests.report.test_page import outline
 
-SWEEPS = {"penalty": make_sweep, "size": make_size_sweep, "estimator": make_estimator_sweep}
+SWEEPS = {
+    "penalty": make_sweep,
+    "size": make_size_sweep,
+    "estimator": make_estimator_sweep,
+    "a setting with numbers": make_other_sweep,
+    "a setting with names": lambda: make_other_sweep("mask.schedule", ("constant", "cosine")),
+}
+RECORDS = Path(__file__).parents[2] / "reproduction"
 
 
 @pytest.fixture(scope="module", params=SWEEPS)
@@ -43,13 +55,18 @@ def test_figures_and_tables_are_named_after_the_sweep(sweep, tmp_path):
     figures = {path.name for path in write_sweep_figures(sweep, tmp_path / "figures")}
     assert figures == {f"{sweep.sweep}.pdf", f"{sweep.sweep}.png"}
     tables = {path.name for path in write_sweep_tables(sweep, tmp_path / "tables")}
-    assert tables == {f"{sweep.sweep}{part}{suffix}" for part in ("", "-overlap") for suffix in (".csv", ".tex")}
+    parts = ("", "-overlap") if sweep.sweep in NAMED else ("", "-accuracy", "-overlap")
+    assert tables == {f"{sweep.sweep}{part}{suffix}" for part in parts for suffix in (".csv", ".tex")}
 
 
 def test_the_tables_hold_every_point(sweep):
-    for table in sweep_tables(sweep):
+    for place, table in enumerate(sweep_tables(sweep)):
         rows = list(csv.DictReader(io.StringIO(csv_text(table))))
-        assert [row[sweep.axis].removesuffix(" (the presets')") for row in rows] == [point.label for point in sweep.points]
+        labels = [point.label for point in sweep.points]
+        if place == 0 or sweep.sweep in NAMED:
+            assert [row[sweep.axis].removesuffix(" (the presets')") for row in rows] == labels
+        else:
+            assert list(dict.fromkeys(row["group"] for row in rows)) == [f"{sweep.axis} {label}" for label in labels]
     row = next(csv.DictReader(io.StringIO(csv_text(sweep_tables(sweep)[0]))))
     found = full_mask_accuracy(sweep.points[0], sweep.functions)
     assert float(row["accuracy, full mask mean"]) == found.mean
@@ -103,7 +120,7 @@ def test_many_values_are_drawn_without_names():
 
 def test_settings_that_vary_stand_with_every_value(sweep):
     found = dict(sweep_settings(sweep))
-    name = {"penalty": "mask.beta", "size": "hidden", "estimator": "mask.estimator"}[sweep.sweep]
+    name = {"penalty": "mask.beta", "size": "hidden", "estimator": "mask.estimator"}.get(sweep.sweep, sweep.sweep)
     assert found[name].count(";") == len(sweep.points) - 1
     assert found["network"] == "mlp"
 
@@ -122,3 +139,83 @@ def test_a_sweep_is_still_one_after_a_round_trip(sweep):
 
 def test_the_same_sweep_gives_the_same_bytes():
     assert sweep_page(make_sweep()) == sweep_page(make_sweep())
+
+
+@pytest.mark.parametrize("name", ["penalty", "estimator"])
+def test_committed_sweeps_load_and_their_figures_and_tables_are_those_beside_them(name, tmp_path):
+    folder = RECORDS / f"{name}-sweep-quick"
+    record = load_sweep(folder)
+    made = write_sweep_tables(record, tmp_path)
+    assert made
+    for path in made:
+        assert path.read_bytes() == (folder / "tables" / path.name).read_bytes()
+    assert sorted(f"{panels}.png" for panels in sweep_panels(record)) == sorted(
+        path.name for path in folder.glob("figures/*.png")
+    )
+    assert record.scale == {"penalty": "number", "estimator": "name"}[name]
+
+
+def test_every_function_under_and_without_every_mask_is_drawn_and_tabled():
+    sweep = make_other_sweep()
+    assert masks_at(sweep.points) == ["all", "add", "mul"]
+    assert compared_at(sweep.points) == ["add, mul", "add, add", "mul, mul"]
+    panels = [panel.name.removeprefix(f"{sweep.sweep}-") for panel in sweep_panels(sweep)[sweep.sweep]]
+    accuracies = [f"{measure}-{mask}" for measure in ("sufficiency", "necessity") for mask in ("all", "add", "mul")]
+    assert panels == [*accuracies, "density", "undecided", "overlap", "stability", "sharing"]
+    rows = list(csv.DictReader(io.StringIO(csv_text(sweep_tables(sweep)[1]))))
+    row = next(row for row in rows if (row["group"], row["mask"]) == ("mask.steps 200", "without mask add"))
+    assert float(row["mul mean"]) == sweep.points[1].quantity("necessity", "add", "mul").summary.mean
+    assert [repeated_name(pair) for pair in ("add, add", "add, mul", "a, a, a, a", "x")] == ["add", "", "a, a", ""]
+
+
+def test_what_any_sweep_says():
+    text = " ".join(sweep_sentences(make_other_sweep()))
+    assert "3 values of mask.steps: 100, 200 and 400. The preset quick takes 200." in text
+    assert "The share of weights that the full mask keeps goes from" in text
+    assert "Overlap (Dice) of add, mul goes from" in text
+    names = " ".join(sweep_sentences(make_other_sweep("mask.schedule", ("constant", "cosine"))))
+    assert "is between" in names
+    assert "goes from" not in names
+    assert "addition-multiplication: a sweep over mask.steps" in sweep_page(make_other_sweep())
+
+
+def test_values_close_together_stand_on_a_linear_axis():
+    close, wide = ("100", "200", "400"), ("100", "200", "4000")
+    scales = []
+    for labels in (close, wide):
+        axes = Figure().subplots()
+        sweep_panels(make_other_sweep(labels=labels))["mask.steps"][0].draw(axes)
+        scales.append(axes.get_xscale())
+    assert scales == ["linear", "log"]
+
+
+def test_what_is_not_measured_at_a_value_is_left_out_there():
+    sweep = make_other_sweep()
+    first = tuple(one for one in sweep.points[0].quantities if one.mask != "mul")
+    thin = dataclasses.replace(sweep, points=(dataclasses.replace(sweep.points[0], quantities=first), *sweep.points[1:]))
+    rows = list(csv.DictReader(io.StringIO(csv_text(sweep_tables(thin)[1]))))
+    assert [row["mask"] for row in rows if row["group"] == "mask.steps 100"] == [
+        f"{words} {mask}" for mask in ("full mask", "mask add") for words in ("under", "without")
+    ]
+    assert "<svg " in sweep_page(thin)
+
+
+def test_more_masks_than_are_drawn_are_said():
+    sweep = make_other_sweep()
+    more = [
+        dataclasses.replace(one, mask=f"m{number}")
+        for number in range(5)
+        for one in sweep.points[0].quantities
+        if one.mask == "add"
+    ]
+    many = dataclasses.replace(
+        sweep, points=tuple(dataclasses.replace(point, quantities=(*point.quantities, *more)) for point in sweep.points)
+    )
+    assert "The first 4 of 7 masks are drawn; the tables have all." in sweep_page(many)
+
+
+def test_a_copy_of_data_that_nobody_vouches_for_is_said():
+    sweep = make_other_sweep()
+    data = DataOrigin("cifar10", "ab" * 32, verified=False)
+    copied = dataclasses.replace(sweep, points=tuple(dataclasses.replace(point, data=data) for point in sweep.points))
+    assert "cifar10, unverified copy" in sweep_page(copied)

@@ -1,4 +1,4 @@
-"""``maskscope sweep``: an experiment over the values of one setting."""
+"""``maskscope sweep``: a study over the values of one of its settings."""
 
 import json
 from dataclasses import dataclass, field, make_dataclass, replace
@@ -10,72 +10,104 @@ from tyro.conf import Positional
 
 from maskscope.cli.output import announce, defined, duration, require_first, value_of, watch, write_sweep
 from maskscope.errors import ConfigError, MissingExtraError
-from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec
+from maskscope.experiments.catalogue import EXPERIMENTS, experiment
 from maskscope.experiments.job import Job
 from maskscope.experiments.plan import make_plan
 from maskscope.experiments.run import require_device
-from maskscope.experiments.spec import to_json
-from maskscope.experiments.sweep import SWEEPS, jobs, require_axis_untouched, run_sweep, sweep_named
+from maskscope.experiments.spec import Spec, to_json
+from maskscope.experiments.sweep import (
+    PlannedPoint,
+    Sweep,
+    plan_points,
+    require_swept,
+    require_untouched,
+    sweep_named,
+    sweep_over,
+)
+from maskscope.experiments.sweep_run import run_sweep
+from maskscope.experiments.sweep_setting import settings_of
 from maskscope.storage import user_path
 
 
 @dataclass(frozen=True)
 class SweepOptions:
-    """Run addition-multiplication at several values of one setting, in one folder: what does not depend on it is made once.
+    """What every sweep can be told."""
 
-    What is finished is not done again: to extend a sweep give more --seeds, or name all --values, old and new.
-    """
-
-    name: Positional[Annotated[str, tyro.conf.arg(metavar="SWEEP", help="penalty, size or estimator.")]]
-    values: tuple[str, ...] = ()
-    """Values: of beta; of small, medium, big, huge; or names of estimators. Default: the preset's."""
-    preset: Literal["smoke", "quick", "paper"] = "quick"
-    """Settings and values to begin from."""
+    name: Positional[Annotated[str, tyro.conf.arg(metavar="STUDY", help="See `maskscope list`; or penalty, size, estimator.")]]
+    preset: Literal["smoke", "quick", "fast", "paper"] = "quick"
+    """Settings to begin from; `maskscope list` says which networks have which."""
     out: Path = Path("runs")
-    """Run folder."""
+    """Folder of the sweep. Every value has the record of an ordinary run in `points`, for `maskscope show` and `report`."""
     seeds: int = 1
     """How many networks at each value."""
     first_seed: int = 0
     """Seed of the first network; the others follow."""
+    workers: int = 1
+    """Processes, which share the networks and then the masks of each value. workers x threads should not exceed the cores."""
     device: str = "cpu"
     """Torch device: cpu, cuda, cuda:1."""
     threads: int = 0
-    """Torch threads; 0: torch's choice."""
+    """Torch threads of each process; 0: torch's choice."""
+    executor: Literal["auto", "batched", "sequential", "threads"] = "auto"
+    """Who runs the samples of a mask step; as in `maskscope run`."""
+    kernels: Literal["auto", "cpu", "cuda", "reference"] = "auto"
+    """Who draws the masks; as in `maskscope run`."""
+    data_dir: Path | None = None
+    """Folder with the files of the data; as in `maskscope run`."""
     dry_run: bool = False
     """Print the time that each value would take, and do nothing."""
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
     """Print the record as JSON on standard output."""
 
 
+@dataclass(frozen=True)
+class StudySweepOptions(SweepOptions):
+    """Run a study at several values of one of its settings, in one folder: what does not depend on the setting is made once.
+
+    Example: does the overlap of the two masks depend on the penalty, and on the size of the network?
+
+      maskscope sweep addition-multiplication --over mask.beta 1e-5 1e-4 1e-3 --seeds 3
+      maskscope sweep addition-multiplication --over hidden 400x400x200 800x800 --seeds 3
+      maskscope sweep scan --over mask.schedule constant cosine --preset smoke --dry-run
+
+    A setting has the name of its option below, without the two hyphens. A list is written with x or commas: 400x400x200. All
+    other options hold at every value. What is finished is not done again: to extend a sweep give more --seeds, or name all
+    values, old and new. Three sweeps have a name, settings and values of their own: penalty, size, estimator.
+    """
+
+    over: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SETTING VALUE [VALUE ...]")] = ()
+    """The setting that is varied, by its dotted name, and its values."""
+
+
+@dataclass(frozen=True)
+class NamedSweepOptions(SweepOptions):
+    """Run addition-multiplication at several values of one setting, in one folder: what does not depend on it is made once.
+
+    What is finished is not done again: to extend a sweep give more --seeds, or name all --values, old and new. Any other setting
+    of any study: maskscope sweep STUDY --over SETTING VALUE ...
+    """
+
+    values: tuple[str, ...] = ()
+    """Values: of beta; of small, medium, big, huge, or layers as 400x400x200; names of estimators. Default: the preset's."""
+
+
 def sweep_command(words: list[str]) -> None:
     """Runs a sweep and writes its report."""
-    chosen = sweep_named(words[0]) if words and not words[0].startswith("-") else next(iter(SWEEPS.values()))
-    preset = value_of(words, "--preset") or "quick"
-    begin, values = chosen.presets[preset] if preset in chosen.presets else next(iter(chosen.presets.values()))
-    kind = make_dataclass(
-        "SweepOptions",
-        [
-            ("out", Path, field(default=Path("runs") / f"{chosen.name}-sweep-{preset}")),
-            ("spec", Annotated[AdditionMultiplicationSpec, tyro.conf.arg(name="")], field(default=begin)),
-        ],
-        bases=(SweepOptions,),
-        frozen=True,
-    )
-    kind.__doc__ = SweepOptions.__doc__
-    options: Any = tyro.cli(kind, args=words, prog="maskscope sweep", config=(tyro.conf.FlagCreatePairsOff,))
-    require_first(words, chosen.name, options.name)
-    require_axis_untouched(chosen, options.spec, begin)
-    if options.seeds < 1 or options.threads < 0:
-        raise ConfigError("--seeds is at least 1, --threads at least 0.")
+    sweep, options, begin, values = _parse(words)
+    require_untouched(sweep, options.spec, begin)
+    if options.seeds < 1 or options.workers < 1 or options.threads < 0:
+        raise ConfigError("--seeds and --workers are at least 1, --threads at least 0.")
     require_device(options.device)
     options = replace(options, out=user_path(options.out, argument="--out"))
-    values = options.values or values
+    if options.data_dir is not None:
+        options = replace(options, data_dir=user_path(options.data_dir, argument="--data-dir"))
     seeds = tuple(range(options.first_seed, options.first_seed + options.seeds))
-    job = Job(options.spec, seeds, str(options.out), options.device, options.threads)
+    where, data = (str(options.out), options.device, options.threads), str(options.data_dir or "")
+    job = Job(options.spec, seeds, *where, options.executor, options.kernels, data)
     if options.dry_run:
-        _print_plans(jobs(chosen, job, values))
+        _print_plans(plan_points(sweep, job, values), options.workers)
         return
-    record = run_sweep(chosen, options.preset, job, values, watch=watch, announce=announce)
+    record = run_sweep(sweep, options.preset, job, values, workers=options.workers, watch=watch, announce=announce)
     if options.as_json:
         print(json.dumps(defined(to_json(record)), indent=1))
     try:
@@ -85,11 +117,55 @@ def sweep_command(words: list[str]) -> None:
     announce(f"numbers: maskscope show {options.out}")
 
 
-def _print_plans(each: dict[str, Job]) -> None:
+def _parse(words: list[str]) -> tuple[Sweep, Any, Spec, tuple[str, ...]]:
+    """The sweep, all options, the settings that it begins from, and the values."""
+    first = words[0] if words and not words[0].startswith("-") else next(iter(EXPERIMENTS))
+    preset = value_of(words, "--preset") or "quick"
+    if first not in EXPERIMENTS:
+        named = sweep_named(first)
+        begin, usual = named.presets[preset] if preset in named.presets else next(iter(named.presets.values()))
+        options = _options(words, first, NamedSweepOptions, begin, f"{first}-sweep-{preset}")
+        if preset not in named.presets:
+            raise ConfigError(f"The sweep {first} has no preset {preset}: {', '.join(named.presets)} were expected.")
+        return named, options, begin, options.values or usual
+    study = experiment(first)
+    require_swept(study.spec)
+    begin = study.preset(preset, value_of(words, f"--{study.kind}") or "")
+    kind = study.kind_of(begin)
+    over = value_of(words, "--over") or "setting"
+    names = [first, *([kind] if kind != study.first_kind else []), "over", over, preset]
+    options = _options(words, first, StudySweepOptions, begin, "-".join(names))
+    if len(options.over) < 2:
+        found = " ".join(options.over) or "missing"
+        raise ConfigError(
+            f"--over is {found}; a setting and its values were expected, as in --over mask.beta 1e-5 1e-4. Settings of {first}: "
+            f"{', '.join(settings_of(study.spec))}."
+        )
+    return sweep_over(first, options.over[0]), options, begin, options.over[1:]
+
+
+def _options(words: list[str], first: str, base: type[SweepOptions], begin: Spec, out: str) -> Any:
+    """The options, and with them every field of the study's settings."""
+    kind = make_dataclass(
+        base.__name__,
+        [
+            ("out", Path, field(default=Path("runs") / out)),
+            ("spec", Annotated[type(begin), tyro.conf.arg(name="")], field(default=begin)),
+        ],
+        bases=(base,),
+        frozen=True,
+    )
+    kind.__doc__ = base.__doc__
+    options: Any = tyro.cli(kind, args=words, prog="maskscope sweep", config=(tyro.conf.FlagCreatePairsOff,))
+    require_first(words, first, options.name)
+    return options
+
+
+def _print_plans(points: list[PlannedPoint], workers: int) -> None:
     total = 0.0
-    for value, job in each.items():
-        plan = make_plan(job)
+    for point in points:
+        plan = make_plan(point.job)
         done = sum(stage.done for stage in plan.stages)
-        print(f"  {value:<18}{len(plan.stages):>4} stages, {done} done {duration(plan.seconds):>14}")
-        total += plan.seconds
-    print(f"time    at most {duration(total)}: networks that several values share are counted each time")
+        print(f"  {point.label:<18}{len(plan.stages):>4} stages, {done} done {duration(plan.seconds / workers):>14}")
+        total += plan.seconds / workers
+    print(f"time    at most {duration(total)} with {workers} worker(s): networks that several values share are counted each time")

@@ -1,47 +1,52 @@
-"""An experiment over the values of one setting: one run folder, in which the points share what does not depend on it."""
+"""A sweep: a study over the values of one of its settings. What can be swept, what is planned, and the record of it."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import torch
+from typing import Any, Literal
 
 from maskscope.errors import ConfigError, FileFormatError, UnknownNameError
-from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec
+from maskscope.experiments.catalogue import EXPERIMENTS, experiment
 from maskscope.experiments.claims import find_quantity
-from maskscope.experiments.folder import SWEEP_RECORD, locked, require_room
+from maskscope.experiments.folder import SWEEP_RECORD
+from maskscope.experiments.image_spec import PermutedImagesSpec
 from maskscope.experiments.job import Job
-from maskscope.experiments.networks import make_network, make_task, unmasked
+from maskscope.experiments.legible import brief
 from maskscope.experiments.paper import sweeps
-from maskscope.experiments.provenance import provenance
-from maskscope.experiments.quantities import quantities
-from maskscope.experiments.record import NetworkResult, Provenance, Quantity
-from maskscope.experiments.record_file import holds_sweep, read_value, require_replaceable
-from maskscope.experiments.run import by_kind, require_device, run_here
-from maskscope.experiments.spec import STUDIES, from_json, to_json
-from maskscope.masks import select
-from maskscope.storage import Json, user_path, write_json
-from maskscope.training import Observer
+from maskscope.experiments.record import DataOrigin, Provenance, Quantity
+from maskscope.experiments.record_file import holds_sweep, read_value
+from maskscope.experiments.spec import STUDIES, Spec, from_json
+from maskscope.experiments.sweep_setting import parse_values, setting_named
+from maskscope.storage import Json
+
+Scale = Literal["number", "weights", "name"]
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep that can be run.
+    """What is varied.
 
     Args:
-        name: as the command line has it.
+        study: the experiment.
+        over: the dotted name of the setting.
+        name: of the sweep; that of its setting, unless it has one of its own.
+        axis: the setting in the words of a page.
         summary: one line.
-        axis: the setting that is varied.
-        presets: by name: the settings, and the values of the axis.
-        chosen: by preset, the value that the experiment's preset of that name takes.
+        presets: by name: the settings, and the values; empty where the study's presets are meant.
+        chosen: by preset, the label of the value that the study's preset of that name takes.
+        values: values that have a name of their own.
     """
 
+    study: str
+    over: str
     name: str
-    summary: str
     axis: str
-    presets: Mapping[str, tuple[AdditionMultiplicationSpec, tuple[str, ...]]]
-    chosen: Mapping[str, str]
+    summary: str = ""
+    presets: Mapping[str, tuple[Spec, tuple[str, ...]]] = field(default_factory=dict)
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,11 @@ class SweepPoint:
 
     Args:
         label: the value in words.
-        value: as a number: beta, maskable weights, or the place in the list.
+        value: as a number: itself, the maskable weights that it gives a network, or the place in the list.
         spec: all settings.
         quantities: over networks.
         seeds: of the networks.
+        data: the files that the data are from; None where data are generated.
     """
 
     label: str
@@ -61,6 +67,7 @@ class SweepPoint:
     spec: Json
     quantities: tuple[Quantity, ...]
     seeds: tuple[int, ...]
+    data: DataOrigin | None = None
 
     def quantity(self, measure: str, mask: str = "", function: str = "") -> Quantity | None:
         """The quantity of that address on the trained networks, or None."""
@@ -91,127 +98,94 @@ class SweepRecord:
     points: tuple[SweepPoint, ...]
     provenance: Provenance
 
+    @property
+    def scale(self) -> Scale:
+        """What the points stand at: their values, the maskable weights that these give a network, or their place in the list."""
+        if all(_is_number(point.label, point.value) for point in self.points):
+            return "number"
+        return "name" if [point.value for point in self.points] == list(range(len(self.points))) else "weights"
 
+
+@dataclass(frozen=True)
+class PlannedPoint:
+    """A value, and the job that is done at it."""
+
+    label: str
+    value: Any
+    job: Job
+
+
+_ARITHMETIC = "addition-multiplication"
 SWEEPS = {
     sweep.name: sweep
     for sweep in (
-        Sweep(
-            "penalty",
-            "accuracy, density and overlap against beta: where does the penalty begin to cost accuracy?",
-            "beta",
-            sweeps.PENALTY,
-            sweeps.CHOSEN,
-        ),
-        Sweep("size", "what the two masks share against the size of the network", "size", sweeps.SIZE, {}),
-        Sweep(
-            "estimator",
-            "gradient estimators at equal steps: accuracy, density, sharing, stability",
-            "estimator",
-            sweeps.ESTIMATOR,
-            {},
-        ),
+        Sweep(_ARITHMETIC, "mask.beta", "penalty", "beta", sweeps.PENALTY_SUMMARY, sweeps.PENALTY, sweeps.CHOSEN),
+        Sweep(_ARITHMETIC, "hidden", "size", "size", sweeps.SIZE_SUMMARY, sweeps.SIZE, values=sweeps.SIZES),
+        Sweep(_ARITHMETIC, "mask.estimator", "estimator", "estimator", sweeps.ESTIMATOR_SUMMARY, sweeps.ESTIMATOR),
     )
 }
 
 
 def sweep_named(name: str) -> Sweep:
-    """The sweep of that name.
+    """The sweep that has a name of its own.
 
     Raises:
         UnknownNameError: there is none.
     """
     if name not in SWEEPS:
-        raise UnknownNameError("sweep", name, SWEEPS)
+        raise UnknownNameError("sweep or study", name, [*SWEEPS, *EXPERIMENTS])
     return SWEEPS[name]
 
 
-def at(sweep: Sweep, spec: AdditionMultiplicationSpec, value: str) -> AdditionMultiplicationSpec:
-    """The settings at one value of the axis.
+def sweep_over(study: str, setting: str) -> Sweep:
+    """The sweep of a study over any of its settings, by the dotted name of it.
 
     Raises:
-        ConfigError: the value is impossible.
-        UnknownNameError: there is no size or estimator of that name.
+        UnknownNameError: there is no such study, or it has no such setting.
+        ConfigError: this study, or this setting, cannot be swept.
     """
-    if sweep.axis == "size":
-        if value not in sweeps.SIZES:
-            raise UnknownNameError("size", value, sweeps.SIZES)
-        return replace(spec, hidden=sweeps.SIZES[value])
-    if sweep.axis == "estimator":
-        return replace(spec, mask=replace(spec.mask, estimator=value))
-    try:
-        beta = float(value)
-    except ValueError as error:
-        raise ConfigError(f"beta is {value!r}; a number was expected, as in --values 1e-5 1e-4.") from error
-    if not math.isfinite(beta):
-        raise ConfigError(f"beta is {value}; a finite number was expected.")
-    return replace(spec, mask=replace(spec.mask, beta=beta))
+    kind = experiment(study).spec
+    require_swept(kind)
+    name = setting_named(kind, setting).name
+    return Sweep(study, name, name, name)
 
 
-def jobs(sweep: Sweep, job: Job, values: Sequence[str]) -> dict[str, Job]:
-    """The job of each value; all are checked before any is run.
-
-    Raises:
-        ConfigError: no values, one twice, or settings that a sweep cannot be over.
-    """
-    if not isinstance(job.spec, AdditionMultiplicationSpec) or job.spec.network != "mlp":
-        raise ConfigError("A sweep is over addition-multiplication with network mlp.")
-    each = {value: replace(job, spec=at(sweep, job.spec, value)) for value in values}
-    if not values or len({one.spec for one in each.values()}) < len(values):
-        raise ConfigError(f"--values is {' '.join(values) or 'empty'}; different values were expected.")
-    return dict(sorted(each.items(), key=lambda one: one[1].spec.mask.beta)) if sweep.axis == "beta" else each
-
-
-def require_axis_untouched(sweep: Sweep, spec: AdditionMultiplicationSpec, preset: AdditionMultiplicationSpec) -> None:
-    """Raises `ConfigError` if the setting that is varied was given by an option of its own."""
-    name, given, usual = {
-        "beta": ("--mask.beta", spec.mask.beta, preset.mask.beta),
-        "size": ("--hidden", spec.hidden, preset.hidden),
-        "estimator": ("--mask.estimator", spec.mask.estimator, preset.mask.estimator),
-    }[sweep.axis]
-    if given != usual:
-        raise ConfigError(f"{name} is what the sweep {sweep.name} varies: choose its values by --values.")
-
-
-def run_sweep(
-    sweep: Sweep,
-    preset: str,
-    job: Job,
-    values: Sequence[str],
-    *,
-    watch: Callable[[str], Sequence[Observer]] = lambda name: (),
-    announce: Callable[[str], None] = lambda text: None,
-) -> SweepRecord:
-    """Makes whatever the run folder lacks at every value, and writes the record.
-
-    Raises:
-        RunFolderError: the folder cannot be written, holds a run, or another process uses it.
-        MaskscopeError: whatever a stage raises.
-    """
-    require_device(job.device)
-    folder = user_path(job.run, argument="The run folder")
-    each = jobs(sweep, replace(job, run=str(folder)), values)
-    points, seconds = [], dict[tuple[str, str], float]()
-    require_room(folder, SWEEP_RECORD)
-    with locked(folder, announce):
-        require_replaceable(folder / SWEEP_RECORD, announce)
-        for place, (value, one) in enumerate(each.items()):
-            announce(f"{sweep.axis} {value} ({place + 1} of {len(each)})")
-            results, spent = run_here(one, watch, announce)
-            points.append(_point(sweep, place, value, one, results))
-            seconds |= spent
-        assert isinstance(job.spec, AdditionMultiplicationSpec), "checked by `jobs`"
-        record = SweepRecord(
-            sweep=sweep.name,
-            experiment=STUDIES[AdditionMultiplicationSpec],
-            preset=preset,
-            axis=sweep.axis,
-            chosen=sweep.chosen.get(preset, ""),
-            functions=tuple(make_task(job.spec, torch.device("cpu")).functions),
-            points=tuple(points),
-            provenance=provenance(threads=job.threads or torch.get_num_threads(), device=job.device, seconds=by_kind(seconds)),
+def require_swept(kind: type[Spec]) -> None:
+    """Raises `ConfigError` unless the settings are those of a study of single networks."""
+    if issubclass(kind, PermutedImagesSpec):
+        study = STUDIES[kind]
+        raise ConfigError(
+            f"{study} cannot be swept yet: a sweep compares masks on trained networks, and here networks grow with their masks, "
+            f"from task to task. Run it at each value into a folder of its own (`maskscope run {study} --help` has the options), "
+            "then `maskscope compare FIRST SECOND`."
         )
-        write_json(folder / SWEEP_RECORD, to_json(record))
-    return record
+
+
+def plan_points(sweep: Sweep, job: Job, values: Sequence[str]) -> list[PlannedPoint]:
+    """The job of each value, numbers in their order; all are checked before any is run.
+
+    Raises:
+        ConfigError: there are no values, one stands twice, or the settings are impossible with one.
+        UnknownNameError: there is no such choice.
+    """
+    require_swept(type(job.spec))
+    setting = setting_named(type(job.spec), sweep.over)
+    try:
+        found = parse_values(setting, values, sweep.values)
+    except ConfigError:
+        if unknown := [text for text in values if sweep.values and text not in sweep.values and not re.search(r"\d", text)]:
+            raise UnknownNameError(sweep.axis, unknown[0], sweep.values) from None
+        raise
+    ordered = sorted(found.items(), key=lambda one: one[1]) if setting.has_numbers else found.items()
+    return [PlannedPoint(label, value, replace(job, spec=setting.put(job.spec, value))) for label, value in ordered]
+
+
+def require_untouched(sweep: Sweep, spec: Spec, preset: Spec) -> None:
+    """Raises `ConfigError` if the setting that is varied was given by an option of its own."""
+    setting = setting_named(type(spec), sweep.over)
+    if setting.of(spec) != setting.of(preset):
+        option, by = setting.stored.replace("_", "-"), "--values" if sweep.presets else f"--over {sweep.over} VALUE ..."
+        raise ConfigError(f"--{option} is what the sweep {sweep.name} varies: choose its values by {by}.")
 
 
 def load_sweep(folder: Path) -> SweepRecord:
@@ -229,19 +203,14 @@ def load_sweep(folder: Path) -> SweepRecord:
 def _require_whole(record: SweepRecord) -> None:
     if not record.points:
         raise ConfigError("Not a valid SweepRecord: points: at least one was expected.")
+    if record.experiment not in EXPERIMENTS:
+        raise ConfigError(f"Not a valid SweepRecord: experiment: {brief(repr(record.experiment))} is none that there is.")
     for point in record.points:
-        from_json(AdditionMultiplicationSpec, point.spec)
+        from_json(EXPERIMENTS[record.experiment].spec, point.spec)
 
 
-def _point(sweep: Sweep, place: int, value: str, job: Job, results: Sequence[NetworkResult]) -> SweepPoint:
-    spec = job.spec
-    assert isinstance(spec, AdditionMultiplicationSpec), "checked by `jobs`"
-    number = float(place)
-    if sweep.axis == "beta":
-        number = spec.mask.beta
-    if sweep.axis == "size":
-        network = make_network(spec, 0, make_task(spec, torch.device("cpu")))
-        number = float(select(network, exclude=unmasked(spec)).count)
-    functions = tuple(results[0].unmasked.accuracy)
-    value = f"{spec.mask.beta:g}" if sweep.axis == "beta" else value
-    return SweepPoint(value, number, to_json(spec), quantities(results, functions), job.seeds)
+def _is_number(label: str, value: float) -> bool:
+    try:
+        return math.isclose(float(label), value, rel_tol=1e-5)
+    except ValueError:
+        return False

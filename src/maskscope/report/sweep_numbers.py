@@ -1,21 +1,17 @@
 """What the points of a sweep say: one number a network, then mean, spread and interval over networks."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from maskscope.analysis import Summary, summarise
+from maskscope.experiments.stages import Variant
 from maskscope.experiments.sweep import SweepPoint, SweepRecord
 from maskscope.report.across import WHOLE
-from maskscope.report.numbers import count_text, in_words, mean_text
+from maskscope.tasks.sequences import own_test
 
-# accuracy this close to the best of a sweep counts as kept
-_KEPT = 0.02
-_TITLES = {"penalty": "Penalty", "size": "Size of the network", "estimator": "Gradient estimator"}
-
-
-def sweep_title(record: SweepRecord) -> str:
-    """The sweep's name as a title."""
-    return f"{_TITLES.get(record.sweep, record.sweep.replace('-', ' '))}: a sweep over {record.axis}"
+TRAINED: Variant = "trained"
+# of many masks, or pairs of them, the first are drawn; all are in the tables
+MOST_DRAWN = 4
 
 
 def networks_of(record: SweepRecord) -> int:
@@ -30,12 +26,50 @@ def sweep_pair(record: SweepRecord) -> tuple[str, str] | None:
 
 def full_mask_accuracy(point: SweepPoint, functions: Sequence[str]) -> Summary:
     """Accuracy under the full mask, the mean over functions; undefined where there is no full mask."""
-    return _mean_over(point, [("sufficiency", WHOLE, function) for function in functions])
+    return mean_accuracy(point, "sufficiency", WHOLE, functions)
 
 
 def own_accuracy(point: SweepPoint, functions: Sequence[str]) -> Summary:
-    """Accuracy of each function under its own mask, the mean over functions."""
-    return _mean_over(point, [("sufficiency", function, function) for function in functions])
+    """Accuracy under each mask on the function that it is for, the mean over the masks; undefined where masks are for none."""
+    owned = [(mask, own_test(mask, functions)) for mask in masks_at([point]) if mask != WHOLE]
+    return _mean_over(point, [("sufficiency", mask, function) for mask, function in owned if function in functions])
+
+
+def mean_accuracy(point: SweepPoint, measure: str, mask: str, functions: Sequence[str]) -> Summary:
+    """Sufficiency or necessity of a mask, the mean over the functions of the point's network."""
+    known = [function for function in functions if point.quantity(measure, mask, function)]
+    return _mean_over(point, [(measure, mask, function) for function in known])
+
+
+def accuracy(point: SweepPoint, measure: str, mask: str, function: str) -> Summary:
+    """Sufficiency or necessity of a mask for one function."""
+    return _combined(point, [(measure, mask, function)], lambda values: values[0])
+
+
+def masks_at(points: Sequence[SweepPoint]) -> list[str]:
+    """All masks that were found, in the order of the record: the full mask first, if there is one."""
+    found = [one.mask for point in points for one in point.quantities if (one.measure, one.variant) == ("density", TRAINED)]
+    return [name for name in dict.fromkeys((WHOLE, *found)) if name in found]
+
+
+def drawn_masks(record: SweepRecord) -> list[str]:
+    """The full mask, if there is one, and the first others."""
+    others = [name for name in masks_at(record.points) if name != WHOLE][:MOST_DRAWN]
+    return [name for name in masks_at(record.points) if name == WHOLE or name in others]
+
+
+def compared_at(points: Sequence[SweepPoint]) -> list[str]:
+    """The pairs whose overlap was measured, as quantities name them: ``add, mul``; last those of a mask with its repeats."""
+    named = dict.fromkeys(
+        one.mask for point in points for one in point.quantities if (one.measure, one.variant) == ("dice", TRAINED)
+    )
+    return sorted(named, key=lambda pair: bool(repeated_name(pair)))
+
+
+def repeated_name(pair: str) -> str:
+    """The mask that a pair of repeats is of; empty for a pair of different masks."""
+    half = pair[: (len(pair) - 2) // 2]
+    return half if pair == f"{half}, {half}" else ""
 
 
 def of_mask(point: SweepPoint, measure: str, mask: str) -> Summary:
@@ -64,64 +98,6 @@ def sharing(point: SweepPoint, first: str, second: str) -> Summary:
     return of_mask(point, "normalised sharing", f"{first}, {second}")
 
 
-def sweep_sentences(record: SweepRecord) -> list[str]:
-    """The main numbers in sentences; none that was not measured."""
-    if not record.points:
-        return ["No value was measured."]
-    sentences = _ABOUT[record.sweep](record) if record.sweep in _ABOUT else []
-    if networks_of(record) == 1:
-        sentences = [*sentences, "One network at each value: there is no interval; run again with --seeds 2 or more."]
-    return sentences
-
-
-def _about_penalty(record: SweepRecord) -> list[str]:
-    found = [(point, full_mask_accuracy(point, record.functions)) for point in record.points]
-    measured = [(point, accuracy) for point, accuracy in found if accuracy.n]
-    if not measured:
-        return []
-    best = max(accuracy.mean for _, accuracy in measured)
-    kept = max((point for point, accuracy in measured if accuracy.mean >= best - _KEPT), key=lambda point: point.value)
-    sentences = [
-        f"The best mean accuracy under the full mask is {mean_text(_single(best), 'percent')}; the largest {record.axis} that "
-        f"keeps it within {100 * _KEPT:g} points is {kept.label}."
-    ]
-    for point, accuracy in measured:
-        if point.label == record.chosen:
-            density = of_mask(point, "density", WHOLE)
-            sentences.append(
-                f"At the {record.axis} that the presets take, {point.label}, it is {mean_text(accuracy, 'percent')}, with "
-                f"{mean_text(density, 'percent')} of the weights."
-            )
-    return sentences
-
-
-def _about_size(record: SweepRecord) -> list[str]:
-    pair = sweep_pair(record)
-    if pair is None or len(record.points) < 2:
-        return []
-    ends = [min(record.points, key=lambda point: point.value), max(record.points, key=lambda point: point.value)]
-    shares = [mean_text(shared_share(point, *pair), "percent") for point in ends]
-    scale = [mean_text(sharing(point, *pair), "ratio") for point in ends]
-    sizes = [count_text(round(point.value), "weight") for point in ends]
-    return [
-        f"From {sizes[0]} to {sizes[1]}, the share of {pair[0]}'s mask that {pair[1]}'s keeps too goes from {shares[0]} to "
-        f"{shares[1]}, and normalised sharing from {scale[0]} to {scale[1]}."
-    ]
-
-
-def _about_estimator(record: SweepRecord) -> list[str]:
-    names = in_words([point.label for point in record.points])
-    decision = f"The presets take {record.chosen}." if record.chosen else "No decision yet: nothing is chosen by this sweep."
-    return [f"{count_text(len(record.points), 'estimator')} at equal steps: {names}. {decision}"]
-
-
-_ABOUT: Mapping[str, Callable[[SweepRecord], list[str]]] = {
-    "penalty": _about_penalty,
-    "size": _about_size,
-    "estimator": _about_estimator,
-}
-
-
 def _mean_over(point: SweepPoint, addresses: Sequence[tuple[str, str, str]]) -> Summary:
     return _combined(point, addresses, lambda values: sum(values) / len(values))
 
@@ -132,7 +108,3 @@ def _combined(point: SweepPoint, addresses: Sequence[tuple[str, str, str]], valu
     if not found or len(found) < len(addresses):
         return summarise([math.nan] * len(point.seeds))
     return summarise([value(numbers) for numbers in zip(*found, strict=True)])
-
-
-def _single(value: float) -> Summary:
-    return summarise([value])

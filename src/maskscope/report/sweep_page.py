@@ -12,29 +12,11 @@ from maskscope.report.numbers import count_text
 from maskscope.report.origin import made_by, settings
 from maskscope.report.page import figures_of
 from maskscope.report.section import Section, points_note
-from maskscope.report.sweep_numbers import networks_of, sweep_sentences, sweep_title
+from maskscope.report.sweep_numbers import networks_of
 from maskscope.report.sweep_tables import sweep_tables
+from maskscope.report.sweep_words import caption_of, sweep_sentences, sweep_title, words_of
 from maskscope.report.terminal import grid
 from maskscope.storage import write_bytes
-
-_READING = {
-    "penalty": (
-        "A larger penalty removes more weights, and in the end weights that are needed. The plateau of accuracy says how "
-        "far it can go; along it, overlap should depend on the penalty little if it says something about the network.",
-        "First: accuracy over functions under the full mask; colour: the share of the first function's mask that the second's "
-        "keeps too. ",
-    ),
-    "size": (
-        "A larger network has room to keep functions apart. The share of a mask that is common falls with density alone, which "
-        "normalised sharing takes out: 0 is what density gives, 1 is two masks for one function.",
-        "",
-    ),
-    "estimator": (
-        "The same network, the same steps, another gradient of the logits. A better estimator has decided logits, small masks "
-        "that keep their function, and repeats that agree (stability: Dice of two masks for one function).",
-        "",
-    ),
-}
 
 
 def write_sweep_report(record: SweepRecord, path: Path) -> None:
@@ -70,12 +52,10 @@ def sweep_page(record: SweepRecord) -> str:
 
 def sweep_sections(record: SweepRecord) -> list[Section]:
     """The curves, and the table."""
-    text, caption = _READING.get(record.sweep, ("", ""))
-    caption += "Dashed: the value that the presets take. " if record.chosen else ""
     note = points_note(networks_of(record))
-    curves = caption + (note if record.sweep == "estimator" else note.replace("Thick tick", "Large dot"))
+    caption = caption_of(record) + (note if record.scale == "name" else note.replace("Thick tick", "Large dot"))
     return [
-        Section("curves", "What changes", (text,) if text else (), (record.sweep,), curves),
+        Section("curves", "What changes", (words_of(record).reading,), (record.sweep,), caption),
         Section("numbers", "Every value", (), tables=tuple(sweep_tables(record))),
     ]
 
@@ -93,6 +73,9 @@ def sweep_origin(record: SweepRecord) -> list[tuple[str, str]]:
     """What was swept, seeds, versions, machine, duration."""
     seeds = ", ".join(str(seed) for seed in dict.fromkeys(seed for point in record.points for seed in point.seeds))
     named = [("sweep", record.sweep), ("experiment", record.experiment), ("preset", record.preset), ("seeds", seeds)]
+    for data in dict.fromkeys(point.data for point in record.points if point.data is not None):
+        kind = data.note or ("the published bytes" if data.verified else "unverified copy")
+        named += [("data", f"{data.name}, {kind}"), ("SHA-256 of the data", data.digest)]
     return [*named, *made_by(record.provenance)]
 
 

@@ -3,10 +3,22 @@
 from collections.abc import Callable
 
 from maskscope.analysis import Summary
-from maskscope.experiments.sweep import SweepPoint, SweepRecord
-from maskscope.report.across import WHOLE
+from maskscope.experiments.sweep import SWEEPS, SweepPoint, SweepRecord
+from maskscope.report.across import WHOLE, mask_label
 from maskscope.report.numbers import Number, Unit
-from maskscope.report.sweep_numbers import dice, full_mask_accuracy, of_mask, own_accuracy, shared_share, sharing, sweep_pair
+from maskscope.report.sweep_numbers import (
+    accuracy,
+    compared_at,
+    dice,
+    full_mask_accuracy,
+    masks_at,
+    of_mask,
+    own_accuracy,
+    repeated_name,
+    shared_share,
+    sharing,
+    sweep_pair,
+)
 from maskscope.report.table import Cell, Row, Table, columns
 
 
@@ -14,11 +26,41 @@ def sweep_tables(record: SweepRecord) -> list[Table]:
     """The masks at each value, and what they have in common; what was measured nowhere has no column."""
     of_masks = "masks at each value: mean ± sample standard deviation over networks"
     in_common = "overlap at each value (Dice): mean ± sample standard deviation over networks"
-    found = [
-        _table(record, record.sweep, f"Sweep over {record.axis}, {of_masks}", _masks),
-        _table(record, f"{record.sweep}-overlap", f"Sweep over {record.axis}, {in_common}", _overlap),
-    ]
+    found = [_table(record, record.sweep, f"Sweep over {record.axis}, {of_masks}", _masks)]
+    if record.sweep in SWEEPS:
+        found += [_table(record, f"{record.sweep}-overlap", f"Sweep over {record.axis}, {in_common}", _overlap)]
+    else:
+        found += [_accuracy_table(record), _pairs_table(record)]
     return [table for table in found if table.rows]
+
+
+def _accuracy_table(record: SweepRecord) -> Table:
+    """Every function under and without every mask: rows by value."""
+    title = f"Sweep over {record.axis}, accuracy under each mask and without it: mean ± sample standard deviation over networks"
+    rows = []
+    for point in record.points:
+        for mask in masks_at([point]):
+            for words, measure in (("under", "sufficiency"), ("without", "necessity")):
+                found = [accuracy(point, measure, mask, function) for function in record.functions]
+                cells = [
+                    Number(one, "percent") if point.quantity(measure, mask, function) else None
+                    for one, function in zip(found, record.functions, strict=True)
+                ]
+                rows.append(Row(f"{record.axis} {point.label}", (f"{words} {mask_label(mask)}", *cells)))
+    return Table(f"{record.sweep}-accuracy", title, columns("mask", *record.functions), tuple(rows))
+
+
+def _pairs_table(record: SweepRecord) -> Table:
+    """Overlap of every pair of masks, and of each mask with its repeats: rows by value."""
+    title = f"Sweep over {record.axis}, overlap (Dice) of masks: mean ± sample standard deviation over networks"
+    measures = {"dice": "Dice", "dice floor": "floor", "normalised sharing": "normalised sharing"}
+    rows = []
+    for point in record.points:
+        for pair in compared_at([point]):
+            name = f"{repeated_name(pair)}, two masks for it" if repeated_name(pair) else pair
+            cells = [Number(of_mask(point, one, pair), "ratio") if point.quantity(one, pair) else None for one in measures]
+            rows.append(Row(f"{record.axis} {point.label}", (name, *cells)))
+    return Table(f"{record.sweep}-overlap", title, columns("masks", *measures.values()), tuple(rows))
 
 
 def _table(
@@ -26,7 +68,7 @@ def _table(
 ) -> Table:
     measured = [measure(record, point) for point in record.points]
     kept = [place for place in range(len(measured[0])) if any(row[place][1].n for row in measured)] if measured else []
-    sized, rows = record.axis == "size", []
+    sized, rows = record.scale == "weights", []
     for point, numbers in zip(record.points if kept else (), measured, strict=bool(kept)):
         label = point.label + (" (the presets')" if point.label == record.chosen else "")
         cells: list[Cell] = [label, *([round(point.value)] if sized else []), len(point.seeds)]
@@ -41,7 +83,7 @@ def _masks(record: SweepRecord, point: SweepPoint) -> list[tuple[str, Summary, U
         ("accuracy, full mask", full_mask_accuracy(point, functions), "percent"),
         ("own function, own mask", own_accuracy(point, functions), "percent"),
         ("kept, full mask", of_mask(point, "density", WHOLE), "percent"),
-        *((f"kept, {name}", of_mask(point, "density", name), "percent") for name in functions),
+        *((f"kept, {name}", of_mask(point, "density", name), "percent") for name in masks_at(record.points) if name != WHOLE),
         ("undecided, full mask", of_mask(point, "undecided", WHOLE), "percent"),
     ]
 

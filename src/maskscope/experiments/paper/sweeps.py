@@ -28,6 +28,10 @@ _WITH_CEILING = {
     name: replace(spec, repeats=1) for name, spec in (("smoke", _BARE_SMOKE), ("quick", _BARE_QUICK), ("paper", _BARE_PAPER))
 }
 
+PENALTY_SUMMARY = "accuracy, density and overlap against beta: where does the penalty begin to cost accuracy?"
+SIZE_SUMMARY = "what the two masks share against the size of the network"
+ESTIMATOR_SUMMARY = "gradient estimators at equal steps: accuracy, density, sharing, stability"
+
 # by preset: settings, and the values of the axis
 PENALTY: dict[str, tuple[AdditionMultiplicationSpec, tuple[str, ...]]] = {
     "smoke": (_BARE_SMOKE, ("1e-5", "1e-3")),

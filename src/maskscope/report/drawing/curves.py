@@ -47,9 +47,9 @@ def draw_upright(axes: Axes, x: float, summary: Summary, colour: str, factor: fl
         axes.scatter([x] * len(points), points, s=13, facecolor="none", edgecolor=colour, linewidth=0.8, zorder=4)
 
 
-def name_values(axes: Axes, values: Sequence[float], names: Sequence[str], label: str) -> None:
-    """The value axis: logarithmic where all values are positive, each value by its name if there are few."""
-    if min(values, default=0) > 0:
+def name_values(axes: Axes, values: Sequence[float], names: Sequence[str], label: str, *, logarithmic: bool = True) -> None:
+    """The value axis: logarithmic where all values are positive, if that is wanted; each value by its name if there are few."""
+    if logarithmic and min(values, default=0) > 0:
         axes.set_xscale("log")
         room = max(1.25, (max(values) / min(values)) ** 0.06)
         axes.set_xlim(min(values) / room, max(values) * room)

@@ -1,7 +1,7 @@
-"""Figures of sweeps: against the penalty, against the size of the network, and for each estimator."""
+"""Figures of sweeps: numbers over networks along an axis, as curves, or beside names, as dots."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from matplotlib import colormaps
@@ -11,99 +11,34 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from maskscope.analysis import Summary
-from maskscope.experiments.sweep import SweepPoint, SweepRecord
-from maskscope.report.across import WHOLE, mask_label
+from maskscope.experiments.sweep import SweepRecord
 from maskscope.report.drawing.canvas import BAND, INK, MUTED, Panel
-from maskscope.report.drawing.charts import WIDTH, Bar, colour_of, draw_legend
+from maskscope.report.drawing.charts import WIDTH, Bar, draw_legend
 from maskscope.report.drawing.curves import Curve, draw_curves, draw_dots, draw_upright, name_values, short_power
-from maskscope.report.numbers import Unit, short_count
-from maskscope.report.sweep_numbers import dice, full_mask_accuracy, of_mask, shared_share, sharing, sweep_pair
+from maskscope.report.drawing.sweep_measures import Measure, measures_of
+from maskscope.report.numbers import short_count
+from maskscope.report.sweep_numbers import full_mask_accuracy, shared_share, sweep_pair
 
 _SIZE = (WIDTH, 2.9)
 _LEVELS = 8
+_DECADE = 10
 
 
 def sweep_panels(record: SweepRecord) -> dict[str, list[Panel]]:
     """The figure of a sweep, by its name; none without a point."""
-    draw = {"penalty": _penalty_panels, "size": _size_panels, "estimator": _estimator_panels}
-    if not record.points or record.sweep not in draw:
-        return {}
-    return {record.sweep: draw[record.sweep](record)}
+    return {record.sweep: [_panel(record, measure) for measure in measures_of(record)]} if record.points else {}
 
 
-def _penalty_panels(record: SweepRecord) -> list[Panel]:
-    panels = [Panel("penalty-accuracy", "Accuracy with the full mask (%)", _SIZE, partial(_draw_accuracy, record=record))]
-    for measure, title in (("density", "Weights kept (%)"), ("undecided", "Undecided logits (%)")):
-        curves = _mask_curves(record, measure)
-        draw = partial(_draw_curves, record=record, curves=curves, unit="percent", logarithmic=measure == "density")
-        panels.append(Panel(f"penalty-{measure}", title, _SIZE, draw))
-    pair = sweep_pair(record)
-    if pair is not None:
-        overlap = Curve("Dice", [dice(point, *pair) for point in record.points], INK)
-        shared = Curve(f"of {pair[0]}'s mask", [shared_share(point, *pair) for point in record.points], MUTED)
-        draw = partial(_draw_curves, record=record, curves=[overlap, shared], unit="ratio")
-        panels.append(Panel("penalty-overlap", f"Overlap of {pair[0]} and {pair[1]}", _SIZE, draw))
-    return panels
-
-
-def _size_panels(record: SweepRecord) -> list[Panel]:
-    pair, points = sweep_pair(record), record.points
-    accuracy = Curve("full mask", [full_mask_accuracy(point, record.functions) for point in points], INK)
-    panels = []
-    if pair is not None:
-        shared = Curve(f"share of {pair[0]}'s mask", [shared_share(point, *pair) for point in points], INK)
-        scale = Curve("normalised sharing", [sharing(point, *pair) for point in points], INK)
-        title = f"{pair[0]}'s mask, shared with {pair[1]}'s (%)"
-        panels = [
-            Panel("size-shared", title, _SIZE, partial(_draw_curves, record=record, curves=[shared], unit="percent")),
-            Panel("size-sharing", "Normalised sharing", _SIZE, partial(_draw_sharing, record=record, curve=scale)),
-        ]
-    kept = partial(_draw_curves, record=record, curves=_mask_curves(record, "density"), unit="percent", logarithmic=True)
-    full = partial(_draw_curves, record=record, curves=[accuracy], unit="percent")
-    return [
-        *panels,
-        Panel("size-density", "Weights kept (%)", _SIZE, kept),
-        Panel("size-accuracy", "Accuracy with the full mask (%)", _SIZE, full),
-    ]
-
-
-def _estimator_panels(record: SweepRecord) -> list[Panel]:
-    pair, functions = sweep_pair(record), record.functions
-
-    def panel(name: str, title: str, unit: Unit, *values: tuple[str, Callable[[SweepPoint], Summary], str]) -> Panel:
-        rows = [(point.label, [Bar(value(point), colour) for _, value, colour in values]) for point in record.points]
-        named = [(label, colour) for label, _, colour in values if label]
-        size = (WIDTH, 1.15 + 0.46 * len(rows) * max(1, 0.66 * len(values)))
-        return Panel(f"estimator-{name}", title, size, partial(_draw_dots, rows=rows, unit=unit, legend=named))
-
-    kept = [(name, _lane(of_mask, "density", name), colour_of(name, functions)) for name in functions]
-    stable = [(name, _lane(dice, name, name), colour_of(name, functions)) for name in functions]
-    panels = [
-        panel(
-            "accuracy", "Accuracy with the full mask", "percent", ("", lambda point: full_mask_accuracy(point, functions), INK)
-        ),
-        panel("density", "Weights kept", "percent", *kept),
-        panel("undecided", "Undecided logits, full mask", "percent", ("", lambda point: of_mask(point, "undecided", WHOLE), INK)),
-        panel("stability", "Stability (Dice, same function)", "ratio", *stable),
-    ]
-    if pair is not None:
-        panels += [
-            panel("dice", f"Dice of {pair[0]} and {pair[1]}", "ratio", ("", lambda point: dice(point, *pair), INK)),
-            panel("sharing", "Normalised sharing", "ratio", ("", lambda point: sharing(point, *pair), INK)),
-        ]
-    return panels
-
-
-def _lane(measure: Callable[[SweepPoint, str, str], Summary], first: str, second: str) -> Callable[[SweepPoint], Summary]:
-    return lambda point: measure(point, first, second)
-
-
-def _mask_curves(record: SweepRecord, measure: str) -> list[Curve]:
-    return [
-        Curve(mask_label(name), [of_mask(point, measure, name) for point in record.points], colour_of(name, record.functions))
-        for name in (WHOLE, *record.functions)
-    ]
+def _panel(record: SweepRecord, measure: Measure) -> Panel:
+    """Dots beside names, or curves along the axis."""
+    name = f"{record.sweep}-{measure.name}"
+    if record.scale == "name":
+        high = 1.15 + 0.46 * len(record.points) * max(1, 0.66 * len(measure.lines))
+        return Panel(name, measure.title, (WIDTH, high), partial(_draw_dots, record=record, measure=measure))
+    title = f"{measure.title} (%)" if measure.unit == "percent" else measure.title
+    coloured = name == "penalty-accuracy"
+    draw = partial(_draw_accuracy, record=record) if coloured else partial(_draw_curves, record=record, measure=measure)
+    return Panel(name, title, _SIZE, draw)
 
 
 def _draw_accuracy(axes: Axes, record: SweepRecord) -> None:
@@ -139,41 +74,43 @@ def _draw_coloured(axes: Axes, xs: Sequence[float], ys: Sequence[float], shares:
         bar.ax.tick_params(labelsize=8, length=0, labelcolor=MUTED)
 
 
-def _draw_curves(axes: Axes, record: SweepRecord, curves: Sequence[Curve], unit: Unit, *, logarithmic: bool = False) -> None:
-    draw_curves(axes, [point.value for point in record.points], curves, unit)
-    positive = [value for curve in curves for one in curve.summaries for value in one.values if not math.isnan(value)]
+def _draw_curves(axes: Axes, record: SweepRecord, measure: Measure) -> None:
+    curves = [Curve(line.name, [line.value(point) for point in record.points], line.colour) for line in measure.lines]
+    if measure.band:
+        axes.axhspan(0, 1, color=BAND, zorder=0, linewidth=0)
+    draw_curves(axes, [point.value for point in record.points], curves, measure.unit)
+    summaries = [one for curve in curves for one in curve.summaries]
+    if measure.band:
+        ends = [end for one in summaries for end in (one.low, one.high, *one.values) if not math.isnan(end)]
+        axes.set_ylim(min([-0.1, *(1.1 * end for end in ends)]), max([1.1, *(1.1 * end for end in ends)]))
+    positive = [value for one in summaries for value in one.values if not math.isnan(value)]
     # a logarithmic axis of less than a decade has one number on it
-    if logarithmic and positive and 0 < 10 * min(positive) < max(positive):
+    if measure.logarithmic and positive and 0 < 10 * min(positive) < max(positive):
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(short_power))
         axes.yaxis.set_minor_formatter(NullFormatter())
     _finish(axes, record)
     if len(curves) > 1:
-        draw_legend(axes, [(curve.name, curve.colour) for curve in curves], 0.46 if record.axis != "size" else 0.6)
-
-
-def _draw_sharing(axes: Axes, record: SweepRecord, curve: Curve) -> None:
-    axes.axhspan(0, 1, color=BAND, zorder=0, linewidth=0)
-    draw_curves(axes, [point.value for point in record.points], [curve], "ratio")
-    ends = [end for one in curve.summaries for end in (one.low, one.high, *one.values) if not math.isnan(end)]
-    axes.set_ylim(min([-0.1, *(1.1 * end for end in ends)]), max([1.1, *(1.1 * end for end in ends)]))
-    _finish(axes, record)
+        draw_legend(axes, [(curve.name, curve.colour) for curve in curves], 0.46 if record.scale == "number" else 0.6)
 
 
 def _finish(axes: Axes, record: SweepRecord) -> None:
     """The axis of values, and a mark at the one that the presets take."""
-    names = [point.label for point in record.points]
-    label = record.axis
-    if record.axis == "size":
+    names, label = [point.label for point in record.points], record.axis
+    if record.scale == "weights":
         names = [f"{point.label}\n{short_count(point.value)}" for point in record.points]
         label = "maskable weights"
-    name_values(axes, [point.value for point in record.points], names, label)
+    values = [point.value for point in record.points]
+    # values so close together are read better side by side than as powers
+    close = record.scale == "number" and max(values) < _DECADE * min(values)
+    name_values(axes, values, names, label, logarithmic=not close)
     for point in record.points:
         if point.label == record.chosen:
             axes.axvline(point.value, color=INK, linewidth=1, linestyle=(0, (3, 3)), zorder=0.5)
     axes.tick_params(axis="y", labelcolor=MUTED)
 
 
-def _draw_dots(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], unit: Unit, legend: Sequence[tuple[str, str]]) -> None:
-    draw_dots(axes, rows, unit, "%" if unit == "percent" else "")
-    draw_legend(axes, legend)
+def _draw_dots(axes: Axes, record: SweepRecord, measure: Measure) -> None:
+    rows = [(point.label, [Bar(line.value(point), line.colour) for line in measure.lines]) for point in record.points]
+    draw_dots(axes, rows, measure.unit, "%" if measure.unit == "percent" else "")
+    draw_legend(axes, [(line.name, line.colour) for line in measure.lines if line.name])
