@@ -19,9 +19,9 @@ from rich.table import Table
 from benchmarks.schedules import fitted
 from benchmarks.turns import about, with_interval
 from maskscope.analysis import score
-from maskscope.experiments.networks import make_task, unmasked
-from maskscope.experiments.paper.addition_multiplication import PRESETS
-from maskscope.experiments.study import initial_logits
+from maskscope.studies.arithmetic.networks import make_task, unmasked
+from maskscope.studies.addition_multiplication.paper import PRESETS
+from maskscope.procedure.work import initial_logits
 from maskscope.masks import dice, select
 from maskscope.storage import read_json, write_json
 from maskscope.training import Compute, Discovery, ProgressBar, child_seed, discover

@@ -18,9 +18,9 @@ from rich.table import Table
 
 from benchmarks.turns import about, with_interval
 from maskscope.analysis import score
-from maskscope.experiments.networks import make_network, make_task, unmasked
-from maskscope.experiments.paper.addition_multiplication import PRESETS
-from maskscope.experiments.study import initial_logits
+from maskscope.studies.arithmetic.networks import make_network, make_task, unmasked
+from maskscope.studies.addition_multiplication.paper import PRESETS
+from maskscope.procedure.work import initial_logits
 from maskscope.masks import select
 from maskscope.storage import read_json, write_json
 from maskscope.training import ProgressBar, child_seed, discover, fit

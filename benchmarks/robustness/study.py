@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maskscope.errors import FileFormatError
-from maskscope.experiments.artefact import MADE
+from maskscope.engine.artefact import MADE
 from maskscope.storage import canonical_json, read_json
 
 # Smoke presets that need no files: networks of each kind, in seconds.

@@ -48,6 +48,10 @@ class ConfigError(MaskscopeError):
     """A setting that is unknown, of the wrong kind, or impossible."""
 
 
+class StudyFileError(MaskscopeError):
+    """A Python file that should have a study and cannot be used for it."""
+
+
 class FileFormatError(MaskscopeError):
     """A file that is truncated, altered, or not one of ours."""
 

@@ -8,13 +8,13 @@ import torch
 import maskscope as ms
 from maskscope import zoo
 from maskscope.errors import ConfigError, UnknownNameError
-from maskscope.experiments import image_networks
-from maskscope.experiments.catalogue import EXPERIMENTS
-from maskscope.experiments.growth_study import GrowthStudy
-from maskscope.experiments.image_spec import ImageSpec, PermutedImagesSpec
-from maskscope.experiments.job import Job
-from maskscope.experiments.networks import early_subsets, io_tensors, make_network, make_task, unmasked
-from maskscope.experiments.stages import MaskPlan, mask_groups, plan_masks
+from maskscope.studies.images import networks
+from maskscope.studies.catalogue import EXPERIMENTS
+from maskscope.studies.permuted_images.study import GrowthStudy
+from maskscope.studies.images.spec import ImageSpec, PermutedImagesSpec
+from maskscope.engine.job import Job
+from maskscope.studies.arithmetic.networks import early_subsets, io_tensors, make_network, make_task, unmasked
+from maskscope.procedure.stages import MaskPlan, mask_groups, plan_masks
 from maskscope.masks import PENALTIES, make_penalty
 from maskscope.training import isolated_random
 from tests.small_images import small_images

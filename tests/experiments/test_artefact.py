@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from maskscope.errors import FileFormatError
-from maskscope.experiments.artefact import Artefact, Stage, existing, make
+from maskscope.engine.artefact import Artefact, Stage, existing, make
 from maskscope.storage import read_json, write_json
 
 NONE: dict[str, Artefact] = {}

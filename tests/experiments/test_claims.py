@@ -5,8 +5,8 @@ import pytest
 
 from maskscope.analysis import summarise
 from maskscope.errors import UnknownNameError
-from maskscope.experiments.claims import Claim, Condition, Lack, Quantity, judge
-from maskscope.experiments.units import unit_of
+from maskscope.engine.claims import Claim, Condition, Lack, Quantity, judge
+from maskscope.procedure.units import unit_of
 
 CLAIM = Claim(
     "kept",

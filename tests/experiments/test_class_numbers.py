@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from maskscope.experiments.class_numbers import stability_numbers
+from maskscope.studies.class_removal.numbers import stability_numbers
 from tests.report.synthetic import make_record
 from tests.report.synthetic_images import make_removal_record, make_stability_record
 

@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from maskscope.errors import ConfigError
-from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec, DoubleAdditionSpec
-from maskscope.experiments.catalogue import experiment, lacking
-from maskscope.experiments.claims import Lack
-from maskscope.experiments.job import Job
-from maskscope.experiments.measure import with_io
-from maskscope.experiments.networks import copy_io, make_network, make_task
-from maskscope.experiments.plan import make_plan
-from maskscope.experiments.record_file import load_record
-from maskscope.experiments.run import run_experiment
-from maskscope.experiments.settings import FitSpec, MaskSpec
+from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec, DoubleAdditionSpec
+from maskscope.studies.catalogue import experiment, lacking
+from maskscope.engine.claims import Lack
+from maskscope.engine.job import Job
+from maskscope.procedure.measure import with_io
+from maskscope.studies.arithmetic.networks import copy_io, make_network, make_task
+from maskscope.engine.plan import make_plan
+from maskscope.engine.record_file import load_record
+from maskscope.engine.run import run_experiment
+from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.masks import BinaryMask
 from maskscope.storage import read_tensors
 

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from maskscope.errors import ConfigError
-from maskscope.experiments import plan
-from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec, DoubleAdditionSpec
-from maskscope.experiments.artefact import Artefact
-from maskscope.experiments.growth_study import growth_stage
-from maskscope.experiments.image_networks import class_pairs
-from maskscope.experiments.image_spec import (
+from maskscope.engine import plan
+from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec, DoubleAdditionSpec
+from maskscope.engine.artefact import Artefact
+from maskscope.studies.permuted_images.study import growth_stage
+from maskscope.studies.images.networks import class_pairs
+from maskscope.studies.images.spec import (
     FIRST_TASK,
     LATER_TASKS,
     OWN_OUTPUT,
@@ -25,10 +25,10 @@ from maskscope.experiments.image_spec import (
     MaskStabilitySpec,
     PermutedImagesSpec,
 )
-from maskscope.experiments.sequence_spec import MathematicsSpec, ScanSpec, SequenceSpec
-from maskscope.experiments.settings import ANALYSIS, MASKS, NETWORK, TRAINING, FitSpec, MaskSpec
-from maskscope.experiments.spec import STUDIES, canonical_spec, settings_at
-from maskscope.experiments.stages import mask_groups, plan_masks
+from maskscope.studies.sequences.spec import MathematicsSpec, ScanSpec, SequenceSpec
+from maskscope.procedure.settings import ANALYSIS, MASKS, NETWORK, TRAINING, FitSpec, MaskSpec
+from maskscope.engine.spec import STUDIES, canonical_spec, settings_at
+from maskscope.procedure.stages import mask_groups, plan_masks
 from maskscope.storage import digest
 from maskscope.tasks import AdditionMultiplication, removal_name
 from tests.small_images import CLASSES

@@ -6,7 +6,7 @@ import torch
 
 from maskscope.analysis.recovery import recovery
 from maskscope.errors import ConfigError, FileFormatError, UnknownNameError
-from maskscope.experiments.planted import (
+from maskscope.studies.planted import (
     KINDS,
     PlantingConfig,
     VerifyRecord,
@@ -17,10 +17,10 @@ from maskscope.experiments.planted import (
     verify_planted,
     verify_table,
 )
-from maskscope.experiments.planted.finetune import FinetuneConfig
-from maskscope.experiments.planted.truth import computes, minimal_core
-from maskscope.experiments.planted.wiring import wire
-from maskscope.experiments.spec import from_json, to_json
+from maskscope.studies.planted.finetune import FinetuneConfig
+from maskscope.studies.planted.truth import computes, minimal_core
+from maskscope.studies.planted.wiring import wire
+from maskscope.engine.spec import from_json, to_json
 from maskscope.masks import BinaryMask, bake, iou
 from maskscope.storage import read_json, read_tensors, write_json, write_tensors
 from maskscope.tasks.multiplexer import HALVES, SHARED_TRUNK, Multiplexers

@@ -11,7 +11,7 @@ import pytest
 
 from maskscope.cli.stopping import stopped_by_signals
 from maskscope.errors import MaskscopeError
-from maskscope.experiments.processes import run_together
+from maskscope.engine.processes import run_together
 from maskscope.training.loop import STOP_SIGNALS
 
 SOURCE = Path(__file__).parents[2] / "src" / "maskscope"
@@ -22,7 +22,7 @@ package = types.ModuleType("maskscope")
 package.__path__ = [{str(SOURCE)!r}]
 sys.modules["maskscope"] = package
 from pathlib import Path
-from maskscope.experiments.processes import follow_parent, run_together
+from maskscope.engine.processes import follow_parent, run_together
 """
 WORKER = (
     BEGIN

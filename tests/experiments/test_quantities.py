@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from maskscope.experiments.quantities import quantities
+from maskscope.procedure.numbers import quantities
 from tests.report.synthetic import make_record
 
 

@@ -8,13 +8,13 @@ import pytest
 from rich.console import Console
 
 from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
-from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec
-from maskscope.experiments.catalogue import state_of_claims
-from maskscope.experiments.record import Record
-from maskscope.experiments.record_file import load_record, recorded_settings, require_replaceable
-from maskscope.experiments.settings import MaskSpec
-from maskscope.experiments.spec import from_json, read_spec, to_json
-from maskscope.experiments.sweep import SweepRecord, load_sweep
+from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec
+from maskscope.studies.catalogue import state_of_claims
+from maskscope.procedure.result import Record
+from maskscope.engine.record_file import load_record, recorded_settings, require_replaceable
+from maskscope.procedure.settings import MaskSpec
+from maskscope.engine.spec import from_json, read_spec, to_json
+from maskscope.engine.sweep.sweep import SweepRecord, load_sweep
 from maskscope.report import comparison, show_claims, show_comparison, show_record
 from maskscope.report.page import page
 from maskscope.storage import write_json

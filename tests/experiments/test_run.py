@@ -14,14 +14,14 @@ import pytest
 import torch
 
 from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
-from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec
-from maskscope.experiments.catalogue import experiment
-from maskscope.experiments.job import Job
-from maskscope.experiments.plan import make_plan
-from maskscope.experiments.record_file import load_record
-from maskscope.experiments.run import run_experiment
-from maskscope.experiments.settings import FitSpec, MaskSpec
-from maskscope.experiments.spec import to_json
+from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec
+from maskscope.studies.catalogue import experiment
+from maskscope.engine.job import Job
+from maskscope.engine.plan import make_plan
+from maskscope.engine.record_file import load_record
+from maskscope.engine.run import run_experiment
+from maskscope.procedure.settings import FitSpec, MaskSpec
+from maskscope.engine.spec import to_json
 from maskscope.masks import BinaryMask
 from maskscope.storage import read_json
 from maskscope.storage.atomic import _unfinished
@@ -221,7 +221,7 @@ def test_a_failing_worker_is_one_error(tmp_path):
 
 
 def artefact_path(folder, seed):
-    from maskscope.experiments.stages import network_stage
+    from maskscope.procedure.stages import network_stage
 
     return network_stage(SPEC, seed, "trained").folder(folder, {})
 
@@ -258,8 +258,8 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_bits(tmp_path):
     spec = replace(SPEC, mask=replace(SPEC.mask, steps=400))
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     script = (
-        "import json, sys; from maskscope.experiments.run import run_here; from maskscope.experiments.job import Job; "
-        "from maskscope.experiments.spec import from_json; "
+        "import json, sys; from maskscope.engine.run import run_here; from maskscope.engine.job import Job; "
+        "from maskscope.engine.spec import from_json; "
         "job = from_json(Job, json.load(sys.stdin)); run_here(job, lambda name: (), lambda name: print(name, flush=True))"
     )
     job = json.dumps(to_json(Job(spec, (0,), str(broken), threads=1)))

@@ -8,16 +8,16 @@ import pytest
 import torch
 
 from maskscope.errors import ConfigError, DataError, FileFormatError, UnknownNameError
-from maskscope.experiments.catalogue import experiment
-from maskscope.experiments.job import Job
-from maskscope.experiments.networks import early_subsets, make_network, make_task, unmasked
-from maskscope.experiments.plan import make_plan
-from maskscope.experiments.record_file import load_record
-from maskscope.experiments.run import run_experiment
-from maskscope.experiments.sequence_spec import MathematicsSpec, ScanSpec
-from maskscope.experiments.settings import FitSpec, MaskSpec
-from maskscope.experiments.spec import to_json
-from maskscope.experiments.workers import Share, do_share
+from maskscope.studies.catalogue import experiment
+from maskscope.engine.job import Job
+from maskscope.studies.arithmetic.networks import early_subsets, make_network, make_task, unmasked
+from maskscope.engine.plan import make_plan
+from maskscope.engine.record_file import load_record
+from maskscope.engine.run import run_experiment
+from maskscope.studies.sequences.spec import MathematicsSpec, ScanSpec
+from maskscope.procedure.settings import FitSpec, MaskSpec
+from maskscope.engine.spec import to_json
+from maskscope.engine.workers import Share, do_share
 from maskscope.masks import BinaryMask, select
 from maskscope.tasks.scan import scan_splits
 from maskscope.tasks.scan_files import write_split

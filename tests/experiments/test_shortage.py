@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from maskscope.errors import MaskscopeError, OutOfMemoryError
-from maskscope.experiments.shortage import shortage_explained
+from maskscope.engine.shortage import shortage_explained
 
 
 @pytest.mark.parametrize(

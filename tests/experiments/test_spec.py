@@ -3,12 +3,12 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from maskscope.errors import ConfigError
-from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec, DoubleAdditionSpec
-from maskscope.experiments.catalogue import EXPERIMENTS, experiment
-from maskscope.experiments.job import Job
-from maskscope.experiments.settings import FitSpec, MaskSpec
-from maskscope.experiments.spec import canonical_spec, from_json, to_json
-from maskscope.experiments.stages import (
+from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec, DoubleAdditionSpec
+from maskscope.studies.catalogue import EXPERIMENTS, experiment
+from maskscope.engine.job import Job
+from maskscope.procedure.settings import FitSpec, MaskSpec
+from maskscope.engine.spec import canonical_spec, from_json, to_json
+from maskscope.procedure.stages import (
     TOGETHER_BELOW,
     MaskPlan,
     analysis_stage,

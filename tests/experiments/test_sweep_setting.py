@@ -3,10 +3,10 @@
 import pytest
 
 from maskscope.errors import ConfigError, UnknownNameError
-from maskscope.experiments.arithmetic_spec import AdditionMultiplicationSpec, DoubleAdditionSpec
-from maskscope.experiments.image_spec import ClassRemovalSpec
-from maskscope.experiments.spec import STUDIES, from_json, to_json
-from maskscope.experiments.sweep_setting import label_of, parse_values, setting_named, settings_of
+from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec, DoubleAdditionSpec
+from maskscope.studies.images.spec import ClassRemovalSpec
+from maskscope.engine.spec import STUDIES, from_json, to_json
+from maskscope.engine.sweep.setting import label_of, parse_values, setting_named, settings_of
 
 
 @pytest.mark.parametrize(

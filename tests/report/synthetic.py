@@ -8,11 +8,11 @@ import numpy as np
 
 from maskscope.analysis import Floor, NullTest, Sharing, density_floor, dice_floor
 from maskscope.analysis.null import unrelated_p_value
-from maskscope.experiments.catalogue import EXPERIMENTS, lacking
-from maskscope.experiments.claims import Claim, Condition, judge
-from maskscope.experiments.floors import with_floors
-from maskscope.experiments.quantities import quantities
-from maskscope.experiments.record import (
+from maskscope.studies.catalogue import EXPERIMENTS, lacking
+from maskscope.engine.claims import Claim, Condition, judge
+from maskscope.procedure.floors import with_floors
+from maskscope.procedure.numbers import quantities
+from maskscope.procedure.result import (
     CoreResult,
     HalfMask,
     Kept,
@@ -23,7 +23,7 @@ from maskscope.experiments.record import (
     Record,
     SharingResult,
 )
-from maskscope.experiments.spec import AdditionMultiplicationSpec, DoubleAdditionSpec, to_json
+from maskscope.engine.spec import AdditionMultiplicationSpec, DoubleAdditionSpec, to_json
 from maskscope.masks import OverlapCounts
 from maskscope.tasks import Scores
 

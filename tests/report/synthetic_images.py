@@ -7,16 +7,16 @@ from itertools import combinations
 import numpy as np
 
 from maskscope.analysis import GradientCosine, Sharing, density_floor
-from maskscope.experiments.catalogue import EXPERIMENTS, lacking
-from maskscope.experiments.claims import judge
-from maskscope.experiments.class_record import Filters, Owned
-from maskscope.experiments.floors import with_floors
-from maskscope.experiments.growth_numbers import growth_quantities
-from maskscope.experiments.growth_record import GrownTask, GrowthResult, Reused
-from maskscope.experiments.image_spec import ClassRemovalSpec, MaskStabilitySpec, PermutedImagesSpec
-from maskscope.experiments.quantities import quantities
-from maskscope.experiments.record import DataOrigin, HalfMask, Kept, MaskResult, NetworkResult, PairResult, Record, SharingResult
-from maskscope.experiments.spec import to_json
+from maskscope.studies.catalogue import EXPERIMENTS, lacking
+from maskscope.engine.claims import judge
+from maskscope.studies.class_removal.result import Filters, Owned
+from maskscope.procedure.floors import with_floors
+from maskscope.studies.permuted_images.numbers import growth_quantities
+from maskscope.studies.permuted_images.result import GrownTask, GrowthResult, Reused
+from maskscope.studies.images.spec import ClassRemovalSpec, MaskStabilitySpec, PermutedImagesSpec
+from maskscope.procedure.numbers import quantities
+from maskscope.procedure.result import DataOrigin, HalfMask, Kept, MaskResult, NetworkResult, PairResult, Record, SharingResult
+from maskscope.engine.spec import to_json
 from maskscope.masks import OverlapCounts
 from maskscope.tasks import Scores
 from tests.report.synthetic import PROVENANCE

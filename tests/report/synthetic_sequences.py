@@ -6,15 +6,15 @@ from itertools import combinations
 import numpy as np
 
 from maskscope.analysis import Sharing, density_floor
-from maskscope.experiments.catalogue import EXPERIMENTS, lacking
-from maskscope.experiments.claims import judge
-from maskscope.experiments.class_record import Kept
-from maskscope.experiments.floors import with_floors
-from maskscope.experiments.quantities import quantities
-from maskscope.experiments.record import DataOrigin, HalfMask, MaskResult, NetworkResult, PairResult, Record, SharingResult
-from maskscope.experiments.sequence_record import AnsweredExample, Baseline, EvaluationPart, OutputRows, SequenceResult
-from maskscope.experiments.sequence_spec import MathematicsSpec, ScanSpec
-from maskscope.experiments.spec import to_json
+from maskscope.studies.catalogue import EXPERIMENTS, lacking
+from maskscope.engine.claims import judge
+from maskscope.studies.class_removal.result import Kept
+from maskscope.procedure.floors import with_floors
+from maskscope.procedure.numbers import quantities
+from maskscope.procedure.result import DataOrigin, HalfMask, MaskResult, NetworkResult, PairResult, Record, SharingResult
+from maskscope.studies.sequences.result import AnsweredExample, Baseline, EvaluationPart, OutputRows, SequenceResult
+from maskscope.studies.sequences.spec import MathematicsSpec, ScanSpec
+from maskscope.engine.spec import to_json
 from maskscope.masks import OverlapCounts
 from maskscope.tasks import Scores
 from tests.report.synthetic import PROVENANCE

@@ -3,10 +3,10 @@
 import dataclasses
 
 from maskscope.analysis import summarise
-from maskscope.experiments.paper.sweeps import SIZES
-from maskscope.experiments.spec import to_json
-from maskscope.experiments.stages import Variant
-from maskscope.experiments.sweep import SweepPoint, SweepRecord
+from maskscope.studies.addition_multiplication.sweeps import SIZES
+from maskscope.engine.spec import to_json
+from maskscope.procedure.stages import Variant
+from maskscope.engine.sweep.sweep import SweepPoint, SweepRecord
 from tests.report.synthetic import PROVENANCE, SPEC, make_record
 
 PENALTY = ("1e-5", "5e-5", "1e-4", "2e-4", "5e-4", "2e-3")

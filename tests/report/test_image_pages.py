@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from maskscope.experiments.record import DataOrigin
+from maskscope.procedure.result import DataOrigin
 from maskscope.report import show_record, write_figures, write_tables
 from maskscope.report.drawing import all_panels
 from maskscope.report.kinds import kind_of, sample_size

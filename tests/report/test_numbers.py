@@ -4,9 +4,9 @@ from typing import get_args
 import pytest
 
 from maskscope.analysis import summarise
-from maskscope.experiments.claims import Quantity
-from maskscope.experiments.units import Unit as RecordedUnit
-from maskscope.experiments.units import unit_of
+from maskscope.engine.claims import Quantity
+from maskscope.procedure.units import Unit as RecordedUnit
+from maskscope.procedure.units import unit_of
 from maskscope.report.numbers import (
     NOTATION,
     duration_text,

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from maskscope.experiments.record import Record
-from maskscope.experiments.sequence_record import AnsweredExample
+from maskscope.procedure.result import Record
+from maskscope.studies.sequences.result import AnsweredExample
 from maskscope.report.page import page
 from maskscope.report.sections import sections
 from maskscope.report.sequence_answers import Run, aligned, faults, marks, ruler, seen_words, short_forms, shown_as

@@ -7,10 +7,10 @@ import pytest
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from maskscope.experiments.record import DataOrigin
-from maskscope.experiments.spec import from_json, to_json
-from maskscope.experiments.sweep import SWEEPS as NAMED
-from maskscope.experiments.sweep import SweepRecord, load_sweep
+from maskscope.procedure.result import DataOrigin
+from maskscope.engine.spec import from_json, to_json
+from maskscope.engine.sweep.sweep import SWEEPS as NAMED
+from maskscope.engine.sweep.sweep import SweepRecord, load_sweep
 from maskscope.report import show_sweep, write_sweep_figures, write_sweep_report, write_sweep_tables
 from maskscope.report.drawing import sweep_panels
 from maskscope.report.formats import csv_text

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from maskscope.analysis import summarise
-from maskscope.experiments.claims import Claim, Condition, Lack, Quantity, judge
+from maskscope.engine.claims import Claim, Condition, Lack, Quantity, judge
 from maskscope.report.formats import csv_text, latex_text
 from maskscope.report.headline import cautions, headline, summary_sentences, tiles
 from maskscope.report.page import page

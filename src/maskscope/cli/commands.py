@@ -10,12 +10,12 @@ from rich.console import Console
 from tyro.conf import Positional
 
 from maskscope.cli.output import defined, write_everything, write_sweep
-from maskscope.experiments.catalogue import EXPERIMENTS, state_of_claims
-from maskscope.experiments.record_file import holds_sweep, load_record
-from maskscope.experiments.spec import to_json
-from maskscope.experiments.sweep import SWEEPS, SweepRecord, load_sweep
+from maskscope.engine.record_file import holds_sweep, load_record
+from maskscope.engine.spec import to_json
+from maskscope.engine.sweep.sweep import SWEEPS, SweepRecord, load_sweep
 from maskscope.masks import ESTIMATORS, EXECUTORS, KERNELS
 from maskscope.report import comparison, show_claims, show_comparison, show_record, show_sweep
+from maskscope.studies.catalogue import EXPERIMENTS, state_of_claims
 
 Json = Annotated[bool, tyro.conf.arg(name="json", help="Print JSON on standard output instead of tables.")]
 Folder = Annotated[Path, tyro.conf.arg(help="Folder of a finished run: what `maskscope run` was given as --out.")]

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from maskscope.engine.sweep.sweep import SweepRecord
 from maskscope.errors import ConfigError
-from maskscope.experiments.record import Record
-from maskscope.experiments.sweep import SweepRecord
+from maskscope.procedure.result import Record
 from maskscope.report import (
     write_figures,
     write_report,

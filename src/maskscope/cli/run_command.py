@@ -10,14 +10,14 @@ import tyro
 from tyro.conf import Positional
 
 from maskscope.cli.output import announce, defined, duration, require_first, value_of, watch, write_everything
+from maskscope.engine.folder import RECORD, require_room
+from maskscope.engine.job import Job
+from maskscope.engine.plan import Plan, make_plan
+from maskscope.engine.run import changed_settings, require_device, run_experiment
+from maskscope.engine.spec import Spec, read_spec, to_json
 from maskscope.errors import ConfigError, MissingExtraError
-from maskscope.experiments.catalogue import EXPERIMENTS, Experiment, experiment
-from maskscope.experiments.folder import RECORD, require_room
-from maskscope.experiments.job import Job
-from maskscope.experiments.plan import Plan, make_plan
-from maskscope.experiments.run import changed_settings, require_device, run_experiment
-from maskscope.experiments.spec import Spec, read_spec, to_json
 from maskscope.storage import user_path
+from maskscope.studies.catalogue import EXPERIMENTS, Experiment, experiment
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ import tyro
 from tyro.conf import Positional
 
 from maskscope.cli.output import announce, defined, duration, require_first, value_of, watch, write_sweep
-from maskscope.errors import ConfigError, MissingExtraError
-from maskscope.experiments.catalogue import EXPERIMENTS, experiment
-from maskscope.experiments.job import Job
-from maskscope.experiments.plan import make_plan
-from maskscope.experiments.run import require_device
-from maskscope.experiments.spec import Spec, to_json
-from maskscope.experiments.sweep import (
+from maskscope.engine.job import Job
+from maskscope.engine.plan import make_plan
+from maskscope.engine.run import require_device
+from maskscope.engine.spec import Spec, to_json
+from maskscope.engine.sweep.run import run_sweep
+from maskscope.engine.sweep.setting import settings_of
+from maskscope.engine.sweep.sweep import (
     PlannedPoint,
     Sweep,
     plan_points,
@@ -24,9 +24,9 @@ from maskscope.experiments.sweep import (
     sweep_named,
     sweep_over,
 )
-from maskscope.experiments.sweep_run import run_sweep
-from maskscope.experiments.sweep_setting import settings_of
+from maskscope.errors import ConfigError, MissingExtraError
 from maskscope.storage import user_path
+from maskscope.studies.catalogue import EXPERIMENTS, experiment
 
 
 @dataclass(frozen=True)

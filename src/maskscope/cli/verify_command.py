@@ -14,11 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from maskscope.cli.output import announce, defined
+from maskscope.engine.folder import require_file
+from maskscope.engine.spec import to_json
 from maskscope.errors import ConfigError
-from maskscope.experiments.folder import require_file
-from maskscope.experiments.planted import VERIFY_CONFIG, verify_planted, verify_table
-from maskscope.experiments.spec import to_json
 from maskscope.storage import user_path, write_json
+from maskscope.studies.planted import VERIFY_CONFIG, verify_planted, verify_table
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from itertools import combinations_with_replacement
 from typing import Literal
 
 from maskscope.analysis import Summary, summarise
-from maskscope.experiments.floors import belongs, layers_of
-from maskscope.experiments.record import MaskResult, NetworkResult, PairResult, Record
-from maskscope.experiments.stages import Variant
 from maskscope.masks import OverlapCounts
+from maskscope.procedure.floors import belongs, layers_of
+from maskscope.procedure.result import MaskResult, NetworkResult, PairResult, Record
+from maskscope.procedure.stages import Variant
 from maskscope.report.numbers import brief
 from maskscope.tasks import Scores, Task
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from maskscope.experiments.catalogue import ClaimState
+from maskscope.studies.catalogue import ClaimState
 
 _STYLES = {"supported": "green", "not supported": "red", "inconclusive": "yellow", "": "dim"}
 

@@ -1,6 +1,6 @@
 """The sections of a class-removal study: what falls without a class, what each class owns, and how masks distort gradients."""
 
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.across import few_pairs, function_pairs, networks
 from maskscope.report.class_tables import (
     cosine_table,

@@ -1,7 +1,7 @@
 """The tables of classes: what is lost without each, what each owns, what two own together, and how masks distort gradients."""
 
-from maskscope.experiments.record import Record
-from maskscope.experiments.units import OVER_CLASSES
+from maskscope.procedure.result import Record
+from maskscope.procedure.units import OVER_CLASSES
 from maskscope.report.across import (
     VARIANTS,
     WHOLE,

@@ -3,11 +3,11 @@
 import math
 
 from maskscope.analysis import GradientCosine, Summary, summarise
-from maskscope.experiments.class_record import Owned
-from maskscope.experiments.floors import belongs
-from maskscope.experiments.record import NetworkResult, Record
-from maskscope.experiments.stages import Variant
+from maskscope.procedure.floors import belongs
+from maskscope.procedure.result import NetworkResult, Record
+from maskscope.procedure.stages import Variant
 from maskscope.report.across import WHOLE, Measure, mask_of, networks, over_networks
+from maskscope.studies.class_removal.result import Owned
 
 
 def removed(record: Record) -> list[tuple[str, str]]:

@@ -1,8 +1,8 @@
 """What a class-removal study says in words: its question, its main numbers, and what speaks against reading them."""
 
 from maskscope.analysis import Summary
-from maskscope.experiments.record import Record
-from maskscope.experiments.units import OVER_CLASSES
+from maskscope.procedure.result import Record
+from maskscope.procedure.units import OVER_CLASSES
 from maskscope.report.class_values import images, removed
 from maskscope.report.kinds import sample_size
 from maskscope.report.numbers import count_text, in_words, mean_text, plain

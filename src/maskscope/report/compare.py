@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from maskscope.analysis import Summary
-from maskscope.experiments.record import Quantity, Record
+from maskscope.procedure.result import Quantity, Record
 from maskscope.report.numbers import NOTATION, Unit, count_text, interval_text, plain, spread_text
 from maskscope.report.origin import settings
 from maskscope.report.verdicts import label

@@ -2,8 +2,8 @@
 
 import math
 
-from maskscope.experiments.record import NetworkResult, Record
-from maskscope.experiments.stages import Variant
+from maskscope.procedure.result import NetworkResult, Record
+from maskscope.procedure.stages import Variant
 from maskscope.report.across import (
     VARIANTS,
     WHOLE,

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from maskscope.engine.sweep.sweep import SweepRecord
 from maskscope.errors import ConfigError, MissingExtraError
-from maskscope.experiments.record import Record
-from maskscope.experiments.sweep import SweepRecord
+from maskscope.procedure.result import Record
 from maskscope.storage import write_bytes
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from maskscope.experiments.record import Record
-from maskscope.experiments.sweep import SweepRecord
+from maskscope.engine.sweep.sweep import SweepRecord
+from maskscope.procedure.result import Record
 from maskscope.report.numbers import NOT_MEASURED, Number, Points, exact, latex_number, points_text
 from maskscope.report.sweep_tables import sweep_tables
 from maskscope.report.table import Cell, Column, Table

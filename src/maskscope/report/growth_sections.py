@@ -1,6 +1,6 @@
 """The sections of a study of networks that grow from task to task."""
 
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.growth_tables import earlier_table, growth_summary_table, shared_table, tasks_table
 from maskscope.report.kinds import sample_size
 from maskscope.report.mask_sections import quantities_section

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from functools import partial
 
 from maskscope.analysis import Summary, summarise
-from maskscope.experiments.growth_numbers import shared_tensors, start_label
-from maskscope.experiments.growth_record import GrownTask
-from maskscope.experiments.record import Quantity, Record
+from maskscope.procedure.result import Quantity, Record
 from maskscope.report.numbers import Number
 from maskscope.report.table import Row, Table, columns
+from maskscope.studies.permuted_images.numbers import shared_tensors, start_label
+from maskscope.studies.permuted_images.result import GrownTask
 
 _SPREAD = "mean ± sample standard deviation over networks"
 MEANS = {"shared": "mean shared", "by chance": "mean shared by chance", "beyond chance": "mean shared beyond chance"}

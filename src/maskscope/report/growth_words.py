@@ -1,6 +1,6 @@
 """What a study of networks that grow says in words: its question, its main numbers, and what speaks against reading them."""
 
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.class_values import images
 from maskscope.report.growth_tables import layers, starts
 from maskscope.report.kinds import sample_size

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from maskscope.experiments.record import Quantity, Record
+from maskscope.procedure.result import Quantity, Record
 from maskscope.report import class_words, growth_words, sequence_words, stability
 from maskscope.report.across import WHOLE, asks_reuse, mask_names, whole_procedures
 from maskscope.report.kinds import Kind, kind_of, sample_size

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.tasks import Task
 
 Kind = Literal["functions", "removal", "stability", "growth", "sequences"]

@@ -1,6 +1,6 @@
 """Sections that several kinds of study have: weights kept, keep probabilities, half-mask test, controls, every number."""
 
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.across import (
     NULL_CONTROLS,
     VARIANTS,

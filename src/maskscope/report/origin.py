@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from maskscope.experiments.record import Provenance, Record
+from maskscope.procedure.result import Provenance, Record
 from maskscope.report import class_words, growth_words, sequence_words, stability
 from maskscope.report.across import asks_reuse, networks
 from maskscope.report.headline import title

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from maskscope.analysis import proportion, summarise
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.across import NULL_CONTROLS, VARIANTS, asks_reuse, few_pairs, networks, repeated
 from maskscope.report.kinds import kind_of
 from maskscope.report.numbers import count_text, mean_text

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 
-from maskscope.experiments.record import CoreResult, MaskResult, NetworkResult, Record
-from maskscope.experiments.stages import Variant
+from maskscope.procedure.result import CoreResult, MaskResult, NetworkResult, Record
+from maskscope.procedure.stages import Variant
 from maskscope.report.across import (
     VARIANTS,
     function_pairs,

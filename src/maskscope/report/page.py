@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.figures import InlineFigure, inline_figures
 from maskscope.report.headline import cautions, headline, summary_sentences, tally, tiles, title
 from maskscope.report.html import template

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from maskscope.analysis import NullTest, Sharing, Summary
-from maskscope.experiments.quantities import P_HOLM, P_VALUE, SHARING
-from maskscope.experiments.record import NetworkResult, Record, SharingResult
-from maskscope.experiments.stages import Variant
 from maskscope.masks import iou_from_dice
+from maskscope.procedure.numbers import P_HOLM, P_VALUE, SHARING
+from maskscope.procedure.result import NetworkResult, Record, SharingResult
+from maskscope.procedure.stages import Variant
 from maskscope.report.across import networks, over_networks
 
 # the measure of normalised sharing, and the weights that it is over

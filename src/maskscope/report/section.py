@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.across import few, networks
 from maskscope.report.numbers import POINTS_BELOW
 from maskscope.report.sequence_answers import ExampleGroup

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.across import VARIANTS
 from maskscope.report.class_sections import removal_sections
 from maskscope.report.growth_sections import growth_sections

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import groupby, zip_longest
 from typing import Literal
 
-from maskscope.experiments.record import Record
-from maskscope.experiments.sequence_record import AnsweredExample
+from maskscope.procedure.result import Record
 from maskscope.report.across import mask_label, networks
 from maskscope.report.numbers import count_text
 from maskscope.report.sequence_values import alone, token_noun
+from maskscope.studies.sequences.result import AnsweredExample
 from maskscope.tasks import Task
 
 Mark = Literal["right", "wrong", "missing", "superfluous"]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.across import function_pairs, networks
 from maskscope.report.kinds import sample_size
 from maskscope.report.mask_sections import (

@@ -1,8 +1,7 @@
 """The tables of sequences: the tests, accuracy on each, what masks lose, rows of the output map, dropout, and examples."""
 
 from maskscope.analysis import Summary
-from maskscope.experiments.record import Quantity, Record
-from maskscope.experiments.sequence_numbers import NEVER_SEEN, TRAINED_ON_IT
+from maskscope.procedure.result import Quantity, Record
 from maskscope.report.across import WHOLE, mask_label, mask_names
 from maskscope.report.numbers import Number, Points
 from maskscope.report.sequence_answers import examples, faults, in_order, seen_words, tokens_text, who_words
@@ -20,6 +19,7 @@ from maskscope.report.sequence_values import (
     what_it_is,
 )
 from maskscope.report.table import Cell, Column, Row, Table, columns
+from maskscope.studies.sequences.numbers import NEVER_SEEN, TRAINED_ON_IT
 from maskscope.tasks.sequences import FOUND_WITH, UNSEEN
 
 _SPREAD = "mean ± sample standard deviation over networks"

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from maskscope.experiments.record import Record
-from maskscope.experiments.sequence_numbers import TRAINED_ON_IT
-from maskscope.experiments.sequence_record import EvaluationPart, SequenceResult
+from maskscope.procedure.result import Record
 from maskscope.report.across import WHOLE, mask_label, mask_names, networks
 from maskscope.report.numbers import in_words
+from maskscope.studies.sequences.numbers import TRAINED_ON_IT
+from maskscope.studies.sequences.result import EvaluationPart, SequenceResult
 from maskscope.tasks.sequences import FOUND_WITH, UNSEEN, own_test
 
 INTERPOLATE = "interpolate"

@@ -1,8 +1,7 @@
 """What a study of sequences says in words: its question, its main numbers, and what speaks against reading them."""
 
 from maskscope.analysis import Summary
-from maskscope.experiments.record import Record
-from maskscope.experiments.sequence_numbers import TRAINED_ON_IT
+from maskscope.procedure.result import Record
 from maskscope.report.across import WHOLE, mask_label, mask_names
 from maskscope.report.kinds import sample_size
 from maskscope.report.numbers import count_text, in_words, mean_text
@@ -18,6 +17,7 @@ from maskscope.report.sequence_values import (
     unmasked_and_masked,
 )
 from maskscope.report.tile import Tile, tile_of
+from maskscope.studies.sequences.numbers import TRAINED_ON_IT
 
 # what the claims ask of the network before anything else, by test
 _SCAN_LEARNED, _MATHEMATICS_LEARNED = {"simple": 0.95}, {"easy": 0.5, "hard": 0.5}

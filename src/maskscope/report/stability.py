@@ -3,7 +3,7 @@
 import math
 
 from maskscope.analysis import Summary
-from maskscope.experiments.record import NetworkResult, Record
+from maskscope.procedure.result import NetworkResult, Record
 from maskscope.report.across import function_pairs, over_networks, overlap, overlap_floor, paired_names
 from maskscope.report.class_values import images
 from maskscope.report.kinds import sample_size

@@ -1,6 +1,6 @@
 """The sections of a study of mask stability."""
 
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.kinds import sample_size
 from maskscope.report.mask_sections import histogram_section, quantities_section, weights_section
 from maskscope.report.overlap_sections import core_section

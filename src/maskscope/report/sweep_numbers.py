@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 
 from maskscope.analysis import Summary, summarise
-from maskscope.experiments.stages import Variant
-from maskscope.experiments.sweep import SweepPoint, SweepRecord
+from maskscope.engine.sweep.sweep import SweepPoint, SweepRecord
+from maskscope.procedure.stages import Variant
 from maskscope.report.across import WHOLE
 from maskscope.tasks.sequences import own_test
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from maskscope.experiments.sweep import SweepRecord
+from maskscope.engine.sweep.sweep import SweepRecord
 from maskscope.report.figures import inline_sweep_figures
 from maskscope.report.html import template
 from maskscope.report.numbers import count_text

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from maskscope.analysis import Summary
-from maskscope.experiments.sweep import SWEEPS, SweepPoint, SweepRecord
+from maskscope.engine.sweep.sweep import SWEEPS, SweepPoint, SweepRecord
 from maskscope.report.across import WHOLE, mask_label
 from maskscope.report.numbers import Number, Unit
 from maskscope.report.sweep_numbers import (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from maskscope.analysis import Summary, summarise
-from maskscope.experiments.sweep import SweepPoint, SweepRecord
+from maskscope.engine.sweep.sweep import SweepPoint, SweepRecord
 from maskscope.report.across import WHOLE, few
 from maskscope.report.numbers import Unit, count_text, in_words, mean_text
 from maskscope.report.sweep_numbers import (

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from maskscope.experiments.record import Record
-from maskscope.experiments.stages import Variant
+from maskscope.procedure.result import Record
+from maskscope.procedure.stages import Variant
 from maskscope.report.across import (
     VARIANTS,
     WHOLE,

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.across import whole_procedures
 from maskscope.report.class_tables import drops_table, owned_pairs_table, owned_removal_table, owned_table
 from maskscope.report.control_tables import controls_table

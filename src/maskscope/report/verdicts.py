@@ -6,9 +6,9 @@ Records hold conditions and outcomes as values; the words for them are made here
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from maskscope.experiments.claims import About, Condition, Outcome, Quantity
-from maskscope.experiments.record import Record, Verdict
-from maskscope.experiments.stages import Variant
+from maskscope.engine.claims import About, Condition, Outcome, Quantity
+from maskscope.procedure.result import Record, Verdict
+from maskscope.procedure.stages import Variant
 from maskscope.report.numbers import count_text, in_words
 from maskscope.report.table import Column, Row, Table
 

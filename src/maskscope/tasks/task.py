@@ -42,6 +42,8 @@ class Task(ABC):
     """A problem that is made of functions (the paper's sub-tasks)."""
 
     whole = "all"
+    only_calls = True
+    """Whether loss and score do nothing with a network but call it."""
     device: torch.device
 
     @property

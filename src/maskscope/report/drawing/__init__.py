@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.across import function_pairs, repeated
 from maskscope.report.drawing.canvas import Panel, files, svg
 from maskscope.report.drawing.classes import (

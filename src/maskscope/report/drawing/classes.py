@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 
 from maskscope.analysis import Summary
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.across import WHOLE, confusion, layer_names, short_names
 from maskscope.report.class_values import confusion_difference, cosine, cosine_steps, owned_share, removed
 from maskscope.report.drawing.canvas import FUNCTION_COLOURS, HEAT, INK, MUTED, WHOLE_COLOUR, Panel

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
-from maskscope.experiments.class_record import Filters
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.across import networks
 from maskscope.report.drawing.canvas import Panel
+from maskscope.studies.class_removal.result import Filters
 
 MARK = "#d55e00"
 # pixels of a weight and between filters; in a row

@@ -7,7 +7,7 @@ from functools import partial
 from matplotlib.axes import Axes
 
 from maskscope.analysis import Summary, summarise
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.drawing.canvas import FUNCTION_COLOURS, MUTED, WHOLE_COLOUR, Panel
 from maskscope.report.drawing.charts import draw_legend
 from maskscope.report.drawing.curves import Curve, draw_curves

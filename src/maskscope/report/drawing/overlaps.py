@@ -7,8 +7,8 @@ from functools import partial
 from matplotlib.axes import Axes
 
 from maskscope.analysis import Summary
-from maskscope.experiments.record import Record
-from maskscope.experiments.stages import Variant
+from maskscope.procedure.result import Record
+from maskscope.procedure.stages import Variant
 from maskscope.report.across import (
     Measure,
     few_pairs,

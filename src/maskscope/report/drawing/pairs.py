@@ -7,7 +7,7 @@ from functools import partial
 from matplotlib.axes import Axes
 
 from maskscope.analysis import Summary
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.across import few_pairs, function_pairs, overlap, overlap_floor, paired_names
 from maskscope.report.class_values import floor_in_use
 from maskscope.report.drawing.canvas import FUNCTION_COLOURS, MUTED, WHOLE_COLOUR, Panel

@@ -6,8 +6,8 @@ from typing import Literal
 
 from matplotlib.axes import Axes
 
-from maskscope.experiments.record import Record
-from maskscope.experiments.stages import Variant
+from maskscope.procedure.result import Record
+from maskscope.procedure.stages import Variant
 from maskscope.report.across import (
     WHOLE,
     confusion,

@@ -5,7 +5,7 @@ from functools import partial
 
 from matplotlib.axes import Axes
 
-from maskscope.experiments.record import Record
+from maskscope.procedure.result import Record
 from maskscope.report.across import mask_label, mask_names
 from maskscope.report.drawing.canvas import FUNCTION_COLOURS, INK, WHOLE_COLOUR, Panel
 from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_legend

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from maskscope.analysis import Summary
-from maskscope.experiments.sweep import SweepPoint, SweepRecord
+from maskscope.engine.sweep.sweep import SweepPoint, SweepRecord
 from maskscope.report.across import WHOLE, few, mask_label, mask_title
 from maskscope.report.drawing.canvas import INK, MUTED
 from maskscope.report.drawing.charts import colour_of

@@ -11,7 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from maskscope.experiments.sweep import SweepRecord
+from maskscope.engine.sweep.sweep import SweepRecord
 from maskscope.report.drawing.canvas import BAND, INK, MUTED, Panel
 from maskscope.report.drawing.charts import WIDTH, Bar, draw_legend
 from maskscope.report.drawing.curves import Curve, draw_curves, draw_dots, draw_upright, name_values, short_power

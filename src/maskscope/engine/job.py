@@ -1,0 +1,56 @@
+"""What one run is asked to do."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from maskscope.engine.runtime import Runtime
+from maskscope.engine.study import Study
+from maskscope.training import Observer
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one process does: some seeds of a study in a run folder.
+
+    Args:
+        study: what is run.
+        spec: all its settings.
+        seeds: of the networks.
+        run: the run folder.
+        device: torch device, ``cpu`` or ``cuda``.
+        threads: torch threads; 0 for torch's own choice.
+        executor: who runs the samples of a mask step (``maskscope.masks.EXECUTORS``).
+        kernels: who draws the gates (``maskscope.masks.KERNELS``).
+        data_dir: folder with the files of the data; empty for where they usually are (docs/data.md).
+    """
+
+    study: Study[Any]
+    spec: Any
+    seeds: tuple[int, ...]
+    run: str
+    device: str = "cpu"
+    threads: int = 0
+    executor: str = "auto"
+    kernels: str = "auto"
+    data_dir: str = ""
+
+    @property
+    def data_folder(self) -> Path | None:
+        """`data_dir` as a path; None for where the files usually are."""
+        return Path(self.data_dir) if self.data_dir else None
+
+    def runtime(
+        self, watch: Callable[[str], Sequence[Observer]] = lambda name: (), announce: Callable[[str], None] = lambda text: None
+    ) -> Runtime:
+        """Where and with what its steps are done."""
+        device = torch.device(self.device)
+        return Runtime(Path(self.run), device, watch, announce, self.executor, self.kernels, self.data_folder)
+
+    @property
+    def pinned(self) -> "Job":
+        """The job with the digest of its data in its settings; see `Procedure.pinned`."""
+        return replace(self, spec=self.study.procedure.pinned(self.spec, self.data_folder))

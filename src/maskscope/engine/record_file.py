@@ -1,0 +1,144 @@
+"""The file in which a folder holds what was found: read with care, since it may come from anybody, and replaced with care."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from maskscope.engine.address import is_file, known_studies, study_at
+from maskscope.engine.claims import verdict_of
+from maskscope.engine.earlier_formats import in_present_format
+from maskscope.engine.folder import RECORD, SWEEP_RECORD
+from maskscope.engine.legible import brief, legible
+from maskscope.engine.record import Record
+from maskscope.engine.spec import from_json
+from maskscope.engine.study import Study
+from maskscope.errors import ConfigError, FileFormatError, RunFolderError
+from maskscope.storage import Json, read_json
+
+CURE = "Run again to have it remade."
+# of one record in one message
+_MOST_FAULTS = 20
+
+
+def load_record(folder: Path, study: Study[Any] | None = None) -> Record:
+    """The record of a finished run.
+
+    Args:
+        folder: of the run, or its record.
+        study: what reads it; None: the study in the table of rooms that it names.
+
+    Raises:
+        FileFormatError: there is none, or it is damaged or of another version.
+        StudyFileError: it is of a study in a file, which is only run if it is named.
+    """
+    if holds_sweep(folder):
+        raise FileFormatError(f"{folder} holds a sweep, and the record of a single run was expected. `maskscope show` prints it.")
+    path = folder / RECORD if os.path.isdir(folder) else folder
+    if _is_absent(path):
+        raise FileFormatError(
+            f"There is no record in {folder}: expected the folder of a finished run, with a {RECORD}. `maskscope run ... --out "
+            f"{folder}` makes one, or goes on with an unfinished one."
+        )
+    return read_record(path, study).completed
+
+
+def read_record(path: Path, study: Study[Any] | None = None) -> Record:
+    """A record from its file, its parts fitting together; further as `load_record`."""
+    try:
+        body = read_json(path, cure=CURE)
+        study = study or reader_of(body, path)
+        found = from_json(study.procedure.record, in_present_format(body, study.procedure))
+        from_json(study.spec, found.spec)
+        faults = [*found.faults, *_faults_of_verdicts(found)]
+        if found.experiment != study.name and not study.reader:
+            faults.insert(0, f"experiment: {study.name} was expected, but {brief(found.experiment)} was found")
+        if faults:
+            raise ConfigError("\n  ".join(["Not a valid Record:", *faults[:_MOST_FAULTS]]))
+    except ConfigError as error:
+        raise FileFormatError(f"{path} was written by another version of maskscope. {CURE}\n{error}") from error
+    return found
+
+
+def reader_of(body: Any, path: Path) -> Study[Any]:
+    """The study of the table of rooms that reads a record, from its JSON.
+
+    Raises:
+        ConfigError: the record names none.
+        StudyFileError: it is of a study in a file, which is only run if it is named.
+    """
+    known = body if isinstance(body, dict) else {}
+    address = known.get("study") or known.get("experiment")
+    if isinstance(address, str) and is_file(address):
+        raise StudyFileError(
+            f"{path} is of a study in a file of its own: {legible(address)}. To read the record that file is run. If you trust "
+            f"it, name it: --study {legible(address)}"
+        )
+    if not isinstance(address, str) or address not in known_studies():
+        raise ConfigError(f"Not a valid Record: there is no experiment {brief(repr(address))}.")
+    return study_at(address)
+
+
+def _faults_of_verdicts(record: Record) -> Iterator[str]:
+    for verdict in record.verdicts:
+        word = verdict_of(verdict.premises, verdict.conditions)
+        if not verdict.conditions:
+            yield f"verdicts: {verdict.name}: at least one condition was expected"
+        elif verdict.verdict != word:
+            yield f"verdicts: {verdict.name}: its conditions make it {word}, but {verdict.verdict} was found"
+
+
+def holds_sweep(folder: Path) -> bool:
+    """Whether a folder is that of a sweep; a folder that may not be looked into is said to be none, and fails when it is read."""
+    return os.path.exists(folder / SWEEP_RECORD)
+
+
+def recorded_settings(folder: Path) -> Json:
+    """The settings of the run whose record a folder holds; none if it holds none that can be read."""
+    try:
+        there = read_json(folder / RECORD)
+    except FileFormatError:
+        return {}
+    spec = there.get("spec") if isinstance(there, dict) else None
+    return spec if isinstance(spec, dict) else {}
+
+
+def require_replaceable(path: Path, announce: Callable[[str], None]) -> None:
+    """Asks of the file that a new record takes the place of, before any work, whether it can go; says so if it is damaged.
+
+    A record is made of artefacts, so that one that is damaged is worth nothing where these are.
+
+    Raises:
+        RunFolderError: it may not be read, or is the only one there is of what it holds.
+    """
+    if not os.path.lexists(path):
+        return
+    try:
+        if isinstance(read_json(path, cure=""), dict):
+            return
+        reason = f"{path} holds no record."
+    except FileFormatError as error:
+        reason = brief(str(error), 300)
+    elsewhere = "Move it away, or name another folder with --out."
+    if not os.access(path, os.R_OK) and os.path.exists(path):
+        raise RunFolderError(f"{path} may not be read: nobody knows what a new record would take the place of. {elsewhere}")
+    holds_bytes = os.path.exists(path) and stat.S_ISREG(path.stat().st_mode) and path.stat().st_size > 0
+    if holds_bytes and not (path.parent / "artefacts").is_dir():
+        raise RunFolderError(
+            f"{path} is damaged, or no record of maskscope: {reason} There are no artefacts beside it that it could be made of "
+            f"again, and so it is not replaced. {elsewhere}"
+        )
+    announce(f"The record that is there cannot be used, and is made again from the artefacts: {reason}")
+
+
+def _is_absent(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError as error:
+        raise FileFormatError(f"Cannot look at {path}: {error.strerror}.") from error
+    except ValueError:
+        raise FileFormatError(f"Cannot look at {str(path)!r}: no file has such a name.") from None
+    return False

@@ -1,0 +1,126 @@
+"""Running a study over several seeds, in one run folder, here or in worker processes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from maskscope.engine.artefact import Artefact
+from maskscope.engine.claims import judge
+from maskscope.engine.folder import RECORD, locked, require_room
+from maskscope.engine.job import Job
+from maskscope.engine.provenance import provenance
+from maskscope.engine.record import Record
+from maskscope.engine.record_file import recorded_settings, require_replaceable
+from maskscope.engine.runtime import Runtime, require_device, threads
+from maskscope.engine.spec import to_json
+from maskscope.engine.step import make_step
+from maskscope.engine.workers import make_in_workers
+from maskscope.storage import read_json, user_path, write_json
+from maskscope.training import Observer
+
+
+def run_study(
+    preset: str,
+    job: Job,
+    *,
+    workers: int = 1,
+    watch: Callable[[str], Sequence[Observer]] = lambda name: (),
+    announce: Callable[[str], None] = lambda text: None,
+) -> Record:
+    """Makes whatever the run folder lacks, and writes its record.
+
+    Args:
+        preset: the preset that the settings began from, for the record.
+        job: study, settings, seeds, folder, device, threads.
+        workers: processes, which share the steps; 1 does everything in this one.
+        watch: makes the observers of a long step; worker processes write plain lines instead.
+        announce: is told what happens.
+
+    Raises:
+        ConfigError: no run folder can have this name, torch has no such device, or the settings cannot be run.
+        RunFolderError: the folder cannot be written, holds a sweep, or another process uses it.
+        MaskscopeError: whatever a step raises.
+    """
+    require_device(job.device)
+    job.study.require_fit(job.spec)
+    folder = user_path(job.run, argument="The run folder")
+    require_room(folder, RECORD)
+    job = replace(job, run=str(folder)).pinned
+    job.study.procedure.require(job.spec, job.runtime())
+    with locked(folder, announce):
+        require_replaceable(folder / RECORD, announce)
+        record, _ = run_here(preset, job, workers, watch, announce)
+        write_json(folder / RECORD, to_json(record))
+    return record
+
+
+def run_here(
+    preset: str,
+    job: Job,
+    workers: int,
+    watch: Callable[[str], Sequence[Observer]],
+    announce: Callable[[str], None],
+) -> tuple[Record, dict[str, tuple[str, float]]]:
+    """Everything that a job asks for, in a folder that is locked: its record; kind and seconds of every artefact, by name."""
+    if workers > 1:
+        make_in_workers(job, workers, announce)
+    made, seconds = dict[int, dict[str, Artefact]](), dict[str, tuple[str, float]]()
+    with threads(job.threads):
+        for seed in job.seeds:
+            made[seed] = make_seed(job, seed, job.runtime(watch, announce))
+            seconds |= {artefact.path.name: _time_of(artefact) for artefact in made[seed].values()}
+        return make_record(preset, job, made, seconds), seconds
+
+
+def make_seed(job: Job, seed: int, runtime: Runtime) -> dict[str, Artefact]:
+    """All artefacts of a seed, by name; what exists is not made again."""
+    made: dict[str, Artefact] = {}
+    for step in job.study.procedure.steps(job.study.name, job.spec, seed, runtime):
+        made |= make_step(step, runtime.run, made, runtime.announce)
+    return made
+
+
+def make_record(
+    preset: str, job: Job, made: Mapping[int, Mapping[str, Artefact]], seconds: Mapping[str, tuple[str, float]]
+) -> Record:
+    """Puts the results of all seeds together: quantities with their spread, and verdicts."""
+    study, spec = job.study, job.spec
+    found = study.procedure.found(spec, made, job.runtime())
+    return study.procedure.record(
+        experiment=study.name,
+        study=study.reader or study.address,
+        preset=preset,
+        spec=to_json(spec),
+        seeds=job.seeds,
+        quantities=found.quantities,
+        verdicts=tuple(judge(claim, found.quantities, study.procedure.lacks(claim, spec)) for claim in study.claims_about(spec)),
+        differences=study.differences,
+        provenance=provenance(threads=job.threads or torch.get_num_threads(), device=job.device, seconds=by_kind(seconds)),
+        data=study.procedure.origin(spec, job.data_folder),
+        **found.results,
+    )
+
+
+def by_kind(seconds: Mapping[str, tuple[str, float]]) -> dict[str, float]:
+    """Seconds by kind of stage; each artefact counts once."""
+    total: dict[str, float] = {}
+    for kind, time in seconds.values():
+        total[kind] = total.get(kind, 0.0) + time
+    return total
+
+
+def changed_settings(folder: Path, spec: Any) -> list[str]:
+    """Names of the settings in which the record that a folder holds, if any, differs from a spec that may take its place."""
+    there, now = recorded_settings(folder), to_json(spec)
+    if not there:
+        return []
+    # the digest is found by the run
+    return sorted(name for name in {*there, *now} if name != "data_digest" and there.get(name) != now.get(name))
+
+
+def _time_of(artefact: Artefact) -> tuple[str, float]:
+    how = read_json(artefact.path / "record.json")
+    return how["kind"], how["seconds"]

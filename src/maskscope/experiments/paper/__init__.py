@@ -1,1 +1,0 @@
-"""One file a study of the paper: presets, claims and differences, as values."""

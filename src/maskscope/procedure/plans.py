@@ -1,0 +1,144 @@
+"""Which networks and masks one seed of a study has, as values. What a mask holds on to and is compared with are their fields."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from maskscope.engine.quantities import TRAINED
+from maskscope.procedure.controls import Control
+from maskscope.tasks import Task
+
+
+@dataclass(frozen=True)
+class Search:
+    """A mask that a study looks for, beside that of the whole.
+
+    Args:
+        name: of the mask.
+        function: the training data of the task that it is found with.
+        compared: whether it is compared with the others, repeated, and sought on controls.
+        keeps: patterns of the tensors that stay under the full mask while it is sought.
+        judged_by: the function whose score is that of what the mask is for; empty: that of its own name.
+    """
+
+    name: str
+    function: str
+    compared: bool = True
+    keeps: tuple[str, ...] = ()
+    judged_by: str = ""
+
+
+@dataclass(frozen=True)
+class Companion:
+    """A network that is trained to measure the trained one with.
+
+    Args:
+        name: of its artefact.
+        trained_on: training data of the task.
+        relabelled: functions whose answers are shuffled among their inputs.
+        searched: whether one mask for each function, and a full mask if need be, is sought on it.
+    """
+
+    name: str
+    trained_on: str = Task.whole
+    relabelled: tuple[str, ...] = ()
+    searched: bool = False
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """One network of a seed: the trained one, a control, or a companion."""
+
+    name: str
+    control: Control | None = None
+    companion: Companion | None = None
+
+    @property
+    def uses_trained(self) -> bool:
+        """Whether it is the trained network itself."""
+        return self.control is not None and self.control.relabels
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether it is made from the trained network."""
+        return self.control is not None and self.control.derive is not None
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it is trained for itself."""
+        return self.control is None
+
+
+@dataclass(frozen=True)
+class MaskPlan:
+    """One mask of a seed.
+
+    Args:
+        search: what is sought.
+        repeat: 0, or the number of the repeat.
+        network: name of the network that it is a mask of.
+    """
+
+    search: Search
+    repeat: int
+    network: str
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the full mask."""
+        return self.search.function == Task.whole
+
+
+def full_mask_plan(network: str) -> MaskPlan:
+    """The full mask of a network."""
+    return MaskPlan(Search(Task.whole, Task.whole), 0, network)
+
+
+def network_plans(controls: Sequence[Control], companions: Sequence[Companion]) -> list[NetworkPlan]:
+    """The trained network, its companions, then the controls."""
+    trained = [NetworkPlan(TRAINED), *(NetworkPlan(one.name, companion=one) for one in companions)]
+    return [*trained, *(NetworkPlan(one.name, control=one) for one in controls)]
+
+
+def mask_plans(networks: Sequence[NetworkPlan], searches: Sequence[Search], *, repeats: int, full_mask: bool) -> list[MaskPlan]:
+    """The masks of one seed: the full mask, one for each search and its repeats; then those of the controls and companions.
+
+    Where a control repeats the whole procedure, so do its masks; elsewhere there is one mask for each function, and the full mask
+    where others keep a part of it. A mask that is not compared is found once, on the trained network.
+    """
+    masks = []
+    keeping = any(search.keeps for search in searches)
+    for network in networks:
+        trained = network.name == TRAINED
+        if network.companion is not None and not network.companion.searched:
+            continue
+        whole_procedure = trained or (network.control is not None and network.control.whole_procedure)
+        if full_mask and (whole_procedure or keeping):
+            masks.append(full_mask_plan(network.name))
+        for repeat in range(repeats + 1 if whole_procedure else 1):
+            masks += [MaskPlan(search, repeat, network.name) for search in searches if search.compared]
+        masks += [MaskPlan(search, 0, network.name) for search in searches if trained and not search.compared]
+    return masks
+
+
+def mask_groups(plans: Sequence[MaskPlan], *, together: bool) -> list[tuple[MaskPlan, ...]]:
+    """The masks that are found together in one call: those of one network and one repeat.
+
+    Which masks these are follows from the settings alone, and is part of their identity: the last bits of a mask may depend on
+    the company it was found in. Where masks keep a part of the full mask, that one comes first and alone.
+
+    Args:
+        plans: as `mask_plans` has them.
+        together: whether they are; else each mask is alone.
+    """
+    keeping = any(plan.search.keeps for plan in plans)
+    groups: dict[object, list[MaskPlan]] = {}
+    for place, plan in enumerate(plans):
+        apart = keeping and not plan.search.keeps
+        key = (plan.network, plan.repeat, plan.search.name if apart else "") if together else place
+        groups.setdefault(key, []).append(plan)
+    return [tuple(group) for group in groups.values()]
+
+
+def company(group: Sequence[MaskPlan]) -> Mapping[str, list[str]]:
+    """What a mask's identity says of those that it is found with."""
+    return {"together": [plan.search.name for plan in group]} if len(group) > 1 else {}

@@ -1,0 +1,233 @@
+"""The procedure that most studies share: network, masks, measures; on the trained network and on its controls."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from maskscope.engine.artefact import Artefact
+from maskscope.engine.claims import Claim, Lack
+from maskscope.engine.quantities import TRAINED, Unit
+from maskscope.engine.record import DataOrigin, Record
+from maskscope.engine.runtime import Runtime
+from maskscope.engine.spec import from_json
+from maskscope.engine.step import Effort, Step, Work
+from maskscope.engine.study import Found, Needs, Procedure
+from maskscope.masks import Selection
+from maskscope.procedure.controls import Control
+from maskscope.procedure.numbers import quantities
+from maskscope.procedure.plans import (
+    MaskPlan,
+    NetworkPlan,
+    full_mask_plan,
+    mask_groups,
+    mask_plans,
+    network_plans,
+)
+from maskscope.procedure.result import ControlNote, MaskRecord, NetworkResult, with_floors
+from maskscope.procedure.stages import analysis_stage, mask_role, mask_stage, network_role, network_stage
+from maskscope.procedure.subject import Subject
+from maskscope.procedure.timing import FIT, MASK, SCORE, seconds_of_steps
+from maskscope.procedure.units import UNITS
+from maskscope.procedure.work import SeedWork, compute_of
+from maskscope.storage import Json, read_json
+from maskscope.training import needs
+
+Spec = TypeVar("Spec", bound=Any)
+# bytes for each weight while the network is fitted: weight, gradient, two moments
+_FIT_BYTES = 4 * 4
+_BASE_BYTES = 450 * 2**20
+
+
+@dataclass(frozen=True)
+class Plans:
+    """Everything that one seed has: networks, and masks by those that are found together."""
+
+    networks: Sequence[NetworkPlan]
+    groups: Sequence[tuple[MaskPlan, ...]]
+
+    def searched(self, network: NetworkPlan) -> list[tuple[MaskPlan, ...]]:
+        """The groups of masks of one network."""
+        return [group for group in self.groups if group[0].network == network.name]
+
+
+class MaskProcedure(Procedure[Spec]):
+    """Trains a network, finds masks on it and on its controls, measures them."""
+
+    def __init__(self, subject: Subject[Spec]) -> None:
+        self.subject = subject
+        self.record: type[Record] = MaskRecord[subject.more]  # type: ignore[misc,name-defined]
+
+    @property
+    def units(self) -> Mapping[str, Unit]:
+        """The unit of every measure."""
+        return {**UNITS, **self.subject.units}
+
+    def plans(self, spec: Spec, work: SeedWork) -> Plans:
+        """The networks and masks of one seed."""
+        subject = self.subject
+        controls = [subject.controls[name] for name in spec.controls]
+        networks = network_plans(controls, subject.companions(spec, work.task))
+        searches = subject.searches(spec, work.task)
+        masks = mask_plans(networks, searches, repeats=spec.repeats, full_mask=subject.has_full_mask(spec))
+        weights = work.selection(work.initial_network()).count
+        return Plans(networks, mask_groups(masks, together=subject.found_together(spec, weights)))
+
+    def steps(self, study: str, spec: Spec, seed: int, runtime: Runtime) -> list[Step]:
+        """See `Procedure.steps`: the trained network and its companions, their masks, its analysis; then each control."""
+        work = SeedWork(self.subject, spec, seed, runtime)
+        plans = self.plans(spec, work)
+        companions = [plan for plan in plans.networks if plan.companion is not None]
+        steps: list[Step] = []
+        for plan in (plan for plan in plans.networks if plan.companion is None):
+            here = [plan, *(companions if plan.control is None else ())]
+            for network in here:
+                if not network.uses_trained:
+                    steps.append(self._network_step(study, spec, seed, network, work))
+            groups = [(network, group) for network in here for group in plans.searched(network)]
+            steps += [self._mask_step(study, spec, seed, network, group, work) for network, group in groups]
+            steps.append(
+                self._analysis_step(study, spec, seed, plan, here, [mask for _, group in groups for mask in group], work)
+            )
+        return steps
+
+    def found(self, spec: Spec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Found:
+        """See `Procedure.found`."""
+        subject = self.subject
+        task = subject.task(spec, runtime.device, runtime.data_dir)
+        controls = [subject.controls[name] for name in spec.controls]
+        variants = network_plans(controls, [])
+        results = [self._result(made[seed][analysis_stage("", spec, seed, plan.name).name]) for plan in variants for seed in made]
+        searches = subject.searches(spec, task)
+        named = [search.name for search in searches]
+        functions = task.functions
+        return Found(
+            quantities(results, functions, subject.numbers, self.units),
+            {
+                "functions": functions,
+                "networks": with_floors(results),
+                "sought": tuple(named) if set(named) != set(functions) else (),
+                "evaluated_on": subject.evaluated_on(task),
+                "controls": tuple(map(_note, controls)),
+            },
+        )
+
+    def step_seconds(self, spec: Spec, runtime: Runtime) -> Mapping[str, float]:
+        """See `Procedure.step_seconds`."""
+        work = SeedWork(self.subject, spec, 0, runtime)
+        return seconds_of_steps(self.subject, spec, runtime, self.plans(spec, work).groups[0])
+
+    def needs(self, spec: Spec, seeds: int, runtime: Runtime) -> Needs:
+        """See `Procedure.needs`."""
+        work = SeedWork(self.subject, spec, 0, runtime)
+        plans, network = self.plans(spec, work), work.initial_network()
+        selection: Selection = work.selection(network)
+        weights = sum(parameter.numel() for parameter in network.parameters())
+        wanted = needs(
+            network,
+            selection,
+            compute_of(self.subject, spec, runtime),
+            runtime.device,
+            samples=spec.mask.samples_per_step,
+            masks=max(map(len, plans.groups)),
+        )
+        maskable, masks = selection.count, sum(map(len, plans.groups))
+        disk = seeds * (4 * weights * (1 + len(plans.networks)) + masks * (4 * maskable + maskable // 8)) + 12 * maskable
+        fitting = 0 if self.subject.given(spec, 0) is not None else _FIT_BYTES * weights
+        return Needs(_BASE_BYTES + max(fitting, 4 * weights + sum(need.bytes for need in wanted)), disk)
+
+    def require(self, spec: Spec, runtime: Runtime) -> None:
+        """See `Procedure.require`."""
+        self.subject.require(spec, runtime)
+
+    def pinned(self, spec: Spec, data_dir: Path | None) -> Spec:
+        """See `Procedure.pinned`."""
+        return self.subject.pinned(spec, data_dir)
+
+    def origin(self, spec: Spec, data_dir: Path | None) -> DataOrigin | None:
+        """See `Procedure.origin`."""
+        return self.subject.origin(spec, data_dir)
+
+    def for_timing(self, spec: Spec) -> Spec:
+        """See `Procedure.for_timing`."""
+        return self.subject.for_timing(spec)
+
+    def lacks(self, claim: Claim, spec: Spec) -> tuple[Lack, ...]:
+        """See `Procedure.lacks`: repeats, what the study knows of, controls."""
+        found = []
+        if spec.repeats < claim.repeats:
+            missing = f"needs {claim.repeats} repeat(s) for the ceiling, has {spec.repeats}"
+            found.append(Lack(missing, f"with --repeats {claim.repeats}"))
+        found += self.subject.lacks(claim, spec)
+        found += [
+            Lack(f"needs the control {control}, which was not run", "with it among --controls")
+            for control in claim.controls
+            if control not in spec.controls and not any(control in lack.missing for lack in found)
+        ]
+        return tuple(found)
+
+    def from_second_format(self, body: Json) -> Json:
+        """See `Procedure.from_second_format`."""
+        networks, spec = body.get("networks"), body.get("spec")
+        if not isinstance(networks, list) or not isinstance(spec, dict):
+            return body
+        named = spec.get("controls", ())
+        notes = [vars(_note(self.subject.controls[name])) for name in named if name in self.subject.controls]
+        known = {key: value for key, value in body.items() if key != "growths"}
+        of_networks = [self.subject.from_second_format(one) if isinstance(one, dict) else one for one in networks]
+        return known | {"networks": of_networks, "controls": notes}
+
+    def _network_step(self, study: str, spec: Spec, seed: int, plan: NetworkPlan, work: SeedWork) -> Step:
+        stage = network_stage(study, self.subject.network_version, spec, seed, plan)
+        if plan.is_derived:
+            trained = network_stage(study, self.subject.network_version, spec, seed, NetworkPlan(TRAINED))
+            return Step((stage,), {"network": trained.name}, lambda inputs, _: work.derive(plan, inputs["network"]))
+        given = plan.name == TRAINED and self.subject.given(spec, seed) is not None
+        effort = Effort(FIT, spec.fit.steps) if plan.is_fitted and not given else Effort()
+        return Step((stage,), {}, lambda inputs, checkpoint: work.fit(plan, stage.name, checkpoint), effort=effort)
+
+    def _mask_step(
+        self, study: str, spec: Spec, seed: int, network: NetworkPlan, group: tuple[MaskPlan, ...], work: SeedWork
+    ) -> Step:
+        version = self.subject.mask_version
+        stages = tuple(mask_stage(study, version, spec, seed, plan, group) for plan in group)
+        inputs = {"network": self._network_name(study, spec, seed, network)}
+        if group[0].search.keeps:
+            full = full_mask_plan(network.name)
+            inputs["full mask"] = mask_stage(study, version, spec, seed, full, (full,)).name
+        names = [stage.name for stage in stages]
+        find: Work = partial(work.find, group, names, network)
+        return Step(stages, inputs, find, effort=Effort(MASK, spec.mask.steps))
+
+    def _analysis_step(
+        self,
+        study: str,
+        spec: Spec,
+        seed: int,
+        plan: NetworkPlan,
+        networks: Sequence[NetworkPlan],
+        masks: Sequence[MaskPlan],
+        work: SeedWork,
+    ) -> Step:
+        version = self.subject.mask_version
+        inputs = {network_role(one, plan.name): self._network_name(study, spec, seed, one) for one in networks}
+        # a mask's name does not depend on its company
+        inputs |= {mask_role(one, plan.name): mask_stage(study, version, spec, seed, one, ()).name for one in masks}
+        stage = analysis_stage(study, spec, seed, plan.name)
+        # each mask is scored alone, inverted, against top weights and against the random draws: a pass over all inputs
+        passes = (3 + spec.random_draws) * len(masks)
+        return Step((stage,), inputs, lambda made, _: work.measure(plan, networks, masks, made), effort=Effort(SCORE, passes))
+
+    def _network_name(self, study: str, spec: Spec, seed: int, plan: NetworkPlan) -> str:
+        itself = NetworkPlan(TRAINED) if plan.uses_trained else plan
+        return network_stage(study, self.subject.network_version, spec, seed, itself).name
+
+    def _result(self, artefact: Artefact) -> NetworkResult[Any]:
+        kind: Any = NetworkResult[self.subject.more]  # type: ignore[name-defined]
+        found: NetworkResult[Any] = from_json(kind, read_json(artefact.path / "result.json"))
+        return found
+
+
+def _note(control: Control) -> ControlNote:
+    return ControlNote(control.name, control.words, control.null, control.whole_procedure)

@@ -1,0 +1,326 @@
+"""What is measured on networks and their masks: typed results, one for each network."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from maskscope.analysis import Floor, NullTest, Sharing
+from maskscope.engine.quantities import TRAINED
+from maskscope.engine.record import Record
+from maskscope.masks import OverlapCounts
+from maskscope.procedure.floors import floors_by_place
+from maskscope.tasks import Scores
+
+More = TypeVar("More")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Weights kept in one tensor, of how many."""
+
+    kept: int
+    weights: int
+
+
+def share_kept(parts: Iterable[Kept]) -> float:
+    """The share of the weights that is kept; NaN if there are none."""
+    parts = list(parts)
+    whole = sum(part.weights for part in parts)
+    return sum(part.kept for part in parts) / whole if whole else math.nan
+
+
+@dataclass(frozen=True)
+class MaskResult:
+    """One mask on one network.
+
+    Args:
+        function: what it was found for: a function's name, or ``all`` for the full mask.
+        repeat: 0, or the number of the repeat.
+        by_tensor: weights kept, by dotted name.
+        undecided: share of logits with a keep probability between .05 and .95.
+        final_loss: mean loss of the last 100 steps, under sampled masks.
+        unmasked_loss: loss without masks, at the first step's data.
+        sufficiency: scores under the mask.
+        necessity: scores under its inverse.
+        necessity_full_io: the same, but input and output tensors under the full mask (the paper's first-full-mask control).
+        top_weights: scores under the weights of largest |weight x gradient|, as many in each tensor as the mask keeps.
+        random_removed: scores without random weights, as many in each tensor as the mask keeps; one for each draw.
+        histogram: counts of keep probabilities in equal bins of [0, 1].
+        in_full: how many weights of the full mask the mask keeps, of how many, by dotted name; empty without a full mask.
+        judged_by: the function that the mask is for, where it has another name than the mask; empty elsewhere.
+    """
+
+    function: str
+    repeat: int
+    by_tensor: Mapping[str, Kept]
+    undecided: float
+    final_loss: float
+    unmasked_loss: float
+    sufficiency: Scores
+    necessity: Scores
+    necessity_full_io: Scores | None
+    top_weights: Scores
+    random_removed: tuple[Scores, ...]
+    histogram: tuple[int, ...]
+    in_full: Mapping[str, Kept] = field(default_factory=dict)
+    judged_by: str = ""
+
+    @property
+    def own(self) -> str:
+        """The function whose score is that of what the mask is for."""
+        return self.judged_by or self.function
+
+    @property
+    def label(self) -> str:
+        """The function, with the number of the repeat if it is one."""
+        return self.function if self.repeat == 0 else f"{self.function}, repeat {self.repeat}"
+
+    @property
+    def density(self) -> float:
+        """Share of weights kept."""
+        return share_kept(self.by_tensor.values())
+
+
+@dataclass(frozen=True)
+class PairResult:
+    """The overlap of two masks on one network.
+
+    Args:
+        first: function and repeat of A.
+        second: function and repeat of B.
+        by_tensor: counts, by dotted name.
+        floor: what the sizes alone give, over all maskable weights.
+        floor_used: the same inside the union of the full mask and all masks of functions: the weights in use.
+        floors: the floor in each tensor, by dotted name, and in each group of tensors of a deep network; empty until the results
+            of all networks are put together.
+    """
+
+    first: tuple[str, int]
+    second: tuple[str, int]
+    by_tensor: Mapping[str, OverlapCounts]
+    floor: Floor
+    floor_used: Floor
+    floors: Mapping[str, Floor] = field(default_factory=dict)
+
+    @property
+    def total(self) -> OverlapCounts:
+        """The sum over tensors."""
+        return OverlapCounts.total(self.by_tensor.values())
+
+
+@dataclass(frozen=True)
+class SharingResult:
+    """What two functions share on one network.
+
+    Args:
+        functions: their names.
+        all_weights: normalised sharing with the floor over all maskable weights.
+        used_weights: the same with the floor inside the weights in use.
+        hidden_weights: without input and output tensors, which two places cannot share; None where the functions have the same.
+        null: the overlap of the two masks among overlaps with arbitrary functions, on networks trained for that; None without.
+        null_accuracy: how well each of those networks does its arbitrary function; the test is valid where that is like this
+            network's accuracy.
+    """
+
+    functions: tuple[str, str]
+    all_weights: Sharing
+    used_weights: Sharing
+    hidden_weights: Sharing | None
+    null: NullTest | None
+    null_accuracy: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class CoreResult:
+    """The stable core of a function: the weights that most of its repeats keep.
+
+    Args:
+        function: its name.
+        repeats: masks of it.
+        needed: masks that a weight of the core is in, at least.
+        kept: size of the core.
+        share: of all maskable weights.
+        share_by_chance: what independent masks of those sizes would have in common so.
+    """
+
+    function: str
+    repeats: int
+    needed: int
+    kept: int
+    share: float
+    share_by_chance: float
+
+
+@dataclass(frozen=True)
+class HalfMask:
+    """The half-mask test of the full mask: accuracies over all functions, with the mask on some tensors only.
+
+    Args:
+        early: the early tensors.
+        full: accuracy with the mask everywhere.
+        early_masked: with the mask on the early tensors.
+        late_masked: with the mask on the others.
+    """
+
+    early: tuple[str, ...]
+    full: float
+    early_masked: float
+    late_masked: float
+
+
+@dataclass(frozen=True)
+class NetworkResult(Generic[More]):
+    """Everything measured on one network.
+
+    Args:
+        seed: the network's root seed.
+        variant: the trained network, or which control.
+        unmasked: scores without a mask.
+        masks: every mask.
+        pairs: every pair of masks of functions; where a study compares something else, of that.
+        sharing: of every pair of functions.
+        cores: of every function with enough repeats.
+        half_masks: of the full mask, for each choice of early tensors.
+        more: what the study measures besides; None: nothing.
+    """
+
+    seed: int
+    variant: str
+    unmasked: Scores
+    masks: tuple[MaskResult, ...]
+    pairs: tuple[PairResult, ...]
+    sharing: tuple[SharingResult, ...]
+    cores: tuple[CoreResult, ...]
+    half_masks: tuple[HalfMask, ...]
+    more: More | None = None
+
+    def mask(self, name: str, repeat: int = 0) -> MaskResult | None:
+        """The mask of that name, or None."""
+        return next((found for found in self.masks if (found.function, found.repeat) == (name, repeat)), None)
+
+
+@dataclass(frozen=True)
+class EvaluationPart:
+    """A set of items that accuracy is measured on.
+
+    Args:
+        name: of the function.
+        items: in it.
+        judged: of these, how many accuracy is over.
+        seen: how many of all the network was trained on.
+        judged_unseen: how many of those that accuracy is over it was not trained on.
+    """
+
+    name: str
+    items: int
+    judged: int
+    seen: int
+    judged_unseen: int
+
+
+@dataclass(frozen=True)
+class ControlNote:
+    """A control as a record names it.
+
+    Args:
+        name: of the variant.
+        words: what it is.
+        null: whether nothing should be found there.
+        whole_procedure: whether all masks and repeats were sought there, and not one mask for each function.
+    """
+
+    name: str
+    words: str
+    null: bool
+    whole_procedure: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskRecord(Record, Generic[More]):
+    """A study of single networks and masks on them.
+
+    Args:
+        networks: results, trained networks first, then each control.
+        sought: names of the masks beside the full one, where they are not those of the functions.
+        evaluated_on: where tests are sets of items, what they are; else none.
+        controls: that were run.
+    """
+
+    networks: tuple[NetworkResult[More], ...]
+    sought: tuple[str, ...] = ()
+    evaluated_on: tuple[EvaluationPart, ...] = ()
+    controls: tuple[ControlNote, ...] = ()
+
+    @property
+    def masks(self) -> tuple[str, ...]:
+        """Names of the masks beside the full one."""
+        return self.sought or self.functions
+
+    @property
+    def sample_size(self) -> int:
+        """How many trained networks there are."""
+        return sum(network.variant == TRAINED for network in self.networks)
+
+    @property
+    def size(self) -> int:
+        """Weights of a network that a mask is over."""
+        return sum(part.weights for part in self.networks[0].masks[0].by_tensor.values())
+
+    @property
+    def completed(self) -> "MaskRecord[More]":
+        """With the density floors of pairs by place, which format 1 lacks."""
+        return replace(self, networks=with_floors(self.networks))
+
+    @property
+    def faults(self) -> list[str]:
+        """What does not fit together in it, each in a line."""
+        found = super().faults
+        if not any(network.variant == TRAINED for network in self.networks):
+            found.append("networks: at least one that was trained was expected")
+        for network in self.networks:
+            found += _faults(network)
+        answers = {_answers(scores) for network in self.networks for scores in _scores(network)}
+        if len(answers - {()}) > 1:
+            found.append("networks: confusion between the same answers, on every network and under every mask, was expected")
+        return found
+
+
+def with_floors(networks: Iterable[NetworkResult[More]]) -> tuple[NetworkResult[More], ...]:
+    """Networks whose pairs of masks have their floors by place; those that have them already keep them."""
+    return tuple(replace(network, pairs=tuple(_completed(pair) for pair in network.pairs)) for network in networks)
+
+
+def _completed(pair: PairResult) -> PairResult:
+    return pair if pair.floors else replace(pair, floors=floors_by_place(pair.by_tensor))
+
+
+def _scores(network: NetworkResult[More]) -> Iterator[Scores]:
+    yield network.unmasked
+    for mask in network.masks:
+        yield from (mask.sufficiency, mask.necessity)
+
+
+def _faults(network: NetworkResult[More]) -> Iterator[str]:
+    where = f"networks: seed {network.seed}, {network.variant}"
+    functions = set(network.unmasked.accuracy)
+    for mask in network.masks:
+        kept = [*mask.by_tensor.values()]
+        if not sum(part.weights for part in kept) or any(not 0 <= part.kept <= part.weights for part in kept):
+            yield f"{where}: mask {mask.label}: weights kept, of as many or more, were expected"
+        if set(mask.sufficiency.accuracy) != functions or set(mask.necessity.accuracy) != functions:
+            yield f"{where}: mask {mask.label}: scores of {', '.join(sorted(functions)) or 'functions'} were expected"
+    for pair in network.pairs:
+        if not all(_can_be(counts) for counts in pair.by_tensor.values()):
+            names = f"{pair.first[0]}, {pair.second[0]}"
+            yield f"{where}: pair {names}: weights kept by both, of as many or more by each, of all, were expected"
+
+
+def _can_be(counts: OverlapCounts) -> bool:
+    """Floors are drawn from these counts; numpy draws from tensors of less than 10^9 weights."""
+    return 0 <= counts.both <= min(counts.first, counts.second) and max(counts.first, counts.second) <= counts.weights < 10**9
+
+
+def _answers(scores: Scores) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Between which answers confusion was counted; nothing where it was not."""
+    return tuple((true, tuple(sorted(given))) for true, given in sorted(scores.confusion.items()))

@@ -1,0 +1,240 @@
+"""What a study of single networks is about: a task, a network, the masks that are sought. A room is mostly one of these."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import torch
+from torch import nn
+
+from maskscope.engine.claims import Claim, Lack
+from maskscope.engine.quantities import Numbers, Unit
+from maskscope.engine.record import DataOrigin
+from maskscope.engine.runtime import Runtime
+from maskscope.masks import BinaryMask, MaskLogits
+from maskscope.procedure.controls import SHUFFLED_WEIGHTS, UNTRAINED, Control, by_name
+from maskscope.procedure.plans import Companion, MaskPlan, Search
+from maskscope.procedure.result import EvaluationPart, NetworkResult
+from maskscope.procedure.settings import MaskSpec
+from maskscope.storage import Json
+from maskscope.tasks import Task
+from maskscope.training import History
+
+
+class MaskSettings(Protocol):
+    """What the settings of every study of single networks have."""
+
+    @property
+    def mask(self) -> MaskSpec:
+        """How each mask is found."""
+
+    @property
+    def repeats(self) -> int:
+        """Further masks for each function."""
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """Names of the controls that are run."""
+
+    @property
+    def random_draws(self) -> int:
+        """Random masks of equal density for each found mask."""
+
+
+Spec = TypeVar("Spec", bound=MaskSettings)
+
+
+@dataclass(frozen=True)
+class FoundMask:
+    """One mask with what is needed to judge it.
+
+    Args:
+        plan: what it was found for.
+        mask: what was found.
+        logits: its logits.
+        history: of the search.
+        unmasked_loss: loss without masks, at the first step's data.
+    """
+
+    plan: MaskPlan
+    mask: BinaryMask
+    logits: MaskLogits
+    history: History
+    unmasked_loss: float
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A mask, or what was made of one, that is compared with others.
+
+    Args:
+        name: of what it stands for.
+        repeat: of the mask.
+        mask: the weights.
+    """
+
+    name: str
+    repeat: int
+    mask: BinaryMask
+
+
+@dataclass(frozen=True)
+class MaskedNetwork(Generic[Spec]):
+    """A network with its masks, to be measured.
+
+    Args:
+        spec: the settings.
+        seed: the network's root seed.
+        variant: the trained network, or which control.
+        network: the network that the masks were found on.
+        task: with its evaluation data.
+        found: the masks.
+        companions: networks that were trained to measure it with.
+        random_seed: of whatever is drawn at random.
+    """
+
+    spec: Spec
+    seed: int
+    variant: str
+    network: nn.Module
+    task: Task
+    found: Sequence[FoundMask]
+    companions: Mapping[str, nn.Module]
+    random_seed: int
+
+    @property
+    def full(self) -> BinaryMask | None:
+        """The full mask; None where none is sought."""
+        return next((one.mask for one in self.found if one.plan.is_whole), None)
+
+    def first(self, name: str) -> FoundMask | None:
+        """The first mask of that name; None if there is none."""
+        return next((one for one in self.found if (one.plan.search.name, one.plan.repeat) == (name, 0)), None)
+
+
+class Subject(ABC, Generic[Spec]):
+    """Task, network and masks of a study, and what it measures besides. What has a body is as most studies have it."""
+
+    controls: ClassVar[Mapping[str, Control]] = by_name(UNTRAINED, SHUFFLED_WEIGHTS)
+    """Those that its settings may name."""
+    more: ClassVar[type] = type(None)
+    """The type of what it measures besides."""
+    units: ClassVar[Mapping[str, Unit]] = {}
+    """Of the measures that no other study has."""
+    network_version: ClassVar[int] = 1
+    """Of what is made; a new one has other last bits."""
+    mask_version: ClassVar[int] = 3
+    """The same of masks. 2: compiled kernels and batched products; 3: small masks found together; 4: samples in threads."""
+    samples_apart: ClassVar[bool] = False
+    """Whether the samples of a step are slower in one call than in threads, on a processor."""
+
+    @abstractmethod
+    def task(
+        self, spec: Spec, device: torch.device, data_dir: Path | None = None, relabelled: Mapping[str, int] | None = None
+    ) -> Task:
+        """The task.
+
+        Args:
+            spec: the settings.
+            device: of the data.
+            data_dir: where files are; None for where they usually are.
+            relabelled: functions whose answers are shuffled among their inputs, with the seed of it.
+
+        Raises:
+            MaskscopeError: the task needs files that are not there or not right.
+        """
+
+    @abstractmethod
+    def network(self, spec: Spec, task: Task) -> nn.Module:
+        """The network as it is initialised, from torch's generator, on the task's device."""
+
+    def given(self, spec: Spec, seed: int) -> nn.Module | None:
+        """The trained network, where it need not be trained; a copy."""
+        return None
+
+    def unmasked(self, spec: Spec) -> tuple[str, ...]:
+        """Patterns of the parameters that no mask is over."""
+        return ()
+
+    def has_full_mask(self, spec: Spec) -> bool:
+        """Whether a mask for the whole task is sought."""
+        return True
+
+    def searches(self, spec: Spec, task: Task) -> list[Search]:
+        """The masks that are sought beside the full one: one for each function."""
+        return [Search(name, name) for name in task.sought]
+
+    def companions(self, spec: Spec, task: Task) -> list[Companion]:
+        """Networks that are trained to measure the trained one with."""
+        return []
+
+    def found_together(self, spec: Spec, weights: int) -> bool:
+        """Whether the masks of one network and one repeat are found in one call.
+
+        Args:
+            spec: the settings.
+            weights: of the network that can be masked.
+        """
+        return False
+
+    def io_tensors(self, spec: Spec, names: Sequence[str]) -> tuple[str, ...]:
+        """The maskable tensors that read the input or write the output, where each function has its own; else none."""
+        return ()
+
+    def early_tensors(self, spec: Spec, names: Sequence[str], seed: int) -> list[tuple[str, ...]]:
+        """Which tensors the half-mask test takes as early, for each of its choices; none: no such test."""
+        return []
+
+    def compared(self, masked: MaskedNetwork[Spec]) -> list[Compared]:
+        """What is compared with each other: the masks of functions."""
+        return [
+            Compared(one.plan.search.name, one.plan.repeat, one.mask)
+            for one in masked.found
+            if one.plan.search.compared and not one.plan.is_whole
+        ]
+
+    def among(self, masked: MaskedNetwork[Spec], compared: Sequence[Compared]) -> BinaryMask:
+        """The weights in use, among which overlap is also measured: those that any of the masks keeps, the full one included."""
+        masks = [one.mask for one in compared] + ([masked.full] if masked.full is not None else [])
+        used = masks[0]
+        for mask in masks[1:]:
+            used = used | mask
+        return used
+
+    def measure_more(self, masked: MaskedNetwork[Spec], compared: Sequence[Compared]) -> Any:
+        """What is measured besides, of the type `more`; None: nothing."""
+        return None
+
+    def numbers(self, network: NetworkResult[Any]) -> Numbers:
+        """Further numbers of one network."""
+        return {}
+
+    def evaluated_on(self, task: Task) -> tuple[EvaluationPart, ...]:
+        """The sets of items that accuracy is over, where they are worth telling."""
+        return ()
+
+    def lacks(self, claim: Claim, spec: Spec) -> tuple[Lack, ...]:
+        """What a record of these settings lacks that a claim needs, beside repeats and controls."""
+        return ()
+
+    def pinned(self, spec: Spec, data_dir: Path | None) -> Spec:
+        """See `Procedure.pinned`."""
+        return spec
+
+    def origin(self, spec: Spec, data_dir: Path | None) -> DataOrigin | None:
+        """See `Procedure.origin`."""
+        return None
+
+    def for_timing(self, spec: Spec) -> Spec:
+        """See `Procedure.for_timing`."""
+        return spec
+
+    def require(self, spec: Spec, runtime: Runtime) -> None:
+        """See `Procedure.require`."""
+        self.task(spec, torch.device("cpu"), runtime.data_dir)
+
+    def from_second_format(self, network: Json) -> Json:
+        """A network's results in JSON, format 2, in the present one: ``more`` put together of what were fields of all."""
+        return network

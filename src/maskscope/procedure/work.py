@@ -1,0 +1,253 @@
+"""What the steps of one seed do: fit the network, derive the controls, find the masks, measure."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from maskscope.analysis import score, warm_start
+from maskscope.engine.artefact import Artefact
+from maskscope.engine.quantities import TRAINED
+from maskscope.engine.runtime import Runtime
+from maskscope.engine.spec import from_json, to_json
+from maskscope.engine.step import Write
+from maskscope.masks import BinaryMask, MaskLogits, Selection, bake, dice, select
+from maskscope.procedure.measure import NullOverlap, gradient_scores, measure_network
+from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
+from maskscope.procedure.settings import MaskSpec
+from maskscope.procedure.stages import mask_role, network_role
+from maskscope.procedure.subject import FoundMask, MaskedNetwork, Subject
+from maskscope.storage import Json, read_json, read_tensors, write_json, write_tensors
+from maskscope.tasks import Task
+from maskscope.training import Compute, Discovery, History, Wanted, Watchdog, child_seed, discover_many, fit, isolated_random
+
+
+class SeedWork:
+    """The work of one seed. It makes files of settings and of the files of earlier work, and holds no state of its own."""
+
+    def __init__(self, subject: Subject[Any], spec: Any, seed: int, runtime: Runtime) -> None:
+        self.subject, self.spec, self.seed, self.runtime = subject, spec, seed, runtime
+        self.task = subject.task(spec, runtime.device, runtime.data_dir)
+
+    def initial_network(self) -> nn.Module:
+        """The network as it is initialised; made on the CPU, so that the device does not matter."""
+        return make_network(self.subject, self.spec, self.seed, self.task)
+
+    def selection(self, network: nn.Module, held: Sequence[str] = ()) -> Selection:
+        """The weights that masks are over, but for those that are held."""
+        return select(network, exclude=(*self.subject.unmasked(self.spec), *held))
+
+    def fit(self, plan: NetworkPlan, name: str, checkpoint: Path) -> list[Write]:
+        """Trains a network, or only initialises it."""
+        network = self.subject.given(self.spec, self.seed) if plan.name == TRAINED else None
+        record: Json = {"kind": "network", "seconds": 0.0}
+        if network is None:
+            network = self.initial_network()
+            if plan.is_fitted:
+                task, companion = self._task_of(plan), plan.companion
+                went = fit(
+                    network,
+                    task.loss,
+                    task.batches(
+                        companion.trained_on if companion else task.whole,
+                        self.spec.fit.batch_size,
+                        child_seed(self.seed, "data", "network"),
+                    ),
+                    config=self.spec.fit.config(),
+                    seed=child_seed(self.seed, "fit"),
+                    observers=self.runtime.watch(name),
+                    checkpoint=checkpoint,
+                )
+                record |= {"seconds": went.seconds, "history": to_json(went.histories[0])}
+        return [self._network_writer(network, record)]
+
+    def derive(self, plan: NetworkPlan, trained: Artefact) -> list[Write]:
+        """Makes a control from the trained network."""
+        control = plan.control
+        assert control is not None, "only controls are derived"
+        assert control.derive is not None, "this one is not"
+        network = control.derive(self._network(trained), self.spec, self.task, child_seed(self.seed, plan.name))
+        return [self._network_writer(network, {"kind": "network", "seconds": 0.0})]
+
+    def find(
+        self,
+        group: Sequence[MaskPlan],
+        names: Sequence[str],
+        network: NetworkPlan,
+        inputs: Mapping[str, Artefact],
+        checkpoint: Path,
+    ) -> list[Write]:
+        """Finds the masks of a group, all in one call.
+
+        Args:
+            group: the masks.
+            names: of their artefacts.
+            network: that they are masks of.
+            inputs: the network and, where they hold on to a part of it, the full mask.
+            checkpoint: where the state is kept.
+        """
+        guest, full, held = self._network(inputs["network"]), None, tuple[str, ...]()
+        if group[0].search.keeps:
+            full = self._load(full_mask_plan(group[0].network), inputs["full mask"], guest)
+            free = self.selection(guest, group[0].search.keeps).names
+            held = tuple(name for name in self.selection(guest).names if name not in free)
+            # the held tensors are as they will be, and no mask is sought over them
+            guest = bake(guest, full.mask.only(*held))
+        selection = self.selection(guest, held)
+        task = self._task_of(network)
+        found = discover_many(
+            guest,
+            self.task.loss,
+            [self._wanted(plan, names, place, guest, task, selection) for place, plan in enumerate(group)],
+            selection=selection,
+            config=self.spec.mask.config(),
+            checkpoint=checkpoint,
+            compute=compute_of(self.subject, self.spec, self.runtime),
+            judge=False,  # every mask is scored on the task's own evaluation data
+            watch=False,
+        )
+        if full is not None:
+            found = [with_held(one, full, held, self.selection(guest)) for one in found]
+        return [_mask_writer(one, len(group)) for one in found]
+
+    def measure(
+        self, plan: NetworkPlan, networks: Sequence[NetworkPlan], masks: Sequence[MaskPlan], inputs: Mapping[str, Artefact]
+    ) -> list[Write]:
+        """Measures a network and its masks.
+
+        Args:
+            plan: the network.
+            networks: it, and the companions that it is measured with.
+            masks: of all of these.
+            inputs: their artefacts, by role.
+        """
+        began = time.perf_counter()
+        guest = self._network(inputs[network_role(plan, plan.name)])
+        found = [self._load(one, inputs[mask_role(one, plan.name)], guest) for one in masks if one.network == plan.name]
+        companions = [one for one in networks if one.companion is not None]
+        masked = MaskedNetwork(
+            spec=self.spec,
+            seed=self.seed,
+            variant=plan.name,
+            network=guest,
+            task=self._task_of(plan),
+            found=found,
+            companions={one.name: self._network(inputs[network_role(one, plan.name)]) for one in companions},
+            random_seed=child_seed(self.seed, "analysis", plan.name),
+        )
+        null = [self._null_overlap(plan, one, masks, masked, inputs) for one in companions if one.companion.searched]
+        # in the network's order; a mask's file has them sorted
+        result = measure_network(self.subject, masked, self.selection(guest).names, null)
+
+        def write(folder: Path) -> None:
+            write_json(folder / "result.json", to_json(result))
+            write_json(folder / "record.json", {"kind": "analysis", "seconds": time.perf_counter() - began})
+
+        return [write]
+
+    def _wanted(
+        self, plan: MaskPlan, names: Sequence[str], place: int, guest: nn.Module, task: Task, selection: Selection
+    ) -> Wanted:
+        search, spec = plan.search, self.spec.mask
+        data = child_seed(self.seed, "data", plan.network, search.name, plan.repeat)
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        watchdog = [Watchdog()] if plan.network == TRAINED else []
+        return Wanted(
+            search.name,
+            task.batches(search.function, spec.part_size, data),
+            child_seed(self.seed, "masks", plan.network),
+            plan.repeat,
+            (*watchdog, *(self.runtime.watch(f"{names[place]}{more}") if place == 0 else ())),
+            initial_logits(guest, task, search.function, selection, spec, data),
+        )
+
+    def _null_overlap(
+        self,
+        plan: NetworkPlan,
+        companion: NetworkPlan,
+        masks: Sequence[MaskPlan],
+        masked: MaskedNetwork[Any],
+        inputs: Mapping[str, Artefact],
+    ) -> NullOverlap:
+        """Of the first function's mask and the arbitrary function's, both on one network of the null."""
+        guest, task = masked.companions[companion.name], self._task_of(companion)
+        first, *_, last = (
+            BinaryMask.load(inputs[mask_role(one, plan.name)].path / "mask.safetensors", guest)
+            for one in masks
+            if one.network == companion.name
+        )
+        return NullOverlap(dice(first, last), score(guest, task).accuracy[task.functions[-1]])
+
+    def _task_of(self, plan: NetworkPlan) -> Task:
+        """The task of a network: the answers of some functions, or of all, shuffled among their inputs, or of none."""
+        functions = plan.companion.relabelled if plan.companion else self.task.functions if plan.uses_trained else ()
+        if not functions:
+            return self.task
+        relabelled = dict.fromkeys(functions, child_seed(self.seed, "labels", plan.name))
+        return self.subject.task(self.spec, self.runtime.device, self.runtime.data_dir, relabelled)
+
+    def _load(self, plan: MaskPlan, artefact: Artefact, network: nn.Module) -> FoundMask:
+        record = read_json(artefact.path / "record.json")
+        mask = BinaryMask.load(artefact.path / "mask.safetensors", network)
+        tensors, _ = read_tensors(artefact.path / "logits.safetensors", kind="logits")
+        logits = MaskLogits.from_tensors(self.selection(network), tensors)
+        return FoundMask(plan, mask, logits, from_json(History, record["history"]), record["unmasked_loss"])
+
+    def _network(self, artefact: Artefact) -> nn.Module:
+        network = self.initial_network()
+        tensors, _ = read_tensors(artefact.path / "weights.safetensors", kind="weights")
+        network.load_state_dict(tensors)
+        return network
+
+    def _network_writer(self, network: nn.Module, record: Json) -> Write:
+        def write(folder: Path) -> None:
+            write_tensors(folder / "weights.safetensors", network.state_dict(), kind="weights", metadata={"seed": self.seed})
+            write_json(folder / "record.json", record)
+
+        return write
+
+
+def make_network(subject: Subject[Any], spec: Any, seed: int, task: Task) -> nn.Module:
+    """The network of a study as it is initialised under a seed; torch's generator is as it was afterwards."""
+    with isolated_random(child_seed(seed, "weights")):
+        return subject.network(spec, task)
+
+
+def compute_of(subject: Subject[Any], spec: Any, runtime: Runtime) -> Compute:
+    """How the masks of a study are worked out.
+
+    Where the samples of a step are slower in one call (convolutions would become grouped ones, and the parts of sequences have
+    lengths of their own), they go in threads on a processor, unless another executor is asked for.
+    """
+    apart = subject.samples_apart and runtime.device.type == "cpu" and runtime.executor == "auto"
+    return Compute("threads" if apart else runtime.executor, runtime.kernels, spec.mask.compute_dtype)
+
+
+def with_held(found: Discovery, full: FoundMask, held: Sequence[str], selection: Selection) -> Discovery:
+    """A mask and its logits, completed by the tensors that it holds of the full mask."""
+    mask = BinaryMask({**found.mask, **full.mask.only(*held)}, {**found.mask.weights, **full.mask.weights}, found.mask.made_by)
+    tensors = found.logits.by_tensor() | {name: full.logits.by_tensor()[name].to(found.logits.flat.device) for name in held}
+    return replace(found, mask=mask, logits=MaskLogits.from_tensors(selection, tensors))
+
+
+def initial_logits(
+    network: nn.Module, task: Task, function: str, selection: Selection, spec: MaskSpec, seed: int
+) -> MaskLogits | None:
+    """Where the logits of a function's mask start, if not all at one value."""
+    if not spec.warm_start:
+        return None
+    scores = gradient_scores(network, task, function, selection, child_seed(seed, "warm start"))
+    return warm_start(scores, selection, spec.initial_logit, spec.warm_start)
+
+
+def _mask_writer(found: Discovery, of: int) -> Write:
+    def write(folder: Path) -> None:
+        found.mask.save(folder / "mask.safetensors")
+        write_tensors(folder / "logits.safetensors", found.logits.by_tensor(), kind="logits", metadata=found.mask.made_by)
+        record = {"kind": "mask", "seconds": found.seconds / of, "unmasked_loss": found.reference_loss}
+        write_json(folder / "record.json", record | {"history": to_json(found.history)})
+
+    return write
