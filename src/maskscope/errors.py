@@ -48,6 +48,10 @@ class ConfigError(MaskscopeError):
     """A setting that is unknown, of the wrong kind, or impossible."""
 
 
+class ScoreError(MaskscopeError):
+    """A score that is no share, and no number from 0 to 1 for each item."""
+
+
 class StudyFileError(MaskscopeError):
     """A Python file that should have a study and cannot be used for it."""
 

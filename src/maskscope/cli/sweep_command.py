@@ -9,10 +9,21 @@ import tyro
 from tyro.conf import Positional
 
 from maskscope.cli.output import announce, defined, duration, require_first, value_of, watch, write_sweep
+from maskscope.engine.address import is_file, known_studies, study_at
 from maskscope.engine.job import Job
 from maskscope.engine.plan import make_plan
 from maskscope.engine.run import require_device
-from maskscope.engine.spec import Spec, to_json
+from maskscope.engine.runtime import require_device
+from maskscope.engine.spec import to_json
+from maskscope.engine.study import Study, Sweep
+from maskscope.engine.sweep.points import (
+    PlannedPoint,
+    plan_points,
+    require_swept,
+    require_untouched,
+    sweep_named,
+    sweep_over,
+)
 from maskscope.engine.sweep.run import run_sweep
 from maskscope.engine.sweep.setting import settings_of
 from maskscope.engine.sweep.sweep import (
@@ -26,7 +37,6 @@ from maskscope.engine.sweep.sweep import (
 )
 from maskscope.errors import ConfigError, MissingExtraError
 from maskscope.storage import user_path
-from maskscope.studies.catalogue import EXPERIMENTS, experiment
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ class SweepOptions:
     """What every sweep can be told."""
 
     name: Positional[Annotated[str, tyro.conf.arg(metavar="STUDY", help="See `maskscope list`; or penalty, size, estimator.")]]
-    preset: Literal["smoke", "quick", "fast", "paper"] = "quick"
+    preset: str = "quick"
     """Settings to begin from; `maskscope list` says which networks have which."""
     out: Path = Path("runs")
     """Folder of the sweep. Every value has the record of an ordinary run in `points`, for `maskscope show` and `report`."""
@@ -93,8 +103,8 @@ class NamedSweepOptions(SweepOptions):
 
 def sweep_command(words: list[str]) -> None:
     """Runs a sweep and writes its report."""
-    sweep, options, begin, values = _parse(words)
-    require_untouched(sweep, options.spec, begin)
+    study, sweep, options, begin, values = _parse(words)
+    require_untouched(study, sweep, options.spec, begin)
     if options.seeds < 1 or options.workers < 1 or options.threads < 0:
         raise ConfigError("--seeds and --workers are at least 1, --threads at least 0.")
     require_device(options.device)
@@ -103,7 +113,7 @@ def sweep_command(words: list[str]) -> None:
         options = replace(options, data_dir=user_path(options.data_dir, argument="--data-dir"))
     seeds = tuple(range(options.first_seed, options.first_seed + options.seeds))
     where, data = (str(options.out), options.device, options.threads), str(options.data_dir or "")
-    job = Job(options.spec, seeds, *where, options.executor, options.kernels, data)
+    job = Job(study, options.spec, seeds, *where, options.executor, options.kernels, data)
     if options.dry_run:
         _print_plans(plan_points(sweep, job, values), options.workers)
         return
@@ -117,39 +127,40 @@ def sweep_command(words: list[str]) -> None:
     announce(f"numbers: maskscope show {options.out}")
 
 
-def _parse(words: list[str]) -> tuple[Sweep, Any, Spec, tuple[str, ...]]:
-    """The sweep, all options, the settings that it begins from, and the values."""
-    first = words[0] if words and not words[0].startswith("-") else next(iter(EXPERIMENTS))
+def _parse(words: list[str]) -> tuple[Study[Any], Sweep, Any, Any, tuple[str, ...]]:
+    """The study, the sweep, all options, the settings that it begins from, and the values."""
+    first = words[0] if words and not words[0].startswith("-") else next(iter(known_studies()))
     preset = value_of(words, "--preset") or "quick"
-    if first not in EXPERIMENTS:
-        named = sweep_named(first)
+    if first not in known_studies() and not is_file(first):
+        study, named = sweep_named(first)
         begin, usual = named.presets[preset] if preset in named.presets else next(iter(named.presets.values()))
-        options = _options(words, first, NamedSweepOptions, begin, f"{first}-sweep-{preset}")
+        options = _options(words, first, NamedSweepOptions, begin, f"{first}-sweep-{preset}", 1)
         if preset not in named.presets:
             raise ConfigError(f"The sweep {first} has no preset {preset}: {', '.join(named.presets)} were expected.")
-        return named, options, begin, options.values or usual
-    study = experiment(first)
-    require_swept(study.spec)
-    begin = study.preset(preset, value_of(words, f"--{study.kind}") or "")
+        return study, named, options, begin, options.values or usual
+    study = study_at(first)
+    require_swept(study)
+    begin = study.preset(preset, (value_of(words, f"--{study.kind}") or "") if study.kind else "")
     kind = study.kind_of(begin)
     over = value_of(words, "--over") or "setting"
-    names = [first, *([kind] if kind != study.first_kind else []), "over", over, preset]
-    options = _options(words, first, StudySweepOptions, begin, "-".join(names))
+    names = [study.name, *([kind] if kind != study.first_kind else []), "over", over, preset]
+    options = _options(words, first, StudySweepOptions, begin, "-".join(names), study.networks or 1)
     if len(options.over) < 2:
         found = " ".join(options.over) or "missing"
         raise ConfigError(
             f"--over is {found}; a setting and its values were expected, as in --over mask.beta 1e-5 1e-4. Settings of {first}: "
             f"{', '.join(settings_of(study.spec))}."
         )
-    return sweep_over(first, options.over[0]), options, begin, options.over[1:]
+    return study, sweep_over(study, options.over[0]), options, begin, options.over[1:]
 
 
-def _options(words: list[str], first: str, base: type[SweepOptions], begin: Spec, out: str) -> Any:
+def _options(words: list[str], first: str, base: type[SweepOptions], begin: Any, out: str, seeds: int) -> Any:
     """The options, and with them every field of the study's settings."""
     kind = make_dataclass(
         base.__name__,
         [
             ("out", Path, field(default=Path("runs") / out)),
+            ("seeds", int, field(default=seeds)),
             ("spec", Annotated[type(begin), tyro.conf.arg(name="")], field(default=begin)),
         ],
         bases=(base,),

@@ -12,7 +12,7 @@ import filelock
 from maskscope.errors import FileFormatError, RunFolderError
 from maskscope.storage import read_json, remove_leftovers
 
-RECORD, SWEEP_RECORD = "record.json", "sweep.json"
+RECORD, SWEEP_RECORD, SETTINGS = "record.json", "sweep.json", "settings.json"
 _PAGE = "report.html"
 _FOLDERS = ("artefacts", "checkpoints", "tables", "figures")
 _LOCK, _WORKER_LOCK = ".lock", re.compile(r"\.lock-worker-[0-9]+")
@@ -34,7 +34,7 @@ def require_room(folder: Path, record: str) -> None:
                 f"{folder} holds {_contents(folder, other)}, which a {'run' if record == RECORD else 'sweep'} there would hide, "
                 "and whose page it would replace. Name another folder with --out."
             )
-        files = (folder / record, folder / _PAGE)
+        files = (folder / record, folder / SETTINGS, folder / _PAGE)
         wrong = [f"{file.name} is {'a folder' if file.is_dir() else 'no file'}" for file in files if _is_odd(file)]
         for name in _FOLDERS:
             path = folder / name

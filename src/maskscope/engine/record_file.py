@@ -3,19 +3,21 @@
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from maskscope.engine.address import is_file, known_studies, study_at
 from maskscope.engine.claims import verdict_of
 from maskscope.engine.earlier_formats import in_present_format
-from maskscope.engine.folder import RECORD, SWEEP_RECORD
+from maskscope.engine.folder import RECORD, SETTINGS, SWEEP_RECORD
+from maskscope.engine.job import Job
 from maskscope.engine.legible import brief, legible
 from maskscope.engine.record import Record
-from maskscope.engine.spec import from_json
+from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.study import Study
-from maskscope.errors import ConfigError, FileFormatError, RunFolderError
-from maskscope.storage import Json, read_json
+from maskscope.errors import ConfigError, FileFormatError, RunFolderError, StudyFileError
+from maskscope.storage import Json, read_json, write_json
 
 CURE = "Run again to have it remade."
 # of one record in one message
@@ -94,14 +96,30 @@ def holds_sweep(folder: Path) -> bool:
     return os.path.exists(folder / SWEEP_RECORD)
 
 
-def recorded_settings(folder: Path) -> Json:
-    """The settings of the run whose record a folder holds; none if it holds none that can be read."""
-    try:
-        there = read_json(folder / RECORD)
-    except FileFormatError:
-        return {}
-    spec = there.get("spec") if isinstance(there, dict) else None
-    return spec if isinstance(spec, dict) else {}
+def begin_settings(folder: Path, job: Job) -> None:
+    """Writes down what a run is begun with, before any work, so that one that goes on can be compared with it."""
+    write_json(folder / SETTINGS, {"experiment": job.study.name, "spec": to_json(job.spec)})
+
+
+def begun_settings(folder: Path, study: str) -> Json:
+    """The settings that the run of a folder was begun with; none if it holds none that can be read.
+
+    Raises:
+        RunFolderError: the folder holds the run of another study.
+    """
+    for name in (SETTINGS, RECORD):
+        with suppress(FileFormatError):
+            there = read_json(folder / name)
+            if not isinstance(there, dict) or not isinstance(there.get("spec"), dict):
+                continue
+            if there.get("experiment") != study:
+                raise RunFolderError(
+                    f"{folder} holds a run of {brief(legible(str(there.get('experiment'))))}, and this is one of {study}. Name "
+                    "another folder with --out."
+                )
+            spec: Json = there["spec"]
+            return spec
+    return {}
 
 
 def require_replaceable(path: Path, announce: Callable[[str], None]) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -13,7 +12,7 @@ from maskscope.engine.folder import RECORD, locked, require_room
 from maskscope.engine.job import Job
 from maskscope.engine.provenance import provenance
 from maskscope.engine.record import Record
-from maskscope.engine.record_file import recorded_settings, require_replaceable
+from maskscope.engine.record_file import begin_settings, begun_settings, require_replaceable
 from maskscope.engine.runtime import Runtime, require_device, threads
 from maskscope.engine.spec import to_json
 from maskscope.engine.step import make_step
@@ -52,6 +51,13 @@ def run_study(
     job.study.procedure.require(job.spec, job.runtime())
     with locked(folder, announce):
         require_replaceable(folder / RECORD, announce)
+        changed = changed_settings(folder, job)
+        if changed:
+            announce(
+                f"{folder} was begun with other settings ({', '.join(changed)}). What does not depend on them is kept, and the "
+                "record will be that of the new ones. To keep both, take another --out."
+            )
+        begin_settings(folder, job)
         record, _ = run_here(preset, job, workers, watch, announce)
         write_json(folder / RECORD, to_json(record))
     return record
@@ -112,13 +118,17 @@ def by_kind(seconds: Mapping[str, tuple[str, float]]) -> dict[str, float]:
     return total
 
 
-def changed_settings(folder: Path, spec: Any) -> list[str]:
-    """Names of the settings in which the record that a folder holds, if any, differs from a spec that may take its place."""
-    there, now = recorded_settings(folder), to_json(spec)
+def changed_settings(folder: Path, job: Job) -> list[str]:
+    """Names of the settings in which the run that a folder holds, finished or not, differs from a job that would go on there.
+
+    Raises:
+        RunFolderError: the folder holds the run of another study.
+    """
+    there = begun_settings(folder, job.study.name)
     if not there:
         return []
-    # the digest is found by the run
-    return sorted(name for name in {*there, *now} if name != "data_digest" and there.get(name) != now.get(name))
+    now = to_json(job.pinned.spec)
+    return sorted(name for name in {*there, *now} if there.get(name) != now.get(name))
 
 
 def _time_of(artefact: Artefact) -> tuple[str, float]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from maskscope.engine.artefact import Artefact, Stage, checkpoint_path, existing, make, remove_checkpoint
@@ -88,6 +89,10 @@ def make_step(step: Step, run: Path, made: Mapping[str, Artefact], announce: Cal
         writers = step.work(inputs | {role: made[name] for role, name in step.reads.items()}, checkpoint)
         for stage, write in zip(step.outputs, writers, strict=True):
             if stage in missing:
-                outputs[stage.name] = make(stage, run, inputs, lambda folder, _, write=write: write(folder), lambda name: None)
+                outputs[stage.name] = make(stage, run, inputs, partial(_write, write), lambda name: None)
     remove_checkpoint(checkpoint)
     return outputs
+
+
+def _write(write: Write, folder: Path, _checkpoint: Path) -> None:
+    write(folder)

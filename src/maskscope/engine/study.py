@@ -164,6 +164,7 @@ class Study(Generic[Spec]):
         address: where it is found: a name in the table of `maskscope.studies`, or ``FILE.py:NAME``. Empty: it is nowhere but in
             this process.
         reader: address of the study that reads its records, if not its own.
+        networks: how many networks the study brings, a seed for each; 0: as many are made as are asked for.
     """
 
     name: str
@@ -180,6 +181,7 @@ class Study(Generic[Spec]):
     sweeps: tuple[Sweep, ...] = ()
     address: str = ""
     reader: str = ""
+    networks: int = 0
 
     def __post_init__(self) -> None:
         for item in (self.presets, *self.presets.values()):

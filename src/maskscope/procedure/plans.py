@@ -1,6 +1,6 @@
 """Which networks and masks one seed of a study has, as values. What a mask holds on to and is compared with are their fields."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maskscope.engine.quantities import TRAINED
@@ -63,6 +63,11 @@ class NetworkPlan:
         return self.control is not None and self.control.derive is not None
 
     @property
+    def is_null(self) -> bool:
+        """Whether masks on it are compared with those on the trained network."""
+        return self.companion is not None and self.companion.searched
+
+    @property
     def is_fitted(self) -> bool:
         """Whether it is trained for itself."""
         return self.control is None
@@ -109,7 +114,7 @@ def mask_plans(networks: Sequence[NetworkPlan], searches: Sequence[Search], *, r
     keeping = any(search.keeps for search in searches)
     for network in networks:
         trained = network.name == TRAINED
-        if network.companion is not None and not network.companion.searched:
+        if network.companion is not None and not network.is_null:
             continue
         whole_procedure = trained or (network.control is not None and network.control.whole_procedure)
         if full_mask and (whole_procedure or keeping):
@@ -139,6 +144,6 @@ def mask_groups(plans: Sequence[MaskPlan], *, together: bool) -> list[tuple[Mask
     return [tuple(group) for group in groups.values()]
 
 
-def company(group: Sequence[MaskPlan]) -> Mapping[str, list[str]]:
+def company(group: Sequence[MaskPlan]) -> dict[str, list[str]]:
     """What a mask's identity says of those that it is found with."""
     return {"together": [plan.search.name for plan in group]} if len(group) > 1 else {}

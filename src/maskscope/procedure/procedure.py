@@ -82,14 +82,12 @@ class MaskProcedure(Procedure[Spec]):
         steps: list[Step] = []
         for plan in (plan for plan in plans.networks if plan.companion is None):
             here = [plan, *(companions if plan.control is None else ())]
-            for network in here:
-                if not network.uses_trained:
-                    steps.append(self._network_step(study, spec, seed, network, work))
+            own = [network for network in here if not network.uses_trained]
+            steps += [self._network_step(study, spec, seed, network, work) for network in own]
             groups = [(network, group) for network in here for group in plans.searched(network)]
             steps += [self._mask_step(study, spec, seed, network, group, work) for network, group in groups]
-            steps.append(
-                self._analysis_step(study, spec, seed, plan, here, [mask for _, group in groups for mask in group], work)
-            )
+            masks = [mask for _, group in groups for mask in group]
+            steps.append(self._analysis_step(study, spec, seed, plan, here, masks, work))
         return steps
 
     def found(self, spec: Spec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Found:
@@ -179,9 +177,9 @@ class MaskProcedure(Procedure[Spec]):
         return known | {"networks": of_networks, "controls": notes}
 
     def _network_step(self, study: str, spec: Spec, seed: int, plan: NetworkPlan, work: SeedWork) -> Step:
-        stage = network_stage(study, self.subject.network_version, spec, seed, plan)
+        stage = network_stage(study, self.subject, spec, seed, plan)
         if plan.is_derived:
-            trained = network_stage(study, self.subject.network_version, spec, seed, NetworkPlan(TRAINED))
+            trained = network_stage(study, self.subject, spec, seed, NetworkPlan(TRAINED))
             return Step((stage,), {"network": trained.name}, lambda inputs, _: work.derive(plan, inputs["network"]))
         given = plan.name == TRAINED and self.subject.given(spec, seed) is not None
         effort = Effort(FIT, spec.fit.steps) if plan.is_fitted and not given else Effort()
@@ -190,12 +188,11 @@ class MaskProcedure(Procedure[Spec]):
     def _mask_step(
         self, study: str, spec: Spec, seed: int, network: NetworkPlan, group: tuple[MaskPlan, ...], work: SeedWork
     ) -> Step:
-        version = self.subject.mask_version
-        stages = tuple(mask_stage(study, version, spec, seed, plan, group) for plan in group)
+        stages = tuple(mask_stage(study, self.subject, spec, seed, plan, group) for plan in group)
         inputs = {"network": self._network_name(study, spec, seed, network)}
         if group[0].search.keeps:
             full = full_mask_plan(network.name)
-            inputs["full mask"] = mask_stage(study, version, spec, seed, full, (full,)).name
+            inputs["full mask"] = mask_stage(study, self.subject, spec, seed, full, (full,)).name
         names = [stage.name for stage in stages]
         find: Work = partial(work.find, group, names, network)
         return Step(stages, inputs, find, effort=Effort(MASK, spec.mask.steps))
@@ -210,10 +207,9 @@ class MaskProcedure(Procedure[Spec]):
         masks: Sequence[MaskPlan],
         work: SeedWork,
     ) -> Step:
-        version = self.subject.mask_version
         inputs = {network_role(one, plan.name): self._network_name(study, spec, seed, one) for one in networks}
         # a mask's name does not depend on its company
-        inputs |= {mask_role(one, plan.name): mask_stage(study, version, spec, seed, one, ()).name for one in masks}
+        inputs |= {mask_role(one, plan.name): mask_stage(study, self.subject, spec, seed, one, ()).name for one in masks}
         stage = analysis_stage(study, spec, seed, plan.name)
         # each mask is scored alone, inverted, against top weights and against the random draws: a pass over all inputs
         passes = (3 + spec.random_draws) * len(masks)
@@ -221,7 +217,7 @@ class MaskProcedure(Procedure[Spec]):
 
     def _network_name(self, study: str, spec: Spec, seed: int, plan: NetworkPlan) -> str:
         itself = NetworkPlan(TRAINED) if plan.uses_trained else plan
-        return network_stage(study, self.subject.network_version, spec, seed, itself).name
+        return network_stage(study, self.subject, spec, seed, itself).name
 
     def _result(self, artefact: Artefact) -> NetworkResult[Any]:
         kind: Any = NetworkResult[self.subject.more]  # type: ignore[name-defined]

@@ -8,27 +8,32 @@ from maskscope.engine.quantities import TRAINED
 from maskscope.engine.spec import settings_at
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, company
 from maskscope.procedure.settings import ANALYSIS, MASKS, NETWORK, TRAINING
+from maskscope.procedure.subject import Subject
 
 # 2: several controls, unrelated functions, stable core; 3: weights in common with the full mask; 4: results by study
 ANALYSIS_VERSION = 4
-UNTRAINED = "untrained"
 
 
-def network_stage(study: str, version: int, spec: Any, seed: int, plan: NetworkPlan) -> Stage:
+def network_stage(study: str, subject: Subject[Any], spec: Any, seed: int, plan: NetworkPlan) -> Stage:
     """Fits a network; of an untrained one, only initialises it; makes a control from the trained network."""
     name = plan.name
     settings = {"study": study}  # a network made from another has all else from its input
     if not plan.is_derived:
         settings = settings_at(study, spec, TRAINING if plan.is_fitted else NETWORK)
+    if name == TRAINED and (given := subject.given_digest(spec, seed)):
+        settings |= {"given": given}
     kind = "network" if name == TRAINED else f"{name} network"
-    return Stage(f"seed-{seed}-network{_suffix(name)}", kind, version, settings | {"seed": seed})
+    return Stage(f"seed-{seed}-network{_suffix(name)}", kind, subject.network_version, settings | {"seed": seed})
 
 
-def mask_stage(study: str, version: int, spec: Any, seed: int, plan: MaskPlan, group: Sequence[MaskPlan]) -> Stage:
+def mask_stage(study: str, subject: Subject[Any], spec: Any, seed: int, plan: MaskPlan, group: Sequence[MaskPlan]) -> Stage:
     """Finds one mask, in the company of the others of its group."""
     itself = {"function": plan.search.name, "repeat": plan.repeat, "variant": plan.network}
     settings = settings_at(study, spec, MASKS) | itself | {"seed": seed} | company(group)
-    return Stage(f"seed-{seed}-mask-{plan.search.name}-{plan.repeat}{_suffix(plan.network)}", "mask", version, settings)
+    if data := subject.data_digest(spec, plan.search):
+        settings |= {"data": data}
+    name = f"seed-{seed}-mask-{plan.search.name}-{plan.repeat}{_suffix(plan.network)}"
+    return Stage(name, "mask", subject.mask_version, settings)
 
 
 def mask_role(plan: MaskPlan, variant: str) -> str:

@@ -154,6 +154,14 @@ class Subject(ABC, Generic[Spec]):
         """The trained network, where it need not be trained; a copy."""
         return None
 
+    def given_digest(self, spec: Spec, seed: int) -> str:
+        """Of the weights of a given network, which is part of its identity; empty where it is trained."""
+        return ""
+
+    def data_digest(self, spec: Spec, search: Search) -> str:
+        """Of the data of one mask, which is part of its identity; empty where the settings say which data these are."""
+        return ""
+
     def unmasked(self, spec: Spec) -> tuple[str, ...]:
         """Patterns of the parameters that no mask is over."""
         return ()

@@ -138,7 +138,7 @@ class SeedWork:
             companions={one.name: self._network(inputs[network_role(one, plan.name)]) for one in companions},
             random_seed=child_seed(self.seed, "analysis", plan.name),
         )
-        null = [self._null_overlap(plan, one, masks, masked, inputs) for one in companions if one.companion.searched]
+        null = [self._null_overlap(plan, one, masks, masked, inputs) for one in companions if one.is_null]
         # in the network's order; a mask's file has them sorted
         result = measure_network(self.subject, masked, self.selection(guest).names, null)
 

@@ -1,0 +1,61 @@
+"""Claims that make sense for any network: whether the masks of its functions are sufficient, specific, necessary, different."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations, permutations
+from typing import Any
+
+from maskscope.engine.claims import Claim, Condition
+from maskscope.engine.quantities import Numbers, Unit
+from maskscope.procedure.result import NetworkResult
+from maskscope.procedure.units import by_measure
+
+# scores by what the network without a mask has: a user's score has a scale of its own
+KEPT, LEFT = "share of the score kept", "share of the score left"
+UNITS: Mapping[str, Unit] = by_measure({"relative": (KEPT, LEFT)})
+_ENOUGH, _LOST, _SHARED = 0.95, 0.5, 0.5
+
+
+def claims_of(functions: Sequence[str]) -> tuple[Claim, ...]:
+    """The claims about a network's functions, of these names."""
+    kept = tuple(Condition(KEPT, name, name, ">=", _ENOUGH) for name in functions)
+    pairs = list(combinations(functions, 2))
+    found = [
+        Claim("sufficient", "Does the mask found for a function keep at least .95 of its score?", kept),
+        Claim(
+            "necessary",
+            "Is at least half of a function's score lost when its mask's weights are removed?",
+            tuple(Condition(LEFT, name, name, "<=", _LOST) for name in functions),
+            kept,
+        ),
+    ]
+    if pairs:
+        found += [
+            Claim(
+                "specific",
+                "Does the mask found for one function lose at least half of each other's score?",
+                tuple(Condition(KEPT, mask, other, "<=", _LOST) for mask, other in permutations(functions, 2)),
+                kept,
+                "P_specialize",
+            ),
+            Claim(
+                "different weights",
+                "Do the masks of two functions share less than half of what two masks for the same function share (normalised "
+                "sharing)?",
+                tuple(Condition("normalised sharing", ", ".join(pair), "", "<=", _SHARED) for pair in pairs),
+                kept,
+                "P_specialize",
+                repeats=1,
+            ),
+        ]
+    return tuple(found)
+
+
+def own_numbers(network: NetworkResult[Any]) -> Numbers:
+    """Under each mask, and without its weights, the share of each function's score that is there; undefined where it is 0."""
+    numbers: Numbers = {}
+    for found in (found for found in network.masks if found.repeat == 0):
+        for function, whole in network.unmasked.accuracy.items():
+            if whole > 0:
+                numbers[KEPT, found.function, function] = found.sufficiency.accuracy[function] / whole
+                numbers[LEFT, found.function, function] = found.necessity.accuracy[function] / whole
+    return numbers

@@ -1,0 +1,35 @@
+"""Settings of a study of a user's own network."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from maskscope.engine.spec import at_least, counts
+from maskscope.procedure.settings import ANALYSIS, MASKS, MaskSpec
+
+
+@dataclass(frozen=True)
+class OwnSpec:
+    """What is sought in a network that somebody brought, and with what it is compared."""
+
+    networks: tuple[str, ...] = field(default=(), metadata=counts(None))
+    """Digests of the given weights, one for each network; a run finds them."""
+    functions: tuple[str, ...] = field(default=(), metadata=counts(ANALYSIS))
+    """Digests of the functions' data, in their order; a run finds them."""
+    loss: str = field(default="", metadata=counts(MASKS, MASKS))
+    """Digest of the loss's source; a run finds it."""
+    score: str = field(default="", metadata=counts(ANALYSIS))
+    """Digest of the score's source; a run finds it."""
+    exclude: tuple[str, ...] = field(default=("*bias*",), metadata=counts(MASKS))
+    """Patterns of the parameters that no mask is over."""
+    mask: MaskSpec = field(default_factory=MaskSpec, metadata=counts(MASKS, MASKS))
+    """How each mask is found. A part of the data is one item here: batch_size is samples_per_step."""
+    repeats: int = field(default=1, metadata=counts(None))
+    """Further masks for each function, with other noise and data order: the ceiling of overlap."""
+    controls: tuple[Literal["untrained", "shuffled-weights"], ...] = field(default=("shuffled-weights",), metadata=counts(None))
+    """Where the same procedure should find nothing: shuffled-weights (within each tensor); untrained, where the study says how to
+    make such a network."""
+    random_draws: int = field(default=5, metadata=counts(ANALYSIS))
+    """Random masks of equal density removed, as the baseline of necessity."""
+
+    def __post_init__(self) -> None:
+        at_least(self, repeats=0, random_draws=1)
