@@ -37,7 +37,7 @@ class RunOptions:
     out: Path = Path("runs")
     """Run folder: artefacts, record, tables, figures, report."""
     seeds: int = 1
-    """How many networks, each with its own masks. The spread of every number is over these. Default: 1; of given networks, all."""
+    """How many networks, each with its own masks. The spread of every number is over these. Of given networks: all."""
     first_seed: int = 0
     """Seed of the first network; the others follow."""
     workers: int = 1

@@ -12,7 +12,6 @@ from maskscope.cli.output import announce, defined, duration, require_first, val
 from maskscope.engine.address import is_file, known_studies, study_at
 from maskscope.engine.job import Job
 from maskscope.engine.plan import make_plan
-from maskscope.engine.run import require_device
 from maskscope.engine.runtime import require_device
 from maskscope.engine.spec import to_json
 from maskscope.engine.study import Study, Sweep
@@ -26,15 +25,6 @@ from maskscope.engine.sweep.points import (
 )
 from maskscope.engine.sweep.run import run_sweep
 from maskscope.engine.sweep.setting import settings_of
-from maskscope.engine.sweep.sweep import (
-    PlannedPoint,
-    Sweep,
-    plan_points,
-    require_swept,
-    require_untouched,
-    sweep_named,
-    sweep_over,
-)
 from maskscope.errors import ConfigError, MissingExtraError
 from maskscope.storage import user_path
 

@@ -69,7 +69,7 @@ class UserFunctions(Task):
         return sum(len(one.scored) for one in self._data.values())
 
     def batches(self, function: str, items: int, seed: int) -> PartOf:
-        """See `Task.batches`; a part has as many items as the user's parts have. In the data of the whole, functions take turns."""
+        """See `Task.batches`; a part is one of the user's, whatever its size. In the data of the whole, functions take turns."""
         self.require(function)
         if function != self.whole:
             return _in_order_of(self._data[function].parts, seed)
