@@ -4,15 +4,15 @@ import io
 from dataclasses import replace
 
 import pytest
+from maskscope.report.kinds import kind_of, sample_size
+from maskscope.report.sections import sections
 from rich.console import Console
 
 from maskscope.experiments.record import DataOrigin
 from maskscope.report import show_record, write_figures, write_tables
+from maskscope.report.blocks.accuracy import all_tables
 from maskscope.report.drawing import all_panels
-from maskscope.report.kinds import kind_of, sample_size
 from maskscope.report.page import page
-from maskscope.report.sections import sections
-from maskscope.report.tables import all_tables
 from tests.report.synthetic_images import make_growth_record, make_removal_record, make_stability_record
 from tests.report.test_page import outline
 

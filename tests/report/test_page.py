@@ -4,12 +4,12 @@ import sys
 from html.parser import HTMLParser
 
 import pytest
+from maskscope.report.sections import sections
 
 from maskscope.errors import MissingExtraError
 from maskscope.report import write_figures, write_report
 from maskscope.report.drawing import all_panels, files
 from maskscope.report.page import page
-from maskscope.report.sections import sections
 from tests.report.synthetic import SPEC, make_record
 
 HOSTILE = "<script>alert('x')</script>"

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from maskscope.report.sections import sections
 
 from maskscope.experiments.record import Record
 from maskscope.experiments.sequence_record import AnsweredExample
+from maskscope.report.blocks.accuracy import all_tables
 from maskscope.report.page import page
-from maskscope.report.sections import sections
-from maskscope.report.sequence_answers import Run, aligned, faults, marks, ruler, seen_words, short_forms, shown_as
-from maskscope.report.tables import all_tables
+from maskscope.report.rooms.sequences.answers import Run, aligned, faults, marks, ruler, seen_words, short_forms, shown_as
 from tests.report.synthetic_sequences import make_mathematics_record, make_scan_record
 from tests.report.test_page import HOSTILE, outline
 from tests.report.test_sequence_pages import rows_of, shown, words_of

@@ -6,19 +6,19 @@ import re
 
 import numpy as np
 import pytest
+from maskscope.report.kinds import kind_of, sample_size
+from maskscope.report.sections import sections
 from rich.console import Console
 
 from maskscope.report import comparison, show_comparison, show_record, write_figures, write_tables
-from maskscope.report.across import overlap, overlap_floor
+from maskscope.report.blocks.accuracy import all_tables
 from maskscope.report.drawing import all_panels
 from maskscope.report.formats import csv_text
 from maskscope.report.headline import cautions, summary_sentences, tiles
-from maskscope.report.kinds import kind_of, sample_size
 from maskscope.report.numbers import Number
+from maskscope.report.over_networks import overlap, overlap_floor
 from maskscope.report.page import page
-from maskscope.report.sections import sections
-from maskscope.report.sequence_tables import compared_table, dropout_table, evaluation_table, output_table, scores_table
-from maskscope.report.tables import all_tables
+from maskscope.report.rooms.sequences.tables import compared_table, dropout_table, evaluation_table, output_table, scores_table
 from tests.report.synthetic import make_record
 from tests.report.synthetic_sequences import LEVELS, SPLITS, make_mathematics_record, make_scan_record
 from tests.report.test_image_numbers import drawn_axes

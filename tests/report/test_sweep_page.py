@@ -14,10 +14,10 @@ from maskscope.experiments.sweep import SweepRecord, load_sweep
 from maskscope.report import show_sweep, write_sweep_figures, write_sweep_report, write_sweep_tables
 from maskscope.report.drawing import sweep_panels
 from maskscope.report.formats import csv_text
-from maskscope.report.sweep_numbers import compared_at, full_mask_accuracy, masks_at, repeated_name, shared_share
-from maskscope.report.sweep_page import sweep_page, sweep_settings
-from maskscope.report.sweep_tables import sweep_tables
-from maskscope.report.sweep_words import sweep_sentences
+from maskscope.report.sweep.numbers import compared_at, full_mask_accuracy, masks_at, repeated_name, shared_share
+from maskscope.report.sweep.page import sweep_page, sweep_settings
+from maskscope.report.sweep.tables import sweep_tables
+from maskscope.report.sweep.words import sweep_sentences
 from tests.report.synthetic import make_record
 from tests.report.synthetic_sweep import make_estimator_sweep, make_other_sweep, make_size_sweep, make_sweep
 from tests.report.test_page import outline

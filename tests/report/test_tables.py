@@ -4,14 +4,14 @@ import math
 import re
 
 import pytest
+from maskscope.report.blocks.overlap_tables import overlap_table, sharing_tables
 
 from maskscope.report import write_tables
-from maskscope.report.across import VARIANTS
+from maskscope.report.blocks.accuracy import accuracy_table, all_tables, confusion_table, weights_table
 from maskscope.report.formats import csv_text, latex_escape, latex_text
 from maskscope.report.numbers import exact
-from maskscope.report.overlap_tables import overlap_table, sharing_tables
+from maskscope.report.over_networks import VARIANTS
 from maskscope.report.table import Row, Table, columns
-from maskscope.report.tables import accuracy_table, all_tables, confusion_table, weights_table
 from tests.report.synthetic import TENSORS, make_record
 
 NAMES = ["claims", "removal", "accuracy", "confusion", "sharing", "overlap", "weights", "half-mask", "controls", "quantities"]

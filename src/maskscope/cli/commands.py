@@ -16,6 +16,7 @@ from maskscope.experiments.spec import to_json
 from maskscope.experiments.sweep import SWEEPS, SweepRecord, load_sweep
 from maskscope.masks import ESTIMATORS, EXECUTORS, KERNELS
 from maskscope.report import comparison, show_claims, show_comparison, show_record, show_sweep
+from maskscope.report.rooms import page_of
 
 Json = Annotated[bool, tyro.conf.arg(name="json", help="Print JSON on standard output instead of tables.")]
 Folder = Annotated[Path, tyro.conf.arg(help="Folder of a finished run: what `maskscope run` was given as --out.")]
@@ -102,7 +103,7 @@ def show_command(words: list[str]) -> None:
     elif isinstance(record, SweepRecord):
         show_sweep(record, Console())
     else:
-        show_record(record, Console())
+        show_record(record, page_of(record), Console())
 
 
 def claims_command(words: list[str]) -> None:

@@ -9,7 +9,7 @@ from maskscope.experiments.quantities import P_HOLM, P_VALUE, SHARING
 from maskscope.experiments.record import NetworkResult, Record, SharingResult
 from maskscope.experiments.stages import Variant
 from maskscope.masks import iou_from_dice
-from maskscope.report.across import networks, over_networks
+from maskscope.report.over_networks import networks, over_networks
 
 # the measure of normalised sharing, and the weights that it is over
 WEIGHTS = {

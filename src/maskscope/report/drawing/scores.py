@@ -1,14 +1,16 @@
 """Figures of scores: accuracy under masks and their inverses, confusion, the half-mask test, controls."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
-
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING, Literal
 
 from maskscope.experiments.record import Record
 from maskscope.experiments.stages import Variant
-from maskscope.report.across import (
+from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, heat_size
+from maskscope.report.drawing.panel import MUTED, WHOLE_COLOUR, Panel
+from maskscope.report.over_networks import (
     WHOLE,
     confusion,
     few,
@@ -19,9 +21,10 @@ from maskscope.report.across import (
     networks,
     null_controls,
 )
-from maskscope.report.drawing.canvas import MUTED, WHOLE_COLOUR, Panel
-from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, heat_size
 from maskscope.tasks.sequences import own_test
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _CONTROLS = {"untrained": "untrained", "shuffled-weights": "weights shuffled", "shuffled-labels": "labels shuffled"}
 # row label, measure, mask, variant
@@ -107,7 +110,7 @@ def confusion_panels(record: Record) -> list[Panel]:
 
 
 def _draw_half_masks(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], dots: Sequence[Sequence[float]]) -> None:
-    draw_bars(axes, rows, unit="percent", label="accuracy lost (percentage points)", whole=False)
+    draw_bars(axes, rows, notation="percent", label="accuracy lost (percentage points)", whole=False)
     low, high = axes.get_xlim()
     for y, values in zip(axes.get_yticks(), dots, strict=True):
         axes.scatter(values, [y] * len(values), s=11, color=MUTED, alpha=0.45, linewidth=0, zorder=2.5)
@@ -144,7 +147,9 @@ def _score_panel(record: Record, name: str, title: str, asked: Sequence[Asked]) 
     values = [[one.summary.mean if one else float("nan") for one in row] for _, row in found]
     labels = [label for label, _ in found]
     size = heat_size(labels, functions, (0.55, 0.32))
-    return Panel(name, f"{title} (%)", size, partial(draw_heat, rows=labels, columns=functions, values=values, unit="percent"))
+    return Panel(
+        name, f"{title} (%)", size, partial(draw_heat, rows=labels, columns=functions, values=values, notation="percent")
+    )
 
 
 def _own_panel(
@@ -162,7 +167,7 @@ def _own_panel(
         labels = [label for label, _ in rows]
         size = heat_size(labels, functions, (0.55, 0.32))
         return Panel(
-            name, f"{title} (%)", size, partial(draw_heat, rows=labels, columns=functions, values=values, unit="percent")
+            name, f"{title} (%)", size, partial(draw_heat, rows=labels, columns=functions, values=values, notation="percent")
         )
     legend = [(function, colour_of(function, record.masks)) for function in functions]
     size = (WIDTH, bars_height(len(rows), len(functions)) + 0.25)
@@ -170,5 +175,5 @@ def _own_panel(
 
 
 def _draw_scores(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], legend: Sequence[tuple[str, str]]) -> None:
-    draw_bars(axes, rows, unit="percent", label="accuracy (%)", whole=True)
+    draw_bars(axes, rows, notation="percent", label="accuracy (%)", whole=True)
     draw_legend(axes, legend)

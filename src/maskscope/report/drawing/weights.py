@@ -1,14 +1,17 @@
 """Figures of single masks: weights kept by tensor, and keep probabilities."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from functools import partial
-
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from typing import TYPE_CHECKING
 
 from maskscope.experiments.record import Record
-from maskscope.report.across import (
+from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, heat_size
+from maskscope.report.drawing.panel import BAND, MUTED, Panel
+from maskscope.report.numbers import mean_text, short_count
+from maskscope.report.over_networks import (
     below_and_above,
     few,
     histogram,
@@ -19,9 +22,9 @@ from maskscope.report.across import (
     mask_title,
     short_names,
 )
-from maskscope.report.drawing.canvas import BAND, MUTED, Panel
-from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, heat_size
-from maskscope.report.numbers import mean_text, short_count
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _BINS = 50
 
@@ -40,7 +43,7 @@ def weights_panels(record: Record) -> list[Panel]:
     if not few(record.masks):
         values = [[share.mean for share in row] for _, row in shares]
         size = heat_size([place for place, _ in shares], masks, (0.55, 0.32))
-        draw = partial(draw_heat, rows=[place for place, _ in shares], columns=masks, values=values, unit="percent")
+        draw = partial(draw_heat, rows=[place for place, _ in shares], columns=masks, values=values, notation="percent")
         return [Panel("weights", "Share of weights kept (%)", size, draw)]
     colours = [colour_of(mask, record.masks) for mask in masks]
     rows = [(place, [Bar(share, colour) for share, colour in zip(row, colours, strict=True)]) for place, row in shares]
@@ -67,11 +70,13 @@ def histogram_panels(record: Record) -> list[Panel]:
 
 
 def _draw_weights(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], legend: Sequence[tuple[str, str]]) -> None:
-    draw_bars(axes, rows, unit="percent", label="weights kept (% of the tensor's weights)", whole=False)
+    draw_bars(axes, rows, notation="percent", label="weights kept (% of the tensor's weights)", whole=False)
     draw_legend(axes, legend)
 
 
 def _draw_histogram(axes: Axes, counts: Sequence[float], colour: str, shares: Sequence[str]) -> None:
+    from matplotlib.ticker import FuncFormatter
+
     edges = [place / len(counts) for place in range(len(counts) + 1)]
     # room above the bars for the shares
     top = 10 ** math.ceil(math.log10(max([*counts, 1])) + 1.3)
