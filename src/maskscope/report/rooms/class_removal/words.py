@@ -15,12 +15,13 @@ _LEARNED = 0.65
 
 def question(record: Record) -> str:
     """What was asked, in a paragraph."""
+    images = data_name(record)
     classes = [function for function, _ in removed(record)]
     named = in_words(classes) if len(classes) < len(record.functions) else "each of them"
     return (
         f"What does a class own? {count_text(len(record.seeds), 'network').capitalize()}, trained to tell the "
-        f"{len(record.functions)} classes of {data_name(record)} apart. The full mask keeps what all classes need. For {named} "
-        "one more mask was found with the images of all the other classes, as if this one did not exist. Does the class fall under "
+        f"{len(record.functions)} classes of {images} apart. The full mask keeps what all classes need. For {named} one "
+        "more mask was found with the images of all the other classes, as if this one did not exist. Does the class fall under "
         "it while the others stay? What the full mask keeps and this mask does not is what the class owns: weights that no other "
         "class needs."
     )

@@ -13,13 +13,14 @@ _LEARNED = 0.95
 
 def question(record: Record) -> str:
     """What was asked, in a paragraph."""
+    images = data_name(record)
     networks = count_text(len(record.seeds), "network")
     if len(starts(record)) > 1:
         networks = f"{networks} for each of {len(starts(record))} starts of new logits"
     return (
         f"Are weights of earlier tasks used again? {networks}, grown from task to task: {record.functions[0]} is "
-        f"{data_name(record)} as it is, {_others(record)} the same images with their pixels in another order. Weights and mask of "
-        "a task are learned together. What an earlier task's mask keeps stays as it is and can be used again; every other weight "
+        f"{images} as it is, {_others(record)} the same images with their pixels in another order. Weights and mask of a "
+        "task are learned together. What an earlier task's mask keeps stays as it is and can be used again; every other weight "
         f"is free{_first(record)}. Behind the first layer nothing forces a task to have weights of its own: the problem is the "
         "same. How many of the weights that its mask keeps there are those of earlier tasks, and is that more than a mask would "
         "share that keeps weights blindly?"
