@@ -9,7 +9,7 @@ from tests.report.pages import page_of
 from tests.report.synthetic import SPEC, make_record
 
 
-def printed(show_page, value, width=150):
+def printed(show, value, width=150):
     console = Console(file=io.StringIO(), width=width, color_system=None)
     show(value, console)
     return console.file.getvalue()

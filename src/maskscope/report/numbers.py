@@ -42,9 +42,14 @@ class Points:
     notation: Notation
 
 
-def number_of(quantity: Quantity) -> Number:
-    """A quantity of a record, written as its unit asks."""
-    return Number(quantity.summary, NOTATION[quantity.unit])
+def number_of(quantity: Quantity | None) -> Number | None:
+    """A quantity of a record, written as its unit asks; None where it was not measured."""
+    return Number(quantity.summary, NOTATION[quantity.unit]) if quantity else None
+
+
+def summary_of(quantity: Quantity | None) -> Summary | None:
+    """A quantity of a record over its networks; None where it was not measured."""
+    return quantity.summary if quantity else None
 
 
 def plain(value: float, notation: Notation, decimals: int | None = None) -> str:

@@ -183,15 +183,8 @@ def repeated(record: Record) -> bool:
 def overlap(
     record: Record, pair: tuple[str, str], tensor: str | None, measure: Measure, *, variant: Variant = "trained"
 ) -> Summary:
-    """Overlap of the masks of two functions in one tensor or group of tensors, or (None) over all, as a ratio of sums.
-
-    A network's number is the mean over all its pairs of masks of the two functions; undefined if one of them is.
-    """
-
-    def value(network: NetworkResult) -> float:
-        return _mean(getattr(_counts(one, tensor), measure) for one in _pairs(network, pair))
-
-    return over_networks(record, value, variant=variant)
+    """Overlap of the masks of two functions in one tensor or group of tensors, or (None) over all, as a ratio of sums."""
+    return over_pairs(record, pair, lambda one: getattr(_counts(one, tensor), measure), variant=variant)
 
 
 def overlap_floor(
@@ -203,7 +196,14 @@ def overlap_floor(
         found = one.floor if tensor is None else one.floors.get(tensor)
         return float(getattr(found, measure)) if found else math.nan
 
-    return over_networks(record, lambda network: _mean(floor(one) for one in _pairs(network, pair)), variant=variant)
+    return over_pairs(record, pair, floor, variant=variant)
+
+
+def over_pairs(
+    record: Record, pair: tuple[str, str], value: Callable[[PairResult], float], *, variant: Variant = "trained"
+) -> Summary:
+    """One number a network, the mean over all its pairs of masks of two functions, summarised; undefined if one of them is."""
+    return over_networks(record, lambda network: _mean(value(one) for one in _pairs(network, pair)), variant=variant)
 
 
 def _scores(record: Record, name: str | None, inverse: bool) -> list[Scores]:
@@ -219,11 +219,9 @@ def _pairs(network: NetworkResult, pair: tuple[str, str]) -> list[PairResult]:
 
 
 def _counts(pair: PairResult, tensor: str | None) -> OverlapCounts:
-    return pair.total if tensor is None else OverlapCounts.total(_parts(pair, tensor))
-
-
-def _parts(pair: PairResult, tensor: str) -> list[OverlapCounts]:
-    return [counts for name, counts in pair.by_tensor.items() if belongs(name, tensor)]
+    if tensor is None:
+        return pair.total
+    return OverlapCounts.total([counts for name, counts in pair.by_tensor.items() if belongs(name, tensor)])
 
 
 def _mean(values: Iterator[float]) -> float:

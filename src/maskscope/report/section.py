@@ -51,6 +51,11 @@ class Section:
     examples: Examples | None = None
 
 
+def short_or_folded(table: Table, most: int) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
+    """What a section shows of a table, and what it folds: a table of more rows than that is folded."""
+    return ((table,), ()) if len(table.rows) <= most else ((), (table,))
+
+
 def present(*sections: Section | None) -> list[Section]:
     """The sections that a record has something for."""
     return [section for section in sections if section]

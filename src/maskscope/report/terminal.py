@@ -16,7 +16,7 @@ from maskscope.report.table import Cell, Table
 from maskscope.report.template import cell_text
 from maskscope.report.verdicts import agreements, claim_groups, contradictions
 
-_STYLES = {"supported": "green", "not supported": "red", "inconclusive": "yellow"}
+VERDICT_STYLES = {"supported": "green", "not supported": "red", "inconclusive": "yellow"}
 
 
 def show_record(record: Record, page: Page, console: Console) -> None:
@@ -65,7 +65,7 @@ def _claims(record: Record) -> Grid:
         drawn.add_section()
         drawn.add_row(Text(group.title.partition(":")[0], style="bold"))
         for claim in group.claims:
-            verdict = Text(claim.verdict.verdict, style=_STYLES.get(claim.verdict.verdict, ""))
+            verdict = Text(claim.verdict.verdict, style=VERDICT_STYLES.get(claim.verdict.verdict, ""))
             paper = claim.verdict.paper + (f" ({claim.beside_the_paper})" if claim.verdict.contradicts_paper else "")
             drawn.add_row(Text(claim.verdict.name), verdict, Text(paper or "says nothing"), Text(claim.verdict.question))
     return drawn

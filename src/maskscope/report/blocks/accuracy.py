@@ -110,7 +110,7 @@ def _removal_row(record: Record, variant: Variant, function: str, asked: list[tu
         found = record.quantity(
             f"{measure}, full I/O" if hidden and measure == "necessity" else measure, mask, function, variant=variant
         )
-        cells.append(number_of(found) if found else None)
+        cells.append(number_of(found))
     return Row(VARIANTS[variant] + (f"; NOT with the {FULL_IO}" if hidden else ""), tuple(cells))
 
 
@@ -125,7 +125,7 @@ def accuracy_table(record: Record, each: str = "function") -> Table:
 
     def row(group: str, label: str, measure: str, mask: str, *, variant: Variant = "trained") -> Row:
         found = [record.quantity(measure, mask, function, variant=variant) for function in record.functions]
-        return Row(group, (label, *(number_of(one) if one else None for one in found)))
+        return Row(group, (label, *(number_of(one) for one in found)))
 
     rows = [row(NETWORK, "no mask", "accuracy", "")]
     rows += [row(UNDER, mask_label(mask), "sufficiency", mask) for mask in masks]

@@ -8,7 +8,7 @@ from maskscope.experiments.record import NetworkResult, Record
 from maskscope.experiments.stages import Variant
 from maskscope.report.blocks.accuracy import RANDOM, TOP
 from maskscope.report.drawing.scores import control_panels
-from maskscope.report.numbers import Number, in_words
+from maskscope.report.numbers import Number, in_words, number_of
 from maskscope.report.over_networks import (
     NULL_CONTROLS,
     VARIANTS,
@@ -95,7 +95,7 @@ def _control_row(record: Record, function: str, variant: Variant) -> Row:
     def more(network: NetworkResult) -> float:
         return trained.get(network.seed, math.nan) - _kept(network, function, own)
 
-    cells: list[Cell] = [VARIANTS[variant], *(Number(one.summary, "percent") if one else None for one in found)]
+    cells: list[Cell] = [VARIANTS[variant], *(number_of(one) for one in found)]
     cells.append("" if variant == "trained" else Number(over_networks(record, more, variant=variant), "percent"))
     return Row(function, tuple(cells))
 

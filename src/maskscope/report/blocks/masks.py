@@ -6,7 +6,7 @@ from maskscope.experiments.record import Record
 from maskscope.report.drawing.weights import histogram_panels, weights_panels
 from maskscope.report.numbers import Number, mean_text
 from maskscope.report.over_networks import below_and_above, kept_share, mask_label, mask_names, maskable, tensor_names
-from maskscope.report.section import Figure, Section
+from maskscope.report.section import Figure, Section, short_or_folded
 from maskscope.report.spread import spread_note
 from maskscope.report.table import Row, Table, columns
 
@@ -23,8 +23,7 @@ def weights_section(record: Record) -> Section:
         ("The fewer weights a mask keeps, the more it says that they suffice.",),
         (Figure("weights", partial(weights_panels, record)),),
         spread_note(record),
-        (table,) if len(table.rows) <= _LONG else (),
-        (table,) if len(table.rows) > _LONG else (),
+        *short_or_folded(table, _LONG),
     )
 
 

@@ -1,19 +1,13 @@
 """The few shapes that all figures are made of: horizontal bars with points and intervals, and heat maps."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from maskscope.analysis import Summary
-from maskscope.report.drawing.panel import FUNCTION_COLOURS, GRID, HEAT, INK, MUTED, WHOLE_COLOUR
+from maskscope.report.drawing.panel import FUNCTION_COLOURS, GRID, HEAT, INK, MUTED, WHOLE_COLOUR, Axes
 from maskscope.report.numbers import NOT_MEASURED, POINTS_BELOW, UNDEFINED, Notation, brief, mean_text, plain
 from maskscope.report.over_networks import few
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 # inches
 WIDTH = 4.2

@@ -1,19 +1,13 @@
 """Numbers over networks along an axis, as curves, or beside names, as dots; the axis fits the numbers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from maskscope.analysis import Summary
 from maskscope.report.drawing.charts import Bar, draw_points
-from maskscope.report.drawing.panel import INK, MUTED
+from maskscope.report.drawing.panel import INK, MUTED, Axes
 from maskscope.report.numbers import POINTS_BELOW, UNDEFINED, Notation, brief, mean_text
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 # more values than this have decades on their axis and no names
 _MOST_NAMED = 7

@@ -1,18 +1,12 @@
 """Bars with their floors: overlap of named pairs beside what sizes alone give."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from maskscope.analysis import Summary
 from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, draw_bars, draw_legend
-from maskscope.report.drawing.panel import MUTED, Panel
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from maskscope.report.drawing.panel import MUTED, Axes, Panel
 
 # a name, the number of its bar, the number of its floor, and a colour
 Row = tuple[str, Summary | None, Summary | None, str]

@@ -1,17 +1,15 @@
 """Figures of what masks have in common: overlap between its floor and its ceiling."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from maskscope.analysis import Summary
 from maskscope.experiments.record import Record
 from maskscope.experiments.stages import Variant
-from maskscope.report.drawing.charts import WIDTH, colour_of, draw_heat, draw_legend, draw_points, heat_size
-from maskscope.report.drawing.panel import BAND, INK, MUTED, Panel
+from maskscope.report.drawing.charts import WIDTH, colour_of, draw_legend, draw_points
+from maskscope.report.drawing.grids import heat_panel
+from maskscope.report.drawing.panel import BAND, INK, MUTED, Axes, Panel
 from maskscope.report.numbers import UNDEFINED, brief, mean_text
 from maskscope.report.over_networks import (
     Measure,
@@ -26,9 +24,6 @@ from maskscope.report.over_networks import (
     whole_procedures,
 )
 from maskscope.report.scale import scales, sharing_pairs
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _MEASURES: tuple[tuple[Measure, str], ...] = (("dice", "Dice"), ("iou", "IoU"), ("iomin", "IoMin"))
 
@@ -137,7 +132,6 @@ def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Me
 
 def _overlap_matrix(record: Record) -> Panel:
     functions = paired_names(record)
-    values = [[overlap(record, (a, b), None, "dice").mean for b in functions] for a in functions]
-    size = heat_size(functions, functions, (0.55, 0.36))
-    draw = partial(draw_heat, rows=functions, columns=functions, values=values, notation="ratio")
-    return Panel("overlap-matrix", "Dice of whole masks; diagonal: two masks for one function", size, draw)
+    rows = [(a, [overlap(record, (a, b), None, "dice") for b in functions]) for a in functions]
+    title = "Dice of whole masks; diagonal: two masks for one function"
+    return heat_panel("overlap-matrix", title, rows, functions, cell=(0.55, 0.36), notation="ratio")

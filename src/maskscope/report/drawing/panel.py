@@ -1,13 +1,14 @@
 """A panel as a value, and the colours of all panels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.axes import Axes as Axes
+else:
+    # named in annotations only: what needs no drawing, as the terminal, needs no matplotlib
+    Axes = object
 
 # Okabe and Ito's colours, told apart by every common kind of colour vision; the page has a variable for each.
 FUNCTION_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")

@@ -1,22 +1,16 @@
 """Figures of sweeps: numbers over networks along an axis, as curves, or beside names, as dots."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from maskscope.experiments.sweep import SweepRecord
 from maskscope.report.drawing.charts import WIDTH, Bar, draw_legend
 from maskscope.report.drawing.curves import Curve, draw_curves, draw_dots, draw_upright, name_values, short_power
-from maskscope.report.drawing.panel import BAND, INK, MUTED, Panel
+from maskscope.report.drawing.panel import BAND, INK, MUTED, Axes, Panel
 from maskscope.report.numbers import short_count
 from maskscope.report.sweep.measures import Measure, measures_of
 from maskscope.report.sweep.numbers import full_mask_accuracy, shared_share, sweep_pair
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _SIZE = (WIDTH, 2.9)
 _LEVELS = 8

@@ -1,21 +1,15 @@
 """The figure of overlap against unrelated functions."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from maskscope.experiments.record import Record
 from maskscope.report.drawing.charts import WIDTH, draw_legend
-from maskscope.report.drawing.panel import INK, MUTED, Panel
+from maskscope.report.drawing.panel import INK, MUTED, Axes, Panel
 from maskscope.report.numbers import brief, plain
 from maskscope.report.over_networks import few_pairs
 from maskscope.report.scale import Null, nulls, sharing_pairs
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def null_panels(record: Record) -> list[Panel]:

@@ -10,7 +10,7 @@ from maskscope.report.blocks.overlap import pair_label
 from maskscope.report.numbers import Points, count_text, mean_text
 from maskscope.report.rooms.arithmetic.drawing import null_panels
 from maskscope.report.scale import Null, family, nulls, sharing_pairs
-from maskscope.report.section import Figure, Section
+from maskscope.report.section import Figure, Section, short_or_folded
 from maskscope.report.table import Cell, Row, Table, columns
 
 # a longer table is folded
@@ -38,8 +38,7 @@ def null_section(record: Record) -> Section | None:
         (Figure("null", partial(null_panels, record)),),
         "A row for each network. Grey: on each network of its null, the overlap of the masks for the first function and for "
         "the arbitrary one. Black: of the two masks in question. p as it is, and after Holm.",
-        (table,) if len(found) <= _LONG else (),
-        (table,) if len(found) > _LONG else (),
+        *short_or_folded(table, _LONG),
         terminal=(table,),
         short="Unrelated functions",
     )

@@ -1,21 +1,19 @@
 """Figures of class removal: whose images are taken for what, what is lost, what each class owns by layer, and gradients."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from maskscope.analysis import Summary
 from maskscope.experiments.record import Record
-from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, draw_bars, draw_heat, draw_legend, heat_size, name_cells
+from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, draw_bars, draw_legend, heat_size, name_cells
 from maskscope.report.drawing.curves import Curve, draw_curves
 from maskscope.report.drawing.floored_bars import Row, floored_bars
-from maskscope.report.drawing.panel import FUNCTION_COLOURS, HEAT, INK, MUTED, WHOLE_COLOUR, Panel
-from maskscope.report.numbers import brief
+from maskscope.report.drawing.grids import heat_panel, highest
+from maskscope.report.drawing.panel import FUNCTION_COLOURS, HEAT, INK, MUTED, WHOLE_COLOUR, Axes, Panel
+from maskscope.report.numbers import brief, summary_of
 from maskscope.report.over_networks import (
     WHOLE,
     confusion,
@@ -34,9 +32,6 @@ from maskscope.report.rooms.class_removal.values import (
     owned_share,
     removed,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 # inches; three matrices of ten classes beside each other
 _CELL = (0.22, 0.21)
@@ -85,12 +80,9 @@ def layer_panels(record: Record) -> list[Panel]:
     classes, places = [function for function, _ in removed(record)], [*layer_names(record), None]
     if not classes:
         return []
-    values = [[owned_share(record, function, place).mean for function in classes] for place in places]
-    top = max((value for line in values for value in line if not math.isnan(value)), default=1.0) or 1.0
-    rows = short_names(places)
-    size = heat_size(rows, classes, (0.55, 0.32))
-    draw = partial(draw_heat, rows=rows, columns=classes, values=values, notation="percent", darkest=top)
-    return [Panel("class-layers", "Owned, of the full mask's weights (%)", size, draw)]
+    shares = [[owned_share(record, function, place) for function in classes] for place in places]
+    rows = list(zip(short_names(places), shares, strict=True))
+    return [heat_panel("class-layers", "Owned, of the full mask's weights (%)", rows, classes, darkest=highest(rows))]
 
 
 def owned_overlap_panels(record: Record) -> list[Panel]:
@@ -112,13 +104,8 @@ def owned_overlap_panels(record: Record) -> list[Panel]:
         legend += [("repeats of one", WHOLE_COLOUR)] if any(a == b for a, b in pairs) else []
         return [floored_bars("owned-overlap", "Dice of what classes own", rows, "Dice", legend)]
     names = paired_names(record)
-    values = [
-        [overlap(record, (a, b), None, "dice").mean if a != b or (a, a) in pairs else math.nan for b in names] for a in names
-    ]
-    top = max((value for line in values for value in line if not math.isnan(value)), default=1.0) or 1.0
-    size = heat_size(names, names, (0.55, 0.32))
-    draw = partial(draw_heat, rows=names, columns=names, values=values, notation="ratio", darkest=top)
-    return [Panel("owned-overlap", "Dice of what two classes own", size, draw)]
+    grid = [(a, [overlap(record, (a, b), None, "dice") if a != b or (a, a) in pairs else None for b in names]) for a in names]
+    return [heat_panel("owned-overlap", "Dice of what two classes own", grid, names, notation="ratio", darkest=highest(grid))]
 
 
 def cosine_panels(record: Record) -> list[Panel]:
@@ -134,8 +121,7 @@ def _class_bars(record: Record, name: str, title: str, asked: dict[str, str], la
     colours = dict(zip(asked.values(), (FUNCTION_COLOURS[0], WHOLE_COLOUR), strict=False))
     rows = []
     for function, mask in removed(record):
-        found = [(record.quantity(measure, mask), measure) for measure in asked.values()]
-        rows.append((function, [Bar(one.summary if one else None, colours[measure]) for one, measure in found]))
+        rows.append((function, [Bar(summary_of(record.quantity(one, mask)), colours[one]) for one in asked.values()]))
     legend = [(words, colours[measure]) for words, measure in asked.items() if words]
     size = (WIDTH, bars_height(len(rows), len(asked)) + (0.25 if legend else 0.0))
     return Panel(name, title, size, partial(_draw_class_bars, rows=rows, label=label, legend=legend))

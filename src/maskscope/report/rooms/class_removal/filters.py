@@ -1,20 +1,14 @@
 """The first-layer filters as small images, with what the full mask removes and what each class owns."""
 
-from __future__ import annotations
-
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskscope.experiments.class_record import Filters
 from maskscope.experiments.record import Record
-from maskscope.report.drawing.panel import Panel
+from maskscope.report.drawing.panel import Axes, Panel
 from maskscope.report.over_networks import networks
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MARK = "#d55e00"
 # pixels of a weight and between filters; in a row

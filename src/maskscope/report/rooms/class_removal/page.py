@@ -9,25 +9,10 @@ from maskscope.report.blocks.masks import histogram_section, weights_section
 from maskscope.report.blocks.quantities import quantities_section
 from maskscope.report.over_networks import few_pairs, function_pairs, networks, repeated
 from maskscope.report.page import Page
-from maskscope.report.rooms.class_removal.drawing import (
-    class_confusion_panels,
-    cosine_panels,
-    drop_panels,
-    layer_panels,
-    owned_overlap_panels,
-    owned_removal_panels,
-)
+from maskscope.report.rooms.class_removal import drawing, tables
 from maskscope.report.rooms.class_removal.filters import filter_panels
-from maskscope.report.rooms.class_removal.tables import (
-    cosine_table,
-    differences_table,
-    drops_table,
-    owned_pairs_table,
-    owned_removal_table,
-    owned_table,
-)
 from maskscope.report.rooms.class_removal.words import cautions, key_numbers, question, sentences
-from maskscope.report.section import Figure, Section, present
+from maskscope.report.section import Figure, Section, present, short_or_folded
 from maskscope.report.spread import line_note, points_note
 
 # rows of tables that are shown; longer ones are folded
@@ -60,17 +45,17 @@ def _confusion(record: Record) -> Section:
             "found without its images. If the class is lost its row loses its diagonal, and says what its images are taken for "
             "instead; if the others are spared, all other rows stay empty.",
         ),
-        (Figure("class-confusion", partial(class_confusion_panels, record)),),
+        (Figure("class-confusion", partial(drawing.class_confusion_panels, record)),),
         "Rows: the class of the image. Columns: the answer. First in percent of the images of a class; then differences in "
         f"percentage points, orange for less and blue for more, blank below half a point. Means over networks (n = "
         f"{len(record.seeds)}); spread is in the tables.",
         # the inverse of a mask that was found without a class removes what all other classes need
-        folded=(confusion_table(record).only_whole(NETWORK, UNDER), differences_table(record)),
+        folded=(confusion_table(record).only_whole(NETWORK, UNDER), tables.differences_table(record)),
     )
 
 
 def _drops(record: Record) -> Section:
-    table = drops_table(record)
+    table = tables.drops_table(record)
     return Section(
         "drops",
         "What is lost without a class",
@@ -81,7 +66,7 @@ def _drops(record: Record) -> Section:
             "Largest other / target is the strictest way to put it: of the other classes only the one that loses most counts, as "
             "a share of what the target loses. It is 0 where none loses anything.",
         ),
-        (Figure("class-drops", partial(drop_panels, record)),),
+        (Figure("class-drops", partial(drawing.drop_panels, record)),),
         points_note(len(record.seeds)),
         (table,),
         (accuracy_table(record, "class").only_whole(NETWORK, UNDER),),
@@ -90,8 +75,8 @@ def _drops(record: Record) -> Section:
 
 
 def _owned(record: Record) -> Section:
-    table = owned_table(record)
-    short = len(table.rows) <= _LONG_LAYERS
+    table = tables.owned_table(record)
+    shown = short_or_folded(table, _LONG_LAYERS)
     return Section(
         "owned",
         "What each class owns, by layer",
@@ -101,17 +86,16 @@ def _owned(record: Record) -> Section:
             "code). Two masks for the same thing differ as well, so that a part of what a class seems to own is noise: see the "
             "ceilings below, where masks were repeated.",
         ),
-        (Figure("class-layers", partial(layer_panels, record)),),
+        (Figure("class-layers", partial(drawing.layer_panels, record)),),
         "Each cell: share of the weights of the full mask in that tensor that the class owns, in percent; mean over networks (n "
         f"= {len(record.seeds)}). The darkest cell is the largest number here.",
-        (table,) if short else (),
-        () if short else (table,),
-        terminal=(table,) if short else (),
+        *shown,
+        terminal=shown[0],
     )
 
 
 def _removal(record: Record) -> Section:
-    table = owned_removal_table(record)
+    table = tables.owned_removal_table(record)
     return Section(
         "owned-removal",
         "Does it matter what a class owns?",
@@ -119,7 +103,7 @@ def _removal(record: Record) -> Section:
             "From the full mask, what a class owns is removed, and nothing else; beside it, as many random weights of the full "
             "mask in each tensor. If the class loses more in the first way, what it owns is what it needs.",
         ),
-        (Figure("owned-removal", partial(owned_removal_panels, record)),),
+        (Figure("owned-removal", partial(drawing.owned_removal_panels, record)),),
         points_note(len(record.seeds)),
         (table,),
         terminal=(table,),
@@ -129,7 +113,7 @@ def _removal(record: Record) -> Section:
 def _overlap(record: Record) -> Section | None:
     if not function_pairs(record):
         return None
-    ceilings, table = repeated(record), owned_pairs_table(record)
+    ceilings, table = repeated(record), tables.owned_pairs_table(record)
     matrix = (
         "Dice of what two classes own, mean over networks. "
         + ("Diagonal: two repeats for one class, the ceiling. " if ceilings else "")
@@ -150,10 +134,9 @@ def _overlap(record: Record) -> Section | None:
             if ceilings
             else "There is no ceiling, and so no normalised sharing: each mask was found once. Run again with --repeats 1.",
         ),
-        (Figure("owned-overlap", partial(owned_overlap_panels, record)),),
+        (Figure("owned-overlap", partial(drawing.owned_overlap_panels, record)),),
         lines if few_pairs(record) else matrix,
-        (table,) if len(table.rows) <= _LONG else (),
-        (table,) if len(table.rows) > _LONG else (),
+        *short_or_folded(table, _LONG),
         terminal=(table,),
     )
 
@@ -179,7 +162,7 @@ def _filters(record: Record) -> Section | None:
 
 
 def _cosine(record: Record) -> Section | None:
-    table = cosine_table(record)
+    table = tables.cosine_table(record)
     if not table.rows:
         return None
     return Section(
@@ -191,7 +174,7 @@ def _cosine(record: Record) -> Section | None:
             "1: the same direction), a mask cannot be judged one layer at a time. Both gradients are looked at on the weights "
             "that the mask keeps.",
         ),
-        (Figure("gradient-cosine", partial(cosine_panels, record)),),
+        (Figure("gradient-cosine", partial(drawing.cosine_panels, record)),),
         line_note(len(record.seeds)),
         folded=(table,),
     )

@@ -2,7 +2,7 @@
 
 from maskscope.experiments.record import Record
 from maskscope.experiments.units import OVER_CLASSES
-from maskscope.report.numbers import Number
+from maskscope.report.numbers import Number, number_of
 from maskscope.report.over_networks import (
     VARIANTS,
     WHOLE,
@@ -117,9 +117,7 @@ def _by_class(record: Record, name: str, title: str, asked: dict[str, str], *, w
         if not any(network.owned for network in found):
             continue
         for label, mask in (*removed(record), ("mean over classes", "")):
-            cells: list[Cell] = [label]
-            for measure in asked.values():
-                one = record.quantity(measure if mask else measure + OVER_CLASSES, mask, variant=variant)
-                cells.append(Number(one.summary, "percent") if one else None)
+            addresses = [measure if mask else measure + OVER_CLASSES for measure in asked.values()]
+            cells: list[Cell] = [label, *(number_of(record.quantity(one, mask, variant=variant)) for one in addresses)]
             rows.append(Row(VARIANTS[variant], (*cells, len(found)) if with_n else tuple(cells)))
     return Table(name, title, columns("class", *asked, *(("n",) if with_n else ())), tuple(rows))

@@ -6,8 +6,7 @@ from maskscope.analysis import GradientCosine, Summary, summarise
 from maskscope.experiments.class_record import Owned
 from maskscope.experiments.floors import belongs
 from maskscope.experiments.record import NetworkResult, Record
-from maskscope.experiments.stages import Variant
-from maskscope.report.over_networks import WHOLE, Measure, mask_of, networks, over_networks
+from maskscope.report.over_networks import WHOLE, Measure, mask_of, networks, over_networks, over_pairs
 
 
 def removed(record: Record) -> list[tuple[str, str]]:
@@ -52,14 +51,9 @@ def confusion_difference(record: Record, mask: str) -> dict[str, dict[str, Summa
     }
 
 
-def floor_in_use(record: Record, pair: tuple[str, str], measure: Measure, *, variant: Variant = "trained") -> Summary:
+def floor_in_use(record: Record, pair: tuple[str, str], measure: Measure) -> Summary:
     """The overlap that sizes alone give inside the weights in use; for what classes own, inside the full mask."""
-
-    def floor(network: NetworkResult) -> float:
-        found = [getattr(one.floor_used, measure) for one in network.pairs if {one.first[0], one.second[0]} == set(pair)]
-        return sum(found) / len(found) if found else math.nan
-
-    return over_networks(record, floor, variant=variant)
+    return over_pairs(record, pair, lambda one: float(getattr(one.floor_used, measure)))
 
 
 def cosine_steps(record: Record) -> list[tuple[str, ...]]:

@@ -1,22 +1,16 @@
 """Figures of networks that grow: what each task shares with earlier ones by layer, its accuracy and its density."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from maskscope.analysis import Summary, summarise
 from maskscope.experiments.record import Record
 from maskscope.report.drawing.charts import draw_legend
 from maskscope.report.drawing.curves import Curve, draw_curves
-from maskscope.report.drawing.panel import FUNCTION_COLOURS, MUTED, WHOLE_COLOUR, Panel
+from maskscope.report.drawing.panel import FUNCTION_COLOURS, MUTED, WHOLE_COLOUR, Axes, Panel
 from maskscope.report.numbers import Notation
 from maskscope.report.rooms.permuted_images.tables import layer_title, layers, starts
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _SIZE = (3.5, 3.1)
 # more tasks than this have every second name on the axis

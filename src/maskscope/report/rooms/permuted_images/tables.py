@@ -8,7 +8,7 @@ from maskscope.analysis import Summary, summarise
 from maskscope.experiments.growth_numbers import shared_tensors, start_label
 from maskscope.experiments.growth_record import GrownTask
 from maskscope.experiments.record import Quantity, Record
-from maskscope.report.numbers import Number
+from maskscope.report.numbers import Number, number_of
 from maskscope.report.table import Row, Table, columns
 
 _SPREAD = "mean ± sample standard deviation over networks"
@@ -43,7 +43,7 @@ def growth_summary_table(record: Record) -> Table:
     for start in starts(record):
         found = [record.quantity(measure, start) for measure in ("lowest accuracy", *MEANS.values())]
         networks = sum(start_label(growth.new_logit) == start for growth in record.growths)
-        rows.append(Row("", (start, *(Number(one.summary, "percent") if one else None for one in found), networks)))
+        rows.append(Row("", (start, *(number_of(one) for one in found), networks)))
     title = f"Accuracy of the worst task, and weights of later tasks (%) that earlier ones use, behind the first layer: {_SPREAD}"
     return Table("growth", title, columns("start", "lowest accuracy", *MEANS, "networks"), tuple(rows))
 
@@ -61,7 +61,7 @@ def shared_table(record: Record) -> Table:
                 found = [record.quantity(measure, mask, tensor) for measure in ("shared", "shared by chance")]
                 density = of_task(record, start, function, partial(_density, tensor))
                 accuracy = record.quantity("accuracy", mask)
-                cells = [Number(one.summary, "percent") if one else None for one in (*found, accuracy)]
+                cells = [number_of(one) for one in (*found, accuracy)]
                 cells.insert(2, Number(density, "percent"))
                 rows.append(Row(f"{start.capitalize()}: {layer_title(tensor).lower()}, {tensor}", (function, *cells)))
     title = f"Weights that a task's mask keeps in a layer and earlier tasks use (%): {_SPREAD}"
@@ -74,7 +74,7 @@ def tasks_table(record: Record) -> Table:
     rows = [
         Row(
             start.capitalize(),
-            (function, *(Number(one.summary, "percent") if one else None for one in _of_mask(record, f"{function}, {start}"))),
+            (function, *(number_of(one) for one in _of_mask(record, f"{function}, {start}"))),
         )
         for start in starts(record)
         for function in record.functions

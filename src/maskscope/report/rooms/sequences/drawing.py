@@ -1,15 +1,14 @@
 """Figures of sequences: accuracy on what masks were found without, and weights of the output map that they remove."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
-from maskscope.experiments.record import Quantity, Record
-from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_legend
-from maskscope.report.drawing.panel import FUNCTION_COLOURS, INK, WHOLE_COLOUR, Panel
-from maskscope.report.numbers import brief
+from maskscope.experiments.record import Record
+from maskscope.report.drawing.charts import colour_of
+from maskscope.report.drawing.grids import Rows, bar_panel
+from maskscope.report.drawing.panel import FUNCTION_COLOURS, INK, WHOLE_COLOUR, Axes, Panel
+from maskscope.report.numbers import brief, summary_of
 from maskscope.report.over_networks import mask_label, mask_names
 from maskscope.report.rooms.sequences.tables import output_table
 from maskscope.report.rooms.sequences.values import (
@@ -22,10 +21,7 @@ from maskscope.report.rooms.sequences.values import (
     unmasked_and_masked,
 )
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-Rows = list[tuple[str, list[Bar]]]
+_ACCURACY = "accuracy (%)"
 
 
 def sequence_panels(record: Record) -> list[Panel]:
@@ -39,13 +35,12 @@ def sequence_panels(record: Record) -> list[Panel]:
     if not is_scan(record):
         return _level_panels(record)
     first = record.functions[0]
-    simple = everyone(record)
-    panels = [_panel("sequence-simple", f"Test of split {first}", _rows(record, simple, {first: WHOLE_COLOUR}), {})]
+    simple = _rows(record, everyone(record), (first,))
+    panels = [bar_panel("sequence-simple", f"Test of split {first}", simple, [("", WHOLE_COLOUR)], _ACCURACY)]
     for place, family in enumerate(families(record)):
-        colours = dict(zip(family.tests, _lanes(family.unseen), strict=False))
-        legend = {short_words(test): colour for test, colour in colours.items()}
-        rows = _rows(record, about_mask(record, family.mask), colours)
-        panels.append(_panel(f"sequence-split-{place}", f"Split {brief(family.mask, 22)}", rows, legend))
+        lanes = list(zip(map(short_words, family.tests), _lanes(family.unseen), strict=False))
+        rows = _rows(record, about_mask(record, family.mask), family.tests)
+        panels.append(bar_panel(f"sequence-split-{place}", f"Split {brief(family.mask, 22)}", rows, lanes, _ACCURACY))
     return panels
 
 
@@ -58,35 +53,19 @@ def output_panels(record: Record) -> list[Panel]:
     if not tokens:
         return []
     masks = mask_names(record)
-    colours = [colour_of(mask, record.masks) for mask in masks]
-    rows: Rows = [
-        (
-            token,
-            [
-                _bar(record.quantity("removed of output", mask, token), colour)
-                for mask, colour in zip(masks, colours, strict=True)
-            ],
-        )
-        for token in tokens
-    ]
-    size = (WIDTH, bars_height(len(rows), len(masks)) + 0.45)
-    legend = dict(zip((mask_label(mask) for mask in masks), colours, strict=True))
-    draw = partial(_draw, rows=rows, label="weights removed (% of the row)", legend=legend, whole=False)
-    return [Panel("output-rows", "Removed of the output map", size, draw)]
+    rows = [(token, [summary_of(record.quantity("removed of output", mask, token)) for mask in masks]) for token in tokens]
+    lanes = [(mask_label(mask), colour_of(mask, record.masks)) for mask in masks]
+    panel = bar_panel("output-rows", "Removed of the output map", rows, lanes, "weights removed (% of the row)", whole=False)
+    # room for names of masks in two lines
+    return [replace(panel, size=(panel.size[0], panel.size[1] + 0.2), draw=partial(_draw_shares, draw=panel.draw))]
 
 
 def _level_panels(record: Record) -> list[Panel]:
     asked = unmasked_and_masked(record)
+    rows = [(test, [summary_of(record.quantity(one.measure, one.mask, test)) for one in asked]) for test in record.functions]
     colours = [INK, *(colour_of(one.mask, record.masks) for one in asked[1:])]
-    rows: Rows = [
-        (
-            test,
-            [_bar(record.quantity(one.measure, one.mask, test), colour) for one, colour in zip(asked, colours, strict=True)],
-        )
-        for test in record.functions
-    ]
-    legend = dict(zip((one.label for one in asked), colours, strict=True))
-    return [_panel("sequence-levels", "Accuracy on each level", rows, legend)]
+    lanes = list(zip((one.label for one in asked), colours, strict=True))
+    return [bar_panel("sequence-levels", "Accuracy on each level", rows, lanes, _ACCURACY)]
 
 
 def _lanes(unseen: str) -> tuple[str, ...]:
@@ -95,30 +74,16 @@ def _lanes(unseen: str) -> tuple[str, ...]:
     return (first, second, third) if unseen else (first, third)
 
 
-def _rows(record: Record, asked: Sequence[Asked], colours: dict[str, str]) -> Rows:
+def _rows(record: Record, asked: Sequence[Asked], tests: Sequence[str]) -> Rows:
     return [
-        (
-            # what the caption says need not stand here
-            one.label.removesuffix(" alone"),
-            [_bar(record.quantity(one.measure, one.mask, test), colour) for test, colour in colours.items()],
-        )
+        # what the caption says need not stand here
+        (one.label.removesuffix(" alone"), [summary_of(record.quantity(one.measure, one.mask, test)) for test in tests])
         for one in asked
     ]
 
 
-def _bar(found: Quantity | None, colour: str) -> Bar:
-    return Bar(found.summary if found else None, colour)
-
-
-def _panel(name: str, title: str, rows: Rows, legend: dict[str, str]) -> Panel:
-    size = (WIDTH, bars_height(len(rows), len(rows[0][1])) + (0.25 if legend else 0.0))
-    return Panel(name, title, size, partial(_draw, rows=rows, label="accuracy (%)", legend=legend, whole=True))
-
-
-def _draw(axes: Axes, rows: Rows, label: str, legend: dict[str, str], whole: bool) -> None:
-    draw_bars(axes, rows, notation="percent", label=label, whole=whole)
-    if not whole:
-        # an interval of a few networks may be wider than any number: the axis is for the numbers
-        low, high = axes.get_xlim()
-        axes.set_xlim(max(low, 0.0), min(high, 100.0))
-    draw_legend(axes, list(legend.items()))
+def _draw_shares(axes: Axes, draw: Callable[[Axes], None]) -> None:
+    draw(axes)
+    # an interval of a few networks may be wider than any number: the axis is for the numbers
+    low, high = axes.get_xlim()
+    axes.set_xlim(max(low, 0.0), min(high, 100.0))

@@ -14,16 +14,9 @@ from maskscope.report.blocks.quantities import quantities_section
 from maskscope.report.examples import ExampleGroup, Examples
 from maskscope.report.over_networks import NULL_CONTROLS, function_pairs, networks, repeated
 from maskscope.report.page import Page
+from maskscope.report.rooms.sequences import tables
 from maskscope.report.rooms.sequences.answers import example_of, examples, examples_seed, seen_words, short_forms
 from maskscope.report.rooms.sequences.drawing import output_panels, sequence_panels
-from maskscope.report.rooms.sequences.tables import (
-    compared_table,
-    dropout_table,
-    evaluation_table,
-    examples_table,
-    output_table,
-    scores_table,
-)
 from maskscope.report.rooms.sequences.values import (
     is_scan,
     noun,
@@ -91,7 +84,7 @@ def _tests(record: Record) -> Section:
             else "",
             "And commands that the mask was found with (-train): a mask that does not do these says nothing about the others.",
         ]
-    table = evaluation_table(record)
+    table = tables.evaluation_table(record)
     return Section(
         "tests",
         "What accuracy is measured on",
@@ -125,7 +118,7 @@ def _accuracy(record: Record) -> Section:
         if scan
         else "Each level, without a mask, under the full mask, and under each mask. "
     )
-    scores, compared, by_mask = scores_table(record), compared_table(record), accuracy_table(record, "test")
+    scores, compared, by_mask = tables.scores_table(record), tables.compared_table(record), accuracy_table(record, "test")
     return Section(
         "accuracy",
         "Accuracy on what is held out" if scan else "Accuracy on each level",
@@ -140,7 +133,7 @@ def _accuracy(record: Record) -> Section:
 
 
 def _output(record: Record) -> Section | None:
-    table = output_table(record)
+    table = tables.output_table(record)
     if not table.rows:
         return None
     return Section(
@@ -160,7 +153,7 @@ def _output(record: Record) -> Section | None:
 
 
 def _dropout(record: Record) -> Section | None:
-    table = dropout_table(record)
+    table = tables.dropout_table(record)
     if not table.rows:
         return None
     return Section(
@@ -192,7 +185,7 @@ def _examples(record: Record) -> Section | None:
             f"(seed {examples_seed(record)}). Each {token_noun(record)} is compared with the one in the same place of the right "
             "answer: where one is left out, what follows is shifted, and counts as wrong.",
         ),
-        files=(examples_table(record),),
+        files=(tables.examples_table(record),),
         examples=Examples(tuple(_group(record, test, forms) for test in dict.fromkeys(one.test for one in found)), legend),
     )
 

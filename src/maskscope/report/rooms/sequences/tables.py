@@ -1,8 +1,8 @@
 """The tables of sequences: the tests, accuracy on each, what masks lose, rows of the output map, dropout, and examples."""
 
-from maskscope.experiments.record import Quantity, Record
+from maskscope.experiments.record import Record
 from maskscope.experiments.sequence_numbers import NEVER_SEEN, TRAINED_ON_IT
-from maskscope.report.numbers import Number, Points
+from maskscope.report.numbers import Points, number_of
 from maskscope.report.over_networks import WHOLE, mask_label, mask_names
 from maskscope.report.rooms.sequences.answers import examples, faults, in_order, seen_words, tokens_text, who_words
 from maskscope.report.rooms.sequences.values import (
@@ -48,7 +48,7 @@ def scores_table(record: Record) -> Table:
     rows = []
     for test in record.functions:
         found = [record.quantity(measure, mask, test) for _, measure, mask in asked]
-        rows.append(Row(heading_of(record, test), (test, *(_percent(one) for one in found))))
+        rows.append(Row(heading_of(record, test), (test, *(number_of(one) for one in found))))
     title = f"Accuracy on every test (%): {_SPREAD}"
     return Table("scores", title, columns("accuracy on", *(one.label for one in asked)), tuple(rows))
 
@@ -82,7 +82,7 @@ def compared_table(record: Record) -> Table:
             ]
             if networks:
                 asked += [(TRAINED_ON_IT, family.mask), (NEVER_SEEN, family.mask)]
-            cells = [_percent(record.quantity(measure, mask, test)) for measure, mask in asked]
+            cells = [number_of(record.quantity(measure, mask, test)) for measure, mask in asked]
             rows.append(Row(_compared_group(record, family.mask), (test, *cells)))
     titles = ["test", "no mask", "full mask", "this mask", "full mask's lead", "lead / full mask"]
     titles += ["trained on it alone", "mask's lead over that"] if networks else []
@@ -105,7 +105,7 @@ def output_table(record: Record) -> Table:
     tokens = list(dict.fromkeys(token for result in results(record) for rows in result.rows for token in rows.by_token))
     masks = mask_names(record)
     rows = [
-        Row("", (token, *(_percent(record.quantity("removed of output", mask, token)) for mask in masks))) for token in tokens
+        Row("", (token, *(number_of(record.quantity("removed of output", mask, token)) for mask in masks))) for token in tokens
     ]
     title = f"Weights removed of the row of the output map that writes a token (%): {_SPREAD}"
     return Table("output", title, columns("token", *(mask_label(mask) for mask in masks)), tuple(rows))
@@ -121,7 +121,7 @@ def dropout_table(record: Record) -> Table:
         for test in (record.functions[0], *own[0].tests) if own else record.functions:
             found = [record.quantity(f"{measure}{ending}", mask, test) for ending in ("", DROPPING)]
             if found[1] is not None:
-                rows.append(Row(f"{label[0].upper()}{label[1:]}, no mask", (test, *(_percent(one) for one in found))))
+                rows.append(Row(f"{label[0].upper()}{label[1:]}, no mask", (test, *(number_of(one) for one in found))))
     title = f"Accuracy with the decoder's dropout off and on (%): {_SPREAD}"
     return Table("dropout", title, columns("test", "off, as everywhere here", "on, as in the authors' code"), tuple(rows))
 
@@ -144,7 +144,3 @@ def examples_table(record: Record) -> Table:
     titles = (Column("question", long=True), *columns("seen in training", "answered by", "judged"))
     answers = (Column("right answer", long=True), Column("answered", long=True))
     return Table("examples", "Questions with what was answered", titles + answers, tuple(rows))
-
-
-def _percent(found: Quantity | None) -> Cell:
-    return Number(found.summary, "percent") if found else None
