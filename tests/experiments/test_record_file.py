@@ -16,8 +16,8 @@ from maskscope.procedure.settings import MaskSpec
 from maskscope.engine.spec import from_json, read_spec, to_json
 from maskscope.engine.sweep.sweep import SweepRecord, load_sweep
 from maskscope.report import comparison, show_claims, show_comparison, show_record
-from maskscope.report.page import page
 from maskscope.storage import write_json
+from tests.report.pages import page, page_of
 from tests.report.synthetic import make_record
 
 DEEP = "[" * 100_000
@@ -131,11 +131,11 @@ def test_signs_that_do_something_are_written_out(tmp_path, body, record, monkeyp
     assert r"add\x1b]0;title\x07\u202egnp\u2066\x9b\r" in foreign.functions
     shown = io.StringIO()
     console = Console(file=shown, width=200)
-    show_record(foreign, console)
+    show_record(foreign, page_of(foreign), console)
     show_comparison(comparison(foreign, record), console)
     show_claims(state_of_claims([foreign]), console)
     # figures, which take seconds, have the same texts
-    monkeypatch.setattr("maskscope.report.page.inline_figures", lambda record: {})
+    monkeypatch.setattr("maskscope.report.html.inline_figures", lambda record: {})
     for found in (shown.getvalue(), page(foreign)):
         assert not set(found) & set("\x1b\x07\u202e\u2066\x9b\r")
         assert r"\u202egnp" in found

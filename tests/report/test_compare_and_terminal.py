@@ -5,6 +5,7 @@ import pytest
 from rich.console import Console
 
 from maskscope.report import comparison, show_comparison, show_record
+from tests.report.pages import page_of
 from tests.report.synthetic import SPEC, make_record
 
 
@@ -12,6 +13,10 @@ def printed(show, value, width=150):
     console = Console(file=io.StringIO(), width=width, color_system=None)
     show(value, console)
     return console.file.getvalue()
+
+
+def show_page(record, console):
+    show_record(record, page_of(record), console)
 
 
 def test_a_comparison_has_the_common_quantities_and_the_differing_settings(record, lonely):
@@ -46,7 +51,7 @@ def test_a_printed_comparison(record, lonely):
 
 
 def test_a_printed_record(record):
-    text = printed(show_record, record)
+    text = printed(show_page, record)
     for words in (
         "9 claims",
         "n = 3 networks",
@@ -60,7 +65,7 @@ def test_a_printed_record(record):
 
 
 def test_a_printed_record_of_double_addition(double):
-    text = printed(show_record, double, 220)
+    text = printed(show_page, double, 220)
     for words in ("Reuse (P_reuse)", "the paper", "says nothing", "NOT pair-1", "hidden weights", "p, Holm", "Stable core"):
         assert words in text
     assert "Lacking" not in text
@@ -69,11 +74,11 @@ def test_a_printed_record_of_double_addition(double):
 def test_a_printed_contradiction(record):
     against = [one for one in record.verdicts if one.contradicts_paper]
     assert [one.name for one in against] == ["selective removal"]
-    assert "This contradicts the paper: “selective removal” is not supported here" in printed(show_record, record, 200)
+    assert "This contradicts the paper: “selective removal” is not supported here" in printed(show_page, record, 200)
 
 
 def test_a_printed_record_of_one_network(lonely):
-    text = printed(show_record, lonely, 220)
+    text = printed(show_page, lonely, 220)
     assert "Lacking: needs 1 repeat(s) for the ceiling, has 0; run again with --repeats 1 (claims: different weights" in text
     assert "no interval" in text
     assert "undefined" in text
@@ -81,5 +86,5 @@ def test_a_printed_record_of_one_network(lonely):
 
 def test_names_are_never_markup():
     record = make_record(functions=("[red]x", "[/]y"), seeds=(0,), controls=())
-    assert "[red]x" in printed(show_record, record)
+    assert "[red]x" in printed(show_page, record)
     assert "[/]y" in printed(show_comparison, comparison(record, record))

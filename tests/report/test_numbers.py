@@ -76,7 +76,7 @@ def test_there_is_no_negative_zero_and_minus_is_a_minus():
 )
 def test_a_quantity_is_written_as_its_unit_asks(measure, notation):
     found = number_of(Quantity(measure, "", "", "trained", summarise([0.5]), unit_of(measure)))
-    assert found.unit == notation
+    assert found.notation == notation
 
 
 def test_every_unit_has_a_notation():

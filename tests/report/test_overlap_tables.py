@@ -4,12 +4,14 @@ from dataclasses import replace
 import pytest
 
 from maskscope.masks import iou_from_dice
-from maskscope.report.control_tables import controls_table, half_mask_table
-from maskscope.report.overlap_sections import _significant
-from maskscope.report.overlap_tables import core_table, null_table, overlap_table, sharing_tables
+from maskscope.report.blocks.accuracy import removal_table
+from maskscope.report.blocks.controls import controls_table
+from maskscope.report.blocks.core import core_table
+from maskscope.report.blocks.half_mask import half_mask_table
+from maskscope.report.blocks.overlap import overlap_table, sharing_tables
+from maskscope.report.rooms.arithmetic.unrelated import _significant, null_table
 from maskscope.report.scale import family, nulls, scales
-from maskscope.report.sections import sections
-from maskscope.report.tables import all_tables, removal_table
+from tests.report.pages import all_tables, sections
 from tests.report.synthetic import TENSORS, make_record
 
 PAIR = ("pair-1", "pair-2")

@@ -7,9 +7,8 @@ import pytest
 
 from maskscope.errors import MissingExtraError
 from maskscope.report import write_figures, write_report
-from maskscope.report.drawing import all_panels, files
-from maskscope.report.page import page
-from maskscope.report.sections import sections
+from maskscope.report.drawing.canvas import files
+from tests.report.pages import all_panels, page, page_of, sections
 from tests.report.synthetic import SPEC, make_record
 
 HOSTILE = "<script>alert('x')</script>"
@@ -155,7 +154,7 @@ def test_hostile_names_are_text():
 
 def test_figures_as_pdf_and_png(tmp_path):
     record = make_record(functions=("add",), seeds=(0,), controls=())
-    first = {path.name: path.read_bytes() for path in write_figures(record, tmp_path / "a")}
+    first = {path.name: path.read_bytes() for path in write_figures(record, page_of(record), tmp_path / "a")}
     assert {"accuracy.pdf", "accuracy.png", "confusion.pdf", "weights.png", "histogram.pdf", "half-mask.png"} <= set(first)
     for name, content in first.items():
         assert content.startswith(b"%PDF" if name.endswith(".pdf") else b"\x89PNG")
@@ -165,7 +164,7 @@ def test_figures_as_pdf_and_png(tmp_path):
 
 
 def test_a_report_is_one_file(lonely, tmp_path):
-    write_report(lonely, tmp_path / "report.html")
+    write_report(lonely, page_of(lonely), tmp_path / "report.html")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
@@ -183,7 +182,7 @@ def test_a_missing_extra_is_named(package, lonely, tmp_path, monkeypatch):
     monkeypatch.delattr("maskscope.report.drawing", raising=False)
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(MissingExtraError, match=rf"A report needs the package '{package}': pip install"):
-        write_report(lonely, tmp_path / "report.html")
+        write_report(lonely, page_of(lonely), tmp_path / "report.html")
     assert not list(tmp_path.iterdir())
 
 

@@ -6,10 +6,8 @@ import pytest
 
 from maskscope.procedure.result import Record
 from maskscope.studies.sequences.result import AnsweredExample
-from maskscope.report.page import page
-from maskscope.report.sections import sections
-from maskscope.report.sequence_answers import Run, aligned, faults, marks, ruler, seen_words, short_forms, shown_as
-from maskscope.report.tables import all_tables
+from maskscope.report.rooms.sequences.answers import Run, aligned, faults, marks, ruler, seen_words, short_forms, shown_as
+from tests.report.pages import all_tables, page, sections
 from tests.report.synthetic_sequences import make_mathematics_record, make_scan_record
 from tests.report.test_page import HOSTILE, outline
 from tests.report.test_sequence_pages import rows_of, shown, words_of
@@ -23,6 +21,10 @@ def scan():
 @pytest.fixture(scope="module")
 def scan_html(scan):
     return page(scan)
+
+
+def examples_of(record):
+    return next(section.examples for section in sections(record) if section.examples)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,9 @@ def test_marks_are_told_by_more_than_colour(scan_html):
 
 
 def test_examples_say_who_answered_and_what_was_seen(scan):
-    group = next(group for section in sections(scan) for group in section.examples if group.title == "Test jump")
+    group = next(
+        group for section in sections(scan) if section.examples for group in section.examples.groups if group.title == "Test jump"
+    )
     assert {example.seen for example in group.shown} == {"seen in training", "not seen in training"}
     first = group.shown[0]
     who = [answer.who for answer in first.answers]

@@ -9,16 +9,11 @@ import pytest
 from rich.console import Console
 
 from maskscope.report import comparison, show_comparison, show_record, write_figures, write_tables
-from maskscope.report.across import overlap, overlap_floor
-from maskscope.report.drawing import all_panels
 from maskscope.report.formats import csv_text
-from maskscope.report.headline import cautions, summary_sentences, tiles
-from maskscope.report.kinds import kind_of, sample_size
 from maskscope.report.numbers import Number
-from maskscope.report.page import page
-from maskscope.report.sections import sections
-from maskscope.report.sequence_tables import compared_table, dropout_table, evaluation_table, output_table, scores_table
-from maskscope.report.tables import all_tables
+from maskscope.report.over_networks import overlap, overlap_floor
+from maskscope.report.rooms.sequences.tables import compared_table, dropout_table, evaluation_table, output_table, scores_table
+from tests.report.pages import all_panels, all_tables, cautions, key_titles, page, page_of, sections, sentences
 from tests.report.synthetic import make_record
 from tests.report.synthetic_sequences import LEVELS, SPLITS, make_mathematics_record, make_scan_record
 from tests.report.test_image_numbers import drawn_axes
@@ -59,7 +54,7 @@ def words_of(html):
 
 def shown(record, width=200):
     console = Console(file=io.StringIO(), width=width)
-    show_record(record, console)
+    show_record(record, page_of(record), console)
     return console.file.getvalue()
 
 
@@ -76,8 +71,6 @@ def found_on(record, mask, test):
 
 
 def test_each_has_a_page_that_is_whole(study):
-    assert kind_of(study) == "sequences"
-    assert sample_size(study) == len(study.seeds)
     html = page(study)
     found = outline(html)
     assert len(found.ids) == len(set(found.ids))
@@ -96,14 +89,14 @@ def test_each_has_a_page_that_is_whole(study):
 
 
 def test_every_figure_is_in_a_section_and_every_section_has_its_figures(study):
-    asked = {name for section in sections(study) for name in section.figures}
+    asked = {figure.name for section in sections(study) for figure in section.figures}
     assert asked == set(all_panels(study))
     names = [panel.name for panels in all_panels(study).values() for panel in panels]
     assert len(names) == len(set(names))
 
 
 def test_tables_are_written_and_can_be_read(study, tmp_path):
-    written = write_tables(study, tmp_path)
+    written = write_tables(study, page_of(study), tmp_path)
     names = [table.name for table in all_tables(study)]
     assert len(names) == len(set(names))
     assert {f"{name}.csv" for name in names} <= {path.name for path in written}
@@ -114,7 +107,7 @@ def test_tables_are_written_and_can_be_read(study, tmp_path):
 
 def test_figures_are_written(tmp_path):
     record = make_scan_record((0,), ("jump",))
-    assert {path.stem for path in write_figures(record, tmp_path)} == set(all_panels(record))
+    assert {path.stem for path in write_figures(record, page_of(record), tmp_path)} == set(all_panels(record))
 
 
 def test_the_terminal_tells_it_without_examples(study):
@@ -145,8 +138,8 @@ def test_how_much_was_seen_stands_wherever_it_could_be_misread(scan, scan_html):
     for split in SPLITS:
         part = parts[split]
         share = f"{100 * part.seen / part.items:.1f}\u00a0%"
-        assert any(share in sentence and split in sentence for sentence in summary_sentences(scan))
-        assert any(split in tile.title and f"{100 * part.seen / part.items:.0f} % seen" in tile.title for tile in tiles(scan))
+        assert any(share in sentence and split in sentence for sentence in sentences(scan))
+        assert any(split in title and f"{100 * part.seen / part.items:.0f} % seen" in title for title in key_titles(scan))
         assert any(share in row.group for row in scores_table(scan).rows if row.cells[0] == f"{split}-unseen")
         sentence = (
             f"{part.seen:,} of the {part.items:,} commands of this test ({share.replace(chr(160), ' ')}) are in the training"

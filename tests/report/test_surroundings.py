@@ -11,7 +11,7 @@ import pytest
 from maskscope.errors import ConfigError
 from maskscope.masks.kernels import CpuKernels, compiler
 from maskscope.report import figures
-from maskscope.report.drawing import files, svg
+from maskscope.report.drawing.canvas import files, svg
 from maskscope.report.drawing.scores import accuracy_panels
 
 OWN = {
@@ -38,8 +38,8 @@ import warnings
 import torch
 from maskscope.masks.kernels import make_kernels, ReferenceKernels
 from maskscope.masks.executors import packed
-from maskscope.report.figures import _drawing
-_drawing()
+from maskscope.report.figures import _canvas
+_canvas()
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     assert isinstance(make_kernels(torch.device("cpu")), ReferenceKernels)
@@ -65,7 +65,7 @@ def test_a_matplotlib_that_cannot_be_imported_is_said(monkeypatch):
     monkeypatch.delattr("maskscope.report.drawing", raising=False)
     monkeypatch.setattr("builtins.__import__", import_)
     with pytest.raises(ConfigError, match="matplotlib cannot be imported.*MATPLOTLIBRC"):
-        figures._drawing()
+        figures._canvas()
 
 
 def test_settings_of_no_sense_in_the_environment(monkeypatch):

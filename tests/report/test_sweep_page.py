@@ -12,12 +12,12 @@ from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.sweep.sweep import SWEEPS as NAMED
 from maskscope.engine.sweep.sweep import SweepRecord, load_sweep
 from maskscope.report import show_sweep, write_sweep_figures, write_sweep_report, write_sweep_tables
-from maskscope.report.drawing import sweep_panels
 from maskscope.report.formats import csv_text
-from maskscope.report.sweep_numbers import compared_at, full_mask_accuracy, masks_at, repeated_name, shared_share
-from maskscope.report.sweep_page import sweep_page, sweep_settings
-from maskscope.report.sweep_tables import sweep_tables
-from maskscope.report.sweep_words import sweep_sentences
+from maskscope.report.sweep.drawing import sweep_panels
+from maskscope.report.sweep.numbers import compared_at, full_mask_accuracy, masks_at, repeated_name, shared_share
+from maskscope.report.sweep.page import sweep_page, sweep_settings
+from maskscope.report.sweep.tables import sweep_tables
+from maskscope.report.sweep.words import sweep_sentences
 from tests.report.synthetic import make_record
 from tests.report.synthetic_sweep import make_estimator_sweep, make_other_sweep, make_size_sweep, make_sweep
 from tests.report.test_page import outline
@@ -46,7 +46,7 @@ def test_a_sweep_is_one_file_that_needs_nothing_else(sweep, tmp_path):
     assert {link[1:] for link in found.links} <= set(found.ids)
     assert "<image" not in html
     assert "http" not in html
-    assert html.count("<svg ") == len(sweep_panels(sweep)[sweep.sweep])
+    assert html.count("<svg ") == len(sweep_panels(sweep))
     for point in sweep.points:
         assert point.label in html
 
@@ -105,7 +105,7 @@ def test_one_network_has_no_interval():
 def test_a_sweep_without_points_says_so():
     empty = dataclasses.replace(make_sweep(), points=())
     assert "No value was measured." in sweep_page(empty)
-    assert sweep_panels(empty) == {}
+    assert sweep_panels(empty) == []
 
 
 def test_a_value_of_zero_has_a_linear_axis():
@@ -149,7 +149,7 @@ def test_committed_sweeps_load_and_their_figures_and_tables_are_those_beside_the
     assert made
     for path in made:
         assert path.read_bytes() == (folder / "tables" / path.name).read_bytes()
-    assert sorted(f"{panels}.png" for panels in sweep_panels(record)) == sorted(
+    assert sorted(f"{name}.png" for name in all_figures(sweep_sections(record))) == sorted(
         path.name for path in folder.glob("figures/*.png")
     )
     assert record.scale == {"penalty": "number", "estimator": "name"}[name]
@@ -159,7 +159,7 @@ def test_every_function_under_and_without_every_mask_is_drawn_and_tabled():
     sweep = make_other_sweep()
     assert masks_at(sweep.points) == ["all", "add", "mul"]
     assert compared_at(sweep.points) == ["add, mul", "add, add", "mul, mul"]
-    panels = [panel.name.removeprefix(f"{sweep.sweep}-") for panel in sweep_panels(sweep)[sweep.sweep]]
+    panels = [panel.name.removeprefix(f"{sweep.sweep}-") for panel in sweep_panels(sweep)]
     accuracies = [f"{measure}-{mask}" for measure in ("sufficiency", "necessity") for mask in ("all", "add", "mul")]
     assert panels == [*accuracies, "density", "undecided", "overlap", "stability", "sharing"]
     rows = list(csv.DictReader(io.StringIO(csv_text(sweep_tables(sweep)[1]))))
@@ -184,7 +184,7 @@ def test_values_close_together_stand_on_a_linear_axis():
     scales = []
     for labels in (close, wide):
         axes = Figure().subplots()
-        sweep_panels(make_other_sweep(labels=labels))["mask.steps"][0].draw(axes)
+        sweep_panels(make_other_sweep(labels=labels))[0].draw(axes)
         scales.append(axes.get_xscale())
     assert scales == ["linear", "log"]
 

@@ -6,12 +6,14 @@ import re
 import pytest
 
 from maskscope.report import write_tables
-from maskscope.report.across import VARIANTS
+from maskscope.report.blocks.accuracy import accuracy_table, confusion_table
+from maskscope.report.blocks.masks import weights_table
+from maskscope.report.blocks.overlap import overlap_table, sharing_tables
 from maskscope.report.formats import csv_text, latex_escape, latex_text
 from maskscope.report.numbers import exact
-from maskscope.report.overlap_tables import overlap_table, sharing_tables
+from maskscope.report.over_networks import VARIANTS
 from maskscope.report.table import Row, Table, columns
-from maskscope.report.tables import accuracy_table, all_tables, confusion_table, weights_table
+from tests.report.pages import all_tables, page_of
 from tests.report.synthetic import TENSORS, make_record
 
 NAMES = ["claims", "removal", "accuracy", "confusion", "sharing", "overlap", "weights", "half-mask", "controls", "quantities"]
@@ -22,7 +24,7 @@ def rows_of(table):
 
 
 def test_every_table_is_written_twice(record, tmp_path):
-    written = write_tables(record, tmp_path / "tables")
+    written = write_tables(record, page_of(record), tmp_path / "tables")
     assert sorted(path.name for path in written) == sorted(f"{name}{suffix}" for name in NAMES for suffix in (".csv", ".tex"))
     assert all(path.stat().st_size for path in written)
 

@@ -5,8 +5,7 @@ import pytest
 from maskscope.analysis import summarise
 from maskscope.engine.claims import Claim, Condition, Lack, Quantity, judge
 from maskscope.report.formats import csv_text, latex_text
-from maskscope.report.headline import cautions, headline, summary_sentences, tiles
-from maskscope.report.page import page
+from maskscope.report.headline import headline
 from maskscope.report.verdicts import (
     RULE,
     agreements,
@@ -17,12 +16,13 @@ from maskscope.report.verdicts import (
     contradictions,
     reasons,
 )
+from tests.report.pages import cautions, key_titles, page, sentences
 
 
 @pytest.fixture
 def undrawn(monkeypatch):
     """Pages of text alone."""
-    monkeypatch.setattr("maskscope.report.page.inline_figures", lambda record: {})
+    monkeypatch.setattr("maskscope.report.html.inline_figures", lambda record: {})
 
 
 def with_verdict(record, name, verdict, paper):
@@ -107,13 +107,13 @@ def test_the_headline_is_about_the_networks(double):
 
 
 def test_double_addition_is_told_by_what_is_left_without_a_copy(double, record):
-    text = " ".join(summary_sentences(double))
+    text = " ".join(sentences(double))
     spared = double.quantity("necessity", "pair-1", "pair-2").summary.mean
     assert f"{100 * spared:.1f}\u00a0% on pair-2" in text
     assert "Without the hidden ones of mask pair-1 alone" in text
     assert "with copied input and output weights" in text
-    assert "Other function without hidden ones alone" in [tile.title for tile in tiles(double)]
-    assert "hidden" not in " ".join(summary_sentences(record))
+    assert "Other function without hidden ones alone" in key_titles(double)
+    assert "hidden" not in " ".join(sentences(record))
 
 
 def verdict_on(values, *, relation=">=", lacks=()):

@@ -10,12 +10,13 @@ from rich.console import Console
 from tyro.conf import Positional
 
 from maskscope.cli.output import defined, write_everything, write_sweep
+from maskscope.studies.catalogue import EXPERIMENTS, state_of_claims
 from maskscope.engine.record_file import holds_sweep, load_record
 from maskscope.engine.spec import to_json
 from maskscope.engine.sweep.sweep import SWEEPS, SweepRecord, load_sweep
 from maskscope.masks import ESTIMATORS, EXECUTORS, KERNELS
 from maskscope.report import comparison, show_claims, show_comparison, show_record, show_sweep
-from maskscope.studies.catalogue import EXPERIMENTS, state_of_claims
+from maskscope.report.rooms import page_of
 
 Json = Annotated[bool, tyro.conf.arg(name="json", help="Print JSON on standard output instead of tables.")]
 Folder = Annotated[Path, tyro.conf.arg(help="Folder of a finished run: what `maskscope run` was given as --out.")]
@@ -102,7 +103,7 @@ def show_command(words: list[str]) -> None:
     elif isinstance(record, SweepRecord):
         show_sweep(record, Console())
     else:
-        show_record(record, Console())
+        show_record(record, page_of(record), Console())
 
 
 def claims_command(words: list[str]) -> None:

@@ -2,16 +2,24 @@
 
 from maskscope.report.claims_overview import show_claims
 from maskscope.report.compare import ComparedQuantity, Comparison, comparison, show_comparison
-from maskscope.report.figures import write_figures, write_sweep_figures
-from maskscope.report.formats import write_sweep_tables, write_tables
-from maskscope.report.page import write_report
-from maskscope.report.sweep_page import show_sweep, write_sweep_report
+from maskscope.report.figures import write_figures
+from maskscope.report.formats import write_tables
+from maskscope.report.html import html_page, write_report
+from maskscope.report.key_number import KeyNumber
+from maskscope.report.page import Page
+from maskscope.report.section import Figure, Section
+from maskscope.report.sweep.page import show_sweep, write_sweep_figures, write_sweep_report, write_sweep_tables
 from maskscope.report.terminal import show_record
 
 __all__ = [
     "ComparedQuantity",
     "Comparison",
+    "Figure",
+    "KeyNumber",
+    "Page",
+    "Section",
     "comparison",
+    "html_page",
     "show_claims",
     "show_comparison",
     "show_record",

@@ -7,8 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from maskscope.studies.catalogue import ClaimState
-
-_STYLES = {"supported": "green", "not supported": "red", "inconclusive": "yellow", "": "dim"}
+from maskscope.report.terminal import VERDICT_STYLES
 
 
 def show_claims(found: Sequence[ClaimState], console: Console) -> None:
@@ -17,7 +16,7 @@ def show_claims(found: Sequence[ClaimState], console: Console) -> None:
         here = [one for one in found if (one.experiment, one.network) == (experiment, network)]
         table = Table("claim", "about", "verdict", "the paper", "record", title=f"{experiment}, {network}", title_justify="left")
         for one in here:
-            verdict = Text(one.verdict or "-", style=_STYLES[one.verdict])
+            verdict = Text(one.verdict or "-", style=VERDICT_STYLES.get(one.verdict, "dim"))
             table.add_row(Text(one.claim), Text(one.about), verdict, Text(one.paper or "-"), Text(one.where))
         console.print(table)
     for one in (one for one in found if one.contradicts_paper):

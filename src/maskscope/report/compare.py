@@ -9,7 +9,7 @@ from rich.text import Text
 
 from maskscope.analysis import Summary
 from maskscope.procedure.result import Quantity, Record
-from maskscope.report.numbers import NOTATION, Unit, count_text, interval_text, plain, spread_text
+from maskscope.report.numbers import NOTATION, Notation, count_text, interval_text, plain, spread_text
 from maskscope.report.origin import settings
 from maskscope.report.verdicts import label
 
@@ -26,7 +26,7 @@ class ComparedQuantity:
     """
 
     label: str
-    unit: Unit
+    unit: Notation
     first: Summary
     second: Summary
 
@@ -121,7 +121,7 @@ def _differing(first: dict[str, str], second: dict[str, str]) -> tuple[tuple[str
     return tuple((name, first.get(name), second.get(name)) for name in names if first.get(name) != second.get(name))
 
 
-def _with_interval(summary: Summary, unit: Unit) -> str:
+def _with_interval(summary: Summary, unit: Notation) -> str:
     if summary.n == 0:
         return spread_text(summary, unit)
     interval = interval_text(summary, unit) if summary.n > 1 else "no interval"

@@ -2,35 +2,41 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-from maskscope.engine.sweep.sweep import SweepRecord
 from maskscope.errors import ConfigError, MissingExtraError
 from maskscope.procedure.result import Record
+from maskscope.report.page import Page
+from maskscope.report.section import Section, all_figures
 from maskscope.storage import write_bytes
 
 
-def write_figures(record: Record, folder: Path) -> list[Path]:
+def write_figures(record: Record, page: Page, folder: Path) -> list[Path]:
     """Writes every figure of a record as ``NAME.pdf`` and ``NAME.png``, its panels side by side, and returns the paths.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    return _write(_drawing().all_panels(record), folder)
+    return write_section_figures(page.sections(record), folder)
 
 
-def write_sweep_figures(record: SweepRecord, folder: Path) -> list[Path]:
-    """The same of a sweep.
+def write_section_figures(sections: Sequence[Section], folder: Path) -> list[Path]:
+    """Writes every figure of some sections.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    return _write(_drawing().sweep_panels(record), folder)
+    written, canvas = [], _canvas()
+    for name, panels in all_figures(sections).items():
+        for suffix, content in canvas.files(panels).items():
+            path = folder / f"{name}{suffix}"
+            write_bytes(path, content)
+            written.append(path)
+    return written
 
 
 @dataclass(frozen=True)
@@ -46,46 +52,25 @@ class InlineFigure:
     width: int
 
 
-def inline_figures(record: Record) -> dict[str, InlineFigure]:
-    """Every figure by name, its panels as SVG elements for an HTML page.
+def inline_figures(sections: Sequence[Section]) -> dict[str, InlineFigure]:
+    """The figures of each section as one, by the section's id; none where nothing was measured.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    return _inline(_drawing().all_panels(record))
+    shown, canvas = {}, _canvas()
+    for section in sections:
+        panels = [panel for found in all_figures([section]).values() for panel in found]
+        if panels:
+            width = round(96 * max(panel.size[0] for panel in panels))
+            shown[section.id] = InlineFigure(tuple(canvas.svg(panel) for panel in panels), width)
+    return shown
 
 
-def inline_sweep_figures(record: SweepRecord) -> dict[str, InlineFigure]:
-    """The same of a sweep.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
-    return _inline(_drawing().sweep_panels(record))
-
-
-def _write(figures: Mapping[str, Sequence[Any]], folder: Path) -> list[Path]:
-    written = []
-    for name, panels in figures.items():
-        for suffix, content in _drawing().files(panels).items():
-            path = folder / f"{name}{suffix}"
-            write_bytes(path, content)
-            written.append(path)
-    return written
-
-
-def _inline(figures: Mapping[str, Sequence[Any]]) -> dict[str, InlineFigure]:
-    drawing = _drawing()
-    return {
-        name: InlineFigure(tuple(drawing.svg(panel) for panel in panels), round(96 * max(panel.size[0] for panel in panels)))
-        for name, panels in figures.items()
-    }
-
-
-def _drawing() -> ModuleType:
+def _canvas() -> ModuleType:
     try:
         with _any_backend():
-            from maskscope.report import drawing
+            from maskscope.report.drawing import canvas
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
@@ -95,7 +80,7 @@ def _drawing() -> ModuleType:
             f"matplotlib cannot be imported, and a report needs it: {error}. Look at its settings: the files matplotlibrc here "
             "and in your home folder, and the variables MATPLOTLIBRC and MPLCONFIGDIR."
         ) from error
-    return drawing
+    return canvas
 
 
 @contextmanager

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from maskscope.engine.sweep.sweep import SweepRecord
 from maskscope.procedure.result import Record
 from maskscope.report.numbers import NOT_MEASURED, Number, Points, exact, latex_number, points_text
-from maskscope.report.sweep_tables import sweep_tables
+from maskscope.report.page import Page
+from maskscope.report.section import Section, whole_tables
 from maskscope.report.table import Cell, Column, Table
-from maskscope.report.tables import all_tables
+from maskscope.report.verdicts import claims_table
 from maskscope.storage import write_bytes
 
 # also behind blanks and behind quotes, which some spreadsheets pass over; signs of East Asian width are taken for the others
@@ -39,19 +39,16 @@ _ESCAPES = {
 }
 
 
-def write_tables(record: Record, folder: Path) -> list[Path]:
+def write_tables(record: Record, page: Page, folder: Path) -> list[Path]:
     """Writes every table of a record as ``NAME.csv`` and ``NAME.tex``, and returns the paths."""
-    return _write(all_tables(record), folder)
+    claims = claims_table(record.verdicts)
+    return write_section_tables([Section("claims", claims.title, files=(claims,)), *page.sections(record)], folder)
 
 
-def write_sweep_tables(record: SweepRecord, folder: Path) -> list[Path]:
-    """The same of a sweep."""
-    return _write(sweep_tables(record), folder)
-
-
-def _write(tables: Sequence[Table], folder: Path) -> list[Path]:
+def write_section_tables(sections: Sequence[Section], folder: Path) -> list[Path]:
+    """Writes every whole table of some sections."""
     written = []
-    for table in tables:
+    for table in whole_tables(sections):
         for suffix, text in ((".csv", csv_text(table)), (".tex", latex_text(table))):
             path = folder / f"{table.name}{suffix}"
             write_bytes(path, text.encode())
@@ -105,9 +102,9 @@ def _latex_rows(table: Table) -> Iterator[str]:
 
 def _latex_cell(cell: Cell) -> str:
     if isinstance(cell, Number):
-        return latex_number(cell.summary, cell.unit)
+        return latex_number(cell.summary, cell.notation)
     if isinstance(cell, Points):
-        return latex_escape(points_text(cell.values, cell.unit))
+        return latex_escape(points_text(cell.values, cell.notation))
     if isinstance(cell, int):
         return f"{cell:,}".replace(",", r"\,")
     return latex_escape(NOT_MEASURED if cell is None else cell)

@@ -1,51 +1,52 @@
-"""Templates: one HTML file that needs nothing else, neither scripts nor a connection."""
+"""The HTML page of a record: one file that needs nothing else, neither scripts nor a connection."""
 
-from importlib.resources import files
-from typing import Any
+from pathlib import Path
 
-from maskscope.errors import MissingExtraError
-from maskscope.report.numbers import NOT_MEASURED, Number, Points, interval_text, points_text, spread_text
-from maskscope.report.table import Cell
+from maskscope.procedure.result import Record
+from maskscope.report.figures import inline_figures
+from maskscope.report.headline import headline, summary_sentences, tally, title
+from maskscope.report.origin import origin, settings, unverified
+from maskscope.report.page import Page
+from maskscope.report.template import template
+from maskscope.report.verdicts import agreements, claim_groups, contradictions
+from maskscope.storage import write_bytes
 
 
-def template(name: str) -> Any:
-    """A template of this package, whose ``render`` makes a page of some values.
+def write_report(record: Record, page: Page, path: Path) -> None:
+    """Writes the report of a record as one HTML file.
 
     Raises:
-        MissingExtraError: jinja2 is not installed.
+        MissingExtraError: matplotlib or jinja2 is not installed.
     """
-    try:
-        import jinja2
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("jinja2", "A report") from error
-    templates = {
-        item.name: item.read_text(encoding="utf-8") for item in files("maskscope.report").joinpath("templates").iterdir()
+    write_bytes(path, html_page(record, page).encode())
+
+
+def html_page(record: Record, page: Page) -> str:
+    """The report of a record as HTML.
+
+    Raises:
+        MissingExtraError: matplotlib or jinja2 is not installed.
+    """
+    # first, so that what is missing is said before anything is drawn
+    found = template("report.html.j2")
+    shared, groups = claim_groups(record)
+    sections = page.sections(record)
+    values = {
+        "record": record,
+        "title": title(record),
+        "headline": headline(record),
+        "tally": tally(record),
+        "sentences": summary_sentences(record, page),
+        "cautions": [*unverified(record), *page.cautions(record)],
+        "contradictions": contradictions(record),
+        "agreements": agreements(record.verdicts),
+        "key_numbers": [one for one in page.key_numbers(record) if one.lines],
+        "question": page.question(record),
+        "rule": shared,
+        "groups": groups,
+        "sections": sections,
+        "figures": inline_figures(sections),
+        "settings": settings(record.spec),
+        "origin": origin(record),
     }
-    environment = jinja2.Environment(
-        loader=jinja2.DictLoader(templates),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"cell": cell_text, "note": _note, "is_number": _is_number}
-    return environment.get_template(name)
-
-
-def cell_text(cell: Cell) -> str:
-    """A cell in words."""
-    if isinstance(cell, Number):
-        return spread_text(cell.summary, cell.unit)
-    if isinstance(cell, Points):
-        return points_text(cell.values, cell.unit)
-    return NOT_MEASURED if cell is None else f"{cell:,}" if isinstance(cell, int) else cell
-
-
-def _note(cell: Cell) -> str:
-    """What a cell says when pointed at: its interval."""
-    return f"95 % interval: {interval_text(cell.summary, cell.unit)}" if isinstance(cell, Number) else ""
-
-
-def _is_number(cell: Cell) -> bool:
-    return isinstance(cell, Number | int)
+    return str(found.render(values))

@@ -14,9 +14,9 @@ NOT_MEASURED = "not measured"
 # below this many networks every point is shown (docs/statistics.md, section 5)
 POINTS_BELOW = 10
 
-Unit = Literal["percent", "ratio"]
+Notation = Literal["percent", "ratio"]
 # shares, and what shares are compared by, are written in percent
-NOTATION: Mapping[RecordedUnit, Unit] = {
+NOTATION: Mapping[RecordedUnit, Notation] = {
     "share": "percent",
     "difference of shares": "percent",
     "relative": "percent",
@@ -31,7 +31,7 @@ class Number:
     """A number over networks, and how to write it."""
 
     summary: Summary
-    unit: Unit
+    notation: Notation
 
 
 @dataclass(frozen=True)
@@ -39,47 +39,52 @@ class Points:
     """One number a network, and how to write them."""
 
     values: tuple[float, ...]
-    unit: Unit
+    notation: Notation
 
 
-def number_of(quantity: Quantity) -> Number:
-    """A quantity of a record, written as its unit asks."""
-    return Number(quantity.summary, NOTATION[quantity.unit])
+def number_of(quantity: Quantity | None) -> Number | None:
+    """A quantity of a record, written as its unit asks; None where it was not measured."""
+    return Number(quantity.summary, NOTATION[quantity.unit]) if quantity else None
 
 
-def plain(value: float, unit: Unit, decimals: int | None = None) -> str:
+def summary_of(quantity: Quantity | None) -> Summary | None:
+    """A quantity of a record over its networks; None where it was not measured."""
+    return quantity.summary if quantity else None
+
+
+def plain(value: float, notation: Notation, decimals: int | None = None) -> str:
     """A number without its unit; ``undefined`` for NaN, never 0."""
-    return UNDEFINED if math.isnan(value) else _digits(value, unit, decimals).replace("-", "−")
+    return UNDEFINED if math.isnan(value) else _digits(value, notation, decimals).replace("-", "−")
 
 
-def mean_text(summary: Summary, unit: Unit) -> str:
+def mean_text(summary: Summary, notation: Notation) -> str:
     """The mean with its unit, in as few digits as a figure or a sentence needs."""
-    return UNDEFINED if summary.n == 0 else plain(summary.mean, unit) + _sign(unit)
+    return UNDEFINED if summary.n == 0 else plain(summary.mean, notation) + _sign(notation)
 
 
-def spread_text(summary: Summary, unit: Unit) -> str:
+def spread_text(summary: Summary, notation: Notation) -> str:
     """Mean and sample standard deviation; the mean alone for one network; says on how many networks if not on all."""
     if summary.n == 0:
         return UNDEFINED
-    decimals = _decimals(summary, unit)
-    text = plain(summary.mean, unit, decimals)
-    text += f" ± {plain(summary.std, unit, decimals)}" if summary.n > 1 else ""
-    return text + _sign(unit) + (f" (n = {summary.n} of {len(summary.values)})" if summary.n < len(summary.values) else "")
+    decimals = _decimals(summary, notation)
+    text = plain(summary.mean, notation, decimals)
+    text += f" ± {plain(summary.std, notation, decimals)}" if summary.n > 1 else ""
+    return text + _sign(notation) + (f" (n = {summary.n} of {len(summary.values)})" if summary.n < len(summary.values) else "")
 
 
-def interval_text(summary: Summary, unit: Unit) -> str:
+def interval_text(summary: Summary, notation: Notation) -> str:
     """The 95 % interval; with one network there is none, and it says so."""
     if summary.n == 0:
         return UNDEFINED
     if summary.n == 1:
         return "no interval (n = 1)"
-    decimals = _decimals(summary, unit)
-    return f"{plain(summary.low, unit, decimals)} to {plain(summary.high, unit, decimals)}{_sign(unit)}"
+    decimals = _decimals(summary, notation)
+    return f"{plain(summary.low, notation, decimals)} to {plain(summary.high, notation, decimals)}{_sign(notation)}"
 
 
-def points_text(values: Sequence[float], unit: Unit) -> str:
+def points_text(values: Sequence[float], notation: Notation) -> str:
     """Every value, in the order of the networks."""
-    return ", ".join(plain(value, unit) for value in values)
+    return ", ".join(plain(value, notation) for value in values)
 
 
 def exact(value: float) -> str:
@@ -87,14 +92,14 @@ def exact(value: float) -> str:
     return UNDEFINED if math.isnan(value) else repr(float(value))
 
 
-def latex_number(summary: Summary, unit: Unit) -> str:
+def latex_number(summary: Summary, notation: Notation) -> str:
     r"""Mean and spread in LaTeX's mathematics: ``$99.4 \pm 0.3$``; the unit belongs into the caption."""
     if summary.n == 0:
         return UNDEFINED
-    decimals = _decimals(summary, unit)
-    spread = rf" \pm {_digits(summary.std, unit, decimals)}" if summary.n > 1 else ""
+    decimals = _decimals(summary, notation)
+    spread = rf" \pm {_digits(summary.std, notation, decimals)}" if summary.n > 1 else ""
     note = f" ($n = {summary.n}$ of {len(summary.values)})" if summary.n < len(summary.values) else ""
-    return f"${_digits(summary.mean, unit, decimals)}{spread}${note}"
+    return f"${_digits(summary.mean, notation, decimals)}{spread}${note}"
 
 
 def count_text(number: int, noun: str) -> str:
@@ -132,17 +137,17 @@ def in_words(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
-def _digits(value: float, unit: Unit, decimals: int | None = None) -> str:
-    if unit == "percent":
+def _digits(value: float, notation: Notation, decimals: int | None = None) -> str:
+    if notation == "percent":
         value, decimals = 100 * value, _fine(value) if decimals is None else decimals
     text = f"{value:.{3 if decimals is None else decimals}f}"
     return text.removeprefix("-") if float(text) == 0 else text
 
 
-def _decimals(summary: Summary, unit: Unit) -> int:
+def _decimals(summary: Summary, notation: Notation) -> int:
     """As many for the mean as for the spread, so that they can be read together."""
     narrow = 0 < summary.std < 0.001
-    if unit == "ratio":
+    if notation == "ratio":
         return 3 + narrow
     decimals = max(_fine(summary.mean), 1 + narrow)
     # of a tiny share, one more for a spread that would be written as 0
@@ -156,5 +161,5 @@ def _fine(share: float) -> int:
     return min(8, max(2, math.ceil(-math.log10(100 * abs(share)))))
 
 
-def _sign(unit: Unit) -> str:
-    return "\u00a0%" if unit == "percent" else ""
+def _sign(notation: Notation) -> str:
+    return "\u00a0%" if notation == "percent" else ""

@@ -1,34 +1,10 @@
-"""What was asked, with which settings, and where a record comes from."""
+"""With which settings a record was made, and where it comes from."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 
-from maskscope.procedure.result import Provenance, Record
-from maskscope.report import class_words, growth_words, sequence_words, stability
-from maskscope.report.across import asks_reuse, networks
-from maskscope.report.headline import title
-from maskscope.report.kinds import Kind, kind_of
-from maskscope.report.numbers import count_text, duration_text, in_words
+from maskscope.procedure.result import DataOrigin, Provenance, Record
+from maskscope.report.numbers import duration_text
 from maskscope.storage import Json
-
-
-def question(record: Record) -> str:
-    """What was asked, in a paragraph."""
-    return _QUESTIONS[kind_of(record)](record)
-
-
-def _question(record: Record) -> str:
-    functions = in_words(list(record.functions))
-    asked = (
-        "All of them are the same function, needed in several places. Is it carried by the same weights (reuse), or was it "
-        "learned once for each place? And is that only because the places have input and output weights of their own?"
-        if asks_reuse(record)
-        else "Do the functions live in different weights, and does each mask hold its function?"
-    )
-    return (
-        f"{title(record)}: {count_text(len(networks(record)), 'network')}, trained to perform {functions}. For each function a "
-        "binary mask over the frozen weights was learned: it keeps the weights that this function needs and removes the "
-        f"others. {asked}"
-    )
 
 
 def settings(spec: Json) -> list[tuple[str, str]]:
@@ -40,7 +16,7 @@ def origin(record: Record) -> list[tuple[str, str]]:
     """Seeds, versions, machine, duration."""
     seeds = ", ".join(str(seed) for seed in record.seeds)
     first = [("experiment", record.experiment), ("preset", record.preset), ("seeds", seeds)]
-    return [*first, *_data(record), *made_by(record.provenance)]
+    return [*first, *data_rows(record.data), *made_by(record.provenance)]
 
 
 def unverified(record: Record) -> list[str]:
@@ -56,11 +32,17 @@ def unverified(record: Record) -> list[str]:
     ]
 
 
-def _data(record: Record) -> list[tuple[str, str]]:
-    if record.data is None:
+def data_rows(data: DataOrigin | None) -> list[tuple[str, str]]:
+    """The files that a record was made from; nothing where data are generated."""
+    if data is None:
         return []
-    kind = record.data.note or ("the published bytes" if record.data.verified else "unverified copy")
-    return [("data", f"{record.data.name}, {kind}"), ("SHA-256 of the data", record.data.digest)]
+    kind = data.note or ("the published bytes" if data.verified else "unverified copy")
+    return [("data", f"{data.name}, {kind}"), ("SHA-256 of the data", data.digest)]
+
+
+def data_name(record: Record) -> str:
+    """The data in a word."""
+    return record.data.name if record.data else str(record.spec.get("data", "the images"))
 
 
 def made_by(made: Provenance) -> list[tuple[str, str]]:
@@ -84,12 +66,3 @@ def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
         yield name, ", ".join(str(item) for item in value)
     else:
         yield name, f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-_QUESTIONS: Mapping[Kind, Callable[[Record], str]] = {
-    "functions": _question,
-    "removal": class_words.question,
-    "stability": stability.question,
-    "growth": growth_words.question,
-    "sequences": sequence_words.question,
-}

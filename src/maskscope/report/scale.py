@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from maskscope.analysis import NullTest, Sharing, Summary
-from maskscope.masks import iou_from_dice
 from maskscope.procedure.numbers import P_HOLM, P_VALUE, SHARING
 from maskscope.procedure.result import NetworkResult, Record, SharingResult
 from maskscope.procedure.stages import Variant
-from maskscope.report.across import networks, over_networks
+from maskscope.masks import iou_from_dice
+from maskscope.report.over_networks import networks, over_networks
 
 # the measure of normalised sharing, and the weights that it is over
 WEIGHTS = {

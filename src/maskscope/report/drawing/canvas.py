@@ -1,4 +1,4 @@
-"""A panel, and the ways to write it: SVG that takes its colours and fonts from the page, PDF and PNG for a paper.
+"""The ways to write a panel: SVG that takes its colours and fonts from the page, PDF and PNG for a paper.
 
 The same record gives the same bytes: no dates, no random ids, and none of the user's own settings of matplotlib. No global state
 of matplotlib is touched but its settings, and these are restored.
@@ -7,21 +7,17 @@ of matplotlib is touched but its settings, and these are restored.
 import io
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-# Okabe and Ito's colours, told apart by every common kind of colour vision; the page has a variable for each.
-FUNCTION_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
-INK, MUTED, GRID, BAND, WHOLE_COLOUR = "#1c2733", "#5d6b7a", "#dbe1e8", "#e9edf2", "#77818c"
-HEAT = "#1b5f94"
+from maskscope.report.drawing.panel import BAND, FUNCTION_COLOURS, GRID, INK, MUTED, WHOLE_COLOUR, Panel
+
 _VARIABLES = {
     INK: "--ink",
     MUTED: "--muted",
@@ -61,23 +57,6 @@ _SETTINGS: Any = {
 }
 # inches: as many panels side by side as fit into this
 _PAPER_WIDTH = 10.0
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A drawing with one pair of axes.
-
-    Args:
-        name: unique in the report.
-        title: what it shows, also for those who cannot see it.
-        size: width and height in inches.
-        draw: draws it.
-    """
-
-    name: str
-    title: str
-    size: tuple[float, float]
-    draw: Callable[[Axes], None]
 
 
 def svg(panel: Panel) -> str:

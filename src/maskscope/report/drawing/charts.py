@@ -4,16 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
-from matplotlib.transforms import ScaledTranslation
-
 from maskscope.analysis import Summary
-from maskscope.report.across import few
-from maskscope.report.drawing.canvas import FUNCTION_COLOURS, GRID, HEAT, INK, MUTED, WHOLE_COLOUR
-from maskscope.report.numbers import NOT_MEASURED, POINTS_BELOW, UNDEFINED, Unit, brief, mean_text, plain
+from maskscope.report.drawing.panel import FUNCTION_COLOURS, GRID, HEAT, INK, MUTED, WHOLE_COLOUR, Axes
+from maskscope.report.numbers import NOT_MEASURED, POINTS_BELOW, UNDEFINED, Notation, brief, mean_text, plain
+from maskscope.report.over_networks import few
 
 # inches
 WIDTH = 4.2
@@ -42,23 +36,23 @@ def bars_height(rows: int, lanes: int) -> float:
     return _FRAME + rows * (lanes * _LANE + _GAP)
 
 
-def draw_bars(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], *, unit: Unit, label: str, whole: bool) -> None:
+def draw_bars(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], *, notation: Notation, label: str, whole: bool) -> None:
     """A group of horizontal bars for each row: bar to the mean, a line for its interval, a point for each network.
 
     Args:
         axes: to draw on.
         rows: label and bars, from the top.
-        unit: percent numbers are drawn times 100.
+        notation: percent numbers are drawn times 100.
         label: of the value axis.
         whole: whether the axis is 0 to 1 (100 %); else it ends a little after the smallest and the largest number.
     """
-    factor = 100.0 if unit == "percent" else 1.0
+    factor = 100.0 if notation == "percent" else 1.0
     low, high = (0.0, factor) if whole else (factor * end * 1.12 for end in _ends(rows))
     places, heights = [], 0.0
     for _, lanes in rows:
         top = heights + _GAP / 2
         for lane, bar in enumerate(lanes):
-            _draw_bar(axes, top + (lane + 0.5) * _LANE, bar, factor, unit)
+            _draw_bar(axes, top + (lane + 0.5) * _LANE, bar, factor, notation)
         heights += len(lanes) * _LANE + _GAP
         places.append((top + heights - _GAP / 2) / 2)
     axes.set_yticks(places, [brief(name) for name, _ in rows])
@@ -71,6 +65,10 @@ def draw_bars(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], *, unit: Un
 
 def draw_legend(axes: Axes, entries: Sequence[tuple[str, str]], depth: float = 0.46) -> None:
     """Names beside patches of colour, some inches below the axis, under its label."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+    from matplotlib.transforms import ScaledTranslation
+
     figure = axes.get_figure(root=True)
     if entries and isinstance(figure, Figure):
         patches = [Patch(facecolor=colour, label=brief(name, 16)) for name, colour in entries]
@@ -96,16 +94,19 @@ def draw_heat(
     rows: Sequence[str],
     columns: Sequence[str],
     values: Sequence[Sequence[float]],
-    unit: Unit,
+    notation: Notation,
     darkest: float = 1.0,
 ) -> None:
     """A number in each cell, the darker the closer to ``darkest``."""
+    from matplotlib.colors import to_rgba
+    from matplotlib.patches import Rectangle
+
     for y, line in enumerate(values):
         for x, value in enumerate(line):
             depth = 0.0 if math.isnan(value) else min(max(value / darkest, 0.0), 1.0)
             face = to_rgba(HEAT, depth)
             axes.add_patch(Rectangle((x, y), 1, 1, facecolor=face, edgecolor=GRID, linewidth=0.8, clip_on=False))
-            text = "undef." if math.isnan(value) else plain(value, unit)
+            text = "undef." if math.isnan(value) else plain(value, notation)
             axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=9, color="#ffffff" if depth > 0.7 else INK)
     name_cells(axes, rows, columns)
 
@@ -141,7 +142,7 @@ def draw_points(axes: Axes, y: float, summary: Summary, colour: str, factor: flo
         axes.scatter(points, [y] * len(points), s=size, facecolor="none", edgecolor=colour, linewidth=1, zorder=4, clip_on=False)
 
 
-def _draw_bar(axes: Axes, y: float, bar: Bar, factor: float, unit: Unit) -> None:
+def _draw_bar(axes: Axes, y: float, bar: Bar, factor: float, notation: Notation) -> None:
     summary = bar.summary
     if summary is None or summary.n == 0:
         text = NOT_MEASURED if summary is None else UNDEFINED
@@ -151,7 +152,7 @@ def _draw_bar(axes: Axes, y: float, bar: Bar, factor: float, unit: Unit) -> None
     mean = factor * summary.mean
     axes.plot([mean, mean], [y - _LANE * 0.41, y + _LANE * 0.41], color=bar.colour, linewidth=2, zorder=3, solid_capstyle="butt")
     draw_points(axes, y, summary, bar.colour, factor)
-    label = mean_text(summary, unit)
+    label = mean_text(summary, notation)
     axes.text(1.025, y, label, transform=axes.get_yaxis_transform(), va="center", fontsize=8.5, color=INK)
 
 

@@ -4,13 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullFormatter
-
 from maskscope.analysis import Summary
-from maskscope.report.drawing.canvas import INK, MUTED
 from maskscope.report.drawing.charts import Bar, draw_points
-from maskscope.report.numbers import POINTS_BELOW, UNDEFINED, Unit, brief, mean_text
+from maskscope.report.drawing.panel import INK, MUTED, Axes
+from maskscope.report.numbers import POINTS_BELOW, UNDEFINED, Notation, brief, mean_text
 
 # more values than this have decades on their axis and no names
 _MOST_NAMED = 7
@@ -25,9 +22,9 @@ class Curve:
     colour: str
 
 
-def draw_curves(axes: Axes, values: Sequence[float], curves: Sequence[Curve], unit: Unit) -> None:
+def draw_curves(axes: Axes, values: Sequence[float], curves: Sequence[Curve], notation: Notation) -> None:
     """A line through the means, with each point's interval and networks; a gap where a number is undefined."""
-    factor = 100.0 if unit == "percent" else 1.0
+    factor = 100.0 if notation == "percent" else 1.0
     for curve in curves:
         means = [factor * summary.mean for summary in curve.summaries]
         axes.plot(values, means, color=curve.colour, linewidth=1.4, marker="o", markersize=5, zorder=3)
@@ -49,6 +46,8 @@ def draw_upright(axes: Axes, x: float, summary: Summary, colour: str, factor: fl
 
 def name_values(axes: Axes, values: Sequence[float], names: Sequence[str], label: str, *, logarithmic: bool = True) -> None:
     """The value axis: logarithmic where all values are positive, if that is wanted; each value by its name if there are few."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
     if logarithmic and min(values, default=0) > 0:
         axes.set_xscale("log")
         room = max(1.25, (max(values) / min(values)) ** 0.06)
@@ -70,13 +69,13 @@ def short_power(value: float, _: object) -> str:
     return f"{float(mantissa):g}e{int(power)}"
 
 
-def draw_dots(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], unit: Unit, label: str) -> None:
+def draw_dots(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], notation: Notation, label: str) -> None:
     """For each name a tick at the mean, its interval and networks, a lane for each colour; the axis need not begin at 0."""
-    factor = 100.0 if unit == "percent" else 1.0
+    factor = 100.0 if notation == "percent" else 1.0
     for y, (_, bars) in enumerate(rows):
         for lane, bar in enumerate(bars):
             place = y + (lane - (len(bars) - 1) / 2) * 0.3
-            _draw_dot(axes, place, bar, unit, factor)
+            _draw_dot(axes, place, bar, notation, factor)
     values = [factor * end for _, bars in rows for bar in bars if bar.summary for end in _ends(bar.summary)]
     spread = (max(values) - min(values)) or max(abs(max(values)) * 0.1, 0.01) if values else 1.0
     if values:
@@ -87,7 +86,7 @@ def draw_dots(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], unit: Unit,
     axes.set_xlabel(label)
 
 
-def _draw_dot(axes: Axes, y: float, bar: Bar, unit: Unit, factor: float) -> None:
+def _draw_dot(axes: Axes, y: float, bar: Bar, notation: Notation, factor: float) -> None:
     beside = axes.get_yaxis_transform()
     if bar.summary is None or bar.summary.n == 0:
         axes.text(0.5, y, UNDEFINED, transform=beside, ha="center", va="center", style="italic", color=MUTED, fontsize=8)
@@ -95,7 +94,7 @@ def _draw_dot(axes: Axes, y: float, bar: Bar, unit: Unit, factor: float) -> None
     draw_points(axes, y, bar.summary, bar.colour, factor, size=22.0)
     mean = factor * bar.summary.mean
     axes.plot([mean] * 2, [y - 0.12, y + 0.12], color=bar.colour, linewidth=2.4, zorder=5, solid_capstyle="butt")
-    axes.text(1.025, y, mean_text(bar.summary, unit), transform=beside, va="center", fontsize=8.5, color=INK)
+    axes.text(1.025, y, mean_text(bar.summary, notation), transform=beside, va="center", fontsize=8.5, color=INK)
 
 
 def _ends(summary: Summary) -> list[float]:

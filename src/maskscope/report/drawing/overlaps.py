@@ -1,15 +1,17 @@
-"""Figures of what masks have in common: overlap between floor and ceiling, and against unrelated functions."""
+"""Figures of what masks have in common: overlap between its floor and its ceiling."""
 
 import math
 from collections.abc import Sequence
 from functools import partial
 
-from matplotlib.axes import Axes
-
 from maskscope.analysis import Summary
 from maskscope.procedure.result import Record
 from maskscope.procedure.stages import Variant
-from maskscope.report.across import (
+from maskscope.report.drawing.charts import WIDTH, colour_of, draw_legend, draw_points
+from maskscope.report.drawing.grids import heat_panel
+from maskscope.report.drawing.panel import BAND, INK, MUTED, Axes, Panel
+from maskscope.report.numbers import UNDEFINED, brief, mean_text
+from maskscope.report.over_networks import (
     Measure,
     few_pairs,
     function_pairs,
@@ -21,10 +23,7 @@ from maskscope.report.across import (
     short_names,
     whole_procedures,
 )
-from maskscope.report.drawing.canvas import BAND, INK, MUTED, Panel
-from maskscope.report.drawing.charts import WIDTH, colour_of, draw_heat, draw_legend, draw_points, heat_size
-from maskscope.report.numbers import UNDEFINED, brief, mean_text, plain
-from maskscope.report.scale import Null, nulls, scales, sharing_pairs
+from maskscope.report.scale import scales, sharing_pairs
 
 _MEASURES: tuple[tuple[Measure, str], ...] = (("dice", "Dice"), ("iou", "IoU"), ("iomin", "IoMin"))
 
@@ -68,18 +67,6 @@ def overlap_panels(record: Record, variant: Variant = "trained") -> list[Panel]:
     ]
 
 
-def null_panels(record: Record) -> list[Panel]:
-    """For each network, the overlap that was found among those on the networks of its null."""
-    panels = []
-    for place, pair in enumerate(sharing_pairs(record) if few_pairs(record) else ()):
-        found = nulls(record, pair)
-        if found:
-            size = (WIDTH, 1.35 + 0.3 * len(found))
-            draw = partial(_draw_null, found=found)
-            panels.append(Panel(f"null-{place}", f"{brief(pair[0], 14)} and {brief(pair[1], 14)}: Dice", size, draw))
-    return panels
-
-
 def _draw_scale(axes: Axes, rows: Sequence[tuple[str, Summary]]) -> None:
     ends = [value for _, summary in rows for value in summary.values if not math.isnan(value)]
     low, high = min([-0.15, *(end - 0.1 for end in ends)]), max([1.15, *(end + 0.1 for end in ends)])
@@ -108,22 +95,6 @@ def _draw_scale(axes: Axes, rows: Sequence[tuple[str, Summary]]) -> None:
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
     axes.set_xlim(low, high)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-
-
-def _draw_null(axes: Axes, found: Sequence[Null]) -> None:
-    axes.text(1.025, -0.75, "p, Holm", transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=MUTED)
-    for y, null in enumerate(found):
-        axes.scatter(null.test.null, [y] * len(null.test.null), s=20, color=MUTED, alpha=0.4, linewidth=0, zorder=2)
-        axes.plot([null.test.observed] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=2.4, zorder=3, solid_capstyle="butt")
-        p = f"{plain(null.test.p, 'ratio')}, {plain(null.p_holm, 'ratio')}"
-        axes.text(1.025, y, p, transform=axes.get_yaxis_transform(), va="center", fontsize=8.5)
-    values = [value for null in found for value in (*null.test.null, null.test.observed) if not math.isnan(value)]
-    axes.set_yticks(range(len(found)), [f"seed {null.seed}" for null in found])
-    axes.set_ylim(len(found) - 0.4, -0.6)
-    axes.set_xlim(0, min(1.0, 1.15 * max([*values, 0.01])))
-    axes.grid(axis="x")
-    axes.set_xlabel("Dice of two masks")
-    draw_legend(axes, [("found", INK), ("unrelated", MUTED)])
 
 
 def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Measure, variant: Variant) -> None:
@@ -161,7 +132,6 @@ def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Me
 
 def _overlap_matrix(record: Record) -> Panel:
     functions = paired_names(record)
-    values = [[overlap(record, (a, b), None, "dice").mean for b in functions] for a in functions]
-    size = heat_size(functions, functions, (0.55, 0.36))
-    draw = partial(draw_heat, rows=functions, columns=functions, values=values, unit="ratio")
-    return Panel("overlap-matrix", "Dice of whole masks; diagonal: two masks for one function", size, draw)
+    rows = [(a, [overlap(record, (a, b), None, "dice") for b in functions]) for a in functions]
+    title = "Dice of whole masks; diagonal: two masks for one function"
+    return heat_panel("overlap-matrix", title, rows, functions, cell=(0.55, 0.36), notation="ratio")

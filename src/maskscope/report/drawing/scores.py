@@ -1,14 +1,17 @@
 """Figures of scores: accuracy under masks and their inverses, confusion, the half-mask test, controls."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
-from matplotlib.axes import Axes
-
 from maskscope.procedure.result import Record
 from maskscope.procedure.stages import Variant
-from maskscope.report.across import (
+from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars
+from maskscope.report.drawing.grids import Lane, Rows, bar_panel, heat_panel
+from maskscope.report.drawing.panel import MUTED, WHOLE_COLOUR, Axes, Panel
+from maskscope.report.numbers import summary_of
+from maskscope.report.over_networks import (
     WHOLE,
     confusion,
     few,
@@ -19,8 +22,6 @@ from maskscope.report.across import (
     networks,
     null_controls,
 )
-from maskscope.report.drawing.canvas import MUTED, WHOLE_COLOUR, Panel
-from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, heat_size
 from maskscope.tasks.sequences import own_test
 
 _CONTROLS = {"untrained": "untrained", "shuffled-weights": "weights shuffled", "shuffled-labels": "labels shuffled"}
@@ -99,15 +100,14 @@ def confusion_panels(record: Record) -> list[Panel]:
         shares = confusion(record, mask, inverse=inverse)
         if shares:
             answers = list(next(iter(shares.values())))
-            values = [[shares[true][answer].mean for answer in answers] for true in shares]
-            cell = (0.52, 0.38) if few(record.functions) else (0.39, 0.3)
-            size = heat_size(list(shares), answers, cell)
-            panels.append(Panel(name, title, size, partial(_draw_confusion, rows=list(shares), columns=answers, values=values)))
+            rows = [(true, [shares[true][answer] for answer in answers]) for true in shares]
+            panel = heat_panel(name, title, rows, answers, cell=(0.52, 0.38) if few(record.functions) else (0.39, 0.3))
+            panels.append(replace(panel, draw=partial(_draw_confusion, draw=panel.draw)))
     return panels
 
 
 def _draw_half_masks(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], dots: Sequence[Sequence[float]]) -> None:
-    draw_bars(axes, rows, unit="percent", label="accuracy lost (percentage points)", whole=False)
+    draw_bars(axes, rows, notation="percent", label="accuracy lost (percentage points)", whole=False)
     low, high = axes.get_xlim()
     for y, values in zip(axes.get_yticks(), dots, strict=True):
         axes.scatter(values, [y] * len(values), s=11, color=MUTED, alpha=0.45, linewidth=0, zorder=2.5)
@@ -115,60 +115,35 @@ def _draw_half_masks(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], dots
     axes.set_xlim(low, high)
 
 
-def _draw_confusion(axes: Axes, rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float]]) -> None:
-    draw_heat(axes, rows, columns, values, "percent")
+def _draw_confusion(axes: Axes, draw: Callable[[Axes], None]) -> None:
+    draw(axes)
     axes.set_xlabel("answer (%)")
     axes.set_ylabel("asked for")
 
 
 def _score_panel(record: Record, name: str, title: str, asked: Sequence[Asked]) -> Panel:
     functions = record.functions
-    found = [
-        (label, [record.quantity(measure, mask, function, variant=variant) for function in functions])
+    rows = [
+        (label, [summary_of(record.quantity(measure, mask, function, variant=variant)) for function in functions])
         for label, measure, mask, variant in asked
     ]
-    if few(functions):
-        rows = [
-            (
-                label,
-                [
-                    Bar(one.summary if one else None, colour_of(function, functions))
-                    for one, function in zip(row, functions, strict=True)
-                ],
-            )
-            for label, row in found
-        ]
-        size = (WIDTH, bars_height(len(rows), len(functions)) + 0.25)
-        legend = [(f"on {function}", colour_of(function, functions)) for function in functions]
-        return Panel(name, title, size, partial(_draw_scores, rows=rows, legend=legend))
-    values = [[one.summary.mean if one else float("nan") for one in row] for _, row in found]
-    labels = [label for label, _ in found]
-    size = heat_size(labels, functions, (0.55, 0.32))
-    return Panel(name, f"{title} (%)", size, partial(draw_heat, rows=labels, columns=functions, values=values, unit="percent"))
+    lanes = [(f"on {function}", colour_of(function, functions)) for function in functions]
+    return _panel(name, title, rows, functions, lanes, bars=few(functions))
 
 
 def _own_panel(
     record: Record, name: str, title: str, asked: Sequence[tuple[str, str, Variant]], functions: Sequence[str]
 ) -> Panel:
-    rows = []
-    for label, measure, variant in asked:
-        found = [
-            record.quantity(measure, function, own_test(function, record.functions), variant=variant) for function in functions
-        ]
-        colours = [colour_of(function, record.masks) for function in functions]
-        rows.append((label, [Bar(one.summary if one else None, colour) for one, colour in zip(found, colours, strict=True)]))
-    if not few(record.masks):
-        values = [[bar.summary.mean if bar.summary else float("nan") for bar in bars] for _, bars in rows]
-        labels = [label for label, _ in rows]
-        size = heat_size(labels, functions, (0.55, 0.32))
-        return Panel(
-            name, f"{title} (%)", size, partial(draw_heat, rows=labels, columns=functions, values=values, unit="percent")
-        )
-    legend = [(function, colour_of(function, record.masks)) for function in functions]
-    size = (WIDTH, bars_height(len(rows), len(functions)) + 0.25)
-    return Panel(name, title, size, partial(_draw_scores, rows=rows, legend=legend))
+    tests = {function: own_test(function, record.functions) for function in functions}
+    rows = [
+        (label, [summary_of(record.quantity(measure, function, test, variant=variant)) for function, test in tests.items()])
+        for label, measure, variant in asked
+    ]
+    lanes = [(function, colour_of(function, record.masks)) for function in functions]
+    return _panel(name, title, rows, functions, lanes, bars=few(record.masks))
 
 
-def _draw_scores(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], legend: Sequence[tuple[str, str]]) -> None:
-    draw_bars(axes, rows, unit="percent", label="accuracy (%)", whole=True)
-    draw_legend(axes, legend)
+def _panel(name: str, title: str, rows: Rows, columns: Sequence[str], lanes: Sequence[Lane], *, bars: bool) -> Panel:
+    if bars:
+        return bar_panel(name, title, rows, lanes, "accuracy (%)")
+    return heat_panel(name, f"{title} (%)", rows, columns)

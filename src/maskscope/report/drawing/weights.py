@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
-
 from maskscope.procedure.result import Record
-from maskscope.report.across import (
+from maskscope.report.drawing.charts import colour_of
+from maskscope.report.drawing.grids import bar_panel, heat_panel
+from maskscope.report.drawing.panel import BAND, MUTED, Axes, Panel
+from maskscope.report.numbers import mean_text, short_count, summary_of
+from maskscope.report.over_networks import (
     below_and_above,
     few,
     histogram,
@@ -19,9 +20,6 @@ from maskscope.report.across import (
     mask_title,
     short_names,
 )
-from maskscope.report.drawing.canvas import BAND, MUTED, Panel
-from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_heat, draw_legend, heat_size
-from maskscope.report.numbers import mean_text, short_count
 
 _BINS = 50
 
@@ -30,23 +28,17 @@ def weights_panels(record: Record) -> list[Panel]:
     """Share of weights kept by each mask, by tensor."""
     masks = mask_names(record)
     places: list[str | None] = [*layer_names(record), None]
-    shares = [
+    if not masks:
+        return []
+    rows = [
         (name, [kept_share(record, mask, place) for mask in masks])
         for name, place in zip(short_names(places), places, strict=True)
     ]
-    labels = [mask_label(mask) for mask in masks]
-    if not masks:
-        return []
     if not few(record.masks):
-        values = [[share.mean for share in row] for _, row in shares]
-        size = heat_size([place for place, _ in shares], masks, (0.55, 0.32))
-        draw = partial(draw_heat, rows=[place for place, _ in shares], columns=masks, values=values, unit="percent")
-        return [Panel("weights", "Share of weights kept (%)", size, draw)]
-    colours = [colour_of(mask, record.masks) for mask in masks]
-    rows = [(place, [Bar(share, colour) for share, colour in zip(row, colours, strict=True)]) for place, row in shares]
-    size = (WIDTH, bars_height(len(rows), len(masks)) + 0.25)
-    legend = list(zip(labels, colours, strict=True))
-    return [Panel("weights", "Share of weights kept, by tensor", size, partial(_draw_weights, rows=rows, legend=legend))]
+        return [heat_panel("weights", "Share of weights kept (%)", rows, masks)]
+    lanes = [(mask_label(mask), colour_of(mask, record.masks)) for mask in masks]
+    label = "weights kept (% of the tensor's weights)"
+    return [bar_panel("weights", "Share of weights kept, by tensor", rows, lanes, label, whole=False)]
 
 
 def histogram_panels(record: Record) -> list[Panel]:
@@ -59,19 +51,16 @@ def histogram_panels(record: Record) -> list[Panel]:
         counts = _coarse(histogram(record, mask))
         if counts:
             below, above = below_and_above(record, mask)
-            found = record.quantity("undecided", mask)
-            shares = [mean_text(one, "percent") if one else "" for one in (below, found.summary if found else None, above)]
+            undecided = summary_of(record.quantity("undecided", mask))
+            shares = [mean_text(one, "percent") if one else "" for one in (below, undecided, above)]
             draw = partial(_draw_histogram, counts=counts, colour=colour_of(mask, record.masks), shares=shares)
             panels.append(Panel(f"histogram-{place}", mask_title(mask), (3.2, 2.4), draw))
     return panels
 
 
-def _draw_weights(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], legend: Sequence[tuple[str, str]]) -> None:
-    draw_bars(axes, rows, unit="percent", label="weights kept (% of the tensor's weights)", whole=False)
-    draw_legend(axes, legend)
-
-
 def _draw_histogram(axes: Axes, counts: Sequence[float], colour: str, shares: Sequence[str]) -> None:
+    from matplotlib.ticker import FuncFormatter
+
     edges = [place / len(counts) for place in range(len(counts) + 1)]
     # room above the bars for the shares
     top = 10 ** math.ceil(math.log10(max([*counts, 1])) + 1.3)

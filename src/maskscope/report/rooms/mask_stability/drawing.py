@@ -1,0 +1,26 @@
+"""The figure of mask stability: repeats of masks beside masks for different pairs of classes."""
+
+from maskscope.procedure.result import Record
+from maskscope.report.drawing.floored_bars import Row, floored_bars
+from maskscope.report.drawing.panel import FUNCTION_COLOURS, WHOLE_COLOUR, Panel
+from maskscope.report.over_networks import function_pairs, overlap, overlap_floor, paired_names
+from maskscope.report.rooms.mask_stability.tables import DIFFERENT, SAME, mean_floor
+
+
+def stability_panels(record: Record) -> list[Panel]:
+    """IoU of repeats for each pair of classes, then the mean over these and over masks for different pairs."""
+    rows: list[Row] = []
+    for name in paired_names(record):
+        pair = (name, name)
+        found, floor = overlap(record, pair, None, "iou"), overlap_floor(record, pair, None, "iou")
+        rows += [(name, found, floor, FUNCTION_COLOURS[0])] if found.values and pair in function_pairs(record) else []
+    for label, measure, colour in (
+        ("same pair, mean", SAME, FUNCTION_COLOURS[0]),
+        ("different pairs, mean", DIFFERENT, WHOLE_COLOUR),
+    ):
+        one = record.quantity(measure)
+        rows += [(label, one.summary, mean_floor(record, same=measure == SAME), colour)] if one else []
+    if not rows:
+        return []
+    legend = [("same pair", FUNCTION_COLOURS[0]), ("different pairs", WHOLE_COLOUR)]
+    return [floored_bars("stability", "IoU of whole masks", rows, "IoU (1: the same weights)", legend)]

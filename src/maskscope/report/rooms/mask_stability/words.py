@@ -1,0 +1,51 @@
+"""What a study of mask stability says in words: its question, its main numbers, and what speaks against reading them."""
+
+from maskscope.procedure.result import Record
+from maskscope.report.cautions import classes_not_learned
+from maskscope.report.key_number import KeyNumber, key_number
+from maskscope.report.numbers import count_text, mean_text
+from maskscope.report.origin import data_name
+from maskscope.report.over_networks import paired_names
+from maskscope.report.rooms.mask_stability.tables import BEYOND, DIFFERENT, SAME
+
+# what the claims ask of a network before anything else
+_LEARNED = 0.65
+
+
+def question(record: Record) -> str:
+    """What was asked, in a paragraph."""
+    repeats = int(record.spec.get("repeats", 1)) + 1
+    return (
+        f"How alike are two masks for the same pair of classes? {count_text(len(record.seeds), 'network').capitalize()}, "
+        f"trained to tell the {len(record.functions)} classes of {data_name(record)} apart. For each of "
+        f"{count_text(len(paired_names(record)), 'pair')} of classes {repeats} masks were found with the images of these two "
+        "alone, with other noise and other data order. If a mask says something about the network, and not about how it was "
+        "found, they have much in common, and more than masks for different pairs have."
+    )
+
+
+def sentences(record: Record) -> list[str]:
+    """The main numbers in sentences; none that was not measured."""
+    same, different, beyond = (record.quantity(measure) for measure in (SAME, DIFFERENT, BEYOND))
+    if not (same and different and beyond):
+        return []
+    return [
+        f"Two masks for the same pair of classes overlap by {mean_text(same.summary, 'ratio')} (IoU), masks for different pairs "
+        f"by {mean_text(different.summary, 'ratio')}: a difference of {mean_text(beyond.summary, 'ratio')}."
+    ]
+
+
+def cautions(record: Record) -> list[str]:
+    """That the networks cannot tell the classes apart, if they cannot."""
+    return classes_not_learned(record, _LEARNED)
+
+
+def key_numbers(record: Record) -> list[KeyNumber]:
+    """The key numbers."""
+    return [
+        key_number("Mean accuracy of the network", [("no mask", record.quantity("mean accuracy"))]),
+        key_number("IoU of two masks, same pair", [("mean over pairs", record.quantity(SAME))]),
+        key_number("IoU, different pairs", [("mean over pairs", record.quantity(DIFFERENT))]),
+        key_number("Difference", [("on each network", record.quantity(BEYOND))]),
+        key_number("Weights kept by the mask", [(mask, record.quantity("density", mask)) for mask in record.masks]),
+    ]

@@ -1,0 +1,99 @@
+"""Figures of networks that grow: what each task shares with earlier ones by layer, its accuracy and its density."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+from maskscope.analysis import Summary, summarise
+from maskscope.procedure.result import Record
+from maskscope.report.drawing.charts import draw_legend
+from maskscope.report.drawing.curves import Curve, draw_curves
+from maskscope.report.drawing.panel import FUNCTION_COLOURS, MUTED, WHOLE_COLOUR, Axes, Panel
+from maskscope.report.numbers import Notation
+from maskscope.report.rooms.permuted_images.tables import layer_title, layers, starts
+
+_SIZE = (3.5, 3.1)
+# more tasks than this have every second name on the axis
+_MOST_NAMED = 8
+
+
+def shared_panels(record: Record) -> list[Panel]:
+    """The proportion of a layer's kept weights that earlier tasks use, over the tasks, with what chance would share.
+
+    Source: the paper's figure of transfer between permuted tasks, for layers 2 to 4.
+    """
+    later = record.functions[1:]
+    panels = []
+    for tensor in layers(record) if later else ():
+        shared, chance = (
+            [_curve(record, start, place, measure, later, tensor) for place, start in enumerate(starts(record))]
+            for measure in ("shared", "shared by chance")
+        )
+        title = f"{layer_title(tensor)} ({tensor})"
+        draw = partial(_draw_shared, shared=shared, chance=chance, names=later)
+        panels.append(Panel(f"growth-{tensor.replace('.', '-')}", title, _SIZE, draw))
+    return panels
+
+
+def task_panels(record: Record) -> list[Panel]:
+    """Accuracy of each task under its own mask at the end of its stage, and the share of weights that the mask keeps."""
+    asked = (("accuracy", "Accuracy under its own mask (%)"), ("density", "Weights kept (%)"))
+    return [
+        Panel(
+            f"growth-{measure}",
+            title,
+            _SIZE,
+            partial(
+                _draw_tasks,
+                curves=[
+                    _curve(record, start, place, measure, record.functions, "") for place, start in enumerate(starts(record))
+                ],
+                names=record.functions,
+            ),
+        )
+        for measure, title in asked
+    ]
+
+
+def _curve(record: Record, start: str, place: int, measure: str, functions: Sequence[str], tensor: str) -> Curve:
+    found = [record.quantity(measure, f"{function}, {start}", tensor) for function in functions]
+    summaries: list[Summary] = [one.summary if one else summarise([]) for one in found]
+    colour = FUNCTION_COLOURS[place] if place < len(FUNCTION_COLOURS) else WHOLE_COLOUR
+    return Curve(start, summaries, colour)
+
+
+def _draw_shared(axes: Axes, shared: Sequence[Curve], chance: Sequence[Curve], names: Sequence[str]) -> None:
+    places = list(range(len(names)))
+    for curve in chance:
+        means = [one.mean for one in curve.summaries]
+        axes.plot(places, means, color=curve.colour, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1, marker=_alone(names))
+    _draw_over_tasks(axes, shared, names, "ratio")
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_ylabel("proportion shared")
+
+
+def _draw_tasks(axes: Axes, curves: Sequence[Curve], names: Sequence[str]) -> None:
+    _draw_over_tasks(axes, curves, names, "percent")
+    values = [100 * one for curve in curves for summary in curve.summaries for one in summary.values if not math.isnan(one)]
+    if values:
+        room = max(0.12 * (max(values) - min(values)), 0.5)
+        axes.set_ylim(max(0.0, min(values) - room), min(100.0 + room / 2, max(values) + room))
+
+
+def _draw_over_tasks(axes: Axes, curves: Sequence[Curve], names: Sequence[str], notation: Notation) -> None:
+    # beside each other, so that intervals of different starts do not hide one another
+    for lane, curve in enumerate(curves):
+        shift = 0.09 * (lane - (len(curves) - 1) / 2)
+        draw_curves(axes, [place + shift for place in range(len(names))], [curve], notation)
+    step = 1 if len(names) <= _MOST_NAMED else 2
+    axes.set_xticks(range(0, len(names), step), names[::step])
+    axes.set_xlim(-0.4, len(names) - 0.6)
+    axes.set_xlabel("task")
+    axes.tick_params(axis="y", labelcolor=MUTED)
+    if len(curves) > 1:
+        draw_legend(axes, [(curve.name.removeprefix("new "), curve.colour) for curve in curves])
+
+
+def _alone(names: Sequence[str]) -> str:
+    """A line of one point is none: it gets a mark."""
+    return "_" if len(names) == 1 else ""

@@ -1,0 +1,141 @@
+"""What a study of sequences says in words: its question, its main numbers, and what speaks against reading them."""
+
+from maskscope.procedure.result import Record
+from maskscope.studies.sequences.numbers import TRAINED_ON_IT
+from maskscope.report.cautions import not_learned
+from maskscope.report.key_number import KeyNumber, key_number
+from maskscope.report.numbers import count_text, in_words, mean_text
+from maskscope.report.over_networks import WHOLE, mask_label, mask_names
+from maskscope.report.rooms.sequences.values import (
+    Family,
+    about_mask,
+    families,
+    is_scan,
+    part_of,
+    share_text,
+    sought,
+    trained_on,
+    unmasked_and_masked,
+)
+
+# what the claims ask of the network before anything else, by test
+_SCAN_LEARNED, _MATHEMATICS_LEARNED = {"simple": 0.95}, {"easy": 0.5, "hard": 0.5}
+
+
+def question(record: Record) -> str:
+    """What was asked, in a paragraph."""
+    return _scan_question(record) if is_scan(record) else _mathematics_question(record)
+
+
+def _scan_question(record: Record) -> str:
+    own = (
+        " Beside it stands a network that was trained on the split alone, and has seen none of what the split holds out."
+        if trained_on(record)
+        else ""
+    )
+    return (
+        f"Are held-out combinations done by the weights that do the rest? {_networks(record)}, trained to answer commands of "
+        "SCAN (“jump twice after walk left”) with actions, on the training part of split simple: four in five of all commands, "
+        f"drawn at random. The {'splits' if len(sought(record)) > 1 else 'split'} {in_words(sought(record))} "
+        f"{'hold' if len(sought(record)) > 1 else 'holds'} out commands of one kind. For each a mask was found with the commands "
+        "that are left, over the weights of a network that knows the held-out ones too. What those are made of occurs in the "
+        "commands that are left; if the network does them by weights of their own all the same, these weights are removed, and "
+        f"the held-out commands fall.{own}"
+    )
+
+
+def _mathematics_question(record: Record) -> str:
+    return (
+        f"Are hard questions answered by the weights that answer easy ones? {_networks(record)}, trained on easy, medium and "
+        f"hard questions of module {record.spec.get('module', '')} of the Mathematics Dataset, which are answered character by "
+        "character. The full mask was found with questions of all levels, "
+        f"{in_words([mask_label(one) for one in sought(record)])} with those of that level alone. The way to the answer is the "
+        "same at every level: if the other levels fall under a mask that keeps its own, the network has weights for them "
+        "that are not needed there."
+    )
+
+
+def _networks(record: Record) -> str:
+    return f"{count_text(len(record.seeds), 'network')} ({record.spec.get('network', '')})"
+
+
+def sentences(record: Record) -> list[str]:
+    """The main numbers in sentences; none that was not measured."""
+    if is_scan(record):
+        return [*_on_first(record), *(text for family in families(record) for text in _on_held_out(record, family))]
+    said = []
+    for mask in sought(record):
+        others = [test for test in record.functions if test != mask]
+        full, part = ([record.quantity("sufficiency", name, test) for test in (mask, *others)] for name in (WHOLE, mask))
+        numbers = [
+            f"{mean_text(after.summary, 'percent')} on {test} ({mean_text(before.summary, 'percent')} under the full mask)"
+            for test, before, after in zip((mask, *others), full, part, strict=True)
+            if before and after
+        ]
+        said += [f"Under the mask found with {mask} questions alone, accuracy is {in_words(numbers)}."] if numbers else []
+    return [*_on_first(record), *said]
+
+
+def _on_first(record: Record) -> list[str]:
+    """The network itself, and what the full mask keeps of it."""
+    test = record.functions[0] if is_scan(record) else "hard"
+    before, after = record.quantity("accuracy", "", test), record.quantity("sufficiency", WHOLE, test)
+    if not before or not after:
+        return []
+    return [
+        f"The network answers {mean_text(before.summary, 'percent')} of the {test} test, "
+        f"{mean_text(after.summary, 'percent')} under the full mask."
+    ]
+
+
+def _on_held_out(record: Record, family: Family) -> list[str]:
+    """What a mask makes of the commands that it was found without, beside how many of them the network has seen."""
+    asked = [("under the full mask", "sufficiency", WHOLE), ("under the mask found without them", "sufficiency", family.mask)]
+    asked += [("by a network trained on the split alone", TRAINED_ON_IT, family.mask)] if trained_on(record) else []
+    on_all = [(words, record.quantity(measure, mask, family.held_out)) for words, measure, mask in asked]
+    numbers = in_words([f"{mean_text(one.summary, 'percent')} {words}" for words, one in on_all if one])
+    if not numbers:
+        return []
+    part = part_of(record, family.held_out)
+    seen = f", {share_text(part)} of which the network has seen in training," if part and part.seen else ""
+    text = f"Of the commands that split {family.mask} holds out{seen} right are {numbers}"
+    on_unseen = [record.quantity(measure, mask, family.unseen) for _, measure, mask in asked] if family.unseen else []
+    rest = in_words([mean_text(one.summary, "percent") for one in on_unseen if one])
+    return [f"{text}; of those never seen, {rest}." if rest else f"{text}."]
+
+
+def key_numbers(record: Record) -> list[KeyNumber]:
+    """The key numbers; of a test that was partly seen in training, the title says how much."""
+    if is_scan(record):
+        return [
+            _about_test(record, "Test of split simple", record.functions[0], WHOLE),
+            *(_about_test(record, _held_out_title(record, family), family.held_out, family.mask) for family in families(record)),
+            _density(record),
+        ]
+    asked = unmasked_and_masked(record)
+    levels = [
+        key_number(f"{test.capitalize()} questions", [(one.label, record.quantity(one.measure, one.mask, test)) for one in asked])
+        for test in record.functions
+    ]
+    return [*levels, _density(record)]
+
+
+def _held_out_title(record: Record, family: Family) -> str:
+    part = part_of(record, family.held_out)
+    seen = f", {100 * part.seen / part.items:.0f} % seen in training" if part and part.seen else ""
+    return f"Held out by {family.mask}{seen}"
+
+
+def _about_test(record: Record, name: str, test: str, mask: str) -> KeyNumber:
+    # the network without a mask stands with the simple test
+    shown = [one for one in about_mask(record, mask) if mask == WHOLE or one.label != "no mask"]
+    return key_number(name, [(one.label, record.quantity(one.measure, one.mask, test)) for one in shown])
+
+
+def _density(record: Record) -> KeyNumber:
+    return key_number("Weights kept", [(mask_label(name), record.quantity("density", name)) for name in mask_names(record)])
+
+
+def cautions(record: Record) -> list[str]:
+    """That the network has not learned what it was trained for, if it has not."""
+    return not_learned(record, _SCAN_LEARNED if is_scan(record) else _MATHEMATICS_LEARNED, tests=True)

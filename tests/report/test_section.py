@@ -1,0 +1,96 @@
+"""A section is a value: what it names exists, and the page, the terminal and the files are readings of it."""
+
+import io
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from maskscope.errors import ConfigError
+from maskscope.report import Figure, KeyNumber, Page, Section, html_page, show_record, write_figures, write_tables
+from maskscope.report.drawing.panel import Panel
+from maskscope.report.section import all_figures, short_or_folded, whole_tables
+from maskscope.report.table import Row, Table, columns
+
+REPORT = Path(__file__).parents[2] / "src" / "maskscope" / "report"
+TABLE = Table("sizes", "How large they are", columns("what", "size"), (Row("the first", ("a", 1)), Row("the last", ("b", 2))))
+PANEL = Panel("line", "A line", (2.0, 1.0), lambda axes: axes.plot([0, 1], [0, 1]))
+
+
+def page_with(*sections):
+    """A study of one file: nothing in the report knows it."""
+    return Page(
+        question=lambda record: "How large are they?",
+        sentences=lambda record: ["They are large."],
+        cautions=lambda record: ["Nobody measured them."],
+        key_numbers=lambda record: [KeyNumber("Size", (("a", "1"),)), KeyNumber("Not measured", ())],
+        sections=lambda record: list(sections),
+    )
+
+
+def test_a_page_of_ones_own_is_shown_printed_and_written(record, tmp_path):
+    figure = Figure("lines", lambda: [PANEL])
+    part = TABLE.only("the first")
+    page = page_with(
+        Section("sizes", "Sizes", ("See here.",), (figure,), "A caption.", (part,), files=(TABLE,), terminal=(part,))
+    )
+    html = html_page(record, page)
+    for words in ("How large are they?", "They are large.", "Nobody measured them.", "<h2>Size</h2>", "See here.", "A caption."):
+        assert words in html
+    assert html.count("<svg ") == 1
+    assert "Not measured" not in html
+    console = Console(file=io.StringIO(), width=100)
+    show_record(record, page, console)
+    printed = console.file.getvalue().partition("They are large.")[2]
+    assert "the first" in printed
+    assert "the last" not in html + printed
+    assert {path.name for path in write_figures(record, page, tmp_path)} == {"lines.pdf", "lines.png"}
+    assert {path.stem for path in write_tables(record, page, tmp_path)} == {"claims", "sizes"}
+    assert "the last" in (tmp_path / "sizes.csv").read_text()
+
+
+def test_a_part_of_a_table_without_its_whole_is_an_error():
+    with pytest.raises(ConfigError, match="part of the table 'sizes', and none of its sections has the whole"):
+        whole_tables([Section("sizes", "Sizes", tables=(TABLE.only("the first"),))])
+    assert whole_tables([Section("sizes", "Sizes", tables=(TABLE.only_whole("the first"),))])[0].rows == TABLE.rows[:1]
+    assert whole_tables([Section("sizes", "Sizes", folded=(TABLE.only("third"),))]) == []
+
+
+def test_two_tables_or_figures_of_one_name_are_an_error():
+    other = replace(TABLE, title="Something else")
+    with pytest.raises(ConfigError, match="Two tables of one report are called 'sizes'"):
+        whole_tables([Section("a", "A", tables=(TABLE,)), Section("b", "B", files=(other,))])
+    assert whole_tables([Section("a", "A", tables=(TABLE,)), Section("b", "B", files=(TABLE,))]) == [TABLE]
+    figure = Figure("lines", lambda: [PANEL])
+    with pytest.raises(ConfigError, match="Two figures of one report are called 'lines'"):
+        all_figures([Section("a", "A", figures=(figure,)), Section("b", "B", figures=(figure,))])
+
+
+def test_a_figure_of_nothing_is_left_out_and_the_page_says_so(record):
+    section = Section("empty", "Empty", figures=(Figure("nothing", list),), caption="Under nothing.")
+    assert all_figures([section]) == {}
+    html = html_page(record, page_with(section))
+    assert "Not measured in this record." in html
+    assert "Under nothing." not in html
+
+
+def test_long_tables_are_folded():
+    assert short_or_folded(TABLE, 2) == ((TABLE,), ())
+    assert short_or_folded(TABLE, 1) == ((), (TABLE,))
+
+
+def test_the_report_outside_its_rooms_names_no_room_and_a_room_no_other():
+    for file in REPORT.rglob("*.py"):
+        place = file.relative_to(REPORT).parts
+        mine = f"rooms.{place[1].removesuffix('.py')}" if place[0] == "rooms" else "no room"
+        lines = [line for line in file.read_text().splitlines() if "maskscope.report.rooms" in line]
+        assert mine == "rooms.__init__" or all(f"maskscope.report.{mine}" in line for line in lines), file
+
+
+def test_the_terminal_needs_no_matplotlib():
+    code = "import sys; import maskscope.cli.main, maskscope.report.rooms; print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
