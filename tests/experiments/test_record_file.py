@@ -14,7 +14,7 @@ from maskscope.procedure.result import Record
 from maskscope.engine.record_file import load_record, recorded_settings, require_replaceable
 from maskscope.procedure.settings import MaskSpec
 from maskscope.engine.spec import from_json, read_spec, to_json
-from maskscope.engine.sweep.sweep import SweepRecord, load_sweep
+from maskscope.engine.sweep.record import SweepRecord, load_sweep
 from maskscope.report import comparison, show_claims, show_comparison, show_record
 from maskscope.storage import write_json
 from tests.report.pages import page, page_of

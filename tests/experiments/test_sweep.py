@@ -16,7 +16,7 @@ from maskscope.engine.record_file import load_record
 from maskscope.engine.run import run_experiment
 from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.engine.spec import to_json
-from maskscope.engine.sweep.sweep import SWEEPS, load_sweep, plan_points, require_untouched, sweep_named, sweep_over
+from maskscope.engine.sweep.record import SWEEPS, load_sweep, plan_points, require_untouched, sweep_named, sweep_over
 from maskscope.engine.sweep.run import point_folder, run_sweep
 from tests.small_images import small_images
 

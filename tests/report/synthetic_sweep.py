@@ -5,14 +5,13 @@ import dataclasses
 from maskscope.analysis import summarise
 from maskscope.studies.addition_multiplication.sweeps import SIZES
 from maskscope.engine.spec import to_json
-from maskscope.procedure.stages import Variant
-from maskscope.engine.sweep.sweep import SweepPoint, SweepRecord
+from maskscope.engine.sweep.record import SweepPoint, SweepRecord
 from tests.report.synthetic import PROVENANCE, SPEC, make_record
 
 PENALTY = ("1e-5", "5e-5", "1e-4", "2e-4", "5e-4", "2e-3")
 WEIGHTS = {"small": 260_800, "medium": 1_969_600, "big": 12_124_000, "huge": 48_248_000}
 AXES = {"penalty": "beta", "size": "size", "estimator": "estimator"}
-TRAINED: Variant = "trained"
+TRAINED: str = "trained"
 
 
 def make_sweep(sweep="penalty", labels=PENALTY, *, chosen="5e-5", seeds=(0, 1, 2), repeats=0) -> SweepRecord:

@@ -10,11 +10,11 @@ import pytest
 from maskscope.report.formats import csv_text
 from maskscope.report.numbers import Number
 from maskscope.report.over_networks import tensor_names
-from maskscope.report.rooms.class_removal.filters import as_images, marks, tile_images
-from maskscope.report.rooms.class_removal.tables import differences_table, drops_table, owned_pairs_table, owned_table
-from maskscope.report.rooms.class_removal.values import confusion_difference, owned_share
-from maskscope.report.rooms.mask_stability.tables import stability_table
-from maskscope.report.rooms.permuted_images.tables import earlier_table, growth_summary_table, shared_table
+from maskscope.studies.class_removal.filters import as_images, marks, tile_images
+from maskscope.studies.class_removal.tables import differences_table, drops_table, owned_pairs_table, owned_table
+from maskscope.studies.class_removal.values import confusion_difference, owned_share
+from maskscope.studies.mask_stability.tables import stability_table
+from maskscope.studies.permuted_images.tables import earlier_table, growth_summary_table, shared_table
 from tests.report.pages import all_panels, page
 from tests.report.synthetic_images import CLASSES, make_growth_record, make_removal_record, make_stability_record
 

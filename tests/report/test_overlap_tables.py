@@ -9,7 +9,7 @@ from maskscope.report.blocks.controls import controls_table
 from maskscope.report.blocks.core import core_table
 from maskscope.report.blocks.half_mask import half_mask_table
 from maskscope.report.blocks.overlap import overlap_table, sharing_tables
-from maskscope.report.rooms.arithmetic.unrelated import _significant, null_table
+from maskscope.studies.arithmetic.unrelated import _significant, null_table
 from maskscope.report.scale import family, nulls, scales
 from tests.report.pages import all_tables, sections
 from tests.report.synthetic import TENSORS, make_record

@@ -12,7 +12,7 @@ from maskscope.report import comparison, show_comparison, show_record, write_fig
 from maskscope.report.formats import csv_text
 from maskscope.report.numbers import Number
 from maskscope.report.over_networks import overlap, overlap_floor
-from maskscope.report.rooms.sequences.tables import compared_table, dropout_table, evaluation_table, output_table, scores_table
+from maskscope.studies.sequences.tables import compared_table, dropout_table, evaluation_table, output_table, scores_table
 from tests.report.pages import all_panels, all_tables, cautions, key_titles, page, page_of, sections, sentences
 from tests.report.synthetic import make_record
 from tests.report.synthetic_sequences import LEVELS, SPLITS, make_mathematics_record, make_scan_record

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from maskscope.procedure.result import DataOrigin
 from maskscope.engine.spec import from_json, to_json
-from maskscope.engine.sweep.sweep import SWEEPS as NAMED
-from maskscope.engine.sweep.sweep import SweepRecord, load_sweep
+from maskscope.engine.sweep.record import SWEEPS as NAMED
+from maskscope.engine.sweep.record import SweepRecord, load_sweep
 from maskscope.report import show_sweep, write_sweep_figures, write_sweep_report, write_sweep_tables
 from maskscope.report.formats import csv_text
 from maskscope.report.sweep.drawing import sweep_panels

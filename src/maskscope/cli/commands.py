@@ -3,23 +3,32 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
 from tyro.conf import Positional
 
-from maskscope.cli.output import defined, write_everything, write_sweep
-from maskscope.studies.catalogue import EXPERIMENTS, state_of_claims
+from maskscope.cli.output import defined, write_sweep
+from maskscope.engine.address import known_studies, study_at
+from maskscope.engine.record import Record
 from maskscope.engine.record_file import holds_sweep, load_record
 from maskscope.engine.spec import to_json
-from maskscope.engine.sweep.sweep import SWEEPS, SweepRecord, load_sweep
+from maskscope.engine.state import state_of_claims
+from maskscope.engine.study import Study
+from maskscope.engine.sweep.points import named_sweeps
+from maskscope.engine.sweep.record import load_sweep
 from maskscope.masks import ESTIMATORS, EXECUTORS, KERNELS
-from maskscope.report import comparison, show_claims, show_comparison, show_record, show_sweep
-from maskscope.report.rooms import page_of
+from maskscope.report import comparison, show_claims, show_comparison, show_record, show_sweep, write_everything
 
 Json = Annotated[bool, tyro.conf.arg(name="json", help="Print JSON on standard output instead of tables.")]
 Folder = Annotated[Path, tyro.conf.arg(help="Folder of a finished run: what `maskscope run` was given as --out.")]
+StudyFile = Annotated[
+    str,
+    tyro.conf.arg(
+        name="study", metavar="FILE.py[:NAME]", help="The study file that reads the record, which is run; for studies of a file."
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,7 @@ class ShowOptions:
     """Print the record of a run or a sweep: accuracy under each mask and inverse, overlap, claims with their verdicts."""
 
     folder: Positional[Folder]
+    reader: StudyFile = ""
     as_json: Json = False
 
 
@@ -43,6 +53,7 @@ class CompareOptions:
 
     first: Positional[Folder]
     second: Positional[Folder]
+    reader: StudyFile = ""
     as_json: Json = False
 
 
@@ -61,12 +72,15 @@ class ReportOptions:
     """Write report.html, figures (PDF, PNG) and tables (CSV, LaTeX) into the folder of a run, from its record alone."""
 
     folder: Positional[Folder]
+    reader: StudyFile = ""
 
 
 def list_command(words: list[str]) -> None:
     """Shows what there is."""
     options = tyro.cli(ListOptions, args=words, prog="maskscope list", config=(tyro.conf.FlagCreatePairsOff,))
     tables = {"estimators": sorted(ESTIMATORS), "executors": sorted(EXECUTORS), "kernels": sorted(KERNELS)}
+    studies = {name: study_at(name) for name in known_studies()}
+    sweeps = {name: sweep for name, (_, sweep) in named_sweeps().items()}
     found = {
         "experiments": {
             name: {
@@ -75,20 +89,20 @@ def list_command(words: list[str]) -> None:
                     kind: {preset: text for preset, (text, _) in presets.items()} for kind, presets in one.presets.items()
                 },
             }
-            for name, one in EXPERIMENTS.items()
+            for name, one in studies.items()
         },
-        "sweeps": {name: sweep.summary for name, sweep in SWEEPS.items()},
+        "sweeps": {name: sweep.summary for name, sweep in sweeps.items()},
         **tables,
     }
     if options.as_json:
         print(json.dumps(found, indent=1))
         return
-    for name, one in EXPERIMENTS.items():
+    for name, one in studies.items():
         print(f"{name}\n  {one.summary}")
         for kind, presets in one.presets.items():
             for preset, (text, _) in presets.items():
                 print(f"    --{one.kind} {kind:<{25 - len(one.kind)}}--preset {preset:<7}{text}")
-    for name, sweep in SWEEPS.items():
+    for name, sweep in sweeps.items():
         print(f"sweep {name}\n  {sweep.summary}")
     for kind, names in tables.items():
         print(f"{kind}: {', '.join(names)}")
@@ -97,13 +111,18 @@ def list_command(words: list[str]) -> None:
 def show_command(words: list[str]) -> None:
     """Prints a record."""
     options = tyro.cli(ShowOptions, args=words, prog="maskscope show", config=(tyro.conf.FlagCreatePairsOff,))
-    record = load_sweep(options.folder) if holds_sweep(options.folder) else load_record(options.folder)
+    if holds_sweep(options.folder):
+        sweep = load_sweep(options.folder)
+        if options.as_json:
+            print(json.dumps(defined(to_json(sweep)), indent=1))
+        else:
+            show_sweep(sweep, Console())
+        return
+    study, record = _read(options.folder, options.reader)
     if options.as_json:
         print(json.dumps(defined(to_json(record)), indent=1))
-    elif isinstance(record, SweepRecord):
-        show_sweep(record, Console())
     else:
-        show_record(record, page_of(record), Console())
+        show_record(record, study.page, Console())
 
 
 def claims_command(words: list[str]) -> None:
@@ -119,7 +138,7 @@ def claims_command(words: list[str]) -> None:
 def compare_command(words: list[str]) -> None:
     """Prints two records side by side."""
     options = tyro.cli(CompareOptions, args=words, prog="maskscope compare", config=(tyro.conf.FlagCreatePairsOff,))
-    compared = comparison(load_record(options.first), load_record(options.second))
+    compared = comparison(*(_read(folder, options.reader)[1] for folder in (options.first, options.second)))
     if options.as_json:
         print(json.dumps(defined(to_json(compared)), indent=1))
     else:
@@ -132,4 +151,11 @@ def report_command(words: list[str]) -> None:
     if holds_sweep(options.folder):
         print(f"wrote {write_sweep(load_sweep(options.folder), options.folder)}")
     else:
-        print(f"wrote {write_everything(load_record(options.folder), options.folder)}")
+        study, record = _read(options.folder, options.reader)
+        print(f"wrote {write_everything(record, study.page, options.folder)}")
+
+
+def _read(folder: Path, reader: str) -> tuple[Study[Any], Record]:
+    """A record, and the study that reads it: the one that is named, or that the record names."""
+    record = load_record(folder, study_at(reader) if reader else None)
+    return study_at(reader or record.study), record

@@ -5,28 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from maskscope.engine.sweep.record import SweepRecord
 from maskscope.errors import ConfigError
-from maskscope.procedure.result import Record
-from maskscope.engine.sweep.sweep import SweepRecord
-from maskscope.report import (
-    write_figures,
-    write_report,
-    write_sweep_figures,
-    write_sweep_report,
-    write_sweep_tables,
-    write_tables,
-)
-from maskscope.report.rooms import page_of
+from maskscope.report import write_sweep_figures, write_sweep_report, write_sweep_tables
 from maskscope.training import Observer, ProgressBar
-
-
-def write_everything(record: Record, folder: Path) -> Path:
-    """Writes tables, figures and the page of a record; returns the page's path."""
-    page = page_of(record)
-    write_tables(record, page, folder / "tables")
-    write_figures(record, page, folder / "figures")
-    write_report(record, page, folder / "report.html")
-    return folder / "report.html"
 
 
 def write_sweep(record: SweepRecord, folder: Path) -> Path:

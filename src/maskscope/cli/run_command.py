@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 from tyro.conf import Positional
 
-from maskscope.cli.output import announce, defined, duration, require_first, value_of, watch, write_everything
+from maskscope.cli.output import announce, defined, duration, require_first, value_of, watch
 from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.folder import RECORD, require_room
 from maskscope.engine.job import Job
@@ -19,6 +19,7 @@ from maskscope.engine.runtime import require_device
 from maskscope.engine.spec import read_spec, to_json
 from maskscope.engine.study import Study
 from maskscope.errors import ConfigError, MissingExtraError
+from maskscope.report import write_everything
 from maskscope.storage import user_path
 
 

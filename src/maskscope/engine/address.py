@@ -29,7 +29,8 @@ def study_at(address: str) -> Study[Any]:
     """The study of an address.
 
     Args:
-        address: a name in the table of rooms; or ``FILE.py:NAME``, or ``FILE.py`` where the file has a single study.
+        address: a name in one of the tables of rooms, those that can be run and those that only read records; or
+            ``FILE.py:NAME``, or ``FILE.py`` where the file has a single study.
 
     Raises:
         UnknownNameError: there is no study of that name.
@@ -38,9 +39,10 @@ def study_at(address: str) -> Study[Any]:
     if file := _FILE.fullmatch(address):
         return study_in(Path(file["path"]), file["name"] or "")
     table = known_studies()
-    if address not in table:
+    found = table.get(address) or importlib.import_module(_ROOMS).READERS.get(address)
+    if found is None:
         raise UnknownNameError("experiment", address, table)
-    module, _, name = table[address].partition(":")
+    module, _, name = found.partition(":")
     study: Study[Any] = getattr(importlib.import_module(module), name)
     return replace(study, address=address)
 

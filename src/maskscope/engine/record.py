@@ -86,6 +86,16 @@ class Record(ABC):
     format: int = FORMAT
 
     @property
+    def variants(self) -> dict[str, str]:
+        """What networks there are, in words, by name of the variant."""
+        return {TRAINED: "Trained network"}
+
+    @property
+    def own_functions(self) -> dict[str, str]:
+        """The function that a mask is for, where it has another name."""
+        return {}
+
+    @property
     def sample_size(self) -> int:
         """How many networks stand behind a number, at most."""
         return len(self.seeds)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from maskscope.engine.address import is_file, known_studies, study_at
+from maskscope.engine.address import is_file, study_at
 from maskscope.engine.claims import verdict_of
 from maskscope.engine.earlier_formats import in_present_format
 from maskscope.engine.folder import RECORD, SETTINGS, SWEEP_RECORD
@@ -16,7 +16,7 @@ from maskscope.engine.legible import brief, legible
 from maskscope.engine.record import Record
 from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.study import Study
-from maskscope.errors import ConfigError, FileFormatError, RunFolderError, StudyFileError
+from maskscope.errors import ConfigError, FileFormatError, RunFolderError, StudyFileError, UnknownNameError
 from maskscope.storage import Json, read_json, write_json
 
 CURE = "Run again to have it remade."
@@ -77,9 +77,10 @@ def reader_of(body: Any, path: Path) -> Study[Any]:
             f"{path} is of a study in a file of its own: {legible(address)}. To read the record that file is run. If you trust "
             f"it, name it: --study {legible(address)}"
         )
-    if not isinstance(address, str) or address not in known_studies():
-        raise ConfigError(f"Not a valid Record: there is no experiment {brief(repr(address))}.")
-    return study_at(address)
+    try:
+        return study_at(address if isinstance(address, str) else "")
+    except UnknownNameError:
+        raise ConfigError(f"Not a valid Record: there is no experiment {brief(repr(address))}.") from None
 
 
 def _faults_of_verdicts(record: Record) -> Iterator[str]:

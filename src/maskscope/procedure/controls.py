@@ -21,6 +21,7 @@ class Control:
     Args:
         name: of the variant.
         words: what it is, as a title.
+        short: the same in two words.
         null: whether nothing should be found there.
         derive: makes the network from the trained one, without training.
         relabels: whether the trained network itself is searched, for functions whose answers are shuffled among their inputs.
@@ -29,6 +30,7 @@ class Control:
 
     name: str
     words: str
+    short: str
     null: bool = True
     derive: Derive | None = None
     relabels: bool = False
@@ -44,9 +46,9 @@ def _shuffled(network: nn.Module, _spec: Any, _task: Task, seed: int) -> nn.Modu
     return shuffled_weights(network, torch.Generator().manual_seed(seed))
 
 
-UNTRAINED = Control("untrained", "Untrained network")
-SHUFFLED_WEIGHTS = Control("shuffled-weights", "Weights shuffled within each tensor", derive=_shuffled)
-SHUFFLED_LABELS = Control("shuffled-labels", "Shuffled labels, sought in the trained network", relabels=True)
+UNTRAINED = Control("untrained", "Untrained network", "untrained")
+SHUFFLED_WEIGHTS = Control("shuffled-weights", "Weights shuffled within each tensor", "weights shuffled", derive=_shuffled)
+SHUFFLED_LABELS = Control("shuffled-labels", "Shuffled labels, sought in the trained network", "labels shuffled", relabels=True)
 
 
 def by_name(*controls: Control) -> Mapping[str, Control]:

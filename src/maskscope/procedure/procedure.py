@@ -226,4 +226,4 @@ class MaskProcedure(Procedure[Spec]):
 
 
 def _note(control: Control) -> ControlNote:
-    return ControlNote(control.name, control.words, control.null, control.whole_procedure)
+    return ControlNote(control.name, control.words, control.short, control.null, control.whole_procedure)

@@ -226,12 +226,14 @@ class ControlNote:
     Args:
         name: of the variant.
         words: what it is.
+        short: the same in two words.
         null: whether nothing should be found there.
         whole_procedure: whether all masks and repeats were sought there, and not one mask for each function.
     """
 
     name: str
     words: str
+    short: str
     null: bool
     whole_procedure: bool
 
@@ -256,6 +258,16 @@ class MaskRecord(Record, Generic[More]):
     def masks(self) -> tuple[str, ...]:
         """Names of the masks beside the full one."""
         return self.sought or self.functions
+
+    @property
+    def variants(self) -> dict[str, str]:
+        """The trained network and the controls in words, by name."""
+        return super().variants | {control.name: control.words for control in self.controls}
+
+    @property
+    def own_functions(self) -> dict[str, str]:
+        """The function that a mask is for, where it has another name."""
+        return {mask.function: mask.judged_by for network in self.networks for mask in network.masks if mask.judged_by}
 
     @property
     def sample_size(self) -> int:

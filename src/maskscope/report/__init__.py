@@ -2,6 +2,7 @@
 
 from maskscope.report.claims_overview import show_claims
 from maskscope.report.compare import ComparedQuantity, Comparison, comparison, show_comparison
+from maskscope.report.everything import write_everything
 from maskscope.report.figures import write_figures
 from maskscope.report.formats import write_tables
 from maskscope.report.html import html_page, write_report
@@ -24,6 +25,7 @@ __all__ = [
     "show_comparison",
     "show_record",
     "show_sweep",
+    "write_everything",
     "write_figures",
     "write_report",
     "write_sweep_figures",

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from maskscope.studies.catalogue import ClaimState
+from maskscope.engine.state import ClaimState
 from maskscope.report.terminal import VERDICT_STYLES
 
 
@@ -17,8 +17,17 @@ def show_claims(found: Sequence[ClaimState], console: Console) -> None:
         table = Table("claim", "about", "verdict", "the paper", "record", title=f"{experiment}, {network}", title_justify="left")
         for one in here:
             verdict = Text(one.verdict or "-", style=VERDICT_STYLES.get(one.verdict, "dim"))
-            table.add_row(Text(one.claim), Text(one.about), verdict, Text(one.paper or "-"), Text(one.where))
+            table.add_row(Text(one.claim), Text(one.about), verdict, Text(one.paper or "-"), Text(_where(one)))
         console.print(table)
     for one in (one for one in found if one.contradicts_paper):
-        place = f"{one.experiment}, {one.network}, {one.where}"
+        place = f"{one.experiment}, {one.network}, {_where(one)}"
         console.print(Text(f"Contradicts the paper: {one.claim} ({place}): {one.verdict}; the paper: {one.paper}"))
+
+
+def _where(one: ClaimState) -> str:
+    """Which record speaks of a claim, or how to make one."""
+    if not one.verdict:
+        kind = f" --{one.kind} {one.network}" if one.kind else ""
+        return f"no record: maskscope run {one.experiment}{kind} --seeds 3"
+    settings = ["-".join(map(str, value)) if isinstance(value, list | tuple) else str(value) for value in one.settings]
+    return ", ".join([one.preset, *settings, f"n = {one.networks}"])

@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from maskscope.analysis import Summary
-from maskscope.procedure.result import Quantity, Record
+from maskscope.engine.quantities import Quantity
+from maskscope.engine.record import Record
 from maskscope.report.numbers import NOTATION, Notation, count_text, interval_text, plain, spread_text
 from maskscope.report.origin import settings
 from maskscope.report.verdicts import label

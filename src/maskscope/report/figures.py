@@ -7,15 +7,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from maskscope.engine.record import Record
 from maskscope.errors import ConfigError, MissingExtraError
-from maskscope.procedure.result import Record
 from maskscope.report.page import Page
 from maskscope.report.section import Section, all_figures
 from maskscope.storage import write_bytes
 
 
-def write_figures(record: Record, page: Page, folder: Path) -> list[Path]:
+def write_figures(record: Record, page: Page[Any], folder: Path) -> list[Path]:
     """Writes every figure of a record as ``NAME.pdf`` and ``NAME.png``, its panels side by side, and returns the paths.
 
     Raises:

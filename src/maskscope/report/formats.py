@@ -5,8 +5,9 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from maskscope.procedure.result import Record
+from maskscope.engine.record import Record
 from maskscope.report.numbers import NOT_MEASURED, Number, Points, exact, latex_number, points_text
 from maskscope.report.page import Page
 from maskscope.report.section import Section, whole_tables
@@ -39,7 +40,7 @@ _ESCAPES = {
 }
 
 
-def write_tables(record: Record, page: Page, folder: Path) -> list[Path]:
+def write_tables(record: Record, page: Page[Any], folder: Path) -> list[Path]:
     """Writes every table of a record as ``NAME.csv`` and ``NAME.tex``, and returns the paths."""
     claims = claims_table(record.verdicts)
     return write_section_tables([Section("claims", claims.title, files=(claims,)), *page.sections(record)], folder)

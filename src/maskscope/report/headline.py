@@ -1,6 +1,8 @@
 """The finding in words: sentences made of verdicts and numbers, for the head of the page and the terminal."""
 
-from maskscope.procedure.result import Record
+from typing import Any
+
+from maskscope.engine.record import Record
 from maskscope.report.numbers import count_text, in_words
 from maskscope.report.page import Page
 
@@ -35,7 +37,7 @@ def tally(record: Record) -> str:
     return f"{count_text(len(record.verdicts), 'claim')}: {', '.join(parts)} (n = {n})" if parts else f"n = {n}"
 
 
-def summary_sentences(record: Record, page: Page) -> list[str]:
+def summary_sentences(record: Record, page: Page[Any]) -> list[str]:
     """The main numbers in sentences; none that was not measured."""
     sentences = page.sentences(record)
     if len(record.seeds) == 1:

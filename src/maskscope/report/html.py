@@ -1,8 +1,9 @@
 """The HTML page of a record: one file that needs nothing else, neither scripts nor a connection."""
 
 from pathlib import Path
+from typing import Any
 
-from maskscope.procedure.result import Record
+from maskscope.engine.record import Record
 from maskscope.report.figures import inline_figures
 from maskscope.report.headline import headline, summary_sentences, tally, title
 from maskscope.report.origin import origin, settings, unverified
@@ -12,7 +13,7 @@ from maskscope.report.verdicts import agreements, claim_groups, contradictions
 from maskscope.storage import write_bytes
 
 
-def write_report(record: Record, page: Page, path: Path) -> None:
+def write_report(record: Record, page: Page[Any], path: Path) -> None:
     """Writes the report of a record as one HTML file.
 
     Raises:
@@ -21,7 +22,7 @@ def write_report(record: Record, page: Page, path: Path) -> None:
     write_bytes(path, html_page(record, page).encode())
 
 
-def html_page(record: Record, page: Page) -> str:
+def html_page(record: Record, page: Page[Any]) -> str:
     """The report of a record as HTML.
 
     Raises:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from maskscope.engine.claims import Quantity
+from maskscope.engine.quantities import Quantity
 from maskscope.report.numbers import NOTATION, plain, spread_text
 
 MOST_NAMED = 3

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from maskscope.analysis import Summary
-from maskscope.engine.claims import Quantity
-from maskscope.procedure.units import Unit as RecordedUnit
+from maskscope.engine.quantities import Quantity
+from maskscope.engine.quantities import Unit as RecordedUnit
 
 UNDEFINED = "undefined"
 NOT_MEASURED = "not measured"

@@ -1,29 +1,20 @@
 """What a record's networks say together: one number a network, then mean, spread and interval over networks."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations_with_replacement
-from typing import Literal
+from typing import Any, Literal
 
 from maskscope.analysis import Summary, summarise
-from maskscope.procedure.floors import belongs, layers_of
-from maskscope.procedure.result import MaskResult, NetworkResult, PairResult, Record
-from maskscope.procedure.stages import Variant
+from maskscope.engine.quantities import TRAINED
 from maskscope.masks import OverlapCounts
+from maskscope.procedure.floors import belongs, layers_of
+from maskscope.procedure.result import MaskRecord, MaskResult, NetworkResult, PairResult
 from maskscope.report.numbers import brief
 from maskscope.tasks import Scores, Task
 
 Measure = Literal["iou", "iomin", "dice"]
 WHOLE = Task.whole
-NULL_CONTROLS: tuple[Variant, ...] = ("untrained", "shuffled-weights", "shuffled-labels")
-VARIANTS: Mapping[Variant, str] = {
-    "trained": "Trained network",
-    "untrained": "Untrained network",
-    "shuffled-weights": "Weights shuffled within each tensor",
-    "shuffled-labels": "Shuffled labels, sought in the trained network",
-    "copied-io": "Copied input and output weights",
-}
-
 # with more functions, or pairs of them, a figure is a heat map
 _MOST_FUNCTIONS, _MOST_PAIRS = 4, 6
 
@@ -33,43 +24,54 @@ def few(functions: Sequence[str]) -> bool:
     return len(functions) <= _MOST_FUNCTIONS
 
 
-def few_pairs(record: Record) -> bool:
+def few_pairs(record: MaskRecord[Any]) -> bool:
     """Whether each pair of different functions can have a panel of its own."""
     return sum(first != second for first, second in function_pairs(record)) <= _MOST_PAIRS
 
 
-def networks(record: Record, *, variant: Variant = "trained") -> list[NetworkResult]:
+def networks(record: MaskRecord[Any], *, variant: str = TRAINED) -> list[NetworkResult[Any]]:
     """The trained networks, or those of a control."""
     return [network for network in record.networks if network.variant == variant]
 
 
-def over_networks(record: Record, value: Callable[[NetworkResult], float], *, variant: Variant = "trained") -> Summary:
+def over_networks(record: MaskRecord[Any], value: Callable[[NetworkResult[Any]], float], *, variant: str = TRAINED) -> Summary:
     """One number a network, summarised."""
     return summarise([value(network) for network in networks(record, variant=variant)])
 
 
-def null_controls(record: Record) -> list[Variant]:
+def null_controls(record: MaskRecord[Any]) -> list[str]:
     """The controls of the record on which nothing should be found."""
-    return [variant for variant in NULL_CONTROLS if networks(record, variant=variant)]
+    return [control.name for control in record.controls if control.null and networks(record, variant=control.name)]
 
 
-def whole_procedures(record: Record) -> list[Variant]:
-    """The variants on which everything was done, full mask and repeats included: the trained network, with copied-io both."""
-    return [variant for variant in ("trained", "copied-io") if networks(record, variant=variant)]
+def whole_procedures(record: MaskRecord[Any]) -> list[str]:
+    """The variants on which everything was done, full mask and repeats included: the trained network first."""
+    whole = [control.name for control in record.controls if control.whole_procedure]
+    return [variant for variant in (TRAINED, *whole) if networks(record, variant=variant)]
 
 
-def asks_reuse(record: Record) -> bool:
+def short_words(record: MaskRecord[Any]) -> dict[str, str]:
+    """The trained network and the controls in two words, by name."""
+    return {TRAINED: "trained"} | {control.name: control.short for control in record.controls}
+
+
+def own_function(record: MaskRecord[Any], mask: str) -> str:
+    """The function that a mask is for; its name, unless the mask says otherwise."""
+    return record.own_functions.get(mask, mask)
+
+
+def asks_reuse(record: MaskRecord[Any]) -> bool:
     """Whether the functions are one function in several places, so that the question is reuse and not specialisation."""
     return any(verdict.about == "P_reuse" for verdict in record.verdicts)
 
 
-def mask_names(record: Record) -> list[str]:
+def mask_names(record: MaskRecord[Any]) -> list[str]:
     """The full mask if there is one, then what else has a mask, in the record's order."""
     found = {mask.function for network in networks(record) for mask in network.masks}
     return [name for name in (WHOLE, *record.masks) if name in found]
 
 
-def paired_names(record: Record) -> list[str]:
+def paired_names(record: MaskRecord[Any]) -> list[str]:
     """What overlaps are between, in the record's order: functions, classes by what they own, or masks."""
     found = {name for network in networks(record) for pair in network.pairs for name, _ in (pair.first, pair.second)}
     return [name for name in dict.fromkeys((*record.functions, *record.masks)) if name in found]
@@ -86,12 +88,12 @@ def mask_title(name: str, *, without: bool = False) -> str:
     return brief(words[0].upper() + words[1:], 26)
 
 
-def mask_of(network: NetworkResult, name: str) -> MaskResult | None:
+def mask_of(network: NetworkResult[Any], name: str) -> MaskResult | None:
     """The first mask (repeat 0) of that function on a network."""
     return next((mask for mask in network.masks if mask.function == name and mask.repeat == 0), None)
 
 
-def tensor_names(record: Record) -> list[str]:
+def tensor_names(record: MaskRecord[Any]) -> list[str]:
     """The dotted names of the maskable tensors, in the network's order."""
     masks = [mask for network in networks(record) for mask in network.masks]
     names = dict.fromkeys(name for mask in masks for name in mask.by_tensor)
@@ -99,7 +101,7 @@ def tensor_names(record: Record) -> list[str]:
     return sorted(names, key=lambda name: [part.zfill(9) if part.isdigit() else part for part in name.split(".")])
 
 
-def layer_names(record: Record) -> list[str]:
+def layer_names(record: MaskRecord[Any]) -> list[str]:
     """The maskable tensors, or groups of them if there are many: see `layers_of`."""
     return layers_of(tensor_names(record))
 
@@ -110,7 +112,7 @@ def short_names(tensors: Sequence[str | None]) -> list[str]:
     return ["all tensors" if name is None else brief(name.removesuffix(ending)) for name in tensors]
 
 
-def maskable(record: Record, tensor: str | None) -> int:
+def maskable(record: MaskRecord[Any], tensor: str | None) -> int:
     """Weights that could be kept, in one tensor or (None) in all."""
     masks = [mask for network in networks(record) for mask in network.masks]
     if not masks:
@@ -118,10 +120,10 @@ def maskable(record: Record, tensor: str | None) -> int:
     return sum(part.weights for name, part in masks[0].by_tensor.items() if tensor in (None, name))
 
 
-def kept_share(record: Record, name: str, tensor: str | None) -> Summary:
+def kept_share(record: MaskRecord[Any], name: str, tensor: str | None) -> Summary:
     """Share of weights that a mask keeps in one tensor, or (None) in all."""
 
-    def share(network: NetworkResult) -> float:
+    def share(network: NetworkResult[Any]) -> float:
         mask = mask_of(network, name)
         parts = [part for key, part in mask.by_tensor.items() if belongs(key, tensor)] if mask else []
         weights = sum(part.weights for part in parts)
@@ -130,7 +132,7 @@ def kept_share(record: Record, name: str, tensor: str | None) -> Summary:
     return over_networks(record, share)
 
 
-def confusion(record: Record, name: str | None, *, inverse: bool) -> dict[str, dict[str, Summary]]:
+def confusion(record: MaskRecord[Any], name: str | None, *, inverse: bool) -> dict[str, dict[str, Summary]]:
     """Shares of answers, by true function and by whose answer was given; ``name`` None is the network without a mask.
 
     Empty where the task has no confusion.
@@ -145,16 +147,16 @@ def confusion(record: Record, name: str | None, *, inverse: bool) -> dict[str, d
     }
 
 
-def histogram(record: Record, name: str) -> list[float]:
+def histogram(record: MaskRecord[Any], name: str) -> list[float]:
     """Weights by keep probability, in equal bins of [0, 1]: the mean over networks."""
     counts = [mask.histogram for network in networks(record) if (mask := mask_of(network, name))]
     return [sum(column) / len(counts) for column in zip(*counts, strict=True)] if counts else []
 
 
-def below_and_above(record: Record, name: str) -> tuple[Summary, Summary]:
+def below_and_above(record: MaskRecord[Any], name: str) -> tuple[Summary, Summary]:
     """Shares of a mask's weights with a keep probability below .05, and above .95: what is not undecided."""
 
-    def share(network: NetworkResult, side: int) -> float:
+    def share(network: NetworkResult[Any], side: int) -> float:
         mask = mask_of(network, name)
         if mask is None or not sum(mask.histogram):
             return math.nan
@@ -164,31 +166,31 @@ def below_and_above(record: Record, name: str) -> tuple[Summary, Summary]:
     return over_networks(record, lambda network: share(network, 0)), over_networks(record, lambda network: share(network, 1))
 
 
-def half_mask_drop(record: Record, part: Literal["early_masked", "late_masked"]) -> Summary:
+def half_mask_drop(record: MaskRecord[Any], part: Literal["early_masked", "late_masked"]) -> Summary:
     """Accuracy that is lost where the full mask is on a part of the tensors only: the mean over the choices of that part."""
     return over_networks(record, lambda network: _mean(half.full - getattr(half, part) for half in network.half_masks))
 
 
-def function_pairs(record: Record) -> list[tuple[str, str]]:
+def function_pairs(record: MaskRecord[Any]) -> list[tuple[str, str]]:
     """The pairs of functions whose masks were compared, the pairs of a function with itself included."""
     found = {frozenset((pair.first[0], pair.second[0])) for network in networks(record) for pair in network.pairs}
     return [pair for pair in combinations_with_replacement(paired_names(record), 2) if frozenset(pair) in found]
 
 
-def repeated(record: Record) -> bool:
+def repeated(record: MaskRecord[Any]) -> bool:
     """Whether a mask was found more than once on a network: the ceiling of overlap."""
     return any(first == second for first, second in function_pairs(record))
 
 
 def overlap(
-    record: Record, pair: tuple[str, str], tensor: str | None, measure: Measure, *, variant: Variant = "trained"
+    record: MaskRecord[Any], pair: tuple[str, str], tensor: str | None, measure: Measure, *, variant: str = TRAINED
 ) -> Summary:
     """Overlap of the masks of two functions in one tensor or group of tensors, or (None) over all, as a ratio of sums."""
     return over_pairs(record, pair, lambda one: getattr(_counts(one, tensor), measure), variant=variant)
 
 
 def overlap_floor(
-    record: Record, pair: tuple[str, str], tensor: str | None, measure: Measure, *, variant: Variant = "trained"
+    record: MaskRecord[Any], pair: tuple[str, str], tensor: str | None, measure: Measure, *, variant: str = TRAINED
 ) -> Summary:
     """The overlap that the sizes of those masks give by themselves, in a place or over all maskable weights, as recorded."""
 
@@ -200,13 +202,13 @@ def overlap_floor(
 
 
 def over_pairs(
-    record: Record, pair: tuple[str, str], value: Callable[[PairResult], float], *, variant: Variant = "trained"
+    record: MaskRecord[Any], pair: tuple[str, str], value: Callable[[PairResult], float], *, variant: str = TRAINED
 ) -> Summary:
     """One number a network, the mean over all its pairs of masks of two functions, summarised; undefined if one of them is."""
     return over_networks(record, lambda network: _mean(value(one) for one in _pairs(network, pair)), variant=variant)
 
 
-def _scores(record: Record, name: str | None, inverse: bool) -> list[Scores]:
+def _scores(record: MaskRecord[Any], name: str | None, inverse: bool) -> list[Scores]:
     found = networks(record)
     if name is None:
         return [network.unmasked for network in found]
@@ -214,7 +216,7 @@ def _scores(record: Record, name: str | None, inverse: bool) -> list[Scores]:
     return [mask.necessity if inverse else mask.sufficiency for mask in masks]
 
 
-def _pairs(network: NetworkResult, pair: tuple[str, str]) -> list[PairResult]:
+def _pairs(network: NetworkResult[Any], pair: tuple[str, str]) -> list[PairResult]:
     return [one for one in network.pairs if {one.first[0], one.second[0]} == set(pair)]
 
 

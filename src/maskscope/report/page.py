@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from maskscope.procedure.result import Record
+from maskscope.engine.record import Record
 from maskscope.report.key_number import KeyNumber
 from maskscope.report.section import Section
 
+Shown = TypeVar("Shown", bound=Record)
+
 
 @dataclass(frozen=True)
-class Page:
+class Page(Generic[Shown]):
     """What a study says of its records; the HTML page, the terminal and the files are all made of it.
 
     Args:
@@ -20,8 +23,8 @@ class Page:
         sections: what stands between the claims and the settings, in this order.
     """
 
-    question: Callable[[Record], str]
-    sentences: Callable[[Record], list[str]]
-    cautions: Callable[[Record], list[str]]
-    key_numbers: Callable[[Record], list[KeyNumber]]
-    sections: Callable[[Record], list[Section]]
+    question: Callable[[Shown], str]
+    sentences: Callable[[Shown], list[str]]
+    cautions: Callable[[Shown], list[str]]
+    key_numbers: Callable[[Shown], list[KeyNumber]]
+    sections: Callable[[Shown], list[Section]]

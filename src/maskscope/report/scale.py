@@ -3,12 +3,12 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from maskscope.analysis import NullTest, Sharing, Summary
-from maskscope.procedure.numbers import P_HOLM, P_VALUE, SHARING
-from maskscope.procedure.result import NetworkResult, Record, SharingResult
-from maskscope.procedure.stages import Variant
 from maskscope.masks import iou_from_dice
+from maskscope.procedure.numbers import P_HOLM, P_VALUE, SHARING
+from maskscope.procedure.result import MaskRecord, NetworkResult, SharingResult
 from maskscope.report.over_networks import networks, over_networks
 
 # the measure of normalised sharing, and the weights that it is over
@@ -57,12 +57,12 @@ class Null:
     p_holm: float
 
 
-def sharing_pairs(record: Record) -> list[tuple[str, str]]:
+def sharing_pairs(record: MaskRecord[Any]) -> list[tuple[str, str]]:
     """The pairs of functions, in the record's order."""
     return list(dict.fromkeys(shared.functions for network in networks(record) for shared in network.sharing))
 
 
-def scales(record: Record, pair: tuple[str, str], variant: Variant) -> list[Scale]:
+def scales(record: MaskRecord[Any], pair: tuple[str, str], variant: str) -> list[Scale]:
     """The scales of a pair of functions: over all weights, among those in use, and over hidden ones if they are apart."""
     found = []
     for measure, key in SHARING.items():
@@ -85,7 +85,7 @@ def scales(record: Record, pair: tuple[str, str], variant: Variant) -> list[Scal
     return found
 
 
-def nulls(record: Record, pair: tuple[str, str]) -> list[Null]:
+def nulls(record: MaskRecord[Any], pair: tuple[str, str]) -> list[Null]:
     """The null of unrelated functions of each trained network that has one."""
     holm = record.quantity(P_HOLM, ", ".join(pair))
     adjusted = holm.summary.values if holm else ()
@@ -98,13 +98,13 @@ def nulls(record: Record, pair: tuple[str, str]) -> list[Null]:
     return found
 
 
-def family(record: Record) -> int:
+def family(record: MaskRecord[Any]) -> int:
     """How many tests Holm's correction is over: every pair of functions of one network that has a null."""
     return sum(quantity.measure == P_VALUE for quantity in record.quantities)
 
 
-def _of_pair(pair: tuple[str, str], key: str, value: Callable[[Sharing], float]) -> Callable[[NetworkResult], float]:
-    def of_network(network: NetworkResult) -> float:
+def _of_pair(pair: tuple[str, str], key: str, value: Callable[[Sharing], float]) -> Callable[[NetworkResult[Any]], float]:
+    def of_network(network: NetworkResult[Any]) -> float:
         shared = _shared(network, pair)
         sharing = getattr(shared, key) if shared else None
         return math.nan if sharing is None else value(sharing)
@@ -112,5 +112,5 @@ def _of_pair(pair: tuple[str, str], key: str, value: Callable[[Sharing], float])
     return of_network
 
 
-def _shared(network: NetworkResult, pair: tuple[str, str]) -> SharingResult | None:
+def _shared(network: NetworkResult[Any], pair: tuple[str, str]) -> SharingResult | None:
     return next((shared for shared in network.sharing if shared.functions == pair), None)

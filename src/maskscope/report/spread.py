@@ -1,13 +1,15 @@
 """How a figure shows the spread over networks, in words for its caption."""
 
-from maskscope.procedure.result import Record
+from typing import Any
+
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.numbers import POINTS_BELOW
 from maskscope.report.over_networks import few, networks
 
 _ALONE = "One network: its value, no interval."
 
 
-def spread_note(record: Record) -> str:
+def spread_note(record: MaskRecord[Any]) -> str:
     """How the figures show spread: bars with points where each mask has a colour of its own, else shades."""
     n = len(networks(record))
     if not few(record.masks):

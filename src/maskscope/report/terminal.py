@@ -1,12 +1,13 @@
 """A record in the terminal: verdicts beside the paper, accuracy and overlap, as tables. Text is never read as markup."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from maskscope.procedure.result import Record
+from maskscope.engine.record import Record
 from maskscope.report.headline import summary_sentences, tally, title
 from maskscope.report.numbers import Number, interval_text
 from maskscope.report.origin import origin, unverified
@@ -19,7 +20,7 @@ from maskscope.report.verdicts import agreements, claim_groups, contradictions
 VERDICT_STYLES = {"supported": "green", "not supported": "red", "inconclusive": "yellow"}
 
 
-def show_record(record: Record, page: Page, console: Console) -> None:
+def show_record(record: Record, page: Page[Any], console: Console) -> None:
     """Prints what a record found: claims beside the paper, accuracy, overlap of whole masks, controls, and where it is from."""
     console.print(Text(f"{title(record)}: {tally(record)}", style="bold"))
     for sentence in (*unverified(record), *page.cautions(record), *contradictions(record)):

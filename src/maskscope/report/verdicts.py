@@ -6,9 +6,9 @@ Records hold conditions and outcomes as values; the words for them are made here
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from maskscope.engine.claims import About, Condition, Outcome, Quantity
-from maskscope.procedure.result import Record, Verdict
-from maskscope.procedure.stages import Variant
+from maskscope.engine.claims import About, Condition, Outcome, Verdict
+from maskscope.engine.quantities import Quantity
+from maskscope.engine.record import Record
 from maskscope.report.numbers import count_text, in_words
 from maskscope.report.table import Column, Row, Table
 
@@ -176,7 +176,7 @@ def _reason(outcome: Outcome) -> str:
     return f"{address}: {found_text(outcome)}{asked}"
 
 
-def _address(measure: str, mask: str, function: str, variant: Variant, *, mask_words: str) -> str:
+def _address(measure: str, mask: str, function: str, variant: str, *, mask_words: str) -> str:
     words = measure + (f" of {function}" if function else "") + (f"{mask_words} {mask}" if mask else "")
     return words + ("" if variant == "trained" else f" ({variant})")
 

@@ -10,3 +10,6 @@ STUDIES = {
     "scan": "maskscope.studies.scan.study:STUDY",
     "mathematics": "maskscope.studies.mathematics.study:STUDY",
 }
+
+# studies that read the records of others, and have nothing to run themselves
+READERS = {"own": "maskscope.studies.own.study:READER"}

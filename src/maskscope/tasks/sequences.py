@@ -214,11 +214,6 @@ class SequenceTask(Task):
         return alone
 
 
-def own_test(mask: str, functions: Sequence[str]) -> str:
-    """The function that a mask is for: that of its name, unless it stands for what the mask is found without."""
-    return f"{mask}{FOUND_WITH}" if f"{mask}{FOUND_WITH}" in functions else mask
-
-
 def sampled(test: EvaluationSet, items: int, seed: int) -> EvaluationSet:
     """A test of fewer questions, drawn without replacement; 0 or more than there are: the same test."""
     if not items or items >= len(test.data):

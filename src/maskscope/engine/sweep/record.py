@@ -1,7 +1,8 @@
 """The record of a sweep: what was found at each value of a setting."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +29,7 @@ class SweepPoint:
         quantities: over networks.
         seeds: of the networks.
         data: the files that the data are from; None where data are generated.
+        own_functions: the function that a mask is for, where it has another name.
     """
 
     label: str
@@ -36,6 +38,7 @@ class SweepPoint:
     quantities: tuple[Quantity, ...]
     seeds: tuple[int, ...]
     data: DataOrigin | None = None
+    own_functions: Mapping[str, str] = field(default_factory=dict)
 
     def quantity(self, measure: str, mask: str = "", function: str = "") -> Quantity | None:
         """The quantity of that address on the trained networks, or None."""

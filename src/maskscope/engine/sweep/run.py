@@ -137,5 +137,6 @@ def _points(setting: Setting, planned: Sequence[PlannedPoint], records: Sequence
     points = []
     for place, (one, record) in enumerate(zip(planned, records, strict=True)):
         number = one.value if setting.has_numbers else sizes[place] if by_size else place
-        points.append(SweepPoint(one.label, float(number), record.spec, record.quantities, record.seeds, record.data))
+        found = (record.spec, record.quantities, record.seeds, record.data, record.own_functions)
+        points.append(SweepPoint(one.label, float(number), *found))
     return tuple(sorted(points, key=lambda point: point.value) if by_size else points)

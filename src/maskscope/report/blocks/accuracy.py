@@ -1,13 +1,12 @@
 """Accuracy under each mask, without its weights, under baselines and on controls; and whose answer was given."""
 
 from functools import partial
+from typing import Any
 
-from maskscope.procedure.result import Record
-from maskscope.procedure.stages import Variant
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.drawing.scores import accuracy_panels, confusion_panels
 from maskscope.report.numbers import Number, number_of
 from maskscope.report.over_networks import (
-    VARIANTS,
     WHOLE,
     confusion,
     few,
@@ -34,7 +33,7 @@ _FIRST_FULL = (
 )
 
 
-def accuracy_section(record: Record, *notes: str) -> Section:
+def accuracy_section(record: MaskRecord[Any], *notes: str) -> Section:
     """What each mask keeps of each function, and what is lost without its weights.
 
     Args:
@@ -64,7 +63,7 @@ def accuracy_section(record: Record, *notes: str) -> Section:
     )
 
 
-def confusion_section(record: Record) -> Section:
+def confusion_section(record: MaskRecord[Any]) -> Section:
     """Whose answer was given where a function was lost."""
     return Section(
         "confusion",
@@ -77,13 +76,13 @@ def confusion_section(record: Record) -> Section:
     )
 
 
-def removal_of(record: Record, variant: Variant) -> Table:
+def removal_of(record: MaskRecord[Any], variant: str) -> Table:
     """The rows of `removal_table` that are about one variant of the network."""
     table = removal_table(record)
-    return table.only(*(row.group for row in table.rows if row.group.startswith(VARIANTS[variant])))
+    return table.only(*(row.group for row in table.rows if row.group.startswith(record.variants[variant])))
 
 
-def removal_table(record: Record) -> Table:
+def removal_table(record: MaskRecord[Any]) -> Table:
     """Accuracy on each function with the full mask, with each function's mask, and without its weights: the paper's table.
 
     A second group has the full mask on input and output weights, which two places have for themselves: what is lost there is lost
@@ -104,17 +103,17 @@ def removal_table(record: Record) -> Table:
     return Table("removal", title, columns("accuracy on", *(label for label, _, _ in asked)), tuple(rows))
 
 
-def _removal_row(record: Record, variant: Variant, function: str, asked: list[tuple[str, str, str]], *, hidden: bool) -> Row:
+def _removal_row(record: MaskRecord[Any], variant: str, function: str, asked: list[tuple[str, str, str]], *, hidden: bool) -> Row:
     cells: list[Cell] = [function]
     for _, measure, mask in asked:
         found = record.quantity(
             f"{measure}, full I/O" if hidden and measure == "necessity" else measure, mask, function, variant=variant
         )
         cells.append(number_of(found))
-    return Row(VARIANTS[variant] + (f"; NOT with the {FULL_IO}" if hidden else ""), tuple(cells))
+    return Row(record.variants[variant] + (f"; NOT with the {FULL_IO}" if hidden else ""), tuple(cells))
 
 
-def accuracy_table(record: Record, each: str = "function") -> Table:
+def accuracy_table(record: MaskRecord[Any], each: str = "function") -> Table:
     """Accuracy on each function, without a mask, under each mask and its inverse, under the baselines, and on each control.
 
     Args:
@@ -123,7 +122,7 @@ def accuracy_table(record: Record, each: str = "function") -> Table:
     """
     masks = mask_names(record)
 
-    def row(group: str, label: str, measure: str, mask: str, *, variant: Variant = "trained") -> Row:
+    def row(group: str, label: str, measure: str, mask: str, *, variant: str = "trained") -> Row:
         found = [record.quantity(measure, mask, function, variant=variant) for function in record.functions]
         return Row(group, (label, *(number_of(one) for one in found)))
 
@@ -135,7 +134,7 @@ def accuracy_table(record: Record, each: str = "function") -> Table:
     rows += [row(TOP, f"top weights for {mask_label(mask)}", "top weights", mask) for mask in masks]
     rows += [row(RANDOM, f"as many as {mask_label(mask)}", "random removal", mask) for mask in masks]
     for variant in (*null_controls(record), *whole_procedures(record)[1:]):
-        group = VARIANTS[variant]
+        group = record.variants[variant]
         rows.append(row(group, "no mask", "accuracy", "", variant=variant))
         named = [mask for mask in masks if record.quantity("sufficiency", mask, record.functions[0], variant=variant)]
         rows += [row(group, mask_label(mask), "sufficiency", mask, variant=variant) for mask in named]
@@ -145,7 +144,7 @@ def accuracy_table(record: Record, each: str = "function") -> Table:
     return Table("accuracy", title, columns("network under", *record.functions), tuple(rows))
 
 
-def confusion_table(record: Record) -> Table:
+def confusion_table(record: MaskRecord[Any]) -> Table:
     """Whose answer was given, for each true function, without a mask and under each mask and its inverse."""
     settings: list[tuple[str, str, str | None, bool]] = [(NETWORK, "no mask", None, False)]
     settings += [(UNDER, mask_label(mask), mask, False) for mask in mask_names(record)]

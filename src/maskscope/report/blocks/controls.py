@@ -3,15 +3,14 @@
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
-from maskscope.procedure.result import NetworkResult, Record
-from maskscope.procedure.stages import Variant
+from maskscope.procedure.controls import SHUFFLED_LABELS, SHUFFLED_WEIGHTS, UNTRAINED
+from maskscope.procedure.result import MaskRecord, NetworkResult
 from maskscope.report.blocks.accuracy import RANDOM, TOP
 from maskscope.report.drawing.scores import control_panels
 from maskscope.report.numbers import Number, in_words, number_of
 from maskscope.report.over_networks import (
-    NULL_CONTROLS,
-    VARIANTS,
     WHOLE,
     few,
     mask_names,
@@ -19,19 +18,22 @@ from maskscope.report.over_networks import (
     networks,
     null_controls,
     over_networks,
+    own_function,
 )
 from maskscope.report.section import Figure, Section
 from maskscope.report.spread import spread_note
 from maskscope.report.table import Cell, Row, Table, columns
-from maskscope.tasks.sequences import own_test
+
+# null controls that most studies can be run with
+OFFERED = (UNTRAINED.name, SHUFFLED_WEIGHTS.name, SHUFFLED_LABELS.name)
 
 
 def controls_section(
-    record: Record,
+    record: MaskRecord[Any],
     accuracy: Table,
     *notes: str,
     each: str = "Each function",
-    offered: Sequence[Variant] = NULL_CONTROLS,
+    offered: Sequence[str] = OFFERED,
     wide: bool = False,
 ) -> Section:
     """What a mask has to beat: simpler choices of weights, and the same procedure where there is nothing to find.
@@ -45,7 +47,7 @@ def controls_section(
         wide: whether accuracies are on so many tests that they are folded.
     """
     run = null_controls(record)
-    names = in_words([VARIANTS[variant][:1].lower() + VARIANTS[variant][1:] for variant in run])
+    names = in_words([record.variants[variant][:1].lower() + record.variants[variant][1:] for variant in run])
     missing = in_words([variant for variant in offered if variant not in run])
     text = []
     if run:
@@ -56,7 +58,7 @@ def controls_section(
         text.append(f"Not run: {missing}; run again with {'it' if ' and ' not in missing else 'them'} among --controls.")
     others, found = accuracy.only(TOP, RANDOM), controls_table(record, each)
     # beside the figure, which has no room for many functions
-    by_control = accuracy.only(*(VARIANTS[variant] for variant in run)) if not few(record.functions) else None
+    by_control = accuracy.only(*(record.variants[variant] for variant in run)) if not few(record.functions) else None
     return Section(
         "controls",
         "Controls",
@@ -75,7 +77,7 @@ def controls_section(
     )
 
 
-def controls_table(record: Record, each: str = "Each function") -> Table:
+def controls_table(record: MaskRecord[Any], each: str = "Each function") -> Table:
     """Each function under the mask that the same procedure finds on a control, beside the trained network's."""
     rows = []
     for function in mask_names(record) if null_controls(record) else ():
@@ -86,20 +88,20 @@ def controls_table(record: Record, each: str = "Each function") -> Table:
     return Table("controls", title, columns(*titles), tuple(rows))
 
 
-def _control_row(record: Record, function: str, variant: Variant) -> Row:
-    own = own_test(function, record.functions)
+def _control_row(record: MaskRecord[Any], function: str, variant: str) -> Row:
+    own = own_function(record, function)
     asked = (("accuracy", "", own), ("sufficiency", function, own), ("density", function, ""))
     found = [record.quantity(*address, variant=variant) for address in asked]
     trained = {network.seed: _kept(network, function, own) for network in networks(record)}
 
-    def more(network: NetworkResult) -> float:
+    def more(network: NetworkResult[Any]) -> float:
         return trained.get(network.seed, math.nan) - _kept(network, function, own)
 
-    cells: list[Cell] = [VARIANTS[variant], *(number_of(one) for one in found)]
+    cells: list[Cell] = [record.variants[variant], *(number_of(one) for one in found)]
     cells.append("" if variant == "trained" else Number(over_networks(record, more, variant=variant), "percent"))
     return Row(function, tuple(cells))
 
 
-def _kept(network: NetworkResult, mask: str, function: str) -> float:
+def _kept(network: NetworkResult[Any], mask: str, function: str) -> float:
     found = mask_of(network, mask)
     return found.sufficiency.accuracy[function] if found else math.nan

@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
-from maskscope.procedure.result import CoreResult, MaskResult, NetworkResult, Record
-from maskscope.procedure.stages import Variant
+from maskscope.procedure.result import CoreResult, MaskRecord, MaskResult, NetworkResult
 from maskscope.report.numbers import Number
-from maskscope.report.over_networks import VARIANTS, mask_of, networks, over_networks, whole_procedures
+from maskscope.report.over_networks import mask_of, networks, over_networks, whole_procedures
 from maskscope.report.section import Section
 from maskscope.report.table import Row, Table, columns
 
 
-def core_section(record: Record) -> Section | None:
+def core_section(record: MaskRecord[Any]) -> Section | None:
     """The stable core; None with too few repeats."""
     table = core_table(record)
     if not table.rows:
@@ -29,7 +29,7 @@ def core_section(record: Record) -> Section | None:
     )
 
 
-def core_table(record: Record) -> Table:
+def core_table(record: MaskRecord[Any]) -> Table:
     """The weights that most repeats of a function keep, beside what independent masks of those sizes would share."""
     rows = [
         _core_row(record, variant, function)
@@ -42,12 +42,12 @@ def core_table(record: Record) -> Table:
     return Table("core", title, columns(*titles), tuple(rows))
 
 
-def _core_row(record: Record, variant: Variant, function: str) -> Row:
+def _core_row(record: MaskRecord[Any], variant: str, function: str) -> Row:
     cores = [core for network in networks(record, variant=variant) if (core := _core(network, function))]
     needed = "; ".join(dict.fromkeys(f"at least {core.needed} of {core.repeats} masks" for core in cores))
 
     def number(value: Callable[[CoreResult, MaskResult], float]) -> Number:
-        def of_network(network: NetworkResult) -> float:
+        def of_network(network: NetworkResult[Any]) -> float:
             core, mask = _core(network, function), mask_of(network, function)
             return value(core, mask) if core and mask else math.nan
 
@@ -59,8 +59,8 @@ def _core_row(record: Record, variant: Variant, function: str) -> Row:
         number(lambda _, mask: mask.density),
         number(lambda core, mask: core.share / mask.density if mask.density else math.nan),
     )
-    return Row(VARIANTS[variant], (function, needed, *numbers))
+    return Row(record.variants[variant], (function, needed, *numbers))
 
 
-def _core(network: NetworkResult, function: str) -> CoreResult | None:
+def _core(network: NetworkResult[Any], function: str) -> CoreResult | None:
     return next((core for core in network.cores if core.function == function), None)

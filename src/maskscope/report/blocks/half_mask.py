@@ -1,17 +1,18 @@
 """The half-mask test: the full mask on a part of the tensors only."""
 
 from functools import partial
+from typing import Any
 
-from maskscope.procedure.result import Record
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.drawing.scores import half_mask_panels
 from maskscope.report.numbers import Points, count_text, mean_text
-from maskscope.report.over_networks import VARIANTS, WHOLE, half_mask_drop, mask_names, networks, whole_procedures
+from maskscope.report.over_networks import WHOLE, half_mask_drop, mask_names, networks, whole_procedures
 from maskscope.report.section import Figure, Section
 from maskscope.report.spread import points_note
 from maskscope.report.table import Cell, Row, Table, columns
 
 
-def half_mask_section(record: Record, test: str = "") -> Section:
+def half_mask_section(record: MaskRecord[Any], test: str = "") -> Section:
     """The full mask on a part of the tensors only.
 
     Args:
@@ -42,7 +43,7 @@ def half_mask_section(record: Record, test: str = "") -> Section:
     )
 
 
-def _early(record: Record) -> str:
+def _early(record: MaskRecord[Any]) -> str:
     choices = [[", ".join(half.early) for half in network.half_masks] for network in networks(record) if network.half_masks]
     if not choices:
         return f"Not measured{'' if WHOLE in mask_names(record) else ': there is no full mask'}."
@@ -51,7 +52,7 @@ def _early(record: Record) -> str:
     return f"{count_text(len(choices[0]), 'random choice')} of early tensors on each network; they are in the table."
 
 
-def half_mask_table(record: Record, test: str = "") -> Table:
+def half_mask_table(record: MaskRecord[Any], test: str = "") -> Table:
     """The full mask on some tensors only: accuracy that is lost, for each choice of early tensors on each network."""
     rows = []
     for variant in whole_procedures(record):
@@ -59,7 +60,7 @@ def half_mask_table(record: Record, test: str = "") -> Table:
             for half in network.half_masks:
                 cells: list[Cell] = [f"seed {network.seed}", ", ".join(half.early)]
                 values = (half.full, half.full - half.early_masked, half.full - half.late_masked)
-                rows.append(Row(VARIANTS[variant], (*cells, *(Points((value,), "percent") for value in values))))
+                rows.append(Row(record.variants[variant], (*cells, *(Points((value,), "percent") for value in values))))
     titles = ("network", "early tensors", "mask everywhere", "lost, mask on the early only", "lost, mask on the others only")
     whole = f"test {test}" if test else "all functions"
     return Table("half-mask", f"Half-mask test: accuracy over {whole} (%)", columns(*titles), tuple(rows))

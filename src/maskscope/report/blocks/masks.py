@@ -1,8 +1,9 @@
 """Single masks: weights kept by tensor, and keep probabilities."""
 
 from functools import partial
+from typing import Any
 
-from maskscope.procedure.result import Record
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.drawing.weights import histogram_panels, weights_panels
 from maskscope.report.numbers import Number, mean_text
 from maskscope.report.over_networks import below_and_above, kept_share, mask_label, mask_names, maskable, tensor_names
@@ -14,7 +15,7 @@ from maskscope.report.table import Row, Table, columns
 _LONG = 40
 
 
-def weights_section(record: Record) -> Section:
+def weights_section(record: MaskRecord[Any]) -> Section:
     """Weights kept by tensor."""
     table = weights_table(record)
     return Section(
@@ -27,7 +28,7 @@ def weights_section(record: Record) -> Section:
     )
 
 
-def histogram_section(record: Record) -> Section:
+def histogram_section(record: MaskRecord[Any]) -> Section:
     """Keep probabilities."""
     return Section(
         "histogram",
@@ -43,7 +44,7 @@ def histogram_section(record: Record) -> Section:
     )
 
 
-def _masses(record: Record) -> list[str]:
+def _masses(record: MaskRecord[Any]) -> list[str]:
     """Where nearly all mass is, for the full mask or, without one, for the first function's."""
     for name in mask_names(record)[:1]:
         below, above = below_and_above(record, name)
@@ -53,7 +54,7 @@ def _masses(record: Record) -> list[str]:
     return []
 
 
-def weights_table(record: Record) -> Table:
+def weights_table(record: MaskRecord[Any]) -> Table:
     """Share of weights that each mask keeps, by tensor."""
     masks = mask_names(record)
     rows = [

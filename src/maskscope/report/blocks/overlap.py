@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
-from maskscope.procedure.result import Record
-from maskscope.procedure.stages import Variant
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.drawing.overlaps import overlap_panels, sharing_panels
 from maskscope.report.numbers import Number, Points, count_text
 from maskscope.report.over_networks import (
-    NULL_CONTROLS,
-    VARIANTS,
     few_pairs,
     function_pairs,
+    null_controls,
     overlap,
     overlap_floor,
     tensor_names,
@@ -36,7 +35,7 @@ _LONG, _MANY = 40, 3
 _NOT_REPEATED = "There is no ceiling, and so no normalised sharing: each mask was found once. Run again with --repeats 1."
 
 
-def overlap_section(record: Record, *notes: str, ceilings: bool = True, totals: bool = True) -> Section:
+def overlap_section(record: MaskRecord[Any], *notes: str, ceilings: bool = True, totals: bool = True) -> Section:
     """Overlap of the trained network's masks, and of the controls', on its scale and by layer.
 
     Args:
@@ -52,7 +51,7 @@ def overlap_section(record: Record, *notes: str, ceilings: bool = True, totals: 
     elif len(by_layer.rows) <= _LONG:
         shown, folded = [*shown, by_layer], []
     alone = "; controls, one mask a function and so no ceiling"
-    folded += [replace(table, title=table.title + alone) for table in sharing_tables(record, NULL_CONTROLS)]
+    folded += [replace(table, title=table.title + alone) for table in sharing_tables(record, null_controls(record))]
     in_terminal = [_totals(overlap_table(record, variant)) for variant in whole_procedures(record)] if totals else []
     by_tensor = Figure("overlap", partial(overlap_panels, record))
     return Section(
@@ -76,21 +75,21 @@ def overlap_section(record: Record, *notes: str, ceilings: bool = True, totals: 
     )
 
 
-def sharing_tables(record: Record, variants: Sequence[Variant] = tuple(VARIANTS)) -> list[Table]:
+def sharing_tables(record: MaskRecord[Any], variants: Sequence[str] | None = None) -> list[Table]:
     """For each pair of functions, its overlap beside the floor, both ceilings, normalised sharing and, with a null, p.
 
     Args:
         record: with the numbers.
-        variants: of the network; a group for each that has pairs of masks. Some of them make a part of the table.
+        variants: of the network; a group for each that has pairs of masks. None: all; some of them make a part of the table.
     """
-    pairs = sharing_pairs(record)
+    pairs, variants = sharing_pairs(record), [*record.variants] if variants is None else variants
     return [
         _sharing_table(record, pair, "sharing" if len(pairs) == 1 else f"sharing-{place + 1}", variants)
         for place, pair in enumerate(pairs)
     ]
 
 
-def _sharing_table(record: Record, pair: tuple[str, str], name: str, variants: Sequence[Variant]) -> Table:
+def _sharing_table(record: MaskRecord[Any], pair: tuple[str, str], name: str, variants: Sequence[str]) -> Table:
     found = nulls(record, pair) if "trained" in variants else []
     rows = []
     for variant in variants:
@@ -101,18 +100,18 @@ def _sharing_table(record: Record, pair: tuple[str, str], name: str, variants: S
                 # the test is of whole masks, on trained networks
                 tested = variant == "trained" and place == 0
                 cells.append(Points((max(null.p_holm for null in found),), "ratio") if tested else "")
-            rows.append(Row(VARIANTS[variant], tuple(cells)))
+            rows.append(Row(record.variants[variant], tuple(cells)))
     ceilings = [f"ceiling {function}" for function in pair]
     titles = ["over", "found, Dice", "floor", *ceilings, "normalised sharing", "as IoU"]
     title = f"Overlap of {pair[0]} and {pair[1]}, beside what density alone gives and what two masks for one function share"
     if found:
         titles.append("p (highest)")
         title += f"; p after Holm over {count_text(family(record), 'test')}"
-    part_of = "" if set(variants) == set(VARIANTS) else name
+    part_of = "" if set(variants) == set(record.variants) else name
     return Table(name, title, columns(*titles), tuple(rows), part_of)
 
 
-def overlap_table(record: Record, variant: Variant = "trained") -> Table:
+def overlap_table(record: MaskRecord[Any], variant: str = "trained") -> Table:
     """IoU, IoMin and Dice of the masks of each pair of functions, by tensor, with the floor that density gives."""
     rows = []
     for pair in sorted(function_pairs(record), key=lambda pair: pair[0] == pair[1]):
@@ -121,7 +120,7 @@ def overlap_table(record: Record, variant: Variant = "trained") -> Table:
             measured.append(overlap_floor(record, pair, tensor, "dice", variant=variant))
             rows.append(Row(pair_label(pair), (tensor or "all tensors", *(Number(one, "ratio") for one in measured))))
     trained = variant == "trained"
-    title = "Overlap of masks by tensor" + ("" if trained else f", {VARIANTS[variant].lower()}")
+    title = "Overlap of masks by tensor" + ("" if trained else f", {record.variants[variant].lower()}")
     return Table(
         "overlap" if trained else f"overlap-{variant}",
         f"{title}: mean ± sample standard deviation over networks",

@@ -1,8 +1,7 @@
 """Every number of a record."""
 
-from maskscope.procedure.result import Record
+from maskscope.engine.record import Record
 from maskscope.report.numbers import NOTATION, Points, number_of
-from maskscope.report.over_networks import VARIANTS
 from maskscope.report.section import Section
 from maskscope.report.table import Row, Table, columns
 
@@ -24,7 +23,7 @@ def quantities_table(record: Record) -> Table:
     """Every quantity of the record."""
     rows = [
         Row(
-            VARIANTS[quantity.variant],
+            record.variants[quantity.variant],
             (
                 quantity.measure,
                 quantity.mask,
@@ -33,7 +32,7 @@ def quantities_table(record: Record) -> Table:
                 Points(quantity.summary.values, NOTATION[quantity.unit]),
             ),
         )
-        for quantity in sorted(record.quantities, key=lambda quantity: list(VARIANTS).index(quantity.variant))
+        for quantity in sorted(record.quantities, key=lambda quantity: [*record.variants].index(quantity.variant))
     ]
     titles = columns("measure", "mask", "function", "value", "each network")
     return Table("quantities", "Every quantity: mean ± sample standard deviation, and each network's value", titles, tuple(rows))

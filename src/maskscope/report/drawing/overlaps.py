@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from maskscope.analysis import Summary
-from maskscope.procedure.result import Record
-from maskscope.procedure.stages import Variant
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.drawing.charts import WIDTH, colour_of, draw_legend, draw_points
 from maskscope.report.drawing.grids import heat_panel
 from maskscope.report.drawing.panel import BAND, INK, MUTED, Axes, Panel
@@ -28,7 +28,7 @@ from maskscope.report.scale import scales, sharing_pairs
 _MEASURES: tuple[tuple[Measure, str], ...] = (("dice", "Dice"), ("iou", "IoU"), ("iomin", "IoMin"))
 
 
-def sharing_panels(record: Record) -> list[Panel]:
+def sharing_panels(record: MaskRecord[Any]) -> list[Panel]:
     """Normalised sharing on its scale from floor (0) to ceiling (1), a panel for each pair of functions."""
     pairs = sharing_pairs(record)
     panels = []
@@ -44,7 +44,7 @@ def sharing_panels(record: Record) -> list[Panel]:
     return panels
 
 
-def overlap_panels(record: Record, variant: Variant = "trained") -> list[Panel]:
+def overlap_panels(record: MaskRecord[Any], variant: str = "trained") -> list[Panel]:
     """Overlap by tensor, for each pair of different functions, between its floor and its ceiling."""
     between = [pair for pair in function_pairs(record) if pair[0] != pair[1]]
     if not networks(record, variant=variant):
@@ -97,7 +97,7 @@ def _draw_scale(axes: Axes, rows: Sequence[tuple[str, Summary]]) -> None:
     axes.set_ylim(len(rows) - 0.5, -0.5)
 
 
-def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Measure, variant: Variant) -> None:
+def _draw_overlap(axes: Axes, record: MaskRecord[Any], pair: tuple[str, str], measure: Measure, variant: str) -> None:
     places: list[str | None] = [*layer_names(record), None]
     for y, place in enumerate(places):
         found = overlap(record, pair, place, measure, variant=variant)
@@ -130,7 +130,7 @@ def _draw_overlap(axes: Axes, record: Record, pair: tuple[str, str], measure: Me
     draw_legend(axes, [("found", INK), ("floor", MUTED), *ceiling])
 
 
-def _overlap_matrix(record: Record) -> Panel:
+def _overlap_matrix(record: MaskRecord[Any]) -> Panel:
     functions = paired_names(record)
     rows = [(a, [overlap(record, (a, b), None, "dice") for b in functions]) for a in functions]
     title = "Dice of whole masks; diagonal: two masks for one function"

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
-from maskscope.procedure.result import Record
-from maskscope.procedure.stages import Variant
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars
 from maskscope.report.drawing.grids import Lane, Rows, bar_panel, heat_panel
 from maskscope.report.drawing.panel import MUTED, WHOLE_COLOUR, Axes, Panel
@@ -21,15 +20,15 @@ from maskscope.report.over_networks import (
     mask_title,
     networks,
     null_controls,
+    own_function,
+    short_words,
 )
-from maskscope.tasks.sequences import own_test
 
-_CONTROLS = {"untrained": "untrained", "shuffled-weights": "weights shuffled", "shuffled-labels": "labels shuffled"}
 # row label, measure, mask, variant
-Asked = tuple[str, str, str, Variant]
+Asked = tuple[str, str, str, str]
 
 
-def accuracy_panels(record: Record, variant: Variant = "trained") -> list[Panel]:
+def accuracy_panels(record: MaskRecord[Any], variant: str = "trained") -> list[Panel]:
     """Accuracy on each function under each mask, under each inverse, and with the full mask on input and output weights."""
     if not networks(record, variant=variant):
         return []
@@ -48,17 +47,17 @@ def accuracy_panels(record: Record, variant: Variant = "trained") -> list[Panel]
     return panels
 
 
-def control_panels(record: Record) -> list[Panel]:
+def control_panels(record: MaskRecord[Any]) -> list[Panel]:
     """Each function under its own mask beside what the baselines keep of it, and the masks that are found on controls."""
     functions = [name for name in mask_names(record) if name != WHOLE]
     if not functions:
         return []
-    kept: list[tuple[str, str, Variant]] = [
+    kept: list[tuple[str, str, str]] = [
         ("its own mask", "sufficiency", "trained"),
         ("top |w × grad|", "top weights", "trained"),
     ]
-    kept += [(f"mask, {_CONTROLS[variant]}", "sufficiency", variant) for variant in null_controls(record)]
-    left: list[tuple[str, str, Variant]] = [
+    kept += [(f"mask, {short_words(record)[variant]}", "sufficiency", variant) for variant in null_controls(record)]
+    left: list[tuple[str, str, str]] = [
         ("mask's weights", "necessity", "trained"),
         ("random weights", "random removal", "trained"),
     ]
@@ -68,7 +67,7 @@ def control_panels(record: Record) -> list[Panel]:
     ]
 
 
-def half_mask_panels(record: Record) -> list[Panel]:
+def half_mask_panels(record: MaskRecord[Any]) -> list[Panel]:
     """Accuracy that is lost with the full mask on the early tensors only, and on the others only.
 
     Source: the half-mask test of Csordás et al. 2021.
@@ -87,7 +86,7 @@ def half_mask_panels(record: Record) -> list[Panel]:
     return [Panel("half-mask", "Full mask on …", (WIDTH, bars_height(2, 1) + 0.15), draw)]
 
 
-def confusion_panels(record: Record) -> list[Panel]:
+def confusion_panels(record: MaskRecord[Any]) -> list[Panel]:
     """Whose answer was given: without a mask, under each mask, under each inverse."""
     masks = mask_names(record)
     asked: list[tuple[str, str, str | None, bool]] = [("confusion-unmasked", "No mask", None, False)]
@@ -121,7 +120,7 @@ def _draw_confusion(axes: Axes, draw: Callable[[Axes], None]) -> None:
     axes.set_ylabel("asked for")
 
 
-def _score_panel(record: Record, name: str, title: str, asked: Sequence[Asked]) -> Panel:
+def _score_panel(record: MaskRecord[Any], name: str, title: str, asked: Sequence[Asked]) -> Panel:
     functions = record.functions
     rows = [
         (label, [summary_of(record.quantity(measure, mask, function, variant=variant)) for function in functions])
@@ -132,9 +131,9 @@ def _score_panel(record: Record, name: str, title: str, asked: Sequence[Asked]) 
 
 
 def _own_panel(
-    record: Record, name: str, title: str, asked: Sequence[tuple[str, str, Variant]], functions: Sequence[str]
+    record: MaskRecord[Any], name: str, title: str, asked: Sequence[tuple[str, str, str]], functions: Sequence[str]
 ) -> Panel:
-    tests = {function: own_test(function, record.functions) for function in functions}
+    tests = {function: own_function(record, function) for function in functions}
     rows = [
         (label, [summary_of(record.quantity(measure, function, test, variant=variant)) for function, test in tests.items()])
         for label, measure, variant in asked

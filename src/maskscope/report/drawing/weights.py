@@ -3,8 +3,9 @@
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
-from maskscope.procedure.result import Record
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.drawing.charts import colour_of
 from maskscope.report.drawing.grids import bar_panel, heat_panel
 from maskscope.report.drawing.panel import BAND, MUTED, Axes, Panel
@@ -24,7 +25,7 @@ from maskscope.report.over_networks import (
 _BINS = 50
 
 
-def weights_panels(record: Record) -> list[Panel]:
+def weights_panels(record: MaskRecord[Any]) -> list[Panel]:
     """Share of weights kept by each mask, by tensor."""
     masks = mask_names(record)
     places: list[str | None] = [*layer_names(record), None]
@@ -41,7 +42,7 @@ def weights_panels(record: Record) -> list[Panel]:
     return [bar_panel("weights", "Share of weights kept, by tensor", rows, lanes, label, whole=False)]
 
 
-def histogram_panels(record: Record) -> list[Panel]:
+def histogram_panels(record: MaskRecord[Any]) -> list[Panel]:
     """Weights by keep probability, for each mask.
 
     The paper draws it twice, as it is from 2e-4 on, and all of it on a logarithmic scale; the second holds the first.

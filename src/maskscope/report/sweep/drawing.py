@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
-from maskscope.engine.sweep.sweep import SweepRecord
+from maskscope.engine.sweep.record import SweepRecord
 from maskscope.report.drawing.charts import WIDTH, Bar, draw_legend
 from maskscope.report.drawing.curves import Curve, draw_curves, draw_dots, draw_upright, name_values, short_power
 from maskscope.report.drawing.panel import BAND, INK, MUTED, Axes, Panel

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from maskscope.analysis import Summary
-from maskscope.engine.sweep.sweep import SweepPoint, SweepRecord
+from maskscope.engine.sweep.record import SweepPoint, SweepRecord
 from maskscope.report.drawing.charts import colour_of
 from maskscope.report.drawing.panel import INK, MUTED
 from maskscope.report.numbers import Notation
@@ -64,7 +64,7 @@ class Measure:
 
 def measures_of(record: SweepRecord) -> list[Measure]:
     """What the panels of a sweep show; of one without a name of its own, everything that was measured."""
-    return _NAMED.get(record.sweep, _any_measures)(record)
+    return NAMED.get(record.sweep, _any_measures)(record)
 
 
 def _penalty_measures(record: SweepRecord) -> list[Measure]:
@@ -148,7 +148,7 @@ def _any_measures(record: SweepRecord) -> list[Measure]:
     return [one for one in found if any(line.value(point).n for line in one.lines for point in record.points)]
 
 
-_NAMED: dict[str, Callable[[SweepRecord], list[Measure]]] = {
+NAMED: dict[str, Callable[[SweepRecord], list[Measure]]] = {
     "penalty": _penalty_measures,
     "size": _size_measures,
     "estimator": _estimator_measures,

@@ -4,12 +4,10 @@ import math
 from collections.abc import Callable, Sequence
 
 from maskscope.analysis import Summary, summarise
-from maskscope.procedure.stages import Variant
-from maskscope.engine.sweep.sweep import SweepPoint, SweepRecord
+from maskscope.engine.sweep.record import SweepPoint, SweepRecord
 from maskscope.report.over_networks import WHOLE
-from maskscope.tasks.sequences import own_test
 
-TRAINED: Variant = "trained"
+TRAINED: str = "trained"
 # of many masks, or pairs of them, the first are drawn; all are in the tables
 MOST_DRAWN = 4
 
@@ -31,7 +29,7 @@ def full_mask_accuracy(point: SweepPoint, functions: Sequence[str]) -> Summary:
 
 def own_accuracy(point: SweepPoint, functions: Sequence[str]) -> Summary:
     """Accuracy under each mask on the function that it is for, the mean over the masks; undefined where masks are for none."""
-    owned = [(mask, own_test(mask, functions)) for mask in masks_at([point]) if mask != WHOLE]
+    owned = [(mask, point.own_functions.get(mask, mask)) for mask in masks_at([point]) if mask != WHOLE]
     return _mean_over(point, [("sufficiency", mask, function) for mask, function in owned if function in functions])
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from maskscope.engine.sweep.sweep import SweepRecord
+from maskscope.engine.sweep.record import SweepRecord
 from maskscope.report.figures import inline_figures, write_section_figures
 from maskscope.report.formats import write_section_tables
 from maskscope.report.numbers import count_text

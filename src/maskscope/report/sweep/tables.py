@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from maskscope.analysis import Summary
-from maskscope.engine.sweep.sweep import SWEEPS, SweepPoint, SweepRecord
+from maskscope.engine.sweep.record import SweepPoint, SweepRecord
 from maskscope.report.numbers import Notation, Number
 from maskscope.report.over_networks import WHOLE, mask_label
+from maskscope.report.sweep.measures import NAMED
 from maskscope.report.sweep.numbers import (
     accuracy,
     compared_at,
@@ -27,7 +28,7 @@ def sweep_tables(record: SweepRecord) -> list[Table]:
     of_masks = "masks at each value: mean ± sample standard deviation over networks"
     in_common = "overlap at each value (Dice): mean ± sample standard deviation over networks"
     found = [_table(record, record.sweep, f"Sweep over {record.axis}, {of_masks}", _masks)]
-    if record.sweep in SWEEPS:
+    if record.sweep in NAMED:
         found += [_table(record, f"{record.sweep}-overlap", f"Sweep over {record.axis}, {in_common}", _overlap)]
     else:
         found += [_accuracy_table(record), _pairs_table(record)]

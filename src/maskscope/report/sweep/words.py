@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from maskscope.analysis import Summary, summarise
-from maskscope.engine.sweep.sweep import SweepPoint, SweepRecord
+from maskscope.engine.sweep.record import SweepPoint, SweepRecord
 from maskscope.report.numbers import Notation, count_text, in_words, mean_text
 from maskscope.report.over_networks import WHOLE, few
 from maskscope.report.sweep.numbers import (

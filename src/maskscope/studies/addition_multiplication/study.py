@@ -17,11 +17,11 @@ from maskscope.procedure.measure import random_halves
 from maskscope.procedure.plans import Companion
 from maskscope.procedure.procedure import MaskProcedure
 from maskscope.procedure.subject import Subject
-from maskscope.studies.addition_multiplication.page import PAGE
 from maskscope.studies.addition_multiplication.paper import CLAIMS, DIFFERENCES, PRESETS
 from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
 from maskscope.studies.addition_multiplication.sweeps import SWEEPS
 from maskscope.studies.arithmetic.networks import UNMASKED, arithmetic_network, found_together, null_networks
+from maskscope.studies.arithmetic.page import PAGE
 from maskscope.tasks import AdditionMultiplication, Task
 
 # of an LSTM

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from maskscope.analysis import GradientCosine
-from maskscope.procedure.result import Kept, share_kept
+from maskscope.procedure.result import Kept, NetworkResult, share_kept
 from maskscope.tasks import Scores
 
 
@@ -64,3 +64,8 @@ class RemovalResult:
     owned: tuple[Owned, ...] = ()
     cosines: tuple[GradientCosine, ...] = ()
     filters: Filters | None = None
+
+
+def removal_of(network: NetworkResult[RemovalResult]) -> RemovalResult:
+    """What is measured of class removal on a network; nothing, where nothing was."""
+    return network.more or RemovalResult()

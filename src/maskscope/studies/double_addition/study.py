@@ -18,7 +18,7 @@ from maskscope.procedure.plans import Companion
 from maskscope.procedure.procedure import MaskProcedure
 from maskscope.procedure.subject import Subject
 from maskscope.studies.arithmetic.networks import UNMASKED, arithmetic_network, found_together, null_networks
-from maskscope.studies.double_addition.page import PAGE
+from maskscope.studies.arithmetic.page import PAGE
 from maskscope.studies.double_addition.paper import CLAIMS, DIFFERENCES, PRESETS
 from maskscope.studies.double_addition.spec import DoubleAdditionSpec
 from maskscope.tasks import DoubleAddition, Task
@@ -50,7 +50,9 @@ def copy_io(network: nn.Module, spec: DoubleAdditionSpec, task: Task, _seed: int
     return network
 
 
-COPIED_IO = Control("copied-io", "Copied input and output weights", null=False, derive=copy_io, whole_procedure=True)
+COPIED_IO = Control(
+    "copied-io", "Copied input and output weights", "copied I/O", null=False, derive=copy_io, whole_procedure=True
+)
 
 
 class _TwoPairs(Subject[DoubleAdditionSpec]):

@@ -20,13 +20,13 @@ from maskscope.procedure.procedure import MaskProcedure
 from maskscope.procedure.result import EvaluationPart, NetworkResult
 from maskscope.procedure.subject import Compared, MaskedNetwork, Subject
 from maskscope.storage import Json
-from maskscope.studies.mathematics.page import PAGE
 from maskscope.studies.mathematics.paper import CLAIMS, DIFFERENCES, PRESETS
 from maskscope.studies.mathematics.spec import MathematicsSpec
 from maskscope.studies.sequences.data import SequenceData, folder_named, require_pinned
 from maskscope.studies.sequences.earlier import from_second_format
 from maskscope.studies.sequences.measure import evaluation_parts, measure_sequences, searches
 from maskscope.studies.sequences.numbers import UNITS, sequence_numbers
+from maskscope.studies.sequences.page import PAGE
 from maskscope.studies.sequences.result import SequenceResult
 from maskscope.tasks import SequenceTask, Task, mathematics_task
 from maskscope.tasks.mathematics import Questions, digest_of, generate_questions, read_archive

@@ -1,5 +1,55 @@
-"""Stub."""
+"""The page of a user's own network: accuracy under each mask, overlap on its scale, weights, controls, every number."""
 
 from typing import Any
 
-PAGE: Any = None
+from maskscope.procedure.result import MaskRecord
+from maskscope.report.blocks.accuracy import accuracy_section, accuracy_table
+from maskscope.report.blocks.controls import controls_section
+from maskscope.report.blocks.core import core_section
+from maskscope.report.blocks.functions import key_numbers, sentences
+from maskscope.report.blocks.masks import histogram_section, weights_section
+from maskscope.report.blocks.overlap import overlap_section
+from maskscope.report.blocks.quantities import quantities_section
+from maskscope.report.numbers import count_text, in_words, mean_text
+from maskscope.report.page import Page
+from maskscope.report.section import Section, present
+
+# below this score the network does not perform the function
+_PERFORMED = 0.5
+
+
+def question(record: MaskRecord[Any]) -> str:
+    """What was asked."""
+    return (
+        f"Which weights of the network carry {in_words(list(record.functions))}, and are they the same weights? A mask was "
+        "sought for each function, with the weights frozen; scores are those of the study's own score, on data that no mask was "
+        "found with where the study has such."
+    )
+
+
+def cautions(record: MaskRecord[Any]) -> list[str]:
+    """That the networks do not perform their functions, if they do not."""
+    found = [(name, record.quantity("accuracy", "", name)) for name in record.functions]
+    poor = [f"{mean_text(one.summary, 'percent')} on {name}" for name, one in found if one and one.summary.mean < _PERFORMED]
+    if not poor:
+        return []
+    return [
+        f"The score without a mask is {in_words(poor)}, on {count_text(record.sample_size, 'network')}: what the network does "
+        "not do, no mask can carry."
+    ]
+
+
+def sections(record: MaskRecord[Any]) -> list[Section]:
+    """The sections between the claims and the settings."""
+    return present(
+        accuracy_section(record),
+        overlap_section(record),
+        core_section(record),
+        weights_section(record),
+        histogram_section(record),
+        controls_section(record, accuracy_table(record)),
+        quantities_section(record),
+    )
+
+
+PAGE = Page(question, sentences, cautions, key_numbers, sections)

@@ -22,13 +22,13 @@ from maskscope.procedure.procedure import MaskProcedure
 from maskscope.procedure.result import EvaluationPart, NetworkResult
 from maskscope.procedure.subject import Compared, MaskedNetwork, Subject
 from maskscope.storage import Json
-from maskscope.studies.scan.page import PAGE
 from maskscope.studies.scan.paper import CLAIMS, DIFFERENCES, PRESETS
 from maskscope.studies.scan.spec import ScanSpec
 from maskscope.studies.sequences.data import SequenceData, folder_named, require_pinned
 from maskscope.studies.sequences.earlier import from_second_format
 from maskscope.studies.sequences.measure import evaluation_parts, measure_sequences, searches, trained_alone
 from maskscope.studies.sequences.numbers import NEVER_SEEN, UNITS, sequence_numbers
+from maskscope.studies.sequences.page import PAGE
 from maskscope.studies.sequences.result import SequenceResult
 from maskscope.tasks import SequenceTask, Task, are_published, scan_splits, scan_task, splits_digest
 from maskscope.tasks.scan import SIMPLE, SPLIT_FILES

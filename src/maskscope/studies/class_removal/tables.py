@@ -1,10 +1,10 @@
 """The tables of classes: what is lost without each, what each owns, what two own together, and how masks distort gradients."""
 
-from maskscope.procedure.result import Record
-from maskscope.procedure.units import OVER_CLASSES
+from typing import Any
+
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.numbers import Number, number_of
 from maskscope.report.over_networks import (
-    VARIANTS,
     WHOLE,
     function_pairs,
     kept_share,
@@ -13,7 +13,10 @@ from maskscope.report.over_networks import (
     overlap_floor,
     tensor_names,
 )
-from maskscope.report.rooms.class_removal.values import (
+from maskscope.report.table import Cell, Row, Table, columns
+from maskscope.studies.class_removal.numbers import OVER_CLASSES
+from maskscope.studies.class_removal.result import removal_of
+from maskscope.studies.class_removal.values import (
     confusion_difference,
     cosine,
     cosine_steps,
@@ -21,7 +24,6 @@ from maskscope.report.rooms.class_removal.values import (
     owned_share,
     removed,
 )
-from maskscope.report.table import Cell, Row, Table, columns
 
 _SPREAD = "mean ± sample standard deviation over networks"
 # a column's title, and the measure in it
@@ -38,19 +40,19 @@ _REMOVALS = {
 }
 
 
-def drops_table(record: Record) -> Table:
+def drops_table(record: MaskRecord[Any]) -> Table:
     """What the removed class and the others lose under each mask; on controls too, if there are some."""
     title = f"Lost without the class, of the accuracy under the full mask, and owned, of its weights (%): {_SPREAD}"
     return _by_class(record, "class-drops", title, _DROPS, with_n=True)
 
 
-def owned_removal_table(record: Record) -> Table:
+def owned_removal_table(record: MaskRecord[Any]) -> Table:
     """What a class loses without what it owns, beside as many random weights of the full mask."""
     title = f"Share (%) of its accuracy that a class loses when the full mask loses …: {_SPREAD}"
     return _by_class(record, "owned-removal", title, _REMOVALS, with_n=False)
 
 
-def differences_table(record: Record) -> Table:
+def differences_table(record: MaskRecord[Any]) -> Table:
     """How answers change from the full mask to the mask without each class.
 
     Source: the ten differences D_c of the paper's figure.
@@ -66,7 +68,7 @@ def differences_table(record: Record) -> Table:
     )
 
 
-def owned_table(record: Record) -> Table:
+def owned_table(record: MaskRecord[Any]) -> Table:
     """The share of each tensor of the full mask that each class owns."""
     classes = [function for function, _ in removed(record)]
     rows = []
@@ -77,7 +79,7 @@ def owned_table(record: Record) -> Table:
     return Table("owned", title, columns("tensor", "full mask keeps", *classes), tuple(rows) if classes else ())
 
 
-def owned_pairs_table(record: Record) -> Table:
+def owned_pairs_table(record: MaskRecord[Any]) -> Table:
     """The overlap of what classes own, beside its floors, and normalised sharing where a class has repeats."""
     rows = []
     for first, second in sorted(function_pairs(record), key=lambda pair: pair[0] == pair[1]):
@@ -96,7 +98,7 @@ def owned_pairs_table(record: Record) -> Table:
     return Table("owned-overlap", f"Overlap of what classes own: {_SPREAD}", columns(*titles), tuple(rows))
 
 
-def cosine_table(record: Record) -> Table:
+def cosine_table(record: MaskRecord[Any]) -> Table:
     """The cosine of gradients with a mask on the last layers and of those without, over all tensors and in each."""
     steps = cosine_steps(record)
     tensors = tensor_names(record)
@@ -109,15 +111,15 @@ def cosine_table(record: Record) -> Table:
     return Table("gradient-cosine", title, columns("mask applied to", "all tensors", *tensors), tuple(rows))
 
 
-def _by_class(record: Record, name: str, title: str, asked: dict[str, str], *, with_n: bool) -> Table:
+def _by_class(record: MaskRecord[Any], name: str, title: str, asked: dict[str, str], *, with_n: bool) -> Table:
     """A row for each class, then their mean; a group for the trained networks and for each control."""
     rows = []
-    for variant in VARIANTS:
+    for variant in record.variants:
         found = networks(record, variant=variant)
-        if not any(network.owned for network in found):
+        if not any(removal_of(network).owned for network in found):
             continue
         for label, mask in (*removed(record), ("mean over classes", "")):
             addresses = [measure if mask else measure + OVER_CLASSES for measure in asked.values()]
             cells: list[Cell] = [label, *(number_of(record.quantity(one, mask, variant=variant)) for one in addresses)]
-            rows.append(Row(VARIANTS[variant], (*cells, len(found)) if with_n else tuple(cells)))
+            rows.append(Row(record.variants[variant], (*cells, len(found)) if with_n else tuple(cells)))
     return Table(name, title, columns("class", *asked, *(("n",) if with_n else ())), tuple(rows))

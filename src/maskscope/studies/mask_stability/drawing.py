@@ -1,13 +1,15 @@
 """The figure of mask stability: repeats of masks beside masks for different pairs of classes."""
 
-from maskscope.procedure.result import Record
+from typing import Any
+
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.drawing.floored_bars import Row, floored_bars
 from maskscope.report.drawing.panel import FUNCTION_COLOURS, WHOLE_COLOUR, Panel
 from maskscope.report.over_networks import function_pairs, overlap, overlap_floor, paired_names
-from maskscope.report.rooms.mask_stability.tables import DIFFERENT, SAME, mean_floor
+from maskscope.studies.mask_stability.tables import DIFFERENT, SAME, mean_floor
 
 
-def stability_panels(record: Record) -> list[Panel]:
+def stability_panels(record: MaskRecord[Any]) -> list[Panel]:
     """IoU of repeats for each pair of classes, then the mean over these and over masks for different pairs."""
     rows: list[Row] = []
     for name in paired_names(record):

@@ -1,9 +1,10 @@
 """How alike two masks for the same classes are, beside masks for different ones: the table of mask stability."""
 
 import math
+from typing import Any
 
 from maskscope.analysis import Summary
-from maskscope.procedure.result import NetworkResult, Record
+from maskscope.procedure.result import MaskRecord, NetworkResult
 from maskscope.report.numbers import Number
 from maskscope.report.over_networks import function_pairs, over_networks, overlap, overlap_floor
 from maskscope.report.table import Row, Table, columns
@@ -18,7 +19,7 @@ SAME, DIFFERENT, BEYOND = (
 SAME_PAIR, MEANS = "Two masks for the same pair of classes", "Means over pairs"
 
 
-def stability_table(record: Record) -> Table:
+def stability_table(record: MaskRecord[Any]) -> Table:
     """IoU of two masks for one pair of classes and of masks for different pairs, with the floor that density gives.
 
     Source: the numbers of the authors' `plot_mask_iou`; different pairs and floors are ours.
@@ -42,10 +43,10 @@ def stability_table(record: Record) -> Table:
     return Table("stability", title, columns("masks", "IoU", "IoU floor", "Dice"), tuple(rows))
 
 
-def mean_floor(record: Record, *, same: bool) -> Summary:
+def mean_floor(record: MaskRecord[Any], *, same: bool) -> Summary:
     """The IoU that sizes alone give, as mean over the pairs of masks for the same classes, or for different ones."""
 
-    def floor(network: NetworkResult) -> float:
+    def floor(network: NetworkResult[Any]) -> float:
         found = [pair.floor.iou for pair in network.pairs if (pair.first[0] == pair.second[0]) == same]
         return sum(found) / len(found) if found else math.nan
 

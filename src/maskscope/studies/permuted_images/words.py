@@ -1,17 +1,17 @@
 """What a study of networks that grow says in words: its question, its main numbers, and what speaks against reading them."""
 
-from maskscope.procedure.result import Record
 from maskscope.report.cautions import at_least
 from maskscope.report.key_number import KeyNumber, key_number
 from maskscope.report.numbers import count_text, in_words, mean_text
 from maskscope.report.origin import data_name
-from maskscope.report.rooms.permuted_images.tables import layers, starts
+from maskscope.studies.permuted_images.result import GrowthRecord
+from maskscope.studies.permuted_images.tables import layers, starts
 
 # what the claims ask of every task before anything else
 _LEARNED = 0.95
 
 
-def question(record: Record) -> str:
+def question(record: GrowthRecord) -> str:
     """What was asked, in a paragraph."""
     images = data_name(record)
     networks = count_text(len(record.seeds), "network")
@@ -27,7 +27,7 @@ def question(record: Record) -> str:
     )
 
 
-def sentences(record: Record) -> list[str]:
+def sentences(record: GrowthRecord) -> list[str]:
     """The main numbers in sentences; none that was not measured."""
     said = []
     for start in starts(record) if layers(record) else ():
@@ -40,7 +40,7 @@ def sentences(record: Record) -> list[str]:
     return said
 
 
-def key_numbers(record: Record) -> list[KeyNumber]:
+def key_numbers(record: GrowthRecord) -> list[KeyNumber]:
     """The key numbers, for each start of new logits."""
     asked = {
         "Accuracy of the worst task": "lowest accuracy",
@@ -54,7 +54,7 @@ def key_numbers(record: Record) -> list[KeyNumber]:
     ]
 
 
-def cautions(record: Record) -> list[str]:
+def cautions(record: GrowthRecord) -> list[str]:
     """That tasks have not been learned, if they have not."""
     found = [(start, record.quantity("lowest accuracy", start)) for start in starts(record)]
     poor = [f"{mean_text(one.summary, 'percent')} with {start}" for start, one in found if one and one.summary.mean < _LEARNED]
@@ -66,10 +66,10 @@ def cautions(record: Record) -> list[str]:
     ]
 
 
-def _first(record: Record) -> str:
+def _first(record: GrowthRecord) -> str:
     return ", and so is the first layer" if record.spec.get("reset_first_layer", True) else ""
 
 
-def _others(record: Record) -> str:
+def _others(record: GrowthRecord) -> str:
     later = record.functions[1:]
     return f"{later[0]} to {later[-1]} are" if len(later) > 1 else f"{in_words(list(later))} is" if later else "the others are"

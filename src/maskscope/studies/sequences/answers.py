@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby, zip_longest
+from typing import Any
 
-from maskscope.procedure.result import Record
-from maskscope.studies.sequences.result import AnsweredExample
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.examples import Answer, Example, Mark, Run
 from maskscope.report.numbers import count_text
 from maskscope.report.over_networks import mask_label, networks
-from maskscope.report.rooms.sequences.values import alone, token_noun
+from maskscope.studies.sequences.result import AnsweredExample
+from maskscope.studies.sequences.values import alone, token_noun
 from maskscope.tasks import Task
 
 # stands for a token that is not there; no token of SCAN or of the Mathematics Dataset looks so
@@ -45,7 +46,7 @@ def shown_as(tokens: Iterable[str]) -> dict[str, str]:
     return {token: ACTIONS[token] for token in found} if found.keys() <= ACTIONS.keys() else {token: token for token in found}
 
 
-def short_forms(record: Record) -> dict[str, str]:
+def short_forms(record: MaskRecord[Any]) -> dict[str, str]:
     """The short form of every token in the examples of a record."""
     every = (token for example in examples(record) for tokens in (example.answer, *example.given.values()) for token in tokens)
     found = dict.fromkeys(every)
@@ -72,14 +73,14 @@ def ruler(length: int) -> str:
     return "".join(str(place).rjust(_STEP) for place in range(_STEP, length + 1, _STEP))
 
 
-def examples(record: Record) -> tuple[AnsweredExample, ...]:
+def examples(record: MaskRecord[Any]) -> tuple[AnsweredExample, ...]:
     """The examples of the first trained network that has some."""
-    return next((one.sequences.examples for one in networks(record) if one.sequences and one.sequences.examples), ())
+    return next((one.more.examples for one in networks(record) if one.more and one.more.examples), ())
 
 
-def examples_seed(record: Record) -> int | None:
+def examples_seed(record: MaskRecord[Any]) -> int | None:
     """The seed of the network that the examples are of."""
-    return next((one.seed for one in networks(record) if one.sequences and one.sequences.examples), None)
+    return next((one.seed for one in networks(record) if one.more and one.more.examples), None)
 
 
 def who_words(who: str) -> str:
@@ -111,7 +112,7 @@ def tokens_text(tokens: Sequence[str]) -> str:
     return ("" if all(len(token) == 1 for token in tokens) else " ").join(tokens)
 
 
-def example_of(record: Record, example: AnsweredExample, forms: dict[str, str]) -> Example:
+def example_of(record: MaskRecord[Any], example: AnsweredExample, forms: dict[str, str]) -> Example:
     """An example as it is shown."""
     longest = max(len(example.answer), *(len(given) for given in example.given.values()), 0)
     return Example(

@@ -5,22 +5,22 @@ from collections.abc import Callable
 from functools import partial
 
 from maskscope.analysis import Summary, summarise
-from maskscope.studies.permuted_images.numbers import shared_tensors, start_label
-from maskscope.studies.permuted_images.result import GrownTask
-from maskscope.procedure.result import Quantity, Record
+from maskscope.engine.quantities import Quantity
 from maskscope.report.numbers import Number, number_of
 from maskscope.report.table import Row, Table, columns
+from maskscope.studies.permuted_images.numbers import shared_tensors, start_label
+from maskscope.studies.permuted_images.result import GrownTask, GrowthRecord
 
 _SPREAD = "mean ± sample standard deviation over networks"
 MEANS = {"shared": "mean shared", "by chance": "mean shared by chance", "beyond chance": "mean shared beyond chance"}
 
 
-def starts(record: Record) -> list[str]:
+def starts(record: GrowthRecord) -> list[str]:
     """The starts of new logits, in words."""
     return [start_label(value) for value in dict.fromkeys(growth.new_logit for growth in record.growths)]
 
 
-def layers(record: Record) -> list[str]:
+def layers(record: GrowthRecord) -> list[str]:
     """The weight matrices behind the first layer: dotted names."""
     return list(dict.fromkeys(name for growth in record.growths for task in growth.tasks for name in shared_tensors(task)))
 
@@ -31,13 +31,13 @@ def layer_title(tensor: str) -> str:
     return f"Layer {int(number) + 1}" if number.isdigit() else tensor
 
 
-def of_task(record: Record, start: str, function: str, value: Callable[[GrownTask], float]) -> Summary:
+def of_task(record: GrowthRecord, start: str, function: str, value: Callable[[GrownTask], float]) -> Summary:
     """A number of one task, over the networks of one start."""
     grown = [growth for growth in record.growths if start_label(growth.new_logit) == start]
     return summarise([next((value(task) for task in one.tasks if task.function == function), math.nan) for one in grown])
 
 
-def growth_summary_table(record: Record) -> Table:
+def growth_summary_table(record: GrowthRecord) -> Table:
     """The means that the claims are about, for each start of new logits."""
     rows = []
     for start in starts(record):
@@ -48,7 +48,7 @@ def growth_summary_table(record: Record) -> Table:
     return Table("growth", title, columns("start", "lowest accuracy", *MEANS, "networks"), tuple(rows))
 
 
-def shared_table(record: Record) -> Table:
+def shared_table(record: GrowthRecord) -> Table:
     """The proportion of each layer of a task's mask that earlier tasks use, and what chance would share.
 
     Source: the paper's figure, layers 2 to 4; chance is ours.
@@ -69,7 +69,7 @@ def shared_table(record: Record) -> Table:
     return Table("growth-shared", title, columns(*titles), tuple(rows))
 
 
-def tasks_table(record: Record) -> Table:
+def tasks_table(record: GrowthRecord) -> Table:
     """Accuracy of each task at the end of its own stage, how much its mask keeps, and how decided it is."""
     rows = [
         Row(
@@ -83,7 +83,7 @@ def tasks_table(record: Record) -> Table:
     return Table("growth-tasks", title, columns("task", "accuracy", "weights kept", "undecided"), tuple(rows))
 
 
-def earlier_table(record: Record) -> Table:
+def earlier_table(record: GrowthRecord) -> Table:
     """Accuracy on earlier tasks under their own masks, after each task."""
     rows = []
     for start in starts(record):
@@ -104,5 +104,5 @@ def _density(tensor: str, task: GrownTask) -> float:
     return part.kept / part.weights if part and part.weights else math.nan
 
 
-def _of_mask(record: Record, mask: str) -> list[Quantity | None]:
+def _of_mask(record: GrowthRecord, mask: str) -> list[Quantity | None]:
     return [record.quantity(measure, mask) for measure in ("accuracy", "density", "undecided")]

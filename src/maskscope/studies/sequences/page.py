@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
-from maskscope.procedure.result import Record
+from maskscope.procedure.controls import SHUFFLED_WEIGHTS, UNTRAINED
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.blocks.accuracy import INVERSE, accuracy_table
 from maskscope.report.blocks.controls import controls_section
 from maskscope.report.blocks.core import core_section
@@ -12,12 +14,14 @@ from maskscope.report.blocks.masks import histogram_section, weights_section
 from maskscope.report.blocks.overlap import overlap_section
 from maskscope.report.blocks.quantities import quantities_section
 from maskscope.report.examples import ExampleGroup, Examples
-from maskscope.report.over_networks import NULL_CONTROLS, function_pairs, networks, repeated
+from maskscope.report.over_networks import function_pairs, networks, repeated
 from maskscope.report.page import Page
-from maskscope.report.rooms.sequences import tables
-from maskscope.report.rooms.sequences.answers import example_of, examples, examples_seed, seen_words, short_forms
-from maskscope.report.rooms.sequences.drawing import output_panels, sequence_panels
-from maskscope.report.rooms.sequences.values import (
+from maskscope.report.section import Figure, Section, present
+from maskscope.report.spread import points_note
+from maskscope.studies.sequences import tables
+from maskscope.studies.sequences.answers import example_of, examples, examples_seed, seen_words, short_forms
+from maskscope.studies.sequences.drawing import output_panels, sequence_panels
+from maskscope.studies.sequences.values import (
     is_scan,
     noun,
     seen_of_all,
@@ -27,9 +31,7 @@ from maskscope.report.rooms.sequences.values import (
     trained_on,
     what_it_is,
 )
-from maskscope.report.rooms.sequences.words import cautions, key_numbers, question, sentences
-from maskscope.report.section import Figure, Section, present
-from maskscope.report.spread import points_note
+from maskscope.studies.sequences.words import cautions, key_numbers, question, sentences
 
 # examples of a test that are shown; others are folded
 _SHOWN = 2
@@ -41,10 +43,10 @@ _SAME_QUESTIONS = (
 _FOUND_WITH = "A mask's own function is here what it was found with, not what it was found without."
 
 
-def sections(record: Record) -> list[Section]:
+def sections(record: MaskRecord[Any]) -> list[Section]:
     """The sections between the claims and the settings."""
     # questions of sequences have no labels to shuffle
-    offered = [variant for variant in NULL_CONTROLS if variant != "shuffled-labels"]
+    offered = [UNTRAINED.name, SHUFFLED_WEIGHTS.name]
     return present(
         _tests(record),
         _accuracy(record),
@@ -68,7 +70,7 @@ def sections(record: Record) -> list[Section]:
     )
 
 
-def _tests(record: Record) -> Section:
+def _tests(record: MaskRecord[Any]) -> Section:
     if not is_scan(record):
         text = [
             "An answer is right if every character is, and its end."
@@ -95,7 +97,7 @@ def _tests(record: Record) -> Section:
     )
 
 
-def _accuracy(record: Record) -> Section:
+def _accuracy(record: MaskRecord[Any]) -> Section:
     scan = is_scan(record)
     text = (
         "Under the full mask, nearly all that the network can do should be left. Under the mask for a split, what it was found "
@@ -132,7 +134,7 @@ def _accuracy(record: Record) -> Section:
     )
 
 
-def _output(record: Record) -> Section | None:
+def _output(record: MaskRecord[Any]) -> Section | None:
     table = tables.output_table(record)
     if not table.rows:
         return None
@@ -152,7 +154,7 @@ def _output(record: Record) -> Section | None:
     )
 
 
-def _dropout(record: Record) -> Section | None:
+def _dropout(record: MaskRecord[Any]) -> Section | None:
     table = tables.dropout_table(record)
     if not table.rows:
         return None
@@ -171,7 +173,7 @@ def _dropout(record: Record) -> Section | None:
     )
 
 
-def _examples(record: Record) -> Section | None:
+def _examples(record: MaskRecord[Any]) -> Section | None:
     found = examples(record)
     if not found:
         return None
@@ -190,7 +192,7 @@ def _examples(record: Record) -> Section | None:
     )
 
 
-def _group(record: Record, test: str, forms: dict[str, str]) -> ExampleGroup:
+def _group(record: MaskRecord[Any], test: str, forms: dict[str, str]) -> ExampleGroup:
     here = [example for example in examples(record) if example.test == test]
     # one that the network has not seen beside one that it has, where there are both
     first = [next((one for one in here if seen_words(one) == word), None) for word in ("no", "yes")]

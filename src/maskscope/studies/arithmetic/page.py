@@ -1,20 +1,22 @@
 """The page of a network with several functions: accuracy under each mask, overlap, controls."""
 
-from maskscope.procedure.result import Record
+from typing import Any
+
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.blocks.accuracy import accuracy_section, accuracy_table, confusion_section
 from maskscope.report.blocks.controls import controls_section
 from maskscope.report.blocks.core import core_section
+from maskscope.report.blocks.functions import cautions, further_sentences, key_numbers, question, sentences
 from maskscope.report.blocks.half_mask import half_mask_section
 from maskscope.report.blocks.masks import histogram_section, weights_section
 from maskscope.report.blocks.overlap import overlap_section
 from maskscope.report.blocks.quantities import quantities_section
 from maskscope.report.over_networks import asks_reuse
 from maskscope.report.page import Page
-from maskscope.report.rooms.arithmetic.copied import copied_section
-from maskscope.report.rooms.arithmetic.unrelated import null_section
-from maskscope.report.rooms.arithmetic.words import cautions, further_sentences, key_numbers, question, sentences
 from maskscope.report.scale import family
 from maskscope.report.section import Section, present
+from maskscope.studies.arithmetic.copied import copied_section
+from maskscope.studies.arithmetic.unrelated import null_section
 
 _PLACES = (
     "Two places cannot share the weights of their own inputs and outputs. What they could share is among the hidden weights: "
@@ -26,7 +28,7 @@ _NO_NULL = (
 )
 
 
-def sections(record: Record) -> list[Section]:
+def sections(record: MaskRecord[Any]) -> list[Section]:
     """The sections between the claims and the settings."""
     further = further_sentences(record)
     about_overlap = [*([_PLACES] if asks_reuse(record) else []), *([] if family(record) else [_NO_NULL])]

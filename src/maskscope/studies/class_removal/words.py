@@ -1,19 +1,21 @@
 """What a class-removal study says in words: its question, its main numbers, and what speaks against reading them."""
 
+from typing import Any
+
 from maskscope.analysis import Summary
-from maskscope.procedure.result import Record
-from maskscope.procedure.units import OVER_CLASSES
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.cautions import classes_not_learned
 from maskscope.report.key_number import KeyNumber, key_number
 from maskscope.report.numbers import count_text, in_words, mean_text, plain
 from maskscope.report.origin import data_name
-from maskscope.report.rooms.class_removal.values import removed
+from maskscope.studies.class_removal.numbers import OVER_CLASSES
+from maskscope.studies.class_removal.values import removed
 
 # what the claims ask of a network before anything else
 _LEARNED = 0.65
 
 
-def question(record: Record) -> str:
+def question(record: MaskRecord[Any]) -> str:
     """What was asked, in a paragraph."""
     images = data_name(record)
     classes = [function for function, _ in removed(record)]
@@ -27,7 +29,7 @@ def question(record: Record) -> str:
     )
 
 
-def sentences(record: Record) -> list[str]:
+def sentences(record: MaskRecord[Any]) -> list[str]:
     """The main numbers in sentences; none that was not measured."""
     found = {measure: record.quantity(measure + OVER_CLASSES) for measure in ("target drop", "mean drop of others")}
     drop, others = found["target drop"], found["mean drop of others"]
@@ -50,7 +52,7 @@ def sentences(record: Record) -> list[str]:
     return said
 
 
-def key_numbers(record: Record) -> list[KeyNumber]:
+def key_numbers(record: MaskRecord[Any]) -> list[KeyNumber]:
     """The key numbers: of each class, or their range."""
     asked = {
         "Accuracy the removed class loses": "target drop",
@@ -69,7 +71,7 @@ def key_numbers(record: Record) -> list[KeyNumber]:
     ]
 
 
-def cautions(record: Record) -> list[str]:
+def cautions(record: MaskRecord[Any]) -> list[str]:
     """That the networks cannot tell the classes apart, if they cannot."""
     return classes_not_learned(record, _LEARNED)
 

@@ -1,18 +1,20 @@
 """What a study of mask stability says in words: its question, its main numbers, and what speaks against reading them."""
 
-from maskscope.procedure.result import Record
+from typing import Any
+
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.cautions import classes_not_learned
 from maskscope.report.key_number import KeyNumber, key_number
 from maskscope.report.numbers import count_text, mean_text
 from maskscope.report.origin import data_name
 from maskscope.report.over_networks import paired_names
-from maskscope.report.rooms.mask_stability.tables import BEYOND, DIFFERENT, SAME
+from maskscope.studies.mask_stability.tables import BEYOND, DIFFERENT, SAME
 
 # what the claims ask of a network before anything else
 _LEARNED = 0.65
 
 
-def question(record: Record) -> str:
+def question(record: MaskRecord[Any]) -> str:
     """What was asked, in a paragraph."""
     repeats = int(record.spec.get("repeats", 1)) + 1
     return (
@@ -24,7 +26,7 @@ def question(record: Record) -> str:
     )
 
 
-def sentences(record: Record) -> list[str]:
+def sentences(record: MaskRecord[Any]) -> list[str]:
     """The main numbers in sentences; none that was not measured."""
     same, different, beyond = (record.quantity(measure) for measure in (SAME, DIFFERENT, BEYOND))
     if not (same and different and beyond):
@@ -35,12 +37,12 @@ def sentences(record: Record) -> list[str]:
     ]
 
 
-def cautions(record: Record) -> list[str]:
+def cautions(record: MaskRecord[Any]) -> list[str]:
     """That the networks cannot tell the classes apart, if they cannot."""
     return classes_not_learned(record, _LEARNED)
 
 
-def key_numbers(record: Record) -> list[KeyNumber]:
+def key_numbers(record: MaskRecord[Any]) -> list[KeyNumber]:
     """The key numbers."""
     return [
         key_number("Mean accuracy of the network", [("no mask", record.quantity("mean accuracy"))]),

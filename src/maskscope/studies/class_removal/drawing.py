@@ -3,11 +3,12 @@
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from maskscope.analysis import Summary
-from maskscope.procedure.result import Record
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, draw_bars, draw_legend, heat_size, name_cells
 from maskscope.report.drawing.curves import Curve, draw_curves
 from maskscope.report.drawing.floored_bars import Row, floored_bars
@@ -24,7 +25,7 @@ from maskscope.report.over_networks import (
     paired_names,
     short_names,
 )
-from maskscope.report.rooms.class_removal.values import (
+from maskscope.studies.class_removal.values import (
     confusion_difference,
     cosine,
     cosine_steps,
@@ -38,7 +39,7 @@ _CELL = (0.22, 0.21)
 LESS, MORE = "#d55e00", HEAT
 
 
-def class_confusion_panels(record: Record) -> list[Panel]:
+def class_confusion_panels(record: MaskRecord[Any]) -> list[Panel]:
     """The confusion matrix under the full mask, and how it differs under each mask that was found without a class.
 
     Source: the paper's figure of the control's confusion matrix and ten differences. One scale for all differences.
@@ -56,7 +57,7 @@ def class_confusion_panels(record: Record) -> list[Panel]:
     return panels
 
 
-def drop_panels(record: Record) -> list[Panel]:
+def drop_panels(record: MaskRecord[Any]) -> list[Panel]:
     """Relative drop of the removed class beside the others' mean; and the largest other drop as a share of the target's.
 
     Source: the paper's two bar plots of drops per class; the mean of the others is from the authors' printed statistics.
@@ -69,13 +70,13 @@ def drop_panels(record: Record) -> list[Panel]:
     ]
 
 
-def owned_removal_panels(record: Record) -> list[Panel]:
+def owned_removal_panels(record: MaskRecord[Any]) -> list[Panel]:
     """The class's drop without what it owns, and without as many random weights of the full mask."""
     asked = {"what it owns": "target drop without what it owns", "random weights": "target drop without random weights"}
     return [_class_bars(record, "owned-removal", "Full mask without …", asked, "relative drop of the class (%)")]
 
 
-def layer_panels(record: Record) -> list[Panel]:
+def layer_panels(record: MaskRecord[Any]) -> list[Panel]:
     """Share of each tensor of the full mask that each class owns."""
     classes, places = [function for function, _ in removed(record)], [*layer_names(record), None]
     if not classes:
@@ -85,7 +86,7 @@ def layer_panels(record: Record) -> list[Panel]:
     return [heat_panel("class-layers", "Owned, of the full mask's weights (%)", rows, classes, darkest=highest(rows))]
 
 
-def owned_overlap_panels(record: Record) -> list[Panel]:
+def owned_overlap_panels(record: MaskRecord[Any]) -> list[Panel]:
     """Dice of what two classes own: bars with floors inside the full mask, or a matrix if there are many pairs."""
     pairs = sorted(function_pairs(record), key=lambda pair: pair[0] == pair[1])
     if not pairs:
@@ -108,7 +109,7 @@ def owned_overlap_panels(record: Record) -> list[Panel]:
     return [heat_panel("owned-overlap", "Dice of what two classes own", grid, names, notation="ratio", darkest=highest(grid))]
 
 
-def cosine_panels(record: Record) -> list[Panel]:
+def cosine_panels(record: MaskRecord[Any]) -> list[Panel]:
     """The cosine of masked and unmasked gradients against the number of masked layers, over all tensors."""
     steps = cosine_steps(record)
     if not steps:
@@ -117,7 +118,7 @@ def cosine_panels(record: Record) -> list[Panel]:
     return [Panel("gradient-cosine", "Cosine to the unmasked gradient", (4.2, 2.9), partial(_draw_cosine, curve=curve))]
 
 
-def _class_bars(record: Record, name: str, title: str, asked: dict[str, str], label: str) -> Panel:
+def _class_bars(record: MaskRecord[Any], name: str, title: str, asked: dict[str, str], label: str) -> Panel:
     colours = dict(zip(asked.values(), (FUNCTION_COLOURS[0], WHOLE_COLOUR), strict=False))
     rows = []
     for function, mask in removed(record):

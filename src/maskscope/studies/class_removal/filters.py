@@ -1,14 +1,15 @@
 """The first-layer filters as small images, with what the full mask removes and what each class owns."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskscope.studies.class_removal.result import Filters
-from maskscope.procedure.result import Record
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.drawing.panel import Axes, Panel
 from maskscope.report.over_networks import networks
+from maskscope.studies.class_removal.result import Filters, removal_of
 
 MARK = "#d55e00"
 # pixels of a weight and between filters; in a row
@@ -19,9 +20,9 @@ Images = NDArray[np.float64]
 _COLOURS = 3
 
 
-def filter_panels(record: Record) -> list[Panel]:
+def filter_panels(record: MaskRecord[Any]) -> list[Panel]:
     """The filters of the first network that has some: as they are, what the full mask removes, and what each class owns."""
-    filters = next((network.filters for network in networks(record) if network.filters), None)
+    filters = next((removal_of(network).filters for network in networks(record) if removal_of(network).filters), None)
     if filters is None or filters.shape[1] not in (1, _COLOURS):
         return []
     ground = pale(filters)

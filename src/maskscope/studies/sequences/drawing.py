@@ -3,15 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
-from maskscope.procedure.result import Record
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.drawing.charts import colour_of
 from maskscope.report.drawing.grids import Rows, bar_panel
 from maskscope.report.drawing.panel import FUNCTION_COLOURS, INK, WHOLE_COLOUR, Axes, Panel
 from maskscope.report.numbers import brief, summary_of
 from maskscope.report.over_networks import mask_label, mask_names
-from maskscope.report.rooms.sequences.tables import output_table
-from maskscope.report.rooms.sequences.values import (
+from maskscope.studies.sequences.tables import output_table
+from maskscope.studies.sequences.values import (
     Asked,
     about_mask,
     everyone,
@@ -24,7 +25,7 @@ from maskscope.report.rooms.sequences.values import (
 _ACCURACY = "accuracy (%)"
 
 
-def sequence_panels(record: Record) -> list[Panel]:
+def sequence_panels(record: MaskRecord[Any]) -> list[Panel]:
     """Accuracy on what each split holds out, of the network with and without masks and of one trained on the split alone.
 
     Where there are no splits, accuracy on each level.
@@ -44,7 +45,7 @@ def sequence_panels(record: Record) -> list[Panel]:
     return panels
 
 
-def output_panels(record: Record) -> list[Panel]:
+def output_panels(record: MaskRecord[Any]) -> list[Panel]:
     """Weights that each mask removes of each row of the output map.
 
     Source: figure 4b of the paper.
@@ -60,7 +61,7 @@ def output_panels(record: Record) -> list[Panel]:
     return [replace(panel, size=(panel.size[0], panel.size[1] + 0.2), draw=partial(_draw_shares, draw=panel.draw))]
 
 
-def _level_panels(record: Record) -> list[Panel]:
+def _level_panels(record: MaskRecord[Any]) -> list[Panel]:
     asked = unmasked_and_masked(record)
     rows = [(test, [summary_of(record.quantity(one.measure, one.mask, test)) for one in asked]) for test in record.functions]
     colours = [INK, *(colour_of(one.mask, record.masks) for one in asked[1:])]
@@ -74,7 +75,7 @@ def _lanes(unseen: str) -> tuple[str, ...]:
     return (first, second, third) if unseen else (first, third)
 
 
-def _rows(record: Record, asked: Sequence[Asked], tests: Sequence[str]) -> Rows:
+def _rows(record: MaskRecord[Any], asked: Sequence[Asked], tests: Sequence[str]) -> Rows:
     return [
         # what the caption says need not stand here
         (one.label.removesuffix(" alone"), [summary_of(record.quantity(one.measure, one.mask, test)) for test in tests])

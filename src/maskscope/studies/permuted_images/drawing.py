@@ -5,19 +5,19 @@ from collections.abc import Sequence
 from functools import partial
 
 from maskscope.analysis import Summary, summarise
-from maskscope.procedure.result import Record
 from maskscope.report.drawing.charts import draw_legend
 from maskscope.report.drawing.curves import Curve, draw_curves
 from maskscope.report.drawing.panel import FUNCTION_COLOURS, MUTED, WHOLE_COLOUR, Axes, Panel
 from maskscope.report.numbers import Notation
-from maskscope.report.rooms.permuted_images.tables import layer_title, layers, starts
+from maskscope.studies.permuted_images.result import GrowthRecord
+from maskscope.studies.permuted_images.tables import layer_title, layers, starts
 
 _SIZE = (3.5, 3.1)
 # more tasks than this have every second name on the axis
 _MOST_NAMED = 8
 
 
-def shared_panels(record: Record) -> list[Panel]:
+def shared_panels(record: GrowthRecord) -> list[Panel]:
     """The proportion of a layer's kept weights that earlier tasks use, over the tasks, with what chance would share.
 
     Source: the paper's figure of transfer between permuted tasks, for layers 2 to 4.
@@ -35,7 +35,7 @@ def shared_panels(record: Record) -> list[Panel]:
     return panels
 
 
-def task_panels(record: Record) -> list[Panel]:
+def task_panels(record: GrowthRecord) -> list[Panel]:
     """Accuracy of each task under its own mask at the end of its stage, and the share of weights that the mask keeps."""
     asked = (("accuracy", "Accuracy under its own mask (%)"), ("density", "Weights kept (%)"))
     return [
@@ -55,7 +55,7 @@ def task_panels(record: Record) -> list[Panel]:
     ]
 
 
-def _curve(record: Record, start: str, place: int, measure: str, functions: Sequence[str], tensor: str) -> Curve:
+def _curve(record: GrowthRecord, start: str, place: int, measure: str, functions: Sequence[str], tensor: str) -> Curve:
     found = [record.quantity(measure, f"{function}, {start}", tensor) for function in functions]
     summaries: list[Summary] = [one.summary if one else summarise([]) for one in found]
     colour = FUNCTION_COLOURS[place] if place < len(FUNCTION_COLOURS) else WHOLE_COLOUR

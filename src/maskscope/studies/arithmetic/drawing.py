@@ -3,8 +3,9 @@
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
-from maskscope.procedure.result import Record
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.drawing.charts import WIDTH, draw_legend
 from maskscope.report.drawing.panel import INK, MUTED, Axes, Panel
 from maskscope.report.numbers import brief, plain
@@ -12,7 +13,7 @@ from maskscope.report.over_networks import few_pairs
 from maskscope.report.scale import Null, nulls, sharing_pairs
 
 
-def null_panels(record: Record) -> list[Panel]:
+def null_panels(record: MaskRecord[Any]) -> list[Panel]:
     """For each network, the overlap that was found among those on the networks of its null."""
     panels = []
     for place, pair in enumerate(sharing_pairs(record) if few_pairs(record) else ()):

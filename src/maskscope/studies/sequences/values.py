@@ -1,14 +1,14 @@
 """What a study of sequences compares: its tests, how much of each was seen in training, and the networks that were asked."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from maskscope.procedure.result import Record
-from maskscope.studies.sequences.numbers import TRAINED_ON_IT
-from maskscope.studies.sequences.result import EvaluationPart, SequenceResult
+from maskscope.procedure.result import EvaluationPart, MaskRecord
 from maskscope.report.numbers import in_words
-from maskscope.report.over_networks import WHOLE, mask_label, mask_names, networks
-from maskscope.tasks.sequences import FOUND_WITH, UNSEEN, own_test
+from maskscope.report.over_networks import WHOLE, mask_label, mask_names, networks, own_function
+from maskscope.studies.sequences.numbers import TRAINED_ON_IT
+from maskscope.studies.sequences.result import SequenceResult
+from maskscope.tasks.sequences import FOUND_WITH, UNSEEN
 
 INTERPOLATE = "interpolate"
 # what the two measures of dropout in evaluation end in
@@ -51,37 +51,37 @@ class Family:
         return tuple(test for test in (self.held_out, self.unseen, self.found_with) if test)
 
 
-def is_scan(record: Record) -> bool:
+def is_scan(record: MaskRecord[Any]) -> bool:
     """Whether masks are for splits, which hold commands out, and not for levels of difficulty."""
     return "splits" in record.spec
 
 
-def noun(record: Record) -> str:
+def noun(record: MaskRecord[Any]) -> str:
     """What one question is called."""
     return "command" if is_scan(record) else "question"
 
 
-def token_noun(record: Record) -> str:
+def token_noun(record: MaskRecord[Any]) -> str:
     """What one token of an answer is called."""
     return "action" if is_scan(record) else "character"
 
 
-def sought(record: Record) -> list[str]:
+def sought(record: MaskRecord[Any]) -> list[str]:
     """The masks for parts of the questions."""
     return [name for name in mask_names(record) if name != WHOLE]
 
 
-def families(record: Record) -> list[Family]:
+def families(record: MaskRecord[Any]) -> list[Family]:
     """The tests of each mask."""
     found = []
     for mask in sought(record):
-        own = own_test(mask, record.functions)
+        own = own_function(record, mask)
         unseen = f"{mask}{UNSEEN}" if f"{mask}{UNSEEN}" in record.functions else ""
         found.append(Family(mask, mask if own != mask else "", unseen, own))
     return found
 
 
-def trained_on(record: Record) -> list[str]:
+def trained_on(record: MaskRecord[Any]) -> list[str]:
     """The parts of the questions that a network was trained on alone."""
     return list(dict.fromkeys(one.mask for one in record.quantities if one.measure == TRAINED_ON_IT))
 
@@ -91,28 +91,28 @@ def alone(name: str) -> str:
     return f"trained on {name} alone"
 
 
-def unmasked_and_masked(record: Record) -> list[Asked]:
+def unmasked_and_masked(record: MaskRecord[Any]) -> list[Asked]:
     """The network without a mask, and under every mask."""
     masks = [Asked(mask_label(name), "sufficiency", name) for name in mask_names(record)]
     return [Asked("no mask", "accuracy", ""), *masks]
 
 
-def everyone(record: Record) -> list[Asked]:
+def everyone(record: MaskRecord[Any]) -> list[Asked]:
     """The network without a mask and under every mask, and the networks trained on a part alone."""
     return [*unmasked_and_masked(record), *(Asked(alone(name), TRAINED_ON_IT, name) for name in trained_on(record))]
 
 
-def about_mask(record: Record, mask: str) -> list[Asked]:
+def about_mask(record: MaskRecord[Any], mask: str) -> list[Asked]:
     """Those that one mask is compared with, itself among them."""
     return [one for one in everyone(record) if one.mask in ("", WHOLE, mask)]
 
 
-def part_of(record: Record, test: str) -> EvaluationPart | None:
+def part_of(record: MaskRecord[Any], test: str) -> EvaluationPart | None:
     """How many questions a test has, and how many the network was trained on; of an unseen part, those of the whole test."""
     return next((part for part in record.evaluated_on if part.name == test.removesuffix(UNSEEN)), None)
 
 
-def seen_sentence(record: Record, test: str, *, of: str = "of this test") -> str:
+def seen_sentence(record: MaskRecord[Any], test: str, *, of: str = "of this test") -> str:
     """How much of a test the network was trained on; empty where that is nothing."""
     part = part_of(record, test)
     if part is None or not part.seen:
@@ -121,7 +121,7 @@ def seen_sentence(record: Record, test: str, *, of: str = "of this test") -> str
     return f"{part.seen:,} of the {part.items:,} {noun(record)}s {of} ({share_text(part)}) are {where}."
 
 
-def seen_of_all(record: Record) -> str:
+def seen_of_all(record: MaskRecord[Any]) -> str:
     """The same of what all splits hold out, in one sentence; empty where the network has seen nothing of it."""
     tests = [family.held_out for family in families(record) if family.held_out]
     if len(tests) == 1:
@@ -136,7 +136,7 @@ def share_text(part: EvaluationPart) -> str:
     return f"{100 * part.seen / part.items:.1f}\u00a0%"
 
 
-def what_it_is(record: Record, test: str) -> str:
+def what_it_is(record: MaskRecord[Any], test: str) -> str:
     """What a test is."""
     if not is_scan(record):
         if test == INTERPOLATE:
@@ -156,6 +156,6 @@ def short_words(test: str) -> str:
     return "never seen" if test.endswith(UNSEEN) else "found with" if test.endswith(FOUND_WITH) else "held out"
 
 
-def results(record: Record) -> list[SequenceResult]:
+def results(record: MaskRecord[Any]) -> list[SequenceResult]:
     """Of the trained networks, what only networks of sequences have."""
-    return [network.sequences for network in networks(record) if network.sequences is not None]
+    return [network.more for network in networks(record) if network.more is not None]

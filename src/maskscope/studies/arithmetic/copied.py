@@ -1,13 +1,14 @@
 """The whole procedure with copied input and output weights."""
 
 from functools import partial
+from typing import Any
 
-from maskscope.procedure.result import Record
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.blocks.accuracy import removal_of
 from maskscope.report.blocks.overlap import overlap_table, sharing_tables
 from maskscope.report.drawing.overlaps import overlap_panels
 from maskscope.report.drawing.scores import accuracy_panels
-from maskscope.report.over_networks import VARIANTS, networks
+from maskscope.report.over_networks import networks
 from maskscope.report.section import Figure, Section
 from maskscope.report.spread import spread_note
 
@@ -15,7 +16,7 @@ from maskscope.report.spread import spread_note
 _LONG = 40
 
 
-def copied_section(record: Record) -> Section | None:
+def copied_section(record: MaskRecord[Any]) -> Section | None:
     """The whole procedure with copied input and output weights; None if it was not run."""
     if not networks(record, variant="copied-io"):
         return None
@@ -24,7 +25,7 @@ def copied_section(record: Record) -> Section | None:
     long = len(by_layer.rows) > _LONG
     return Section(
         "copied-io",
-        VARIANTS["copied-io"],
+        record.variants["copied-io"],
         (
             "In the trained network, both places were given the same input and output weights, without further training. "
             "All of the hidden computation can then be shared. If the masks still lie apart, or removing one spares the "

@@ -3,21 +3,22 @@
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from maskscope.analysis import proportion, summarise
-from maskscope.procedure.result import Record
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.blocks.overlap import pair_label
 from maskscope.report.numbers import Points, count_text, mean_text
-from maskscope.report.rooms.arithmetic.drawing import null_panels
 from maskscope.report.scale import Null, family, nulls, sharing_pairs
 from maskscope.report.section import Figure, Section, short_or_folded
 from maskscope.report.table import Cell, Row, Table, columns
+from maskscope.studies.arithmetic.drawing import null_panels
 
 # a longer table is folded
 _LONG = 40
 
 
-def null_section(record: Record) -> Section | None:
+def null_section(record: MaskRecord[Any]) -> Section | None:
     """Overlap against unrelated functions; None without such."""
     found = [null for pair in sharing_pairs(record) for null in nulls(record, pair)]
     if not found:
@@ -56,7 +57,7 @@ def _significant(found: Sequence[Null]) -> str:
     )
 
 
-def _validity(record: Record, found: Sequence[Null]) -> str:
+def _validity(record: MaskRecord[Any], found: Sequence[Null]) -> str:
     """Whether what is unrelated is alike: as well learned as the function whose place it has."""
     able = [value for null in found for value in null.accuracy if not math.isnan(value)]
     own = record.quantity("accuracy", "", record.functions[-1])
@@ -70,7 +71,7 @@ def _validity(record: Record, found: Sequence[Null]) -> str:
     )
 
 
-def null_table(record: Record) -> Table:
+def null_table(record: MaskRecord[Any]) -> Table:
     """For each network: the overlap that was found, among overlaps with unrelated functions on networks trained for that."""
     rows = []
     for pair in sharing_pairs(record):

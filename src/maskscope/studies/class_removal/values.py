@@ -1,24 +1,25 @@
 """What networks say together about classes: what each owns, and whose answers change without it. One number a network."""
 
 import math
+from typing import Any
 
 from maskscope.analysis import GradientCosine, Summary, summarise
-from maskscope.studies.class_removal.result import Owned
 from maskscope.procedure.floors import belongs
-from maskscope.procedure.result import NetworkResult, Record
+from maskscope.procedure.result import MaskRecord, NetworkResult
 from maskscope.report.over_networks import WHOLE, Measure, mask_of, networks, over_networks, over_pairs
+from maskscope.studies.class_removal.result import Owned, removal_of
 
 
-def removed(record: Record) -> list[tuple[str, str]]:
+def removed(record: MaskRecord[Any]) -> list[tuple[str, str]]:
     """The removed classes in the record's order, each with the name of the mask found without it."""
-    found = {own.function: own.mask for network in networks(record) for own in network.owned}
+    found = {own.function: own.mask for network in networks(record) for own in removal_of(network).owned}
     return [(name, found[name]) for name in record.functions if name in found]
 
 
-def owned_share(record: Record, function: str, tensor: str | None) -> Summary:
+def owned_share(record: MaskRecord[Any], function: str, tensor: str | None) -> Summary:
     """Of the weights of the full mask in one tensor or group of tensors, or (None) in all, the share that a class owns."""
 
-    def share(network: NetworkResult) -> float:
+    def share(network: NetworkResult[Any]) -> float:
         own = _owned(network, function)
         parts = [part for name, part in own.by_tensor.items() if belongs(name, tensor)] if own else []
         whole = sum(part.weights for part in parts)
@@ -27,7 +28,7 @@ def owned_share(record: Record, function: str, tensor: str | None) -> Summary:
     return over_networks(record, share)
 
 
-def confusion_difference(record: Record, mask: str) -> dict[str, dict[str, Summary]]:
+def confusion_difference(record: MaskRecord[Any], mask: str) -> dict[str, dict[str, Summary]]:
     """How shares of answers under a mask differ from those under the full mask: by true class and by whose answer was given.
 
     The difference is taken on each network. Empty where the task has no confusion.
@@ -51,27 +52,29 @@ def confusion_difference(record: Record, mask: str) -> dict[str, dict[str, Summa
     }
 
 
-def floor_in_use(record: Record, pair: tuple[str, str], measure: Measure) -> Summary:
+def floor_in_use(record: MaskRecord[Any], pair: tuple[str, str], measure: Measure) -> Summary:
     """The overlap that sizes alone give inside the weights in use; for what classes own, inside the full mask."""
     return over_pairs(record, pair, lambda one: float(getattr(one.floor_used, measure)))
 
 
-def cosine_steps(record: Record) -> list[tuple[str, ...]]:
+def cosine_steps(record: MaskRecord[Any]) -> list[tuple[str, ...]]:
     """The tensors that the mask is applied to, from none on; empty where gradients were not compared."""
-    return next(([one.masked for one in network.cosines] for network in networks(record) if network.cosines), [])
+    return next(
+        ([one.masked for one in removal_of(network).cosines] for network in networks(record) if removal_of(network).cosines), []
+    )
 
 
-def cosine(record: Record, step: int, tensor: str | None) -> Summary:
+def cosine(record: MaskRecord[Any], step: int, tensor: str | None) -> Summary:
     """The cosine of the gradient at one step and the unmasked network's, of one tensor or (None) of all."""
 
-    def value(network: NetworkResult) -> float:
-        if step >= len(network.cosines):
+    def value(network: NetworkResult[Any]) -> float:
+        if step >= len(removal_of(network).cosines):
             return math.nan
-        one: GradientCosine = network.cosines[step]
+        one: GradientCosine = removal_of(network).cosines[step]
         return one.total if tensor is None else one.by_tensor.get(tensor, math.nan)
 
     return over_networks(record, value)
 
 
-def _owned(network: NetworkResult, function: str) -> Owned | None:
-    return next((own for own in network.owned if own.function == function), None)
+def _owned(network: NetworkResult[Any], function: str) -> Owned | None:
+    return next((own for own in removal_of(network).owned if own.function == function), None)

@@ -1,24 +1,25 @@
 """What a study of several functions says in words: its question, its main numbers, and what speaks against reading them."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from maskscope.procedure.result import Quantity, Record
+from maskscope.engine.quantities import TRAINED, Quantity
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.cautions import not_learned
 from maskscope.report.headline import title
 from maskscope.report.key_number import MOST_NAMED, KeyNumber, key_number
 from maskscope.report.numbers import count_text, in_words, mean_text
-from maskscope.report.over_networks import WHOLE, asks_reuse, mask_names, networks, whole_procedures
+from maskscope.report.over_networks import WHOLE, asks_reuse, mask_names, networks, short_words, whole_procedures
 
 # what the claims ask of a network before anything else
 _LEARNED = 0.95
-_SHORT = {"trained": "trained", "copied-io": "copied I/O"}
 # a measure, and the sentence that its numbers make
 _UNDER = ("sufficiency", "Under the mask found for {}, accuracy is {}.")
 _WITHOUT = ("necessity", "Without the weights of mask {}, accuracy is {}.")
 _WITHOUT_HIDDEN = ("necessity, full I/O", "Without the hidden ones of mask {} alone, it is {}.")
 
 
-def question(record: Record) -> str:
+def question(record: MaskRecord[Any]) -> str:
     """What was asked, in a paragraph."""
     functions = in_words(list(record.functions))
     asked = (
@@ -34,7 +35,7 @@ def question(record: Record) -> str:
     )
 
 
-def sentences(record: Record) -> list[str]:
+def sentences(record: MaskRecord[Any]) -> list[str]:
     """The main numbers in sentences; none that was not measured.
 
     Where one function is needed in several places, what matters is whether the others survive without one's weights.
@@ -44,12 +45,12 @@ def sentences(record: Record) -> list[str]:
     return [*_each(record, *_UNDER), *_shared(record)]
 
 
-def further_sentences(record: Record) -> list[str]:
+def further_sentences(record: MaskRecord[Any]) -> list[str]:
     """Accuracy under masks, or without their weights: whichever the head of the page does not have."""
     return _each(record, *(_UNDER if asks_reuse(record) else _WITHOUT))
 
 
-def key_numbers(record: Record) -> list[KeyNumber]:
+def key_numbers(record: MaskRecord[Any]) -> list[KeyNumber]:
     """The key numbers: accuracy under masks and without their weights, their sizes, and what they share."""
     functions = [name for name in mask_names(record) if name != WHOLE]
     pairs = [(mask, function) for mask in functions for function in functions if mask != function]
@@ -68,41 +69,41 @@ def key_numbers(record: Record) -> list[KeyNumber]:
     return [*found, _sharing_number(record)]
 
 
-def cautions(record: Record) -> list[str]:
+def cautions(record: MaskRecord[Any]) -> list[str]:
     """That the networks do not perform their functions, if they do not."""
     return not_learned(record, dict.fromkeys(record.functions, _LEARNED))
 
 
-def _sharing(record: Record) -> list[Quantity]:
+def _sharing(record: MaskRecord[Any]) -> list[Quantity]:
     """Normalised sharing of each pair: of hidden weights, if input and output weights are apart, else of all."""
     hidden = [one for one in record.quantities if one.measure == "normalised sharing of hidden"]
     found = hidden or [one for one in record.quantities if one.measure == "normalised sharing"]
     return [one for variant in whole_procedures(record) for one in found if one.variant == variant]
 
 
-def _shared(record: Record) -> list[str]:
-    """Normalised sharing on the trained networks and, beside it, with copied input and output weights."""
+def _shared(record: MaskRecord[Any]) -> list[str]:
+    """Normalised sharing on the trained networks and, beside it, where the whole procedure was gone through again."""
     found = [one for one in _sharing(record) if one.summary.n]
     sentences = []
     for one in found:
-        if one.variant == "trained":
+        if one.variant == TRAINED:
             which = "hidden weights of the masks" if one.measure.endswith("hidden") else "masks"
             text = f"On a scale where 0 is what density alone gives and 1 is two masks for one function, the {which} of "
             text += f"{in_words(one.mask.split(', '))} share {mean_text(one.summary, 'ratio')}"
-            copied = next((other for other in found if other.variant == "copied-io" and other.mask == one.mask), None)
-            text += f", and {mean_text(copied.summary, 'ratio')} with copied input and output weights" if copied else ""
+            for other in (other for other in found if other.variant != TRAINED and other.mask == one.mask):
+                text += f", and {mean_text(other.summary, 'ratio')} with {record.variants[other.variant].lower()}"
             sentences.append(f"{text}.")
     return sentences if len(sentences) <= MOST_NAMED else []
 
 
-def _sharing_number(record: Record) -> KeyNumber:
+def _sharing_number(record: MaskRecord[Any]) -> KeyNumber:
     found = _sharing(record)
     name = "Normalised sharing, 0 to 1" + (", hidden" if any(one.measure.endswith("hidden") for one in found) else "")
     several = len({one.variant for one in found}) > 1
-    return key_number(name, [(_SHORT[one.variant] if several else one.mask, one) for one in found])
+    return key_number(name, [(short_words(record)[one.variant] if several else one.mask, one) for one in found])
 
 
-def _number(record: Record, name: str, measure: str, addresses: Sequence[tuple[str, str]]) -> KeyNumber:
+def _number(record: MaskRecord[Any], name: str, measure: str, addresses: Sequence[tuple[str, str]]) -> KeyNumber:
     return key_number(
         name, [(_address(mask, function), record.quantity(measure, mask, function)) for mask, function in addresses]
     )
@@ -112,7 +113,7 @@ def _address(mask: str, function: str) -> str:
     return mask if function in ("", mask) else f"{function}, mask {mask}"
 
 
-def _each(record: Record, measure: str, text: str) -> list[str]:
+def _each(record: MaskRecord[Any], measure: str, text: str) -> list[str]:
     """A sentence for each mask, its own function first; none where there are too many, or nothing was measured."""
     functions = [name for name in mask_names(record) if name != WHOLE]
     if not 1 < len(functions) <= MOST_NAMED:

@@ -1,11 +1,14 @@
 """The tables of sequences: the tests, accuracy on each, what masks lose, rows of the output map, dropout, and examples."""
 
-from maskscope.procedure.result import Record
-from maskscope.studies.sequences.numbers import NEVER_SEEN, TRAINED_ON_IT
+from typing import Any
+
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.numbers import Points, number_of
 from maskscope.report.over_networks import WHOLE, mask_label, mask_names
-from maskscope.report.rooms.sequences.answers import examples, faults, in_order, seen_words, tokens_text, who_words
-from maskscope.report.rooms.sequences.values import (
+from maskscope.report.table import Cell, Column, Row, Table, columns
+from maskscope.studies.sequences.answers import examples, faults, in_order, seen_words, tokens_text, who_words
+from maskscope.studies.sequences.numbers import NEVER_SEEN, TRAINED_ON_IT
+from maskscope.studies.sequences.values import (
     DROPPING,
     alone,
     everyone,
@@ -18,13 +21,12 @@ from maskscope.report.rooms.sequences.values import (
     trained_on,
     what_it_is,
 )
-from maskscope.report.table import Cell, Column, Row, Table, columns
 from maskscope.tasks.sequences import FOUND_WITH, UNSEEN
 
 _SPREAD = "mean ± sample standard deviation over networks"
 
 
-def evaluation_table(record: Record) -> Table:
+def evaluation_table(record: MaskRecord[Any]) -> Table:
     """What accuracy is measured on, and how much of that the network was trained on."""
     rows = []
     for test in record.functions:
@@ -42,7 +44,7 @@ def evaluation_table(record: Record) -> Table:
     )
 
 
-def scores_table(record: Record) -> Table:
+def scores_table(record: MaskRecord[Any]) -> Table:
     """Accuracy on every test, of the network without and with each mask and of the networks trained on one part alone."""
     asked = everyone(record)
     rows = []
@@ -53,7 +55,7 @@ def scores_table(record: Record) -> Table:
     return Table("scores", title, columns("accuracy on", *(one.label for one in asked)), tuple(rows))
 
 
-def heading_of(record: Record, test: str) -> str:
+def heading_of(record: MaskRecord[Any], test: str) -> str:
     """The heading of a test's rows, which says how much of it was seen in training."""
     if not is_scan(record):
         return ""
@@ -64,7 +66,7 @@ def heading_of(record: Record, test: str) -> str:
     return f"Split {name}: {share_text(part)} of what it holds out was seen in training ({part.seen:,} of {part.items:,})"
 
 
-def compared_table(record: Record) -> Table:
+def compared_table(record: MaskRecord[Any]) -> Table:
     """For each mask and test: what the full mask does more than it, and what it does more than a network trained on it alone.
 
     Source: figure 4a of the paper, and its comparison of masks with networks trained on a split.
@@ -90,14 +92,14 @@ def compared_table(record: Record) -> Table:
     return Table("compared", title, columns(*titles), tuple(rows))
 
 
-def _compared_group(record: Record, mask: str) -> str:
+def _compared_group(record: MaskRecord[Any], mask: str) -> str:
     part = part_of(record, mask) if is_scan(record) else None
     if part is None or not part.seen:
         return f"Mask {mask}"
     return f"Mask {mask}: {share_text(part)} of what it was found without was seen in training ({part.seen:,} of {part.items:,})"
 
 
-def output_table(record: Record) -> Table:
+def output_table(record: MaskRecord[Any]) -> Table:
     """Weights of each row of the output map that each mask removes; empty where the output map is not masked.
 
     Source: figure 4b of the paper.
@@ -111,7 +113,7 @@ def output_table(record: Record) -> Table:
     return Table("output", title, columns("token", *(mask_label(mask) for mask in masks)), tuple(rows))
 
 
-def dropout_table(record: Record) -> Table:
+def dropout_table(record: MaskRecord[Any]) -> Table:
     """Accuracy without and with the decoder's dropout in evaluation; empty where that was not measured."""
     asked = [("the network", "accuracy", ""), *((alone(name), TRAINED_ON_IT, name) for name in trained_on(record))]
     rows = []
@@ -126,7 +128,7 @@ def dropout_table(record: Record) -> Table:
     return Table("dropout", title, columns("test", "off, as everywhere here", "on, as in the authors' code"), tuple(rows))
 
 
-def examples_table(record: Record) -> Table:
+def examples_table(record: MaskRecord[Any]) -> Table:
     """Every example with what was answered to it, token by token."""
     rows = []
     for example in examples(record):

@@ -1,12 +1,14 @@
 """What a study of sequences says in words: its question, its main numbers, and what speaks against reading them."""
 
-from maskscope.procedure.result import Record
-from maskscope.studies.sequences.numbers import TRAINED_ON_IT
+from typing import Any
+
+from maskscope.procedure.result import MaskRecord
 from maskscope.report.cautions import not_learned
 from maskscope.report.key_number import KeyNumber, key_number
 from maskscope.report.numbers import count_text, in_words, mean_text
 from maskscope.report.over_networks import WHOLE, mask_label, mask_names
-from maskscope.report.rooms.sequences.values import (
+from maskscope.studies.sequences.numbers import TRAINED_ON_IT
+from maskscope.studies.sequences.values import (
     Family,
     about_mask,
     families,
@@ -22,12 +24,12 @@ from maskscope.report.rooms.sequences.values import (
 _SCAN_LEARNED, _MATHEMATICS_LEARNED = {"simple": 0.95}, {"easy": 0.5, "hard": 0.5}
 
 
-def question(record: Record) -> str:
+def question(record: MaskRecord[Any]) -> str:
     """What was asked, in a paragraph."""
     return _scan_question(record) if is_scan(record) else _mathematics_question(record)
 
 
-def _scan_question(record: Record) -> str:
+def _scan_question(record: MaskRecord[Any]) -> str:
     own = (
         " Beside it stands a network that was trained on the split alone, and has seen none of what the split holds out."
         if trained_on(record)
@@ -44,7 +46,7 @@ def _scan_question(record: Record) -> str:
     )
 
 
-def _mathematics_question(record: Record) -> str:
+def _mathematics_question(record: MaskRecord[Any]) -> str:
     return (
         f"Are hard questions answered by the weights that answer easy ones? {_networks(record)}, trained on easy, medium and "
         f"hard questions of module {record.spec.get('module', '')} of the Mathematics Dataset, which are answered character by "
@@ -55,11 +57,11 @@ def _mathematics_question(record: Record) -> str:
     )
 
 
-def _networks(record: Record) -> str:
+def _networks(record: MaskRecord[Any]) -> str:
     return f"{count_text(len(record.seeds), 'network')} ({record.spec.get('network', '')})"
 
 
-def sentences(record: Record) -> list[str]:
+def sentences(record: MaskRecord[Any]) -> list[str]:
     """The main numbers in sentences; none that was not measured."""
     if is_scan(record):
         return [*_on_first(record), *(text for family in families(record) for text in _on_held_out(record, family))]
@@ -76,7 +78,7 @@ def sentences(record: Record) -> list[str]:
     return [*_on_first(record), *said]
 
 
-def _on_first(record: Record) -> list[str]:
+def _on_first(record: MaskRecord[Any]) -> list[str]:
     """The network itself, and what the full mask keeps of it."""
     test = record.functions[0] if is_scan(record) else "hard"
     before, after = record.quantity("accuracy", "", test), record.quantity("sufficiency", WHOLE, test)
@@ -88,7 +90,7 @@ def _on_first(record: Record) -> list[str]:
     ]
 
 
-def _on_held_out(record: Record, family: Family) -> list[str]:
+def _on_held_out(record: MaskRecord[Any], family: Family) -> list[str]:
     """What a mask makes of the commands that it was found without, beside how many of them the network has seen."""
     asked = [("under the full mask", "sufficiency", WHOLE), ("under the mask found without them", "sufficiency", family.mask)]
     asked += [("by a network trained on the split alone", TRAINED_ON_IT, family.mask)] if trained_on(record) else []
@@ -104,7 +106,7 @@ def _on_held_out(record: Record, family: Family) -> list[str]:
     return [f"{text}; of those never seen, {rest}." if rest else f"{text}."]
 
 
-def key_numbers(record: Record) -> list[KeyNumber]:
+def key_numbers(record: MaskRecord[Any]) -> list[KeyNumber]:
     """The key numbers; of a test that was partly seen in training, the title says how much."""
     if is_scan(record):
         return [
@@ -120,22 +122,22 @@ def key_numbers(record: Record) -> list[KeyNumber]:
     return [*levels, _density(record)]
 
 
-def _held_out_title(record: Record, family: Family) -> str:
+def _held_out_title(record: MaskRecord[Any], family: Family) -> str:
     part = part_of(record, family.held_out)
     seen = f", {100 * part.seen / part.items:.0f} % seen in training" if part and part.seen else ""
     return f"Held out by {family.mask}{seen}"
 
 
-def _about_test(record: Record, name: str, test: str, mask: str) -> KeyNumber:
+def _about_test(record: MaskRecord[Any], name: str, test: str, mask: str) -> KeyNumber:
     # the network without a mask stands with the simple test
     shown = [one for one in about_mask(record, mask) if mask == WHOLE or one.label != "no mask"]
     return key_number(name, [(one.label, record.quantity(one.measure, one.mask, test)) for one in shown])
 
 
-def _density(record: Record) -> KeyNumber:
+def _density(record: MaskRecord[Any]) -> KeyNumber:
     return key_number("Weights kept", [(mask_label(name), record.quantity("density", name)) for name in mask_names(record)])
 
 
-def cautions(record: Record) -> list[str]:
+def cautions(record: MaskRecord[Any]) -> list[str]:
     """That the network has not learned what it was trained for, if it has not."""
     return not_learned(record, _SCAN_LEARNED if is_scan(record) else _MATHEMATICS_LEARNED, tests=True)

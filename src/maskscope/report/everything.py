@@ -1,0 +1,22 @@
+"""All that is written of a record."""
+
+from pathlib import Path
+from typing import Any
+
+from maskscope.engine.record import Record
+from maskscope.report.figures import write_figures
+from maskscope.report.formats import write_tables
+from maskscope.report.html import write_report
+from maskscope.report.page import Page
+
+
+def write_everything(record: Record, page: Page[Any], folder: Path) -> Path:
+    """Writes tables, figures and the page of a record into a run folder; returns the page's path.
+
+    Raises:
+        MissingExtraError: matplotlib or jinja2 is not installed.
+    """
+    write_tables(record, page, folder / "tables")
+    write_figures(record, page, folder / "figures")
+    write_report(record, page, folder / "report.html")
+    return folder / "report.html"

@@ -1,5 +1,0 @@
-"""Stub."""
-
-from typing import Any
-
-PAGE: Any = None
