@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from maskscope.engine.spec import at_least, counts
+from maskscope.errors import ConfigError
 from maskscope.procedure.settings import ANALYSIS, MASKS, MaskSpec
 
 
@@ -33,3 +34,5 @@ class OwnSpec:
 
     def __post_init__(self) -> None:
         at_least(self, repeats=0, random_draws=1)
+        if len(set(self.controls)) < len(self.controls):
+            raise ConfigError(f"controls names one twice: {' '.join(self.controls)}.")
