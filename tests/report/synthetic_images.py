@@ -1,7 +1,6 @@
 """Records of the image studies that took no time to make: numbers are drawn, the rest goes the real way."""
 
 import math
-from dataclasses import replace
 from itertools import combinations
 
 import numpy as np

@@ -126,9 +126,7 @@ def make_mathematics_record(seeds=(0, 1, 2), masks_on=("easy",), *, repeats=0, a
 
 
 def _record(experiment, spec, functions, sought, networks, parts, origin) -> MaskRecord:
-    return judged(
-        study_at(experiment), spec, functions, networks, sought=tuple(sought), data=origin, evaluated_on=tuple(parts)
-    )
+    return judged(study_at(experiment), spec, functions, networks, sought=tuple(sought), data=origin, evaluated_on=tuple(parts))
 
 
 def _network(random, seed, variant, spec, functions, sought, tensors, able, examples) -> NetworkResult:

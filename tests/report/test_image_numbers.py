@@ -118,9 +118,7 @@ def test_a_deep_network_is_drawn_by_groups_of_layers(removal):
     networks = [
         replace(
             network,
-            more=replace(
-                network.more, owned=tuple(replace(one, by_tensor=deep(one.by_tensor)) for one in network.more.owned)
-            ),
+            more=replace(network.more, owned=tuple(replace(one, by_tensor=deep(one.by_tensor)) for one in network.more.owned)),
             masks=tuple(replace(one, by_tensor=deep(one.by_tensor)) for one in network.masks),
         )
         for network in removal.networks

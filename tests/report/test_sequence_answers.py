@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from maskscope.procedure.result import MaskRecord
-from maskscope.studies.sequences.result import AnsweredExample
 from maskscope.studies.sequences.answers import Run, aligned, faults, marks, ruler, seen_words, short_forms, shown_as
+from maskscope.studies.sequences.result import AnsweredExample
 from tests.report.pages import all_tables, page, sections
 from tests.report.synthetic_sequences import make_mathematics_record, make_scan_record
 from tests.report.test_page import HOSTILE, outline
