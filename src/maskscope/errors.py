@@ -13,7 +13,7 @@ class MaskscopeError(Exception):
 
 
 class UnknownNameError(MaskscopeError):
-    """A name that is in no table: an estimator, a penalty, an experiment, a preset, a subtask."""
+    """A name that is in no table: an estimator, a penalty, a study, a preset, a subtask."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         choices = sorted(known)

@@ -9,6 +9,7 @@ import torch
 
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.study import Study
+from maskscope.errors import ConfigError
 from maskscope.training import Observer
 
 
@@ -26,6 +27,9 @@ class Job:
         executor: who runs the samples of a mask step (``maskscope.masks.EXECUTORS``).
         kernels: who draws the gates (``maskscope.masks.KERNELS``).
         data_dir: folder with the files of the data; empty for where they usually are (docs/data.md).
+
+    Raises:
+        ConfigError: the study brings its networks, and there is none for one of the seeds.
     """
 
     study: Study[Any]
@@ -37,6 +41,14 @@ class Job:
     executor: str = "auto"
     kernels: str = "auto"
     data_dir: str = ""
+
+    def __post_init__(self) -> None:
+        last = self.study.networks - 1
+        if self.study.networks and not all(0 <= seed <= last for seed in self.seeds):
+            raise ConfigError(
+                f"The study {self.study.name} brings {self.study.networks} networks, which have the seeds 0 to {last}; "
+                f"{', '.join(map(str, self.seeds))} were asked for. Leave --seeds and --first-seed out to take all of them."
+            )
 
     @property
     def data_folder(self) -> Path | None:

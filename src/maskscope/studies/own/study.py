@@ -64,6 +64,8 @@ class Own(Subject[OwnSpec]):
         relabelled: Mapping[str, int] | None = None,
     ) -> Task:
         """See `Subject.task`."""
+        if not self._networks:
+            _absent()
         return UserFunctions(self._functions, self._loss, self._score, device)
 
     def network(self, spec: OwnSpec, task: Task) -> nn.Module:
