@@ -9,7 +9,7 @@ import tyro
 from rich.console import Console
 from tyro.conf import Positional
 
-from maskscope.cli.output import defined, write_sweep
+from maskscope.cli.output import announce, defined, write_sweep
 from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.record import Record
 from maskscope.engine.record_file import holds_sweep, load_record
@@ -128,7 +128,11 @@ def show_command(words: list[str]) -> None:
 def claims_command(words: list[str]) -> None:
     """Prints what became of every claim."""
     options = tyro.cli(ClaimsOptions, args=words, prog="maskscope claims", config=(tyro.conf.FlagCreatePairsOff,))
-    found = state_of_claims([load_record(folder) for folder in options.folders])
+    records = {folder: load_record(folder) for folder in options.folders}
+    for folder, record in records.items():
+        if record.experiment not in known_studies():
+            announce(f"{folder} is of the study {record.experiment}, whose claims are its own: maskscope show {folder}")
+    found = state_of_claims([*records.values()])
     if options.as_json:
         print(json.dumps(to_json(found), indent=1))
     else:
