@@ -129,7 +129,7 @@ class TestExperiment:
             scores = task.score(guest)
         assert set(scores.accuracy) == set(task.functions)
         assert all(0 <= value <= 1 for value in scores.accuracy.values())
-        ms.discover(guest, task.loss, task.batches(task.whole, 4, 0), config=ms.MaskConfig(steps=1))
+        ms.discover(guest, task.loss, task.batches(task.whole, 4, 0), config=ms.MaskConfig(steps=1, samples_per_step=1))
 
     def test_its_tensors_are_named_as_its_network_has_them(self, name, network):
         spec = EXPERIMENTS[name].preset("smoke", network)
