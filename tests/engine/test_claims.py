@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 
 from maskscope.analysis import summarise
-from maskscope.errors import UnknownNameError
 from maskscope.engine.claims import Claim, Condition, Lack, Quantity, judge
+from maskscope.errors import UnknownNameError
 from maskscope.procedure.units import unit_of
 
 CLAIM = Claim(

@@ -12,19 +12,19 @@ from pathlib import Path
 import filelock
 import pytest
 import torch
-
-from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
-from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec
 from maskscope.studies.catalogue import experiment
+
 from maskscope.engine.job import Job
 from maskscope.engine.plan import make_plan
 from maskscope.engine.record_file import load_record
 from maskscope.engine.run import run_experiment
-from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.engine.spec import to_json
+from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
 from maskscope.masks import BinaryMask
+from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.storage import read_json
 from maskscope.storage.atomic import _unfinished
+from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec
 
 STUDY = experiment("addition-multiplication")
 SPEC = AdditionMultiplicationSpec(

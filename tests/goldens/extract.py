@@ -8,31 +8,35 @@ from collections.abc import Iterable
 
 import pytest
 
-from maskscope.experiments import image_networks, measure
-from maskscope.experiments.catalogue import EXPERIMENTS
-from maskscope.experiments.job import Job
-from maskscope.experiments.run import run_experiment
-from maskscope.experiments.spec import from_json, to_json
+from maskscope.engine.address import known_studies, study_at
+from maskscope.engine.job import Job
+from maskscope.engine.run import run_study
+from maskscope.engine.spec import from_json, to_json
+from maskscope.procedure import measure
 from maskscope.storage import canonical_json, digest
+from maskscope.studies.class_removal.result import RemovalResult, removal_of
+from maskscope.studies.images import networks as image_networks
+from maskscope.studies.sequences.result import SequenceResult
 from tests.small_images import small_images
 
 SEED = 0
 
 
 def kinds():
-    """Every experiment and kind of network or questions, with the JSON of its preset smoke."""
-    return {(one.name, kind): to_json(one.preset("smoke", kind)) for one in EXPERIMENTS.values() for kind in one.presets}
+    """Every study and kind of network or questions, with the JSON of its preset smoke."""
+    studies = [study_at(name) for name in known_studies()]
+    return {(one.name, kind): to_json(one.preset("smoke", kind)) for one in studies for kind in one.presets}
 
 
 def record_of(golden, folder):
     """The record of a golden's study and settings, on small images of ours; weights are scored on few items if it says so."""
-    one, spec = EXPERIMENTS[golden["study"]], golden["spec"]
+    study, spec = study_at(golden["study"]), golden["spec"]
     with pytest.MonkeyPatch.context() as patch:
         if golden["scoring"] == "few items":
-            patch.setattr(measure, "_SCORING_PARTS", 2)
-            patch.setattr(measure, "_SCORING_ITEMS", 16)
+            patch.setattr(measure, "SCORING_PARTS", 2)
+            patch.setattr(measure, "SCORING_ITEMS", 16)
         patch.setattr(image_networks, "images_of", lambda name, _: small_images(name, channels=1 if name == "mnist" else 3))
-        return run_experiment(one, "smoke", Job(from_json(one.spec, spec), (SEED,), str(folder), threads=1))
+        return run_study("smoke", Job(study, from_json(study.spec, spec), (SEED,), str(folder), threads=1))
 
 
 def digests(record):
@@ -40,18 +44,22 @@ def digests(record):
     found = {
         "spec": digest(record.spec),
         "names": _rows(
-            [["function", *record.functions], ["mask", *record.masks], *(["difference", d] for d in record.differences)]
+            [
+                ["function", *record.functions],
+                ["mask", *getattr(record, "masks", record.functions)],
+                *(["difference", d] for d in record.differences),
+            ]
         ),
         "data": _rows([[one.name, one.digest, one.verified, one.note] for one in (record.data,) if one]),
         "quantities": _rows([q.measure, q.mask, q.function, q.variant, *q.summary.values] for q in record.quantities),
         "summaries": _rows([q.measure, q.mask, q.function, q.variant, *_summary(q.summary)] for q in record.quantities),
         "verdicts": _rows(_verdict(one) for one in record.verdicts),
-        "tests": _rows([p.name, p.items, p.judged, p.seen, p.judged_unseen] for p in record.evaluated_on),
+        "tests": _rows([p.name, p.items, p.judged, p.seen, p.judged_unseen] for p in getattr(record, "evaluated_on", ())),
     }
-    for network in record.networks:
+    for network in getattr(record, "networks", ()):
         for what, rows in _network(network).items():
             found[f"network, {network.variant}: {what}"] = _rows([network.seed, *row] for row in rows)
-    for growth in record.growths:
+    for growth in getattr(record, "growths", ()):
         for what, rows in _growth(growth).items():
             found[f"growth, {growth.new_logit:g}: {what}"] = _rows([growth.seed, *row] for row in rows)
     return found
@@ -100,7 +108,8 @@ def _floor(one):
 
 def _network(one):
     """Rows of everything that was measured on one network, by what they are."""
-    more = one.sequences
+    more = one.more if isinstance(one.more, SequenceResult) else None
+    removal = removal_of(one) if isinstance(one.more, RemovalResult) else RemovalResult()
     return {
         "scores": [*_scores(one.unmasked, "unmasked"), *_each(_mask_scores, one.masks)],
         "kept": _each(lambda m: _counts(m.by_tensor, m.function, m.repeat), one.masks),
@@ -112,10 +121,10 @@ def _network(one):
         "sharing": _each(_sharing, one.sharing),
         "cores": [[c.function, c.repeats, c.needed, c.kept, c.share, c.share_by_chance] for c in one.cores],
         "half masks": [[*sorted(h.early), h.full, h.early_masked, h.late_masked] for h in one.half_masks],
-        "owned": _each(lambda o: _counts(o.by_tensor, o.function, o.mask), one.owned),
-        "without owned": _each(_owned_scores, one.owned),
-        "cosines": _each(_cosine, one.cosines),
-        "filters": [[f.tensor, *f.shape, *f.weights, f.full, sorted(f.owned.items())] for f in (one.filters,) if f],
+        "owned": _each(lambda o: _counts(o.by_tensor, o.function, o.mask), removal.owned),
+        "without owned": _each(_owned_scores, removal.owned),
+        "cosines": _each(_cosine, removal.cosines),
+        "filters": [[f.tensor, *f.shape, *f.weights, f.full, sorted(f.owned.items())] for f in (removal.filters,) if f],
         "answers": [_example(e) for e in more.examples] if more else [],
         "baselines": _each(_baseline, more.baselines) if more else [],
         "output rows": _each(lambda r: _counts(r.by_token, r.function, r.repeat), more.rows) if more else [],

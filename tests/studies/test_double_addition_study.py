@@ -4,20 +4,20 @@ from dataclasses import replace
 
 import pytest
 import torch
-
-from maskscope.errors import ConfigError
-from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec, DoubleAdditionSpec
 from maskscope.studies.catalogue import experiment, lacking
+
 from maskscope.engine.claims import Lack
 from maskscope.engine.job import Job
-from maskscope.procedure.measure import with_io
-from maskscope.studies.arithmetic.networks import copy_io, make_network, make_task
 from maskscope.engine.plan import make_plan
 from maskscope.engine.record_file import load_record
 from maskscope.engine.run import run_experiment
-from maskscope.procedure.settings import FitSpec, MaskSpec
+from maskscope.errors import ConfigError
 from maskscope.masks import BinaryMask
+from maskscope.procedure.measure import with_io
+from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.storage import read_tensors
+from maskscope.studies.arithmetic.networks import copy_io, make_network, make_task
+from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec, DoubleAdditionSpec
 
 STUDY = experiment("double-addition")
 CPU = torch.device("cpu")

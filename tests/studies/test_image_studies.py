@@ -5,23 +5,22 @@ from dataclasses import replace
 
 import pytest
 import torch
-
-from maskscope.errors import ConfigError, UnknownNameError
-from maskscope.studies.images import networks
 from maskscope.studies.catalogue import experiment
-from maskscope.studies.permuted_images.numbers import by_chance, shared
-from maskscope.studies.permuted_images.study import FIRST_LAYER, GrowthStudy
-from maskscope.studies.images.spec import OWN_OUTPUT, ClassRemovalSpec, MaskStabilitySpec, PermutedImagesSpec
+
 from maskscope.engine.job import Job
-from maskscope.studies.arithmetic.networks import make_network, make_task
 from maskscope.engine.plan import make_plan
 from maskscope.engine.record_file import load_record
 from maskscope.engine.run import run_experiment
-from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.engine.spec import to_json
 from maskscope.engine.workers import Share, do_share
+from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.masks import BinaryMask
+from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.storage import read_tensors
+from maskscope.studies.arithmetic.networks import make_network, make_task
+from maskscope.studies.images.spec import OWN_OUTPUT, ClassRemovalSpec, MaskStabilitySpec, PermutedImagesSpec
+from maskscope.studies.permuted_images.numbers import by_chance, shared
+from maskscope.studies.permuted_images.study import FIRST_LAYER, GrowthStudy
 from maskscope.tasks import removal_name
 from tests.small_images import CLASSES, small_images
 

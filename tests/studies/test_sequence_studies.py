@@ -6,19 +6,19 @@ from dataclasses import replace
 
 import pytest
 import torch
-
-from maskscope.errors import ConfigError, DataError, FileFormatError, UnknownNameError
 from maskscope.studies.catalogue import experiment
+
 from maskscope.engine.job import Job
-from maskscope.studies.arithmetic.networks import early_subsets, make_network, make_task, unmasked
 from maskscope.engine.plan import make_plan
 from maskscope.engine.record_file import load_record
 from maskscope.engine.run import run_experiment
-from maskscope.studies.sequences.spec import MathematicsSpec, ScanSpec
-from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.engine.spec import to_json
 from maskscope.engine.workers import Share, do_share
+from maskscope.errors import ConfigError, DataError, FileFormatError, UnknownNameError
 from maskscope.masks import BinaryMask, select
+from maskscope.procedure.settings import FitSpec, MaskSpec
+from maskscope.studies.arithmetic.networks import early_subsets, make_network, make_task, unmasked
+from maskscope.studies.sequences.spec import MathematicsSpec, ScanSpec
 from maskscope.tasks.scan import scan_splits
 from maskscope.tasks.scan_files import write_split
 
