@@ -14,6 +14,7 @@ from maskscope.engine.run import run_study
 from maskscope.engine.spec import from_json, to_json
 from maskscope.procedure import measure
 from maskscope.storage import canonical_json, digest
+from maskscope.studies.class_removal import measure as removal_measure
 from maskscope.studies.class_removal.result import RemovalResult, removal_of
 from maskscope.studies.images import networks as image_networks
 from maskscope.studies.sequences.result import SequenceResult
@@ -33,8 +34,9 @@ def record_of(golden, folder):
     study, spec = study_at(golden["study"]), golden["spec"]
     with pytest.MonkeyPatch.context() as patch:
         if golden["scoring"] == "few items":
-            patch.setattr(measure, "SCORING_PARTS", 2)
-            patch.setattr(measure, "SCORING_ITEMS", 16)
+            for module in (measure, removal_measure):
+                patch.setattr(module, "SCORING_PARTS", 2)
+                patch.setattr(module, "SCORING_ITEMS", 16)
         patch.setattr(image_networks, "images_of", lambda name, _: small_images(name, channels=1 if name == "mnist" else 3))
         return run_study("smoke", Job(study, from_json(study.spec, spec), (SEED,), str(folder), threads=1))
 
