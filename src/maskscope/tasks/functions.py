@@ -1,4 +1,4 @@
-"""The task of a user: named functions, each with data of its own, a loss, and a score."""
+"""A task that a user defines: named functions, each with its own data, and one loss and one score for all."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from maskscope.tasks.task import Scores, Task
 Loss = Callable[[nn.Module, Any], Tensor]
 Score = Callable[[nn.Module, Any], Any]
 PartOf = Callable[[int], Any]
-# searches begin at different indices, so that a repeat has other data
+# each search starts at an index of its own, so that a repeat gets other data
 _STARTS, _APART = 1 << 16, 1 << 20
 
 
@@ -23,11 +23,11 @@ class FunctionData:
     """The data of one function.
 
     Args:
-        name: of the function.
-        parts: to search with: a list of parts, or a function of an index.
-        scored: parts that scores are over.
-        digest: of their content; of a function of an index, of the first few parts.
-        held_out: whether the scored parts are no part of the others.
+        name: the name of the function.
+        parts: the data to find masks with: a list of parts, or a function from an index to a part.
+        scored: the parts that scores are computed on.
+        digest: the digest of the content of the parts; if ``parts`` is a function, of its first few parts.
+        held_out: whether the scored parts were given separately, and are not among ``parts``.
     """
 
     name: str
@@ -38,13 +38,13 @@ class FunctionData:
 
 
 class UserFunctions(Task):
-    """Functions that a user names.
+    """A task of functions that a user names.
 
     Args:
-        functions: their data.
-        loss: of a network on a part.
-        score: of a network on a part: a share of right answers, or a number from 0 to 1 for each item.
-        device: of the network.
+        functions: the data of each function.
+        loss: ``loss(network, part)``, a scalar.
+        score: ``score(network, part)``: a share of right answers, or a number from 0 to 1 for each item.
+        device: the device of the network.
     """
 
     only_calls = False
@@ -60,16 +60,16 @@ class UserFunctions(Task):
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """A user's network needs none: 0 and 0."""
+        """0 and 0: not needed, as the user's network exists already."""
         return 0, 0
 
     @property
     def evaluation_items(self) -> int:
-        """How many parts a score is over."""
+        """The number of scored parts of all functions."""
         return sum(len(one.scored) for one in self._data.values())
 
     def batches(self, function: str, items: int, seed: int) -> PartOf:
-        """See `Task.batches`; a part is one of the user's, whatever its size. In the data of the whole, functions take turns."""
+        """See `Task.batches`; returns parts as the user gave them: ``items`` is ignored. For ``all``, the functions take turns."""
         self.require(function)
         if function != self.whole:
             return _in_order_of(self._data[function].parts, seed)
@@ -77,14 +77,14 @@ class UserFunctions(Task):
         return lambda index: each[index % len(each)](index // len(each))
 
     def loss(self, network: nn.Module, part: Any) -> Float[Tensor, ""]:
-        """The user's."""
+        """The loss that the user gave."""
         return self._loss(network, part)
 
     def score(self, run: Callable[..., Tensor]) -> Scores:
-        """The user's, averaged over the items of each function's scored parts.
+        """The user's score of each function, averaged over the items of its scored parts.
 
         Raises:
-            ScoreError: it is no share, and no number from 0 to 1 for each item.
+            ScoreError: it is neither one share nor a number from 0 to 1 for each item.
         """
         return Scores({name: self._mean_score(run, one) for name, one in self._data.items()})
 
