@@ -40,7 +40,7 @@ class Unpacked:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A row of the table.
+    """A data set that maskscope can read: a row of the table.
 
     Args:
         name: its name on the command line.

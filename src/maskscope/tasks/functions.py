@@ -69,7 +69,7 @@ class UserFunctions(Task):
         return sum(len(one.scored) for one in self._data.values())
 
     def batches(self, function: str, items: int, seed: int) -> PartOf:
-        """See `Task.batches`; returns parts as the user gave them: ``items`` is ignored. For ``all``, the functions take turns."""
+        """See `Task.batches`; parts are as the user gave them (``items`` is ignored). For ``all``, the functions take turns."""
         self.require(function)
         if function != self.whole:
             return _in_order_of(self._data[function].parts, seed)

@@ -188,7 +188,7 @@ class ImageClasses(Task):
         return nn.functional.cross_entropy(scores.float(), part.targets)
 
     def score(self, run: Callable[[Tensor], Tensor]) -> Scores:
-        """Accuracy on the evaluation images of each class, and the confusion of classes, in percent of the true class's images."""
+        """Accuracy on the evaluation images of each class, and the confusion of classes, in percent of each true class."""
         count, store = len(self._classes), self._evaluation
         answers = torch.cat(
             [
