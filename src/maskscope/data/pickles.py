@@ -1,10 +1,10 @@
-"""Reading a pickle without running it.
+"""Reads a pickle without running it.
 
-A pickle is a small program: it names functions by module and name, and calls them. The usual reader imports what is named, so
-that a file can run anything; and even one that imports nothing can be made to take gigabytes by a file of nine bytes, or to work
-for years on values that hold one another. So the program is followed here, step by step, by a reader that knows only what a
-dictionary of arrays, lists and strings needs. A name is looked up in a table of stand-ins that note down what they are called
-with; any other name ends the reading. The number of steps is bounded, and every step adds one small value or one from the file.
+The problem: a pickle is a small program that names functions and calls them. Python's reader imports these functions, so a file
+can run any code. Even a reader that imports nothing is not safe: a file of nine bytes can make it take gigabytes of memory, and
+deeply nested values can keep it busy for years. This reader therefore follows the program step by step and knows only the steps
+that a dictionary of arrays, lists and strings needs. Names are looked up in a table of stand-ins, which only record how they are
+called; any other name is an error. The number of steps is limited, and every step adds one small value or one value of the file.
 """
 
 import codecs
@@ -16,28 +16,28 @@ from typing import Any
 from maskscope.data.recorded import STAND_INS, RecordedArray, RecordedKind, StandIn, short
 from maskscope.errors import FileFormatError
 
-# The longest file of the data sets takes up to 700,000, written in any of pickle's protocols.
+# The longest file of the data sets takes up to 700,000 steps in any protocol of pickle.
 _MOST_STEPS = 1_000_000
 _MOST_CONTAINERS = 200_000
 _DEEPEST_MARK = 1_000
 
 
 def read_pickle(content: bytes, *, source: str) -> Any:
-    """The plain values of a pickle; its arrays are `RecordedArray`.
+    """The value of a pickle: plain Python values, with a `RecordedArray` for each array.
 
     Args:
         content: the whole file.
-        source: how to name it in an error.
+        source: the name of the file in an error message.
 
     Raises:
-        FileFormatError: no pickle, cut short, with bytes after its end, or with a name that arrays of bytes do not need.
+        FileFormatError: not a pickle, cut short, with bytes after its end, or with a name that arrays of bytes do not need.
     """
     machine = _Machine(content)
     try:
         value = machine.run()
     except FileFormatError as error:
         raise FileFormatError(f"{source} {error}") from error.__cause__
-    except Exception as error:  # damage can surface as nearly any kind of error, says the documentation of pickle
+    except Exception as error:  # the documentation of pickle says that a damaged file can raise nearly any exception
         what = f"{type(error).__name__}: {short(str(error))}"
         raise FileFormatError(f"{source} is no pickle, or it is cut short or altered ({what}).") from error
     if spare := machine.left():
@@ -46,7 +46,7 @@ def read_pickle(content: bytes, *, source: str) -> Any:
 
 
 class _Machine:
-    """Follows the steps of a pickle over a stack of values, with a memo of some of them by number."""
+    """Follows the steps of a pickle: it has a stack of values, and a memo, which stores some of them by number."""
 
     def __init__(self, content: bytes) -> None:
         self._stream, self._length = io.BytesIO(content), len(content)
@@ -56,11 +56,11 @@ class _Machine:
         self._may_encode, self._containers = len(content), 0
 
     def left(self) -> int:
-        """Bytes not yet read."""
+        """The number of bytes that are not read yet."""
         return self._length - self._stream.tell()
 
     def run(self) -> Any:
-        """The value at the end."""
+        """Follows all steps and returns the final value."""
         for _ in range(_MOST_STEPS):
             name, argument = self._next()
             if name == "STOP":
@@ -87,7 +87,7 @@ class _Machine:
         return items
 
     def _made(self, container: Any) -> None:
-        # a million tuples in one another take the garbage collector seconds
+        # a million nested tuples keep the garbage collector busy for seconds
         self._containers += 1
         if self._containers > _MOST_CONTAINERS:
             raise ValueError(f"more than {_MOST_CONTAINERS:,} lists, tuples and dictionaries")
@@ -155,7 +155,7 @@ class _Machine:
 
     def _set(self, items: list[Any]) -> None:
         target = self._stack[-1]
-        # the hash of tuples that hold one another can take for ever
+        # the hash of nested tuples can take for ever
         if not isinstance(target, dict) or len(items) % 2 or not all(isinstance(key, str | bytes | int) for key in items[::2]):
             raise ValueError("no dictionary with words for keys")
         target.update(zip(items[::2], items[1::2], strict=True))
@@ -186,7 +186,7 @@ class _Machine:
             raise ValueError(f"a call of {short(function)}")
         made = function.call(arguments)
         if isinstance(made, bytes):
-            # one text of the file can be named again and again
+            # a small file can encode one text again and again, and so fill the memory
             self._may_encode -= len(made)
             if self._may_encode < 0:
                 raise ValueError("more bytes than the file has")

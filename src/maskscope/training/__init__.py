@@ -1,4 +1,4 @@
-"""Seeds, the one loop, fitting weights, finding masks, observers, checkpoints."""
+"""Training: the loop, fitting weights, finding masks, growing, observers, checkpoints and seeds."""
 
 from maskscope.training.batches import Batches, PartSource, SkippedPartsWarning
 from maskscope.training.checkpoint import Checkpoint, ThreadsWarning
