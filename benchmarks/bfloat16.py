@@ -16,14 +16,13 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.schedules import fitted
+from benchmarks.schedules import QUICK, SUBJECT, fitted
 from benchmarks.turns import about, with_interval
 from maskscope.analysis import score
-from maskscope.studies.arithmetic.networks import make_task, unmasked
-from maskscope.studies.addition_multiplication.paper import PRESETS
-from maskscope.procedure.work import initial_logits
 from maskscope.masks import dice, select
+from maskscope.procedure.work import initial_logits
 from maskscope.storage import read_json, write_json
+from maskscope.studies.addition_multiplication.study import STUDY
 from maskscope.training import Compute, Discovery, ProgressBar, child_seed, discover
 
 
@@ -58,11 +57,10 @@ class Row:
 
 def measure(seed: int, options: Options) -> Row:
     """Three masks of one network."""
-    quick = PRESETS["mlp"]["quick"][1]
-    task = make_task(quick, torch.device("cpu"))
-    spec = replace(PRESETS["mlp"][options.preset][1].mask, steps=options.steps)
+    task = SUBJECT.task(QUICK, torch.device("cpu"))
+    spec = replace(STUDY.preset(options.preset).mask, steps=options.steps)
     network = fitted(seed)
-    selection = select(network, exclude=unmasked(quick))
+    selection = select(network, exclude=SUBJECT.unmasked(QUICK))
     initial = initial_logits(network, task, task.whole, selection, spec, seed)
 
     def find(repeat: int, compute: Compute) -> Discovery:

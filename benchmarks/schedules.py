@@ -18,12 +18,16 @@ from rich.table import Table
 
 from benchmarks.turns import about, with_interval
 from maskscope.analysis import score
-from maskscope.studies.arithmetic.networks import make_network, make_task, unmasked
-from maskscope.studies.addition_multiplication.paper import PRESETS
-from maskscope.procedure.work import initial_logits
 from maskscope.masks import select
+from maskscope.procedure.procedure import MaskProcedure
+from maskscope.procedure.work import initial_logits, make_network
 from maskscope.storage import read_json, write_json
+from maskscope.studies.addition_multiplication.study import STUDY
 from maskscope.training import ProgressBar, child_seed, discover, fit
+
+assert isinstance(STUDY.procedure, MaskProcedure), "masks on a trained network are what is compared here"
+SUBJECT = STUDY.procedure.subject
+QUICK = STUDY.preset("quick")
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,10 @@ class Row:
 
 def measure(preset: str, seed: int, network: torch.nn.Module) -> Row:
     """Finds the full mask of one network with the settings of one preset."""
-    quick = PRESETS["mlp"]["quick"][1]
-    task = make_task(quick, torch.device("cpu"))
-    spec = PRESETS["mlp"][preset][1].mask
+    task = SUBJECT.task(QUICK, torch.device("cpu"))
+    spec = STUDY.preset(preset).mask
     batches = task.batches(task.whole, spec.part_size, child_seed(seed, "data", "schedules"))
-    selection = select(network, exclude=unmasked(quick))
+    selection = select(network, exclude=SUBJECT.unmasked(QUICK))
     began = time.perf_counter()
     found = discover(
         network,
@@ -81,11 +84,10 @@ def measure(preset: str, seed: int, network: torch.nn.Module) -> Row:
 
 def fitted(seed: int) -> torch.nn.Module:
     """A network of the preset `quick`."""
-    spec = PRESETS["mlp"]["quick"][1]
-    task = make_task(spec, torch.device("cpu"))
-    network = make_network(spec, seed, task)
-    batches = task.batches(task.whole, spec.fit.batch_size, child_seed(seed, "data", "network"))
-    fit(network, task.loss, batches, config=spec.fit.config(), seed=child_seed(seed, "fit"))
+    task = SUBJECT.task(QUICK, torch.device("cpu"))
+    network = make_network(SUBJECT, QUICK, seed, task)
+    batches = task.batches(task.whole, QUICK.fit.batch_size, child_seed(seed, "data", "network"))
+    fit(network, task.loss, batches, config=QUICK.fit.config(), seed=child_seed(seed, "fit"))
     return network
 
 
@@ -99,7 +101,7 @@ def main() -> None:
         for preset in missing:
             assert network is not None
             rows.append(measure(preset, seed, network))
-            settings = {name: asdict(PRESETS["mlp"][name][1].mask) for name in options.presets}
+            settings = {name: asdict(STUDY.preset(name).mask) for name in options.presets}
             write_json(options.json, {"rows": [asdict(row) for row in rows], "settings": settings, "about": about()})
     table = Table(
         "", "n", "steps", "seconds", "accuracy, worse operation", "density", "undecided", title="mean [95 % t-interval]"

@@ -2,19 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from benchmarks.calibration.summary import DesignSummary, LevelSummary
 from maskscope.analysis import Proportion, Summary
 from maskscope.storage import write_bytes
-
-if TYPE_CHECKING:
-    from benchmarks.calibration.record import DesignSummary, LevelSummary
 
 
 def write_page(
     page: Path,
-    designs: Mapping[str, "DesignSummary"],
-    levels: Mapping[str, Sequence["LevelSummary"]],
+    designs: Mapping[str, DesignSummary],
+    levels: Mapping[str, Sequence[LevelSummary]],
     missed: Sequence[Mapping[str, object]],
     covered: Mapping[str, Mapping[str, Proportion]],
 ) -> None:
@@ -74,7 +71,7 @@ first design, and normal numbers. The brackets are the Monte Carlo error of 5,00
 """
 
 
-def _null(designs: Mapping[str, "DesignSummary"]) -> list[str]:
+def _null(designs: Mapping[str, DesignSummary]) -> list[str]:
     lines = [_NULL]
     lines += [
         f"| {one.title} | {one.n} | {share(one.rejected)} | {mean(one.mid_p)} | {share(one.rejected_matched)} "
@@ -96,7 +93,7 @@ def _null(designs: Mapping[str, "DesignSummary"]) -> list[str]:
     return lines
 
 
-def _sharing(levels: Mapping[str, Sequence["LevelSummary"]]) -> list[str]:
+def _sharing(levels: Mapping[str, Sequence[LevelSummary]]) -> list[str]:
     lines = [_SHARING]
     for name, rows in levels.items():
         lines += [

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskscope.errors import FileFormatError
 from maskscope.engine.artefact import MADE
+from maskscope.errors import FileFormatError
 from maskscope.storage import canonical_json, read_json
 
 # Smoke presets that need no files: networks of each kind, in seconds.

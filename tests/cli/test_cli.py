@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from maskscope.cli.main import COMMANDS, main
-from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec
 from maskscope.engine.spec import from_json
+from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
 
 TINY = ["--hidden", "8", "--digits", "1", "--train-items", "300", "--fit.steps", "5", "--mask.steps", "4", "--random-draws", "2"]
 RUN = ["run", "addition-multiplication", "--preset", "smoke", *TINY, "--threads", "1"]

@@ -1,10 +1,15 @@
 """The page of a record and what it is made of, by the study that the record names."""
 
+from maskscope.engine.address import study_at
 from maskscope.report import Section, html_page
 from maskscope.report.headline import summary_sentences
-from maskscope.report.rooms import page_of
 from maskscope.report.section import all_figures, whole_tables
 from maskscope.report.verdicts import claims_table
+
+
+def page_of(record):
+    """How its study shows it."""
+    return study_at(record.experiment).page
 
 
 def page(record):

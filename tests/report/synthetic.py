@@ -8,23 +8,25 @@ import numpy as np
 
 from maskscope.analysis import Floor, NullTest, Sharing, density_floor, dice_floor
 from maskscope.analysis.null import unrelated_p_value
-from maskscope.studies.catalogue import EXPERIMENTS, lacking
+from maskscope.engine.address import study_at
 from maskscope.engine.claims import Claim, Condition, judge
-from maskscope.procedure.floors import with_floors
+from maskscope.engine.record import Provenance
+from maskscope.engine.spec import to_json
+from maskscope.masks import OverlapCounts
 from maskscope.procedure.numbers import quantities
 from maskscope.procedure.result import (
+    ControlNote,
     CoreResult,
     HalfMask,
     Kept,
+    MaskRecord,
     MaskResult,
     NetworkResult,
     PairResult,
-    Provenance,
-    Record,
     SharingResult,
+    with_floors,
 )
-from maskscope.engine.spec import AdditionMultiplicationSpec, DoubleAdditionSpec, to_json
-from maskscope.masks import OverlapCounts
+from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
 from maskscope.tasks import Scores
 
 TENSORS = {"layers.0.weight": 42 * 400, "layers.1.weight": 400 * 400, "layers.2.weight": 400 * 200, "layers.3.weight": 200 * 20}
@@ -57,7 +59,7 @@ def make_record(
     subsets=1,
     hide="",
     spec=None,
-) -> Record:
+) -> MaskRecord:
     """A plausible record.
 
     Args:
@@ -72,31 +74,47 @@ def make_record(
         spec: other settings.
     """
     random = np.random.default_rng(7)
-    kind = DoubleAdditionSpec if experiment == "double-addition" else AdditionMultiplicationSpec
-    settings = kind(hidden=(400, 400, 200), repeats=repeats, controls=controls, unrelated=unrelated)
+    study = study_at(experiment)
+    settings = study.spec(hidden=(400, 400, 200), repeats=repeats, controls=controls, unrelated=unrelated)
     networks = []
     for variant in ("trained", *controls):
         made = _Made(random, tuple(functions), variant, settings, experiment == "double-addition", hide, subsets)
         networks += [_network(made, seed) for seed in seeds]
-    found = quantities(networks, functions)
-    chosen = EXPERIMENTS[experiment]
     own = set(functions) in ({"add", "mul"}, {"pair-1", "pair-2"})
-    claims = chosen.claims if own else _claims(functions)
-    return Record(
-        experiment=experiment,
-        preset="quick",
-        spec=spec or to_json(settings),
-        functions=tuple(functions),
+    return judged(
+        study if own else dataclasses.replace(study, claims=_claims(functions)),
+        settings,
+        functions,
+        networks,
         seeds=tuple(seeds),
-        networks=with_floors(networks),
-        quantities=found,
-        verdicts=tuple(judge(claim, found, lacking(claim, settings) if own else ()) for claim in claims),
-        differences=chosen.differences,
-        provenance=PROVENANCE,
+        spec=spec or to_json(settings),
     )
 
 
-def make_double_record(**how) -> Record:
+def judged(study, settings, functions, networks, **more) -> MaskRecord:
+    """What a study would find of these networks: quantities, verdicts, and the controls that there are."""
+    subject = study.procedure.subject
+    found = quantities(networks, functions, subject.numbers, study.procedure.units)
+    claims = study.claims_about(settings)
+    controls = [subject.controls[name] for name in settings.controls]
+    whole = {
+        "experiment": study.name,
+        "study": study.address,
+        "preset": "quick",
+        "spec": to_json(settings),
+        "functions": tuple(functions),
+        "seeds": tuple(network.seed for network in networks if network.variant == "trained"),
+        "networks": with_floors(networks),
+        "quantities": found,
+        "verdicts": tuple(judge(claim, found, study.procedure.lacks(claim, settings)) for claim in claims),
+        "differences": study.differences,
+        "provenance": PROVENANCE,
+        "controls": tuple(ControlNote(one.name, one.words, one.short, one.null, one.whole_procedure) for one in controls),
+    }
+    return MaskRecord(**whole | more)
+
+
+def make_double_record(**how) -> MaskRecord:
     """Double addition with everything that can be measured, unless told."""
     how = {"repeats": 4, "controls": ALL_CONTROLS, "unrelated": 19} | how
     return make_record(functions=("pair-1", "pair-2"), experiment="double-addition", **how)

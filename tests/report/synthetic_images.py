@@ -1,25 +1,25 @@
 """Records of the image studies that took no time to make: numbers are drawn, the rest goes the real way."""
 
 import math
-from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
 from maskscope.analysis import GradientCosine, Sharing, density_floor
-from maskscope.studies.catalogue import EXPERIMENTS, lacking
+from maskscope.engine.address import study_at
 from maskscope.engine.claims import judge
-from maskscope.studies.class_removal.result import Filters, Owned
-from maskscope.procedure.floors import with_floors
-from maskscope.studies.permuted_images.numbers import growth_quantities
-from maskscope.studies.permuted_images.result import GrownTask, GrowthResult, Reused
-from maskscope.studies.images.spec import ClassRemovalSpec, MaskStabilitySpec, PermutedImagesSpec
-from maskscope.procedure.numbers import quantities
-from maskscope.procedure.result import DataOrigin, HalfMask, Kept, MaskResult, NetworkResult, PairResult, Record, SharingResult
+from maskscope.engine.record import DataOrigin
 from maskscope.engine.spec import to_json
 from maskscope.masks import OverlapCounts
+from maskscope.procedure.result import HalfMask, Kept, MaskRecord, MaskResult, NetworkResult, PairResult, SharingResult
+from maskscope.studies.class_removal.result import Filters, Owned, RemovalResult
+from maskscope.studies.class_removal.spec import ClassRemovalSpec
+from maskscope.studies.mask_stability.spec import MaskStabilitySpec
+from maskscope.studies.permuted_images.numbers import growth_quantities
+from maskscope.studies.permuted_images.result import GrownTask, GrowthRecord, GrowthResult, Reused
+from maskscope.studies.permuted_images.spec import PermutedImagesSpec
 from maskscope.tasks import Scores
-from tests.report.synthetic import PROVENANCE
+from tests.report.synthetic import PROVENANCE, judged
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _LIKE = {"airplane": "ship", "automobile": "truck", "bird": "airplane", "cat": "dog", "deer": "horse", "dog": "cat"}
@@ -49,7 +49,7 @@ UNVERIFIED = DataOrigin("cifar10", "a5" * 32, verified=False)
 PUBLISHED = DataOrigin("mnist", "b2" * 32, verified=True)
 
 
-def make_removal_record(seeds=(0, 1, 2), removed=("airplane", "cat", "dog"), *, repeats=1, data=UNVERIFIED) -> Record:
+def make_removal_record(seeds=(0, 1, 2), removed=("airplane", "cat", "dog"), *, repeats=1, data=UNVERIFIED) -> MaskRecord:
     """Class removal."""
     random = np.random.default_rng(3)
     spec = ClassRemovalSpec(classes=removed, gradient_cosine=removed[0], repeats=repeats)
@@ -58,47 +58,37 @@ def make_removal_record(seeds=(0, 1, 2), removed=("airplane", "cat", "dog"), *, 
     return _record("cifar10-class-removal", spec, networks, masks, data)
 
 
-def make_stability_record(seeds=(0, 1, 2), pairs=("airplane-and-cat", "bird-and-dog", "horse-and-truck")) -> Record:
+def make_stability_record(seeds=(0, 1, 2), pairs=("airplane-and-cat", "bird-and-dog", "horse-and-truck")) -> MaskRecord:
     """Mask stability."""
     random = np.random.default_rng(4)
     networks = [_stability(random, seed, pairs) for seed in seeds]
     return _record("cifar10-mask-stability", MaskStabilitySpec(pairs=len(pairs), repeats=1), networks, pairs, UNVERIFIED)
 
 
-def make_growth_record(seeds=(0, 1, 2), tasks=6, new_logits=(2.0, 0.0, -1.0)) -> Record:
+def make_growth_record(seeds=(0, 1, 2), tasks=6, new_logits=(2.0, 0.0, -1.0)) -> GrowthRecord:
     """Permuted images."""
     random = np.random.default_rng(5)
     spec = PermutedImagesSpec(tasks=tasks, new_logits=new_logits)
     growths = tuple(_growth(random, seed, start, tasks) for start in new_logits for seed in seeds)
-    record = _record("permuted-mnist", spec, [], (), PUBLISHED)
-    found = growth_quantities(growths)
-    return replace(
-        record,
+    found, study = growth_quantities(growths), study_at("permuted-mnist")
+    return GrowthRecord(
+        experiment=study.name,
+        study=study.address,
+        preset="quick",
+        spec=to_json(spec),
         functions=tuple(f"T{place + 1}" for place in range(tasks)),
         seeds=tuple(seeds),
         growths=growths,
         quantities=found,
-        verdicts=tuple(judge(claim, found) for claim in EXPERIMENTS["permuted-mnist"].claims),
-    )
-
-
-def _record(experiment, spec, networks, sought, data) -> Record:
-    found = quantities(networks, CLASSES)
-    chosen = EXPERIMENTS[experiment]
-    return Record(
-        experiment=experiment,
-        preset="quick",
-        spec=to_json(spec),
-        functions=CLASSES,
-        seeds=tuple(network.seed for network in networks),
-        networks=with_floors(networks),
-        quantities=found,
-        verdicts=tuple(judge(claim, found, lacking(claim, spec)) for claim in chosen.claims) if networks else (),
-        differences=chosen.differences,
+        verdicts=tuple(judge(claim, found) for claim in study.claims),
+        differences=study.differences,
         provenance=PROVENANCE,
-        sought=tuple(sought),
-        data=data,
+        data=PUBLISHED,
     )
+
+
+def _record(experiment, spec, networks, sought, data) -> MaskRecord:
+    return judged(study_at(experiment), spec, CLASSES, networks, sought=tuple(sought), data=data)
 
 
 def _removal(random, seed, removed, repeats) -> NetworkResult:
@@ -126,18 +116,20 @@ def _removal(random, seed, removed, repeats) -> NetworkResult:
         sharing=tuple(_sharing(two, repeats) for two in combinations(removed, 2)),
         cores=(),
         half_masks=(HalfMask(("features.0.weight", "features.3.weight"), 0.77, 0.71, 0.74),),
-        owned=tuple(
-            Owned(
-                name,
-                f"without-{name}",
-                parts,
-                _scores(random, {name: 0.6}),
-                tuple(_scores(random, {name: 0.1}) for _ in range(2)),
-            )
-            for name, parts in owned.items()
+        more=RemovalResult(
+            owned=tuple(
+                Owned(
+                    name,
+                    f"without-{name}",
+                    parts,
+                    _scores(random, {name: 0.6}),
+                    tuple(_scores(random, {name: 0.1}) for _ in range(2)),
+                )
+                for name, parts in owned.items()
+            ),
+            cosines=_cosines(random),
+            filters=_filters(random, removed),
         ),
-        cosines=_cosines(random),
-        filters=_filters(random, removed),
     )
 
 

@@ -6,18 +6,24 @@ from itertools import combinations
 import numpy as np
 
 from maskscope.analysis import Sharing, density_floor
-from maskscope.studies.catalogue import EXPERIMENTS, lacking
-from maskscope.engine.claims import judge
-from maskscope.studies.class_removal.result import Kept
-from maskscope.procedure.floors import with_floors
-from maskscope.procedure.numbers import quantities
-from maskscope.procedure.result import DataOrigin, HalfMask, MaskResult, NetworkResult, PairResult, Record, SharingResult
-from maskscope.studies.sequences.result import AnsweredExample, Baseline, EvaluationPart, OutputRows, SequenceResult
-from maskscope.studies.sequences.spec import MathematicsSpec, ScanSpec
-from maskscope.engine.spec import to_json
+from maskscope.engine.address import study_at
+from maskscope.engine.record import DataOrigin
 from maskscope.masks import OverlapCounts
+from maskscope.procedure.result import (
+    EvaluationPart,
+    HalfMask,
+    Kept,
+    MaskRecord,
+    MaskResult,
+    NetworkResult,
+    PairResult,
+    SharingResult,
+)
+from maskscope.studies.mathematics.spec import MathematicsSpec
+from maskscope.studies.scan.spec import ScanSpec
+from maskscope.studies.sequences.result import AnsweredExample, Baseline, OutputRows, SequenceResult
 from maskscope.tasks import Scores
-from tests.report.synthetic import PROVENANCE
+from tests.report.synthetic import judged
 
 LSTM = {
     "decoder.rnn.weight_hh_l0": 160_000,
@@ -61,7 +67,7 @@ _QUESTIONS = {"What is -7.5 - 0.04?": "-7.54", "Sort -3, 11, 0.5.": "-3, 0.5, 11
 
 def make_scan_record(
     seeds=(0, 1, 2), splits=SPLITS, *, repeats=0, baselines=True, drops=False, controls=(), network="lstm", judged=0
-) -> Record:
+) -> MaskRecord:
     """SCAN.
 
     Args:
@@ -104,7 +110,7 @@ def _part(name, items, judged, seen) -> EvaluationPart:
     return EvaluationPart(name, items, judged, seen, round(judged * (1 - seen / items)))
 
 
-def make_mathematics_record(seeds=(0, 1, 2), masks_on=("easy",), *, repeats=0, able=0.9) -> Record:
+def make_mathematics_record(seeds=(0, 1, 2), masks_on=("easy",), *, repeats=0, able=0.9) -> MaskRecord:
     """The Mathematics Dataset: no networks trained on a part, no rows of an output map, no half-mask test."""
     random = np.random.default_rng(12)
     spec = MathematicsSpec(masks_on=masks_on, repeats=repeats)
@@ -119,24 +125,8 @@ def make_mathematics_record(seeds=(0, 1, 2), masks_on=("easy",), *, repeats=0, a
     return _record("mathematics", spec, LEVELS, masks_on, networks, parts, origin)
 
 
-def _record(experiment, spec, functions, sought, networks, parts, origin) -> Record:
-    found = quantities(networks, functions)
-    chosen = EXPERIMENTS[experiment]
-    return Record(
-        experiment=experiment,
-        preset="quick",
-        spec=to_json(spec),
-        functions=tuple(functions),
-        seeds=tuple(network.seed for network in networks if network.variant == "trained"),
-        networks=with_floors(networks),
-        quantities=found,
-        verdicts=tuple(judge(claim, found, lacking(claim, spec)) for claim in chosen.claims_about(spec)),
-        differences=chosen.differences,
-        provenance=PROVENANCE,
-        sought=tuple(sought),
-        data=origin,
-        evaluated_on=tuple(parts),
-    )
+def _record(experiment, spec, functions, sought, networks, parts, origin) -> MaskRecord:
+    return judged(study_at(experiment), spec, functions, networks, sought=tuple(sought), data=origin, evaluated_on=tuple(parts))
 
 
 def _network(random, seed, variant, spec, functions, sought, tensors, able, examples) -> NetworkResult:
@@ -156,7 +146,7 @@ def _network(random, seed, variant, spec, functions, sought, tensors, able, exam
         sharing=tuple(_sharing(two, spec.repeats) for two in combinations(sought, 2)),
         cores=(),
         half_masks=(HalfMask(tuple(tensors)[:3], able, 0.61, 0.72),) if trained and scan else (),
-        sequences=SequenceResult(
+        more=SequenceResult(
             examples=examples,
             baselines=tuple(_baseline(random, name, functions, spec) for name in sought)
             if scan and trained and spec.baselines
@@ -184,6 +174,7 @@ def _mask(random, name, repeat, functions, tensors, able) -> MaskResult:
         top_weights=_scores(random, functions, 0.3 * able),
         random_removed=(_scores(random, functions, 0.2 * able),),
         histogram=(*(weights - here,), *(0,) * 498, here),
+        judged_by=f"{name}-train" if f"{name}-train" in functions else "",
     )
 
 

@@ -3,9 +3,9 @@
 import dataclasses
 
 from maskscope.analysis import summarise
-from maskscope.studies.addition_multiplication.sweeps import SIZES
 from maskscope.engine.spec import to_json
 from maskscope.engine.sweep.record import SweepPoint, SweepRecord
+from maskscope.studies.addition_multiplication.sweeps import SIZES
 from tests.report.synthetic import PROVENANCE, SPEC, make_record
 
 PENALTY = ("1e-5", "5e-5", "1e-4", "2e-4", "5e-4", "2e-3")

@@ -99,7 +99,7 @@ def test_matrices_carry_their_numbers_and_colours_on_both_sides_of_0(removal):
 def test_what_classes_own_by_layer(removal):
     order = ["features.0.weight", "features.3.weight", "features.6.weight", "features.10.weight", "output.weight"]
     assert tensor_names(removal) == order
-    own = [next(one for one in network.owned if one.function == "dog") for network in removal.networks]
+    own = [next(one for one in network.more.owned if one.function == "dog") for network in removal.networks]
     share = owned_share(removal, "dog", "features.10.weight")
     assert share.values == pytest.approx(
         [one.by_tensor["features.10.weight"].kept / one.by_tensor["features.10.weight"].weights for one in own]
@@ -118,7 +118,7 @@ def test_a_deep_network_is_drawn_by_groups_of_layers(removal):
     networks = [
         replace(
             network,
-            owned=tuple(replace(one, by_tensor=deep(one.by_tensor)) for one in network.owned),
+            more=replace(network.more, owned=tuple(replace(one, by_tensor=deep(one.by_tensor)) for one in network.more.owned)),
             masks=tuple(replace(one, by_tensor=deep(one.by_tensor)) for one in network.masks),
         )
         for network in removal.networks
@@ -147,7 +147,7 @@ def test_overlap_of_what_classes_own_stands_beside_its_floor(removal):
 
 
 def test_filters_are_images_of_the_weights_with_marks(removal):
-    filters = removal.networks[0].filters
+    filters = removal.networks[0].more.filters
     images = as_images(filters)
     assert images.shape == (32, 3, 3, 3)
     weights = np.array(filters.weights).reshape(filters.shape)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from maskscope.procedure.result import DataOrigin
+from maskscope.engine.record import DataOrigin
 from maskscope.report import show_record, write_figures, write_tables
 from tests.report.pages import all_panels, all_tables, page, page_of, sections
 from tests.report.synthetic_images import make_growth_record, make_removal_record, make_stability_record
@@ -97,7 +97,8 @@ def test_one_network_without_repeats_and_with_nothing_else():
     outline(html)
     assert "no interval" in html
     assert "There is no ceiling" in html
-    bare = replace(record, networks=tuple(replace(one, cosines=(), filters=None, half_masks=()) for one in record.networks))
+    networks = [replace(one, more=replace(one.more, cosines=(), filters=None), half_masks=()) for one in record.networks]
+    bare = replace(record, networks=tuple(networks))
     ids = {section.id for section in sections(bare)}
     assert not ids & {"filters", "cosine", "half-mask"}
     outline(page(make_growth_record(seeds=(0,), tasks=1, new_logits=(2.0,))))

@@ -4,9 +4,9 @@ from typing import get_args
 import pytest
 
 from maskscope.analysis import summarise
-from maskscope.engine.claims import Quantity
-from maskscope.procedure.units import Unit as RecordedUnit
-from maskscope.procedure.units import unit_of
+from maskscope.engine.address import study_at
+from maskscope.engine.quantities import Quantity
+from maskscope.engine.quantities import Unit as RecordedUnit
 from maskscope.report.numbers import (
     NOTATION,
     duration_text,
@@ -75,7 +75,8 @@ def test_there_is_no_negative_zero_and_minus_is_a_minus():
     ],
 )
 def test_a_quantity_is_written_as_its_unit_asks(measure, notation):
-    found = number_of(Quantity(measure, "", "", "trained", summarise([0.5]), unit_of(measure)))
+    units = study_at("cifar10-class-removal").procedure.units
+    found = number_of(Quantity(measure, "", "", "trained", summarise([0.5]), units[measure]))
     assert found.notation == notation
 
 

@@ -9,8 +9,8 @@ from maskscope.report.blocks.controls import controls_table
 from maskscope.report.blocks.core import core_table
 from maskscope.report.blocks.half_mask import half_mask_table
 from maskscope.report.blocks.overlap import overlap_table, sharing_tables
-from maskscope.studies.arithmetic.unrelated import _significant, null_table
 from maskscope.report.scale import family, nulls, scales
+from maskscope.studies.arithmetic.unrelated import _significant, null_table
 from tests.report.pages import all_tables, sections
 from tests.report.synthetic import TENSORS, make_record
 

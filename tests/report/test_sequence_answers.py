@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from maskscope.procedure.result import Record
-from maskscope.studies.sequences.result import AnsweredExample
+from maskscope.procedure.result import MaskRecord
 from maskscope.studies.sequences.answers import Run, aligned, faults, marks, ruler, seen_words, short_forms, shown_as
+from maskscope.studies.sequences.result import AnsweredExample
 from tests.report.pages import all_tables, page, sections
 from tests.report.synthetic_sequences import make_mathematics_record, make_scan_record
 from tests.report.test_page import HOSTILE, outline
@@ -76,22 +76,22 @@ def test_examples_say_who_answered_and_what_was_seen(scan):
     assert who[:4] == ["no mask", "full mask", "mask jump", "trained on jump alone"]
     assert set(who[4:]) == {"mask length", "mask turn_left", "trained on length alone", "trained on turn_left alone"}
     assert [answer.right for answer in first.answers[:3]] == [True, True, False]
-    record_examples = scan.networks[0].sequences.examples
+    record_examples = scan.networks[0].more.examples
     assert len(group.shown) + len(group.folded) == sum(example.test == "jump" for example in record_examples)
     assert {seen_words(example) for example in record_examples} == {"yes", "no"}
 
 
 def test_the_table_of_examples_has_every_token(scan):
     rows = rows_of(next(table for table in all_tables(scan) if table.name == "examples"))
-    example = scan.networks[0].sequences.examples[0]
+    example = scan.networks[0].more.examples[0]
     here = [row for row in rows if (row["group"], row["question"]) == (example.test, example.question)]
     assert {row["answered by"]: row["answered"] for row in here}["mask jump"] == " ".join(example.given["jump"])
     assert all(row["right answer"] == " ".join(example.answer) for row in here)
     assert len(here) == len(example.given)
 
 
-def with_examples(record: Record, *examples: AnsweredExample) -> Record:
-    networks = [replace(one, sequences=replace(one.sequences, examples=examples)) for one in record.networks]
+def with_examples(record: MaskRecord, *examples: AnsweredExample) -> MaskRecord:
+    networks = [replace(one, more=replace(one.more, examples=examples)) for one in record.networks]
     return replace(record, networks=tuple(networks))
 
 

@@ -114,7 +114,7 @@ def test_the_terminal_tells_it_without_examples(study):
     text = shown(study)
     assert study.verdicts[0].name in text
     assert f"data: {study.data.name}" in text
-    for example in study.networks[0].sequences.examples:
+    for example in study.networks[0].more.examples:
         assert f" {example.question} " not in text
 
 
@@ -162,7 +162,7 @@ def test_scores_are_those_of_the_record(scan, mathematics):
         assert float(rows[test]["mask jump mean"]) == pytest.approx(np.mean(values))
         assert float(rows[test]["mask jump std"]) == pytest.approx(np.std(values, ddof=1))
         baselines = [
-            next(one for one in network.sequences.baselines if one.trained_on == "jump").scores.accuracy[test]
+            next(one for one in network.more.baselines if one.trained_on == "jump").scores.accuracy[test]
             for network in scan.networks
             if network.variant == "trained"
         ]
@@ -199,7 +199,7 @@ def test_removed_rows_of_the_output_map(scan, mathematics):
         1 - rows.by_token["I_JUMP"].kept / rows.by_token["I_JUMP"].weights
         for network in scan.networks
         if network.variant == "trained"
-        for rows in network.sequences.rows
+        for rows in network.more.rows
         if (rows.function, rows.repeat) == ("jump", 0)
     ]
     row = next(row for row in rows_of(output_table(scan)) if row["token"] == "I_JUMP")

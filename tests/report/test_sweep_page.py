@@ -7,21 +7,23 @@ import pytest
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from maskscope.procedure.result import DataOrigin
+from maskscope.engine.record import DataOrigin
 from maskscope.engine.spec import from_json, to_json
-from maskscope.engine.sweep.record import SWEEPS as NAMED
 from maskscope.engine.sweep.record import SweepRecord, load_sweep
 from maskscope.report import show_sweep, write_sweep_figures, write_sweep_report, write_sweep_tables
 from maskscope.report.formats import csv_text
+from maskscope.report.section import all_figures
 from maskscope.report.sweep.drawing import sweep_panels
 from maskscope.report.sweep.numbers import compared_at, full_mask_accuracy, masks_at, repeated_name, shared_share
-from maskscope.report.sweep.page import sweep_page, sweep_settings
+from maskscope.report.sweep.page import sweep_page, sweep_sections, sweep_settings
 from maskscope.report.sweep.tables import sweep_tables
 from maskscope.report.sweep.words import sweep_sentences
+from maskscope.studies.addition_multiplication.sweeps import SWEEPS as NAMED_SWEEPS
 from tests.report.synthetic import make_record
 from tests.report.synthetic_sweep import make_estimator_sweep, make_other_sweep, make_size_sweep, make_sweep
 from tests.report.test_page import outline
 
+NAMED = {one.name for one in NAMED_SWEEPS}
 SWEEPS = {
     "penalty": make_sweep,
     "size": make_size_sweep,

@@ -11,7 +11,6 @@ from maskscope.report.blocks.masks import weights_table
 from maskscope.report.blocks.overlap import overlap_table, sharing_tables
 from maskscope.report.formats import csv_text, latex_escape, latex_text
 from maskscope.report.numbers import exact
-from maskscope.report.over_networks import VARIANTS
 from maskscope.report.table import Row, Table, columns
 from tests.report.pages import all_tables, page_of
 from tests.report.synthetic import TENSORS, make_record
@@ -53,7 +52,7 @@ def test_csv_parses_back_to_the_numbers(record):
 def test_csv_of_quantities_holds_every_network(record):
     rows = rows_of(next(table for table in all_tables(record) if table.name == "quantities"))
     assert len(rows) == len(record.quantities)
-    variants = {title: variant for variant, title in VARIANTS.items()}
+    variants = {title: variant for variant, title in record.variants.items()}
     for row in rows:
         quantity = record.quantity(row["measure"], row["mask"], row["function"], variant=variants[row["group"]])
         assert row["each network"].split(" ") == [exact(value) for value in quantity.summary.values]

@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 from maskscope.analysis import summarise
-from maskscope.engine.claims import Claim, Condition, Lack, Quantity, judge
+from maskscope.engine.claims import Claim, Condition, Lack, judge
+from maskscope.engine.quantities import Quantity
 from maskscope.report.formats import csv_text, latex_text
 from maskscope.report.headline import headline
 from maskscope.report.verdicts import (

@@ -52,6 +52,12 @@ def is_file(address: str) -> bool:
     return _FILE.fullmatch(address) is not None
 
 
+def file_digest(address: str) -> str:
+    """SHA-256 of the file that a study is in; empty for a study of the table."""
+    found = _FILE.fullmatch(address)
+    return hashlib.sha256(Path(found["path"]).read_bytes()).hexdigest() if found else ""
+
+
 def study_in(file: Path, name: str = "") -> Study[Any]:
     """A study in a Python file, which is run for it.
 

@@ -9,6 +9,7 @@ import torch
 
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.study import Study
+from maskscope.errors import ConfigError
 from maskscope.training import Observer
 
 
@@ -38,6 +39,14 @@ class Job:
     kernels: str = "auto"
     data_dir: str = ""
 
+    def __post_init__(self) -> None:
+        there = self.study.networks
+        if there and not all(0 <= seed < there for seed in self.seeds):
+            raise ConfigError(
+                f"{self.study.name} brings {there} network{'s' if there > 1 else ''}, a seed for each: {_range(there)}; found "
+                f"{' '.join(map(str, self.seeds))}. Ask for fewer --seeds, or give the study more networks."
+            )
+
     @property
     def data_folder(self) -> Path | None:
         """`data_dir` as a path; None for where the files usually are."""
@@ -54,3 +63,7 @@ class Job:
     def pinned(self) -> "Job":
         """The job with the digest of its data in its settings; see `Procedure.pinned`."""
         return replace(self, spec=self.study.procedure.pinned(self.spec, self.data_folder))
+
+
+def _range(count: int) -> str:
+    return "0" if count == 1 else f"0 to {count - 1}"

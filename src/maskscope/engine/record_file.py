@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from maskscope.engine.address import is_file, study_at
+from maskscope.engine.address import file_digest, is_file, study_at
 from maskscope.engine.claims import verdict_of
 from maskscope.engine.earlier_formats import in_present_format
 from maskscope.engine.folder import RECORD, SETTINGS, SWEEP_RECORD
@@ -99,11 +99,12 @@ def holds_sweep(folder: Path) -> bool:
 
 def begin_settings(folder: Path, job: Job) -> None:
     """Writes down what a run is begun with, before any work, so that one that goes on can be compared with it."""
-    write_json(folder / SETTINGS, {"experiment": job.study.name, "spec": to_json(job.spec)})
+    begun = {"experiment": job.study.name, "spec": to_json(job.spec), "study_file": file_digest(job.study.address)}
+    write_json(folder / SETTINGS, begun)
 
 
-def begun_settings(folder: Path, study: str) -> Json:
-    """The settings that the run of a folder was begun with; none if it holds none that can be read.
+def begun(folder: Path, study: str) -> Json:
+    """What the run of a folder was begun with: ``spec``, and ``study_file``; empty if it holds nothing that can be read.
 
     Raises:
         RunFolderError: the folder holds the run of another study.
@@ -118,8 +119,7 @@ def begun_settings(folder: Path, study: str) -> Json:
                     f"{folder} holds a run of {brief(legible(str(there.get('experiment'))))}, and this is one of {study}. Name "
                     "another folder with --out."
                 )
-            spec: Json = there["spec"]
-            return spec
+            return there
     return {}
 
 

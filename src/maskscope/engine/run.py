@@ -6,13 +6,14 @@ from pathlib import Path
 
 import torch
 
+from maskscope.engine.address import file_digest
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.claims import judge
 from maskscope.engine.folder import RECORD, locked, require_room
 from maskscope.engine.job import Job
 from maskscope.engine.provenance import provenance
 from maskscope.engine.record import Record
-from maskscope.engine.record_file import begin_settings, begun_settings, require_replaceable
+from maskscope.engine.record_file import begin_settings, begun, require_replaceable
 from maskscope.engine.runtime import Runtime, require_device, threads
 from maskscope.engine.spec import to_json
 from maskscope.engine.step import make_step
@@ -51,12 +52,8 @@ def run_study(
     job.study.procedure.require(job.spec, job.runtime())
     with locked(folder, announce):
         require_replaceable(folder / RECORD, announce)
-        changed = changed_settings(folder, job)
-        if changed:
-            announce(
-                f"{folder} was begun with other settings ({', '.join(changed)}). What does not depend on them is kept, and the "
-                "record will be that of the new ones. To keep both, take another --out."
-            )
+        for words in changes(folder, job):
+            announce(words)
         begin_settings(folder, job)
         record, _ = run_here(preset, job, workers, watch, announce)
         write_json(folder / RECORD, to_json(record))
@@ -118,17 +115,29 @@ def by_kind(seconds: Mapping[str, tuple[str, float]]) -> dict[str, float]:
     return total
 
 
-def changed_settings(folder: Path, job: Job) -> list[str]:
-    """Names of the settings in which the run that a folder holds, finished or not, differs from a job that would go on there.
+def changes(folder: Path, job: Job) -> list[str]:
+    """In what a job differs from the run, finished or not, that a folder holds and it would go on with; a sentence each.
 
     Raises:
         RunFolderError: the folder holds the run of another study.
     """
-    there = begun_settings(folder, job.study.name)
+    there, found = begun(folder, job.study.name), []
     if not there:
         return []
-    now = to_json(job.pinned.spec)
-    return sorted(name for name in {*there, *now} if there.get(name) != now.get(name))
+    before, now = there["spec"], to_json(job.spec)
+    names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    if names:
+        found.append(
+            f"{folder} was begun with other settings ({', '.join(names)}). What does not depend on them is kept, and the record "
+            "will be that of the new ones. To keep both, take another --out."
+        )
+    if there.get("study_file", file_digest(job.study.address)) != file_digest(job.study.address):
+        kept = f"but for what depends on {', '.join(names)}" if names else "all of it"
+        found.append(
+            f"The file of the study {job.study.name} changed since the run in {folder} was begun. What was made is kept, {kept}. "
+            "If the change means more than its settings say, take another --out."
+        )
+    return found
 
 
 def _time_of(artefact: Artefact) -> tuple[str, float]:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 import cattrs
 
@@ -27,22 +27,21 @@ def from_json(kind: Callable[..., Value], value: Any) -> Value:
     """A spec or a record from plain JSON values of any shape; text in it is made `legible`.
 
     Args:
-        kind: its class, which may be a generic one with its arguments.
-        value: as JSON has it.
+        kind: its class; a generic one with its argument, as ``NetworkResult[RemovalResult]``.
+        value: from a file.
 
     Raises:
         ConfigError: names every field that is unknown, missing, of the wrong kind or impossible.
     """
-    of: Any = kind
     try:
-        found: Value = _CONVERTER.structure(legible_json(value), of)
+        found: Value = _CONVERTER.structure(legible_json(value), cast(Any, kind))
         return found
     except cattrs.BaseValidationError as error:
         faults = _faults(error, kind)
         more = [f"and {len(faults) - _MOST_FAULTS:,} more faults"] if len(faults) > _MOST_FAULTS else []
-        raise ConfigError("\n  ".join([f"Not a valid {of.__name__}:", *faults[:_MOST_FAULTS], *more])) from error
+        raise ConfigError("\n  ".join([f"Not a valid {kind.__name__}:", *faults[:_MOST_FAULTS], *more])) from error
     except ConfigError as error:
-        raise ConfigError(f"Not a valid {of.__name__}: {error}.") from error
+        raise ConfigError(f"Not a valid {kind.__name__}: {error}.") from error
 
 
 def read_spec(path: Path, kind: type[Value]) -> Value:

@@ -24,7 +24,7 @@ def seconds_of_steps(subject: Subject[Any], spec: Any, runtime: Runtime, group: 
     """
     work = SeedWork(subject, spec, 0, runtime)
     given = subject.given(spec, 0)
-    network, task = given if given is not None else work.initial_network(), work.task
+    network, task = (given if given is not None else work.initial_network()).to(work.task.device), work.task
     selection = work.selection(network)
 
     def fitting(steps: int) -> float:
