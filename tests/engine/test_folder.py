@@ -5,10 +5,10 @@ from pathlib import Path
 
 import filelock
 import pytest
-from maskscope.experiments import folder as run_folder
 
-from maskscope.engine.folder import RECORD, SWEEP_RECORD, locked, locked_by_worker, require_file, require_room
 from maskscope.errors import RunFolderError
+from maskscope.engine import folder as run_folder
+from maskscope.engine.folder import RECORD, SWEEP_RECORD, locked, locked_by_worker, require_file, require_room
 from maskscope.storage import write_json
 
 
