@@ -13,7 +13,7 @@ class MaskscopeError(Exception):
 
 
 class UnknownNameError(MaskscopeError):
-    """The name of an estimator, a penalty, an experiment, a preset or a subtask that does not exist."""
+    """A name that is in no table: an estimator, a penalty, a study, a preset, a subtask."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         choices = sorted(known)

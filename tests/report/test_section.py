@@ -1,6 +1,7 @@
 """A section is a value: what it names exists, and the page, the terminal and the files are readings of it."""
 
 import io
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,6 +17,7 @@ from maskscope.report.section import all_figures, short_or_folded, whole_tables
 from maskscope.report.table import Row, Table, columns
 
 REPORT = Path(__file__).parents[2] / "src" / "maskscope" / "report"
+STUDIES = REPORT.parent / "studies"
 TABLE = Table("sizes", "How large they are", columns("what", "size"), (Row("the first", ("a", 1)), Row("the last", ("b", 2))))
 PANEL = Panel("line", "A line", (2.0, 1.0), lambda axes: axes.plot([0, 1], [0, 1]))
 
@@ -82,15 +84,19 @@ def test_long_tables_are_folded():
     assert short_or_folded(TABLE, 1) == ((), (TABLE,))
 
 
-def test_the_report_outside_its_rooms_names_no_room_and_a_room_no_other():
-    for file in REPORT.rglob("*.py"):
-        place = file.relative_to(REPORT).parts
-        mine = f"rooms.{place[1].removesuffix('.py')}" if place[0] == "rooms" else "no room"
-        lines = [line for line in file.read_text().splitlines() if "maskscope.report.rooms" in line]
-        assert mine == "rooms.__init__" or all(f"maskscope.report.{mine}" in line for line in lines), file
+def test_the_report_names_no_room_and_a_room_no_other():
+    rooms = {path.parent.name for path in STUDIES.glob("*/study.py")}
+    families = {path.parent.name for path in STUDIES.glob("*/__init__.py")} - rooms
+    for file in [*REPORT.rglob("*.py"), *STUDIES.rglob("*.py")]:
+        named = set(re.findall(r"maskscope\.studies\.(\w+)", file.read_text())) - families
+        own = {file.relative_to(STUDIES).parts[0]} & rooms if file.is_relative_to(STUDIES) else set()
+        assert file == STUDIES / "__init__.py" or named <= own | {"differences"}, file
 
 
 def test_the_terminal_needs_no_matplotlib():
-    code = "import sys; import maskscope.cli.main, maskscope.report.rooms; print('matplotlib' in sys.modules)"
+    code = (
+        "import sys; import maskscope.cli.main; from maskscope.engine.address import known_studies, study_at; "
+        "print([study_at(name).page.sections for name in known_studies()] and 'matplotlib' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

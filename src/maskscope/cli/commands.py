@@ -33,7 +33,7 @@ StudyFile = Annotated[
 
 @dataclass(frozen=True)
 class ListOptions:
-    """Show which experiments, presets and estimators there are."""
+    """Show which studies, presets and estimators there are."""
 
     as_json: Json = False
 

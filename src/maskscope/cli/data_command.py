@@ -57,7 +57,7 @@ class FetchOptions:
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """Read data sets as an experiment would: counts, shapes, labels, and the checksum of every file. Downloads nothing.
+    """Read data sets as a study would: counts, shapes, labels, and the checksum of every file. Downloads nothing.
 
     "verified": every file is the published one. "unverified copy": structure and counts are right and the data can be used,
     but these files differ from the published ones, so say so beside any number.
@@ -163,7 +163,7 @@ _ACTIONS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
 
 def _print_help() -> None:
     lines = [
-        "The data sets that experiments use: which images there are, downloading them, checking a copy; exporting others.",
+        "The data sets that studies use: which images there are, downloading them, checking a copy; exporting others.",
         "",
         "usage: maskscope data ACTION [NAME ...] [--data-dir DIR] [--json]    each explains itself: maskscope data ACTION --help",
         "",

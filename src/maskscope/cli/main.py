@@ -14,9 +14,9 @@ from maskscope.engine.shortage import shortage_explained
 from maskscope.errors import MaskscopeError, UnknownNameError
 
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
-    "list": ("experiments, presets and estimators that there are", commands.list_command),
-    "run": ("run an experiment, or go on with one that was stopped", run_command.run_command),
-    "sweep": ("run an experiment over the values of any of its settings", sweep_command.sweep_command),
+    "list": ("studies, presets and estimators that there are", commands.list_command),
+    "run": ("run a study, or go on with one that was stopped", run_command.run_command),
+    "sweep": ("run a study over the values of any of its settings", sweep_command.sweep_command),
     "show": ("print the record of a run or a sweep", commands.show_command),
     "claims": ("print every claim, and what became of it in some records", commands.claims_command),
     "compare": ("print the records of two runs side by side", commands.compare_command),

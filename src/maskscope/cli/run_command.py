@@ -1,4 +1,4 @@
-"""``maskscope run``: every field of the experiment's spec is an option, with the preset's value as its default."""
+"""``maskscope run``: every setting of the study is an option, with the preset's value as its default."""
 
 import json
 import sys

@@ -117,7 +117,7 @@ def _module(file: Path) -> ModuleType:
     except MaskscopeError:
         del sys.modules[name]
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         line = _line_of(error, file)
         raise StudyFileError(f"{file}{line} raised {type(error).__name__}: {error}. Mend the file and run again.") from error
@@ -126,7 +126,7 @@ def _module(file: Path) -> ModuleType:
     return module
 
 
-def _line_of(error: Exception, file: Path) -> str:
+def _line_of(error: Exception | SystemExit, file: Path) -> str:
     """Where in the file it was raised, as Python writes it."""
     if isinstance(error, SyntaxError) and error.lineno:
         return f":{error.lineno}"

@@ -27,6 +27,9 @@ class Job:
         executor: who runs the samples of a mask step (``maskscope.masks.EXECUTORS``).
         kernels: who draws the gates (``maskscope.masks.KERNELS``).
         data_dir: folder with the files of the data; empty for where they usually are (docs/data.md).
+
+    Raises:
+        ConfigError: the study brings its networks, and there is none for one of the seeds.
     """
 
     study: Study[Any]

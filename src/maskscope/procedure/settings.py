@@ -1,4 +1,4 @@
-"""How a network is fitted and how a mask is found, as settings of an experiment."""
+"""How a network is fitted and how a mask is found, as settings of a study."""
 
 from dataclasses import dataclass, field
 from typing import Literal

@@ -11,7 +11,7 @@ from maskscope.report.terminal import VERDICT_STYLES
 
 
 def show_claims(found: Sequence[ClaimState], console: Console) -> None:
-    """Prints the claims of each experiment and kind of network: verdict, what the paper reports, and from which record."""
+    """Prints the claims of each study and kind of network: verdict, what the paper reports, and from which record."""
     for experiment, network in dict.fromkeys((one.experiment, one.network) for one in found):
         here = [one for one in found if (one.experiment, one.network) == (experiment, network)]
         table = Table("claim", "about", "verdict", "the paper", "record", title=f"{experiment}, {network}", title_justify="left")

@@ -42,7 +42,7 @@ class Comparison:
     """What two records have in common and where they differ.
 
     Args:
-        names: of the records: experiment and preset.
+        names: of the records: study and preset.
         rows: quantities that both have, in the first record's order.
         settings: name, value in the first and in the second, where these differ; None where a record has no such setting.
         only_first: quantities that the second record does not have.
@@ -57,7 +57,7 @@ class Comparison:
 
 
 def comparison(first: Record, second: Record) -> Comparison:
-    """Compares two records, also of different experiments or settings."""
+    """Compares two records, also of different studies or settings."""
     theirs = {_address(quantity): quantity for quantity in second.quantities}
     ours = {_address(quantity) for quantity in first.quantities}
     rows = [

@@ -10,7 +10,7 @@ VERDICTS = ("supported", "not supported", "inconclusive")
 
 
 def title(record: Record) -> str:
-    """The experiment's name as a title."""
+    """The study's name as a title."""
     words = record.experiment.replace("-", " ").replace("_", " ")
     return words[:1].upper() + words[1:]
 

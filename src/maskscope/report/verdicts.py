@@ -17,7 +17,7 @@ ABOUT: dict[About, str] = {
     "P_reuse": "Reuse (P_reuse): is the same function, needed twice, in the same weights?",
     "method": "Method: what must hold before either can be asked",
 }
-# what `experiments.claims.verdict_of` and `outcome_of` do; the same for every claim, only the conditions differ
+# what `engine.claims.verdict_of` and `outcome_of` do; the same for every claim, only the conditions differ
 RULE = (
     "Supported if the whole 95 % interval over networks satisfies every condition; not supported if it satisfies the premises "
     "and the whole interval violates another condition; inconclusive otherwise, and always with one network."

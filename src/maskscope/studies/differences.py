@@ -1,4 +1,4 @@
-"""Where all experiments differ from the paper on purpose. No code."""
+"""Where all studies differ from the paper on purpose. No code."""
 
 METHOD = (
     "One uniform a draw instead of two with an epsilon; keep thresholds are integers (same law, reproducible bits).",
