@@ -15,7 +15,7 @@ Loss = Callable[[nn.Module, Any], Tensor]
 Score = Callable[[nn.Module, Any], Any]
 PartOf = Callable[[int], Any]
 # each search starts at an index of its own, so that a repeat gets other data
-_STARTS, _APART = 1 << 16, 1 << 20
+_SEARCH_STARTS, _INDICES_PER_SEARCH = 1 << 16, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class UserFunctions(Task):
 
 def _in_order_of(parts: Sequence[Any] | PartOf, seed: int) -> PartOf:
     if callable(parts):
-        function, start = parts, (seed % _STARTS) * _APART
+        function, start = parts, (seed % _SEARCH_STARTS) * _INDICES_PER_SEARCH
         return lambda index: function(start + index)
     given, count = parts, len(parts)
 
