@@ -11,7 +11,7 @@ from maskscope.tasks import Scores, Task
 
 _Inputs = tuple[tuple[Any, ...], Mapping[str, Any]]
 # how many masks share one pass over the data; the outputs of all but the first are kept in memory during the pass
-_MASKS_A_PASS = 32
+_MASKS_PER_PASS = 32
 # memory for masked copies of the weights at one time, in bytes
 _BYTES_OF_COPIES = 1 << 29
 
@@ -46,8 +46,8 @@ def score_many(network: nn.Module, task: Task, masks: Sequence[BinaryMask], *, i
     run_masks = _vmapped(network, masks) if in_one_call else _one_by_one(network, masks)
     found: list[Scores] = []
     with evaluation_mode(network), torch.no_grad():
-        for start in range(0, len(masks), _MASKS_A_PASS):
-            here = range(start, min(start + _MASKS_A_PASS, len(masks)))
+        for start in range(0, len(masks), _MASKS_PER_PASS):
+            here = range(start, min(start + _MASKS_PER_PASS, len(masks)))
             found += _score_in_one_pass(task, here, run_masks)
     return found
 

@@ -77,7 +77,7 @@ def proportion(successes: int, n: int) -> Proportion:
     Source: Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial", 1934.
     """
     if not 0 <= successes <= n:
-        raise MaskscopeError(f"{successes} of {n} is no share; from 0 to {n} successes were expected.")
+        raise MaskscopeError(f"{successes} of {n} is not a share; from 0 to {n} successes were expected.")
     if not n:
         return Proportion(0, 0, math.nan, math.nan, math.nan)
     interval = scipy.stats.binomtest(successes, n).proportion_ci(CONFIDENCE, method="exact")

@@ -73,7 +73,7 @@ def _read_record(content: bytes, source: str, keys: tuple[str, ...]) -> Mapping[
     except FileFormatError as error:
         raise FileFormatError(f"{error} It is not a CIFAR batch and was not executed. {_CURE}") from error.__cause__
     if not isinstance(value, dict):
-        raise FileFormatError(f"{source} holds a {type(value).__name__}; expected a dictionary. It is no CIFAR batch. {_CURE}")
+        raise FileFormatError(f"{source} holds a {type(value).__name__}; expected a dictionary. It is not a CIFAR batch. {_CURE}")
     # Python 2 wrote the keys as bytes
     record = {_text(key): item for key, item in value.items() if isinstance(key, bytes | str)}
     if absent := [key for key in keys if key not in record]:

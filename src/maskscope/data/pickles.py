@@ -53,7 +53,7 @@ class _Machine:
         self._stack: list[Any] = []
         self._marked: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
-        self._may_encode, self._containers = len(content), 0
+        self._encodable, self._containers = len(content), 0
 
     def left(self) -> int:
         """The number of bytes that are not read yet."""
@@ -86,14 +86,14 @@ class _Machine:
         items, self._stack = self._stack, self._marked.pop()
         return items
 
-    def _made(self, container: Any) -> None:
+    def _push(self, container: Any) -> None:
         # a million nested tuples keep the garbage collector busy for seconds
         self._containers += 1
         if self._containers > _MOST_CONTAINERS:
             raise ValueError(f"more than {_MOST_CONTAINERS:,} lists, tuples and dictionaries")
         self._stack.append(container)
 
-    def _begin(self, _: Any) -> None:
+    def _mark(self, _: Any) -> None:
         if len(self._marked) > _DEEPEST_MARK:
             raise ValueError(f"more than {_DEEPEST_MARK:,} values begun in one another")
         self._marked.append(self._stack)
@@ -108,31 +108,31 @@ class _Machine:
     def _get(self, number: int) -> None:
         self._stack.append(self._memo[number])
 
-    def _drop(self, _: Any) -> None:
+    def _pop(self, _: Any) -> None:
         self._stack.pop()
 
-    def _drop_to_mark(self, _: Any) -> None:
+    def _pop_to_mark(self, _: Any) -> None:
         self._since_mark()
 
-    def _again(self, _: Any) -> None:
+    def _duplicate(self, _: Any) -> None:
         self._stack.append(self._stack[-1])
 
     def _list(self, _: Any) -> None:
-        self._made(self._since_mark())
+        self._push(self._since_mark())
 
     def _tuple(self, _: Any) -> None:
-        self._made(tuple(self._since_mark()))
+        self._push(tuple(self._since_mark()))
 
     def _tuple_of(self, count: int) -> None:
         if len(self._stack) < count:
             raise ValueError("a tuple of more values than there are")
         items = tuple(self._stack[len(self._stack) - count :])
         del self._stack[len(self._stack) - count :]
-        self._made(items)
+        self._push(items)
 
     def _dict(self, _: Any) -> None:
         items = self._since_mark()
-        self._made({})
+        self._push({})
         self._set(items)
 
     def _append(self, _: Any) -> None:
@@ -187,8 +187,8 @@ class _Machine:
         made = function.call(arguments)
         if isinstance(made, bytes):
             # a small file can encode one text again and again, and so fill the memory
-            self._may_encode -= len(made)
-            if self._may_encode < 0:
+            self._encodable -= len(made)
+            if self._encodable < 0:
                 raise ValueError("more bytes than the file has")
         self._stack.append(made)
 
@@ -198,7 +198,7 @@ class _Machine:
             raise ValueError(f"a state for a {type(target).__name__}")
         target.take_state(state)
 
-    def _outside(self, number: Any) -> None:
+    def _persistent_id(self, number: Any) -> None:
         pid = self._stack.pop() if number is None else number
         raise FileFormatError(f"refers to {short(pid)} outside itself. Nothing was run.")
 
@@ -225,18 +225,18 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), _Machine._put),
     **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _Machine._get),
     **dict.fromkeys(("TUPLE1", "TUPLE2", "TUPLE3"), _Machine._tuple_of),
-    "EMPTY_LIST": lambda machine, _: machine._made([]),
-    "EMPTY_DICT": lambda machine, _: machine._made({}),
-    "EMPTY_TUPLE": lambda machine, _: machine._made(()),
-    **dict.fromkeys(("PERSID", "BINPERSID"), _Machine._outside),
+    "EMPTY_LIST": lambda machine, _: machine._push([]),
+    "EMPTY_DICT": lambda machine, _: machine._push({}),
+    "EMPTY_TUPLE": lambda machine, _: machine._push(()),
+    **dict.fromkeys(("PERSID", "BINPERSID"), _Machine._persistent_id),
     **dict.fromkeys(("EXT1", "EXT2", "EXT4"), _Machine._extension),
     "GLOBAL": _Machine._name,
     "INST": _Machine._instance,
     "STACK_GLOBAL": _Machine._name_from_stack,
-    "MARK": _Machine._begin,
-    "POP": _Machine._drop,
-    "POP_MARK": _Machine._drop_to_mark,
-    "DUP": _Machine._again,
+    "MARK": _Machine._mark,
+    "POP": _Machine._pop,
+    "POP_MARK": _Machine._pop_to_mark,
+    "DUP": _Machine._duplicate,
     "LIST": _Machine._list,
     "TUPLE": _Machine._tuple,
     "DICT": _Machine._dict,

@@ -176,7 +176,7 @@ def _others_there(place: Place) -> str:
     try:
         names = sorted(path.name for path in place.folder.iterdir())
     except OSError as error:
-        return "" if place.cache else f"{place.folder} cannot be looked into: {error.strerror or error}."
+        return "" if place.cache else f"{place.folder} cannot be read: {error.strerror or error}."
     if not names:
         return f"{place.folder} is empty."
     more = f", and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
@@ -194,5 +194,5 @@ def _what_is_there(folder: Path) -> str:
     except FileNotFoundError:
         return "does not exist"
     except OSError as error:
-        return f"cannot be looked at ({error.strerror or error})"
-    return "is a file" if stat.S_ISREG(mode) else "is no folder"
+        return f"cannot be read ({error.strerror or error})"
+    return "is a file" if stat.S_ISREG(mode) else "is not a folder"

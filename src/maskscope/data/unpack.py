@@ -25,11 +25,11 @@ _CHUNK = 2**20
 _GZIP = b"\x1f\x8b"
 _IDX = b"\0\0\x08"
 _SHOWN = 80
-_DESCRIPTIONS = {
+_LONG_HEADERS = {
     *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
 }
-_LONGEST_DESCRIPTION = 2**16
+_LONGEST_HEADER = 2**16
 _MOST_ENDS = 4  # how often tarfile reads at the end of the stream of a complete archive, at most
 
 
@@ -93,7 +93,7 @@ def _read_members(archive: Path, folder: str, wanted: set[str]) -> dict[str, byt
         if not head.startswith(_GZIP):
             raise FileFormatError(f"{archive} is no .tar.gz archive: {_what_begins(head)}. {_CURE}")
         try:
-            stream = _Bounded(gzip.GzipFile(fileobj=file))
+            stream = _BoundedStream(gzip.GzipFile(fileobj=file))
             with tarfile.open(fileobj=stream, mode="r|", tarinfo=_BoundedMember) as tar:
                 for member in tar:
                     # checked again here: an extended header can replace the size
@@ -102,14 +102,14 @@ def _read_members(archive: Path, folder: str, wanted: set[str]) -> dict[str, byt
                     if inner != folder or name not in wanted:
                         continue
                     if not member.isreg() or member.issparse():
-                        raise _Unfit(f"{name} in it is a link, a folder or a file with holes; expected a plain file")
+                        raise _UnsuitableArchive(f"{name} in it is a link, a folder or a file with holes; expected a plain file")
                     if name in found:
-                        raise _Unfit(f"{name} is there twice, so that it is not clear which one counts")
+                        raise _UnsuitableArchive(f"{name} is there twice, so that it is not clear which one counts")
                     content = tar.extractfile(member)
                     found[name] = content.read() if content else b""
             while stream.read(_CHUNK):  # read up to the end, because gzip checks the checksum only there
                 pass
-        except _Unfit as error:
+        except _UnsuitableArchive as error:
             raise FileFormatError(f"{archive}: {error}. {_CURE}") from error
         except _DAMAGE as error:
             raise FileFormatError(f"{archive} is damaged, cut short, or no .tar.gz archive: {error}. {_CURE}") from error
@@ -120,11 +120,11 @@ def _read_members(archive: Path, folder: str, wanted: set[str]) -> dict[str, byt
     return found
 
 
-class _Unfit(Exception):
+class _UnsuitableArchive(Exception):
     """The archive is readable, but it cannot be the archive of a data set."""
 
 
-class _Bounded(io.RawIOBase):
+class _BoundedStream(io.RawIOBase):
     """The uncompressed stream of an archive, with limits on what is read from it.
 
     Without limits, a few kilobytes can unpack to more than any disk; and if a header says that 2 ** 60 bytes are to be skipped,
@@ -140,12 +140,12 @@ class _Bounded(io.RawIOBase):
 
         Raises:
             EOFError: called again and again after the end.
-            _Unfit: the archive is far too long.
+            _UnsuitableArchive: the archive is far too long.
         """
         content = self._stream.read(size)
         self._left -= len(content)
         if self._left < 0:
-            raise _Unfit(f"it has more than {2 * LIMIT // 2**20} MiB unpacked; no archive of these data sets has")
+            raise _UnsuitableArchive(f"it has more than {2 * LIMIT // 2**20} MiB unpacked; no archive of these data sets has")
         self._ends += not content
         if self._ends > _MOST_ENDS:
             raise EOFError("it ends too early")
@@ -160,18 +160,18 @@ class _BoundedMember(tarfile.TarInfo):
         """Parses a header as `tarfile` does, and checks the sizes in it.
 
         Raises:
-            _Unfit: the member, or its long name or extended header, is larger than in any archive of a data set.
+            _UnsuitableArchive: the member, or its long name or extended header, is larger than in any archive of a data set.
         """
         member = super().frombuf(buf, encoding, errors)
         _require_size(member)
-        if member.type in _DESCRIPTIONS and member.size > _LONGEST_DESCRIPTION:
-            raise _Unfit(f"a name or description in it has {member.size:,} bytes")
+        if member.type in _LONG_HEADERS and member.size > _LONGEST_HEADER:
+            raise _UnsuitableArchive(f"a name or description in it has {member.size:,} bytes")
         return member
 
 
 def _require_size(member: tarfile.TarInfo) -> None:
     if not 0 <= member.size <= LIMIT:
-        raise _Unfit(f"{member.name[:_SHOWN]} in it has {member.size:,} bytes; no file of these data sets has")
+        raise _UnsuitableArchive(f"{member.name[:_SHOWN]} in it has {member.size:,} bytes; no file of these data sets has")
 
 
 def _too_long(source: str) -> FileFormatError:

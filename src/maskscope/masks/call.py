@@ -192,7 +192,7 @@ class _State:
             self._tensors.restore()
             raise GuestError(
                 f"Going over to eval mode changes weights of this {type(self._network).__name__}: {', '.join(changed)} (adapters "
-                "that are merged?). They have been put back. Call network.eval() yourself first: masks are then found on, and "
+                "that are merged?). They have been restored. Call network.eval() yourself first: masks are then found on, and "
                 "belong to, the weights that it makes."
             )
 

@@ -31,28 +31,28 @@ def copy_network(network: nn.Module, shared: Iterable[Any] | None = None) -> nn.
     if bound:
         raise GuestError(
             f"{type(network).__name__} cannot be copied: functions that it holds refer to the network ({', '.join(bound)}), "
-            "and would go on using its weights in the copy. Make them methods of the module (types.MethodType), or remove them."
+            "so the copy would use the original's weights. Make them methods of the module (types.MethodType), or remove them."
         )
     try:
         memo = {id(one): one for one in shared} if shared is not None else _copies_of_tensors(network, belongings)
         return copy.deepcopy(network, memo)
     except Exception as error:
         raise GuestError(
-            f"{type(network).__name__} cannot be copied ({type(error).__name__}: {error}). Take what cannot be copied off its "
-            "attributes."
+            f"{type(network).__name__} cannot be copied ({type(error).__name__}: {error}). Remove the attribute that cannot be "
+            "copied."
         ) from error
 
 
 def _copies_of_tensors(network: nn.Module, belongings: Belongings) -> dict[int, Any]:
     """Copies, by identity, of the tensors that `copy.deepcopy` cannot copy, or would copy out of the memory that they share."""
-    over: dict[int, list[Tensor]] = {}
+    by_memory: dict[int, list[Tensor]] = {}
     memo: dict[int, Any] = {}
     for tensor in {id(one): one for one in (*network.parameters(), *network.buffers(), *belongings.tensors())}.values():
         if is_plain(tensor):
-            over.setdefault(tensor.untyped_storage().data_ptr() if tensor.numel() else -1, []).append(tensor)
+            by_memory.setdefault(tensor.untyped_storage().data_ptr() if tensor.numel() else -1, []).append(tensor)
         elif tensor.layout is not torch.strided:
             memo[id(tensor)] = _like(tensor, tensor.detach().clone())
-    for place, sharing in over.items():
+    for place, sharing in by_memory.items():
         if place == -1 or len(sharing) == 1:
             memo |= {id(one): one.detach().clone() for one in sharing if not one.is_leaf}
             continue

@@ -51,7 +51,7 @@ def read_bits(path: Path) -> tuple[dict[str, Tensor], dict[str, Json], Json]:
     packed, metadata = read_tensors(path, kind="mask")
     version = metadata.get("version")
     if type(version) is not int or version < 1:
-        raise FileFormatError(f"{path}: {_shown(version)} is no version of the mask format. {_CURE}")
+        raise FileFormatError(f"{path}: {_shown(version)} is not a version of the mask format. {_CURE}")
     if version != VERSION:
         raise FileFormatError(f"{path} has mask format {version}; this version reads {VERSION}. Update maskscope.")
     stated, made_by = metadata.get("tensors"), metadata.get("made_by")
@@ -71,7 +71,7 @@ def _fault(entry: object) -> str | None:
         return "expected shape, dtype and weights_sha256"
     shape = entry["shape"]
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
-        return f"{_shown(shape)} is no shape"
+        return f"{_shown(shape)} is not a shape"
     # max(1, ...): torch counts empty dimensions as 1 when it computes strides
     if len(shape) > _MOST_DIMENSIONS or math.prod(max(1, size) for size in shape) >= 2**63:
         return f"no tensor has the shape {_shown(shape)}"

@@ -56,12 +56,12 @@ def check_guest(
         GuestError: a law is broken; the message says which one, by how much, the possible reasons and what to do.
         LossError: the loss is not a scalar.
     """
-    inquiry = _Check(network, loss, executor, logits, parts)
-    with inquiry.start.kept():
-        faults = inquiry.faults()
+    check = _Check(network, loss, executor, logits, parts)
+    with check.start.kept():
+        faults = check.faults()
     if faults:
         raise GuestError(
-            f"Under a mask this {type(network).__name__} would not be the network that it is, so a mask would mean nothing:\n  "
+            f"Masking does not work with this {type(network).__name__}, so a mask would have no meaning:\n  "
             + "\n  ".join(faults)
             + f"\n{_LEAVE_OUT} What a network and a loss may do: docs/guests.md."
         )
@@ -163,24 +163,23 @@ def _differing(found: Sequence[float], expected: Sequence[float], tolerance: flo
 
 
 _FULL = (
-    "With every weight kept the loss is {:.6g}, that of the untouched network {:.6g}. Does the loss use another network than its "
-    "first argument, or the network a state that is not in its own attributes?"
+    "With every weight kept the loss is {:.6g}, without a mask it is {:.6g}. Does the loss use another network than its first "
+    "argument? Does the network use state that is not in its own attributes?"
 )
 _TWICE = (
-    "The same call twice gives a loss of {:.6g} and of {:.6g}. Something is kept from call to call where it cannot be put back, "
-    "in an object that the network or the loss holds, say; or random numbers come from a generator of the loss's own: draw them "
-    "from torch's, or put them into the data."
+    "The same call twice gives a loss of {:.6g} and of {:.6g}. State is kept between calls where it cannot be restored, for "
+    "example in an object that the network or the loss uses; or the loss has its own random generator: draw from torch's "
+    "generator, or put the random numbers into the data."
 )
 _UNREACHED = (
     "No gradient leads from the loss to {}. Are these tensors used in eval mode and on these data? Exclude those that are not: "
-    "select(network, exclude=[...]). A tensor that is used, but through a copy made earlier, a compiled or a sharded wrapper, "
-    "cannot be masked as it is."
+    "select(network, exclude=[...]). A tensor that is used through a copy made earlier, or through a compiled or sharded "
+    "wrapper, cannot be masked."
 )
 _EMPTY = (
-    "With every selected weight off the loss is {:.6g}, that of a network whose selected weights are zero {:.6g}. A selected "
-    "weight is used where no mask reaches, through another reference, a copy made earlier, a compiled or a sharded wrapper: let "
-    "the network read it from its module, or exclude it. Or the loss uses a part of the network itself: let it use that part of "
-    "its first argument."
+    "With every selected weight off the loss is {:.6g}; if the selected weights are zero it is {:.6g}. A selected weight is used "
+    "without its mask, through another reference, a copy made earlier, or a compiled or sharded wrapper: let the network read it "
+    "from its module, or exclude it. Or the loss uses a part of the network itself: let it use that part of its first argument."
 )
 
 
@@ -203,8 +202,8 @@ class _Snapshot:
         for _, parameter, gradient in self._gradients:
             parameter.grad = gradient
         return [
-            f"After a call these are not what they were: {', '.join(dict.fromkeys(changed))}. A call writes into them by a way "
-            "that is not the module's attributes, such as an object or a function that holds them. They have been put back."
+            f"After a call these are not what they were: {', '.join(dict.fromkeys(changed))}. A call changes them not by the "
+            "module's attributes, but for example through an object or a function that refers to them. They have been restored."
         ]
 
 

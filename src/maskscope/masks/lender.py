@@ -70,9 +70,9 @@ class Lender:
         if tensor.is_conj() or tensor.is_neg() or strange:
             if any(one.is_masked for one in sharing):
                 raise GuestError(
-                    f"A tensor that the network holds in an attribute or a buffer ({_words(tensor)}) lies over the memory of "
-                    f"{', '.join(strange)}, as another dtype. It would be used unmasked. Make it anew from the parameter when it "
-                    "is used, or exclude the parameter from the selection."
+                    f"A tensor in an attribute or a buffer ({_words(tensor)}) shares the memory of {', '.join(strange)}, but has "
+                    "another dtype. It would be used unmasked. Compute it from the parameter at each use, or exclude the "
+                    "parameter from the selection."
                 )
             return tensor.clone()
         view = _same_view(tensor, sharing[0]) if len(sharing) == 1 else None
@@ -131,7 +131,7 @@ def refuse_closures(network: nn.Module, belongings: Belongings, masked: Mapping[
             faults += [f"{name}: in {title}" for name, one in masked.items() if held is one or _is_view(held, one)]
     if faults:
         raise GuestError(
-            f"{type(network).__name__} holds parameters where they cannot be replaced, so that they would be used unmasked:\n  "
+            f"{type(network).__name__} has parameters in places where they cannot be replaced and would be used unmasked:\n  "
             + "\n  ".join(faults)
             + "\nLet the function read the parameter from its module when it is called, or exclude it from the selection."
         )

@@ -72,7 +72,7 @@ def untrainable(parameter: Tensor) -> str | None:
     if parameter.layout is not torch.strided:
         return "is sparse: replace it by its to_dense(), or freeze it (requires_grad_(False))"
     if overlaps_itself(parameter):
-        return "has elements that are one place in memory (after expand?): replace it by its contiguous(), or freeze it"
+        return "has several elements at one memory address (after expand?): replace it by its contiguous(), or freeze it"
     return None
 
 
@@ -98,7 +98,7 @@ def _fault(parameter: nn.Parameter) -> str | None:
             "convert it"
         )
     if overlaps_itself(parameter):
-        return "has elements that are one place in memory (after expand?): replace it by its contiguous(), or exclude it"
+        return "has several elements at one memory address (after expand?): replace it by its contiguous(), or exclude it"
     return None
 
 

@@ -106,11 +106,11 @@ def select(network: nn.Module, include: Iterable[str] = ("*",), exclude: Iterabl
         raise SelectionError("The network has no parameters, so there is nothing to mask.")
     known = set(everything)
     meant = {pattern: matching(pattern, known) for pattern in (*include, *exclude)}
-    idle = [pattern for pattern in exclude if has_wildcard(pattern) and not meant[pattern]]
+    unmatched = [pattern for pattern in exclude if has_wildcard(pattern) and not meant[pattern]]
     faults = [
         f"{pattern!r} matches no parameter.{near_names(pattern, network, everything)}"
         for pattern, found in meant.items()
-        if not found and (pattern in include or pattern not in idle)
+        if not found and (pattern in include or pattern not in unmatched)
     ]
     if faults:
         raise SelectionError("\n".join(faults) + f"\nThe parameters are: {_listing(everything)}.")
@@ -126,7 +126,7 @@ def select(network: nn.Module, include: Iterable[str] = ("*",), exclude: Iterabl
     refused = unmaskable(parameters, chosen)
     if refused:
         raise SelectionError("These weights cannot be masked:\n  " + "\n  ".join(refused))
-    for pattern in idle:
+    for pattern in unmatched:
         meant_instead = near_names(pattern, network, everything)
         if meant_instead:
             warnings.warn(

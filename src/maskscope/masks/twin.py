@@ -43,8 +43,8 @@ def _uncallable(true_class: Any) -> Any:
     def refuse(self: nn.Module, *args: Any, **kwargs: Any) -> NoReturn:
         del args, kwargs
         raise GuestError(
-            f"The {type(self).__name__} that is being masked was called itself, and not the network that the loss is given as "
-            "its first argument. For the masked network, call that argument. For the network without a mask, as when the loss "
+            f"The loss called the {type(self).__name__} itself while it is masked, and not the network that it gets as its first "
+            "argument. For the masked network, call that argument. For the network without a mask, for example if the loss "
             "compares the two, make `whole = maskscope.unmasked(network)` before the search and call `whole`."
         )
 

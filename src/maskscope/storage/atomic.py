@@ -29,7 +29,7 @@ _PATH_ERRORS = {
 }
 # errors that occur with any path
 _LIMIT_ERRORS = {
-    errno.EFBIG: "A limit on the size of files stands in the way: see `ulimit -f`.",
+    errno.EFBIG: "The file is larger than a limit allows: see `ulimit -f`.",
     errno.EMFILE: "This process may not open more files: see `ulimit -n`.",
     errno.ENFILE: "This machine has too many files open: close some programs.",
     errno.ENOMEM: "There is not enough memory.",
@@ -161,8 +161,8 @@ def _explained(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise RunFolderError(
-                f"The disk is full: {path} was not written and what was there before is untouched. "
-                "Free some space and run the same command again; it goes on where it stopped."
+                f"The disk is full: {path} was not written; the files that were there before are unchanged. "
+                "Free some space and run the same command again; it continues where it stopped."
             ) from error
         if error.errno in _LIMIT_ERRORS:
             raise RunFolderError(f"Cannot write {path}: {error.strerror}. {_LIMIT_ERRORS[error.errno]}") from error

@@ -52,7 +52,7 @@ def pack_tensors(tensors: Mapping[str, Tensor], *, kind: str, metadata: Json) ->
     try:
         # one key only: safetensors keeps metadata in a hash map, whose order is not fixed between processes
         text = canonical_json({"kind": kind, "metadata": metadata, "sha256": _payload_digest(plain, kind, metadata)})
-        parse_json(text, source=f"What is noted with this {kind}", deepest=_DEEPEST)
+        parse_json(text, source=f"The metadata of this {kind}", deepest=_DEEPEST)
         _require_names(plain)
     except (FileFormatError, TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"This {kind} cannot be written so that it could be read again: {error}") from error
@@ -125,11 +125,11 @@ def _header_text(content: bytes) -> str:
 
 
 def _fields(text: str) -> tuple[str, Json, str]:
-    noted = parse_json(text, source="what it notes", deepest=_DEEPEST)
+    noted = parse_json(text, source="its metadata", deepest=_DEEPEST)
     if not isinstance(noted, dict) or set(noted) != {"kind", "metadata", "sha256"}:
-        raise ValueError("it does not note kind, metadata and sha256")
+        raise ValueError("its header does not have kind, metadata and sha256")
     if not isinstance(noted["kind"], str) or not isinstance(noted["metadata"], dict) or not isinstance(noted["sha256"], str):
-        raise ValueError("its kind, metadata or sha256 is of another form")
+        raise ValueError("its kind, metadata or sha256 has a wrong type")
     return noted["kind"], noted["metadata"], noted["sha256"]
 
 

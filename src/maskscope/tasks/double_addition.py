@@ -26,7 +26,7 @@ from maskscope.tasks.task import NOT_ASKED, Part, Scores, Task, uniform_choice
 
 Mode = Literal["two_runs", "together", "only_one_io"]
 PAIRS = 2
-_STEPS_A_PAIR = 3
+_STEPS_PER_PAIR = 3
 _ITEMS_AT_ONCE = 4096
 _MATCHING_SEED = 0
 
@@ -172,12 +172,12 @@ class DoubleAddition(Task):
             return Part(torch.cat([part.inputs for part in each]), torch.cat([part.targets for part in each]))
         if self.mode == "together":
             return self._only(chosen, places)
-        steps = PAIRS * _STEPS_A_PAIR
+        steps = PAIRS * _STEPS_PER_PAIR
         inputs = torch.zeros(items, steps, self.sizes[0], dtype=self.dtype, device=self.device)
         targets = torch.full((items, steps, PAIRS * self.digits), NOT_ASKED, device=self.device)
         for place in places:
             alone = self._only(chosen, (place,))
-            inputs[:, place * _STEPS_A_PAIR : (place + 1) * _STEPS_A_PAIR] = alone.inputs[:, None]
+            inputs[:, place * _STEPS_PER_PAIR : (place + 1) * _STEPS_PER_PAIR] = alone.inputs[:, None]
             targets[:, _read_at(place)] = alone.targets
         return Part(inputs, targets)
 
@@ -190,4 +190,4 @@ class DoubleAddition(Task):
 
 def _read_at(place: int) -> int:
     """The step at which the sum of a pair is read."""
-    return (place + 1) * _STEPS_A_PAIR - 1
+    return (place + 1) * _STEPS_PER_PAIR - 1

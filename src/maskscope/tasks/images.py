@@ -218,7 +218,7 @@ class ImageClasses(Task):
         if lacking or not len(classes):
             raise ConfigError(
                 f"{data.name} has no images of {', '.join(lacking) or 'any class'} among {len(images.labels)} of them: too few "
-                "for this study. `maskscope data check` says what the files hold."
+                "for this study. `maskscope data check` shows what the files contain."
             )
         return found
 

@@ -67,7 +67,7 @@ def _find(file: str, folder: Path) -> Path:
     listed = ", ".join(name[:60] for name in there[:_MOST_SHOWN]) + (", ..." if len(there) > _MOST_SHOWN else "")
     what = f"in it there is: {listed}" if there else "it is empty"
     raise FileFormatError(
-        f"Cannot read {folder / file}: there is none, and none in {', '.join(_REPOSITORY)} below {folder}; {what}. {_SOURCE}"
+        f"Cannot read {folder / file}: it does not exist, nor in {', '.join(_REPOSITORY)} below {folder}; {what}. {_SOURCE}"
     )
 
 

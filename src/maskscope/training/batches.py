@@ -47,8 +47,8 @@ class PartSource:
             raise BatchesError(f"Part {index} was used already and an iterable cannot go back; pass a function of the index.")
         if index > self._next:
             warnings.warn(
-                f"skipping over the {index - self._next} parts that were used before; with a function batches(index) -> part a "
-                "run is taken up at once",
+                f"skipping over the {index - self._next} parts that were used before; with a function batches(index) -> part, a "
+                "run is resumed at once",
                 SkippedPartsWarning,
                 stacklevel=2,
             )
@@ -117,7 +117,8 @@ class StepParts:
                 part = source.part(index)
                 given.append((part, made.copied(part)))
         if self._copies is None:
-            self._originals, self._copies = _in_rows([copy for _, copy in given], count), not all(is_same(*pair) for pair in given)
+            self._originals = _in_rows([copy for _, copy in given], count)
+            self._copies = not all(is_same(*pair) for pair in given)
             return self.again()
         return _in_rows([copy for _, copy in given], count)
 

@@ -100,7 +100,7 @@ def require_storable(tensors: Mapping[str, Tensor]) -> None:
             faults.append(f"{name} is {tensor.dtype}")
     if faults:
         raise ConfigError(
-            "A checkpoint cannot hold all of this network; it takes dense tensors of the usual dtypes:\n  "
+            "Some tensors of this network cannot be saved in a checkpoint; dense tensors of the usual dtypes can:\n  "
             + "\n  ".join(faults)
             + "\nRun the network once on an example if it has lazy layers; else leave checkpoint= out."
         )
@@ -131,7 +131,7 @@ def load(checkpoint: Checkpoint, identity: Json, structure: Structure) -> Saved 
     tensors, told = read_tensors(path, kind="checkpoint")
     metadata: object = told  # the file may contain any JSON
     if not isinstance(metadata, dict) or not isinstance(metadata.get("identity"), dict):
-        raise FileFormatError(f"{path} does not say which run it belongs to, so it is no checkpoint. Delete it to start anew.")
+        raise FileFormatError(f"{path} does not say which run it belongs to, so it is not a checkpoint. Delete it to start anew.")
     found, threads = metadata["identity"], metadata.get("threads")
     # the initial logits of a warm start depend on sums, and so on the number of threads; saved logits replace them anyway
     passed_over = {"initial"} if threads != torch.get_num_threads() else set()

@@ -184,9 +184,9 @@ def discover_many(
     }
     kept = as_checkpoint(checkpoint, lambda: usual_name("-".join(one.name for one in wanted), identity))
     if watch and kept and checkpoint is True:
-        say(f"its state is kept in {kept.file}: the same call goes on from there")
+        say(f"its state is kept in {kept.file}: the same call continues from there")
     elif watch and not kept:
-        say("nothing is kept until it ends; with checkpoint=True it could be stopped, and taken up again")
+        say("nothing is kept until it ends; with checkpoint=True it could be stopped and resumed")
     seed = child_seed(wanted[0].seed, "network-noise", *(part for one in wanted for part in (one.name, one.repeat)))
     with (
         usual_mode(),

@@ -86,10 +86,10 @@ class GrowthObjective(Objective):
         self._executor.close()
 
     def accumulate(self, step: int) -> Float[Tensor, " tracks"]:
-        """Computes the gradients. Let g_k be the gradient of sample k's loss with respect to the masked weights w * b_k. Then
+        """Computes the gradients of a step, from the gradient g_k of sample k's loss with respect to the masked weights w * b_k.
 
-        gradient of the logits = that of the penalty + mean over k of  w * g_k * slope_k;
-        gradient of the weights = mean over k of  b_k * g_k,  and 0 for weights that are not free.
+        Gradient of the logits = that of the penalty + mean over k of  w * g_k * slope_k.
+        Gradient of the weights = mean over k of  b_k * g_k,  and 0 for weights that are not free.
         """
         assert self.logits.flat.grad is not None
         parts = self._parts.lend(step, self._config.parts_per_step)

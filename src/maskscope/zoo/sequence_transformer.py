@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, pad, scaled_dot_product_attention
 
 # rows of similar length are run in one call on a CPU, at most this many: more would be mostly padding (docs/speed.md)
-_ROWS_AT_ONCE = 16
+_ROWS_PER_CALL = 16
 
 
 class SequenceTransformer(nn.Module):
@@ -97,35 +97,35 @@ class SequenceTransformer(nn.Module):
         Raises:
             ValueError: a sequence is longer than the table of positions.
         """
-        if answers is not None and len(tokens) > _ROWS_AT_ONCE and tokens.device.type == "cpu":
+        if answers is not None and len(tokens) > _ROWS_PER_CALL and tokens.device.type == "cpu":
             return self._in_groups(tokens, lengths, asked, answers)
-        hidden = torch.arange(tokens.shape[1], device=tokens.device) >= lengths[:, None]
+        padding = torch.arange(tokens.shape[1], device=tokens.device) >= lengths[:, None]
         read = self._embedded(self.input_embedding, tokens)
         for layer in self.encoder:
-            read = layer(read, src_key_padding_mask=hidden)
+            read = layer(read, src_key_padding_mask=padding)
         if answers is None:
-            return self._write_own(read, hidden, asked)
+            return self._write_own(read, padding, asked)
         start = torch.full_like(answers[:, :1], self.start)
         written = self._embedded(self._written_embedding, torch.cat([start, answers[:, :-1]], 1))
         steps = written.shape[1]
         future = torch.ones(steps, steps, dtype=torch.bool, device=tokens.device).triu(1)
         for layer in self.decoder:
-            written = layer(written, read, tgt_mask=future, memory_key_padding_mask=hidden, tgt_is_causal=True)
+            written = layer(written, read, tgt_mask=future, memory_key_padding_mask=padding, tgt_is_causal=True)
         return self._scores(written)
 
     def _in_groups(self, tokens: Tensor, lengths: Tensor, asked: Tensor, answers: Tensor) -> Tensor:
         order = asked.argsort(descending=True, stable=True)
         found = []
-        for rows in order.split(_ROWS_AT_ONCE):
+        for rows in order.split(_ROWS_PER_CALL):
             reads, writes = int(lengths[rows].max()), int(asked[rows].max())
             scores = self(tokens[rows, :reads], lengths[rows], asked[rows], answers[rows, :writes])
             found.append(pad(scores, (0, 0, 0, answers.shape[1] - writes)))
         return torch.cat(found)[order.argsort()]
 
-    def _write_own(self, read: Tensor, hidden: Tensor, asked: Tensor) -> Tensor:
+    def _write_own(self, read: Tensor, padding: Tensor, asked: Tensor) -> Tensor:
         # rows are sorted by length, longest first, so that at every step the rows that are not finished are the first ones
         order = asked.argsort(descending=True, stable=True)
-        read, seen = read[order], ~hidden[order]
+        read, seen = read[order], ~padding[order]
         caches = [_Cache(layer, read) for layer in self.decoder]
         token = torch.full_like(order, self.start)
         steps = []

@@ -75,7 +75,7 @@ class Executor(ABC):
         return sum(unit.takes for unit in self.units.values())
 
     def precision(self) -> AbstractContextManager[object]:
-        """torch's autocast to the dtype of the masked copies, if this is a lower precision than that of the weights."""
+        """Autocast to the dtype of the masked copies, if this is a lower precision than that of the weights."""
         if self._reduced is None:
             return nullcontext()
         device = next(iter(self.units.values())).device

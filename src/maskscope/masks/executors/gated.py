@@ -105,7 +105,7 @@ class GatedWeight:
     def draw(self) -> None:
         """Draws the gates of all elements."""
         for mine in self._slices:
-            self._kernels.open_gates(mine.logits, self._at(mine, 0), self._samples, mine.gates)
+            self._kernels.open_gates(mine.logits, self._address(mine, 0), self._samples, mine.gates)
         self.is_drawn = True
 
     def copies(self, out: Tensor, start: int = 0) -> Tensor:
@@ -119,7 +119,7 @@ class GatedWeight:
             if self.is_drawn:
                 self._kernels.copy_open(self._compute[here], mine.gates[here], 0, into)
             else:
-                at = self._at(mine, start)
+                at = self._address(mine, start)
                 self._kernels.draw_masked(mine.logits[here], self._compute[here], at, mine.gates[here], into)
         self.is_drawn = self.is_drawn or here.stop == self._weight.numel()
         return out
@@ -159,7 +159,7 @@ class GatedWeight:
             self._weight[here],
             mine.gates[here],
             gradients,
-            self._at(mine, start),
+            self._address(mine, start),
             first_sample=first_sample,
             scale=self._scale,
             out=mine.gradient[here],
@@ -174,7 +174,7 @@ class GatedWeight:
             self._kernels.copy_open(gradient, gates, first_sample + row, gated[None])
             out.add_(gated, alpha=self._scale)
 
-    def _at(self, mine: _Slice, start: int) -> Address:
+    def _address(self, mine: _Slice, start: int) -> Address:
         return Address(mine.key, self._step, self._group, start)
 
 

@@ -46,7 +46,7 @@ def _stack(
     bidirectional: bool,
     batch_first: bool,
 ) -> tuple[Tensor, State]:
-    """Runs all layers and directions, with the arguments of torch's functions. States: ``[layers * directions, batch, hidden]``."""
+    """Runs all layers and directions; arguments as in torch's functions. States: ``[layers * directions, batch, hidden]``."""
     if train and dropout:
         raise NotImplementedError("dropout between recurrent layers")
     sequence = x.transpose(0, 1) if batch_first else x

@@ -48,7 +48,7 @@ class ThreadedExecutor(Executor):
         """See `Executor.run`."""
         rows = [(mask, sample, part) for mask, mine in enumerate(parts) for sample, part in enumerate(mine)]
         if self._pool is None:
-            self._begin(len(rows))
+            self._start_threads(len(rows))
         assert self._pool is not None
         # the compiled passes use all threads themselves, so they run before and after the calls, not inside them
         for unit in self.units.values():
@@ -76,7 +76,7 @@ class ThreadedExecutor(Executor):
             self._pool.shutdown()
             self._pool = None
 
-    def _begin(self, rows: int) -> None:
+    def _start_threads(self, rows: int) -> None:
         """Makes a copy of the module and memory for masked copies for each sample, and threads that share torch's threads."""
         self._guests = [
             (

@@ -39,7 +39,7 @@ def _tanh_of(x):
 
 @njit
 def _tanh_in_single(x):
-    """tanh with a relative error below 3e-7; near 0, where the quotient cancels, a polynomial (Cephes' tanhf, Moshier)."""
+    """The tanh of x, with a relative error below 3e-7; near 0, where the quotient cancels, Cephes' tanhf (Moshier)."""
     square = x * x
     p = f32(-5.70498872745e-3)
     p = p * square + f32(2.06390887954e-2)

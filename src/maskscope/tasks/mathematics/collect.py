@@ -7,8 +7,8 @@ from maskscope.tasks.mathematics.terms import Monomial, summands, written_polyno
 _DEGREES = (1, 2, 3)
 # one row for each number of terms in the answer (1, 2, ...): the entropies, in tenths of a digit, from which on three, four, ...
 # terms may be added
-_FROM = ((0, 33, 53, 76, 96), (23, 43, 67, 92), (35, 60, 83), (50, 75, 95))
-_FEWEST = 2
+_EXTRA_TERMS_FROM = ((0, 33, 53, 76, 96), (23, 43, 67, 92), (35, 60, 83), (50, 75, 95))
+_LEAST_EXTRA_TERMS = 2
 
 
 def draw(chance: Chance, entropy: int) -> Question:
@@ -17,7 +17,9 @@ def draw(chance: Chance, entropy: int) -> Question:
     kept = [degree, *_lower(chance, degree, entropy)]
     for_split = entropy * _split_share(chance) // 1000
     for_answer = (entropy // 16 + (entropy - for_split) * 7 // 8) * (1 + len(kept)) // 2
-    extra = _FEWEST + chance.below(1 + sum(for_split >= bound * UNIT // 10 for bound in _FROM[len(kept) - 1]))
+    extra = _LEAST_EXTRA_TERMS + chance.below(
+        1 + sum(for_split >= bound * UNIT // 10 for bound in _EXTRA_TERMS_FROM[len(kept) - 1])
+    )
     sizes = _sizes(chance, degree, kept, extra)
     shares = chance.shares(for_answer, len(kept))
     values = {power: chance.nonzero(share) for power, share in zip(kept, shares, strict=True)}

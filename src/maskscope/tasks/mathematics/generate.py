@@ -57,7 +57,7 @@ def generate(module: str, level: str, count: int, seed: int, *, apart_from: Cont
     if level not in levels_of(module):
         raise UnknownNameError(f"level of {module}", level, levels_of(module))
     if count < 0:
-        raise ConfigError(f"{count} questions were asked for; ask for none or more.")
+        raise ConfigError(f"{count} questions were asked for; a number of at least 0 was expected.")
     low, high = _bounds(module, level)
     chance, drawn = Chance(f"{module} {level} {seed}"), dict[str, Question]()
     draw = (_DRAW_BEYOND if level == EXTRAPOLATE else _DRAW)[module]
