@@ -121,7 +121,7 @@ class TestExperiment:
         assert EXPERIMENTS[name].kind_of(spec) == network
         task = make_task(spec, torch.device("cpu"))
         guest = make_network(spec, 0, task)
-        for function in (*task.sought, task.whole):
+        for function in (*task.mask_targets, task.whole):
             part = task.batches(function, 8, 0)(0)
             assert task.loss(guest, part).shape == ()
         with torch.no_grad():

@@ -10,7 +10,7 @@ from maskscope.studies.catalogue import EXPERIMENTS
 
 from maskscope.analysis import density_floor
 from maskscope.engine.claims import Condition
-from maskscope.engine.record_file import load_record
+from maskscope.engine.records.file import load_record
 from maskscope.engine.spec import to_json
 from maskscope.engine.sweep.record import load_sweep
 from maskscope.errors import ConfigError, FileFormatError

@@ -8,7 +8,7 @@ import pytest
 from maskscope.studies.catalogue import state_of_claims
 from rich.console import Console
 
-from maskscope.engine.record_file import load_record, recorded_settings, require_replaceable
+from maskscope.engine.records.file import load_record, recorded_settings, require_replaceable
 from maskscope.engine.spec import from_json, read_spec, to_json
 from maskscope.engine.sweep.record import SweepRecord, load_sweep
 from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError

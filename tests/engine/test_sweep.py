@@ -9,7 +9,7 @@ from maskscope.studies.catalogue import EXPERIMENTS, experiment
 
 from maskscope.engine.job import Job
 from maskscope.engine.plan import make_plan
-from maskscope.engine.record_file import load_record
+from maskscope.engine.records.file import load_record
 from maskscope.engine.run import run_experiment
 from maskscope.engine.spec import to_json
 from maskscope.engine.sweep.record import SWEEPS, load_sweep, plan_points, require_untouched, sweep_named, sweep_over

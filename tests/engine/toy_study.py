@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from maskscope.engine.artefact import Artefact, Stage
 from maskscope.engine.quantities import Unit, over_networks
-from maskscope.engine.record import Record
+from maskscope.engine.records.record import Record
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import settings_at
 from maskscope.engine.step import Effort, Step, Write
@@ -82,9 +82,7 @@ def _value(artefact: Artefact) -> int:
     return value
 
 
-def _work(
-    spec: ToySpec, run: Path, names: Sequence[str], inputs: Mapping[str, Artefact], _checkpoint: Path
-) -> Sequence[Write]:
+def _work(spec: ToySpec, run: Path, names: Sequence[str], inputs: Mapping[str, Artefact], _checkpoint: Path) -> Sequence[Write]:
     if names[0] == spec.fails:
         raise MaskscopeError(f"{names[0]} cannot be made.")
     with open(run / LOG, "a", encoding="utf-8") as log:

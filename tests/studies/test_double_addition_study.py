@@ -9,7 +9,7 @@ from maskscope.engine.address import study_at
 from maskscope.engine.claims import Lack
 from maskscope.engine.job import Job
 from maskscope.engine.plan import make_plan
-from maskscope.engine.record_file import load_record
+from maskscope.engine.records.file import load_record
 from maskscope.engine.run import run_study
 from maskscope.errors import ConfigError
 from maskscope.masks import BinaryMask

@@ -9,7 +9,7 @@ import torch
 from maskscope.engine.address import study_at
 from maskscope.engine.job import Job
 from maskscope.engine.plan import make_plan
-from maskscope.engine.record_file import load_record
+from maskscope.engine.records.file import load_record
 from maskscope.engine.run import run_study
 from maskscope.engine.spec import to_json
 from maskscope.engine.workers import Share, do_share
@@ -211,7 +211,7 @@ class TestStability:
     def test_pairs_are_the_same_for_every_network(self):
         task = STABILITY_STUDY.procedure.subject.task
         one, other = (task(STABILITY, CPU) for _ in range(2))
-        assert one.sought == other.sought != task(replace(STABILITY, pairs_seed=5), CPU).sought
+        assert one.mask_targets == other.mask_targets != task(replace(STABILITY, pairs_seed=5), CPU).mask_targets
         with pytest.raises(ConfigError, match="10 classes have 45 pairs"):
             task(replace(STABILITY, pairs=46), CPU)
 

@@ -10,7 +10,7 @@ import torch
 from maskscope.engine.address import study_at
 from maskscope.engine.job import Job
 from maskscope.engine.plan import make_plan
-from maskscope.engine.record_file import load_record
+from maskscope.engine.records.file import load_record
 from maskscope.engine.run import run_study
 from maskscope.engine.spec import to_json
 from maskscope.engine.workers import Share, do_share
@@ -89,7 +89,7 @@ def test_the_plan_names_the_stages_that_are_made(scan):
 def test_masks_are_for_the_whole_and_for_each_split(scan):
     _, record, _, _ = scan
     assert [found.function for found in trained(record).masks] == ["all", "jump", "turn_left"]
-    assert record.sought == ("jump", "turn_left")
+    assert record.mask_targets == ("jump", "turn_left")
     assert record.functions == (
         "simple",
         *("jump", "jump-unseen", "jump-train"),

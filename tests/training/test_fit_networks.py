@@ -50,8 +50,8 @@ def test_complex_weights_are_trained_and_taken_up_to_the_same_bits(optimizer, tm
     assert not torch.equal(whole.w, Fourier().w)
 
     class Stop(ms.Observer):
-        def after_step(self, moment):
-            if moment.step == 3:
+        def after_step(self, report):
+            if report.step == 3:
                 raise KeyboardInterrupt
 
     checkpoint, resumed = ms.Checkpoint(tmp_path / "c", every_seconds=0.0), Fourier()

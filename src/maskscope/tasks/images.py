@@ -129,8 +129,8 @@ class ImageClasses(Task):
         mixed_precision: bool = False,
     ) -> None:
         self.device, self.augment = torch.device(device), augment
-        self._classes, self._sought = data.classes, {name: tuple(classes) for name, classes in sought.items()}
-        for unknown in (one for classes in self._sought.values() for one in classes if one not in data.classes):
+        self._classes, self._mask_targets = data.classes, {name: tuple(classes) for name, classes in sought.items()}
+        for unknown in (one for classes in self._mask_targets.values() for one in classes if one not in data.classes):
             raise UnknownNameError(f"class of {data.name}", unknown, data.classes)
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         self._mixed = mixed_precision
@@ -138,7 +138,7 @@ class ImageClasses(Task):
         statistics = statistics_of(train)
         self._train = ImageStore(train, statistics, self.device)
         self._evaluation = ImageStore(held_out, statistics, self.device)
-        self._members = {name: self._require_members(data, train, classes) for name, classes in self._sought.items()}
+        self._members = {name: self._require_members(data, train, classes) for name, classes in self._mask_targets.items()}
         self._members[self.whole] = torch.arange(len(train.labels))
         self._require_members(data, held_out, data.classes)
 
@@ -148,9 +148,9 @@ class ImageClasses(Task):
         return self._classes
 
     @property
-    def sought(self) -> tuple[str, ...]:
-        """See `Task.sought`."""
-        return tuple(self._sought)
+    def mask_targets(self) -> tuple[str, ...]:
+        """See `Task.mask_targets`."""
+        return tuple(self._mask_targets)
 
     @property
     def sizes(self) -> tuple[int, int]:

@@ -115,8 +115,8 @@ class SequenceTask(Task):
         return tuple(name for test, one in self.tests.items() for name in ((test, f"{test}{UNSEEN}") if one.apart else (test,)))
 
     @property
-    def sought(self) -> tuple[str, ...]:
-        """See `Task.sought`: the names of the sets of training questions."""
+    def mask_targets(self) -> tuple[str, ...]:
+        """See `Task.mask_targets`: the names of the sets of training questions."""
         return tuple(name for name in self._train if name != self.whole)
 
     @property

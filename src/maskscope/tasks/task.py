@@ -52,7 +52,7 @@ class Task(ABC):
         """The names of the functions."""
 
     @property
-    def sought(self) -> tuple[str, ...]:
+    def mask_targets(self) -> tuple[str, ...]:
         """The names of the masks to find, besides the mask for all functions; by default, one for each function."""
         return self.functions
 
@@ -87,8 +87,8 @@ class Task(ABC):
 
     def require(self, function: str) -> None:
         """Raises `UnknownNameError` unless the task has training data of that name."""
-        if function not in (*self.sought, self.whole):
-            raise UnknownNameError("function", function, (*self.sought, self.whole))
+        if function not in (*self.mask_targets, self.whole):
+            raise UnknownNameError("function", function, (*self.mask_targets, self.whole))
 
 
 def uniform_choice(items: int, among: int, seed: int) -> Callable[[int], Int64[Tensor, " items"]]:

@@ -15,11 +15,11 @@ from maskscope.training.judgement import Judgement, warn_of_faults
 from maskscope.training.loop import LoopConfig, LoopResult, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.mask_objective import MaskObjective
+from maskscope.training.mask_search import MaskSearch, require_searches
 from maskscope.training.memory import check_memory, needs, said_on_failure
 from maskscope.training.observers import History, Observer, usual_observers
 from maskscope.training.seeds import child_seed, isolated_random
 from maskscope.training.surroundings import usual_mode
-from maskscope.training.wanted import Wanted, check_wanted
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def discover(
 
     Source: Csordás et al. 2021, section 2; differences are listed in docs/method.md.
     """
-    wanted = Wanted(name, batches, seed, repeat, observers, initial)
+    wanted = MaskSearch(name, batches, seed, repeat, observers, initial)
     (found,) = discover_many(
         network,
         loss,
@@ -122,7 +122,7 @@ def discover(
 def discover_many(
     network: nn.Module,
     loss: Loss,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[MaskSearch],
     *,
     selection: Selection | None = None,
     config: MaskConfig | None = None,
@@ -156,7 +156,7 @@ def discover_many(
         OutOfMemoryError: there is not enough memory.
     """
     wanted = list(wanted)
-    check_wanted(wanted)
+    require_searches(wanted)
     selection = select(network) if selection is None else selection
     config = MaskConfig() if config is None else config
     compute = Compute() if compute is None else compute

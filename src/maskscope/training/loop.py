@@ -16,7 +16,7 @@ from maskscope.errors import ConfigError, NotFiniteError, UnknownNameError
 from maskscope.storage import Json
 from maskscope.training.checkpoint import STATE, Checkpoint, Keeper, load
 from maskscope.training.objective import Objective
-from maskscope.training.observers import History, Moment, Observer
+from maskscope.training.observers import History, Observer, StepReport
 from maskscope.training.optimizer_state import OPTIMIZERS, make_optimizer, optimizer_tensors, restore_optimizer
 from maskscope.training.saved import Saved, Structure
 from maskscope.training.seeds import child_seed, isolated_random, reseed
@@ -36,7 +36,7 @@ class LoopConfig:
         optimizer: ``adam``; or ``sgd``, with momentum .9.
         weight_decay: the parameters, times this factor, are added to their gradient.
         betas: the two decay rates of Adam.
-        eps: the number that Adam adds to the root of the second moment.
+        eps: the number that Adam adds to the root of the second report.
     """
 
     steps: int
@@ -132,7 +132,7 @@ def run_loop(
     with isolated_random(seed, objective.device), _deferred_interrupt() as interrupted:
         for track, own in watchers:
             for observer in own:
-                observer.begin(track.moment(start))
+                observer.begin(track.report(start))
         try:
             done = objective.is_done(start)
             for step in range(start, config.steps):
@@ -147,7 +147,7 @@ def run_loop(
                 optimizer.step()
                 done = step + 1 == config.steps or objective.is_done(step + 1)
                 for track, own in watchers:
-                    now = track.moment(step + 1, losses[track.number], is_last=done)
+                    now = track.report(step + 1, losses[track.number], is_last=done)
                     for observer in own:
                         observer.after_step(now)
                 if interrupted.is_set():
@@ -170,12 +170,12 @@ class _Track:
     number: int
     history: History
 
-    def moment(self, step: int, loss: float | None = None, *, is_last: bool = False) -> Moment:
+    def report(self, step: int, loss: float | None = None, *, is_last: bool = False) -> StepReport:
         known = self.history.loss
         loss = (known[-1] if known else math.nan) if loss is None else loss
         first = known[0] if known else loss
         reference = self.objective.reference_loss(self.number)
-        return Moment(step, self.steps, loss, reference, first, lambda: self.objective.measures(self.number), is_last)
+        return StepReport(step, self.steps, loss, reference, first, lambda: self.objective.measures(self.number), is_last)
 
 
 def _restore(objective: Objective, optimizer: torch.optim.Optimizer, saved: Saved | None) -> list[History]:

@@ -27,8 +27,8 @@ from maskscope.masks.parts import PartCopies
 from maskscope.training.batches import StepParts
 from maskscope.training.judgement import Judgement
 from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16
+from maskscope.training.mask_search import MaskSearch
 from maskscope.training.objective import Objective
-from maskscope.training.wanted import Wanted
 
 
 class MaskObjective(Objective):
@@ -38,7 +38,7 @@ class MaskObjective(Objective):
         self,
         network: nn.Module,
         loss: Loss,
-        wanted: Sequence[Wanted],
+        wanted: Sequence[MaskSearch],
         selection: Selection,
         config: MaskConfig,
         compute: Compute,

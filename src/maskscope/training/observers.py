@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @dataclass(frozen=True)
-class Moment:
+class StepReport:
     """What observers get after a step.
 
     Args:
@@ -38,10 +38,10 @@ class Moment:
 class Observer:
     """Watches a run. Subclasses override the methods that they need."""
 
-    def begin(self, moment: Moment) -> None:
-        """Called once before the first step in this process; ``moment.step`` is above 0 if the run is resumed."""
+    def begin(self, report: StepReport) -> None:
+        """Called once before the first step in this process; ``report.step`` is above 0 if the run is resumed."""
 
-    def after_step(self, moment: Moment) -> None:
+    def after_step(self, report: StepReport) -> None:
         """Called after each step."""
 
     def note(self, text: str) -> None:
@@ -59,12 +59,12 @@ class History(Observer):
     measured_at: list[int] = field(default_factory=list)
     measures: dict[str, list[float]] = field(default_factory=dict)
 
-    def after_step(self, moment: Moment) -> None:
+    def after_step(self, report: StepReport) -> None:
         """Records the step."""
-        self.loss.append(moment.loss)
-        if moment.step % max(1, moment.steps // 200) == 0 or moment.is_last:
-            self.measured_at.append(moment.step)
-            for name, value in moment.measure().items():
+        self.loss.append(report.loss)
+        if report.step % max(1, report.steps // 200) == 0 or report.is_last:
+            self.measured_at.append(report.step)
+            for name, value in report.measure().items():
                 self.measures.setdefault(name, []).append(value)
 
 
@@ -82,7 +82,7 @@ class ProgressBar(Observer):
         self._bar: Progress | None = None
         self._shown = self._began = 0.0
         self._first = self._watched = 0
-        self._moments: list[Moment] = []
+        self._reports: list[StepReport] = []
 
     @classmethod
     def of_all(cls, bars: Sequence["ProgressBar"]) -> "ProgressBar":
@@ -95,37 +95,37 @@ class ProgressBar(Observer):
         one._stream = bars[0]._stream
         return one
 
-    def begin(self, moment: Moment) -> None:
+    def begin(self, report: StepReport) -> None:
         """Shows the bar."""
         self._watched += 1
         if self._watched > 1:
             return
         self._began, self._shown = time.monotonic(), -math.inf  # the first step is always shown, to say that the run works
-        self._first, self._moments = moment.step, []
+        self._first, self._reports = report.step, []
         if self._stream.isatty():
             columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[state]}"))
             self._bar = Progress(TextColumn("{task.description}"), *columns, console=Console(file=self._stream))
             self._bar.start()
-            self._bar.add_task(self._label, total=moment.steps, completed=moment.step, state="")
+            self._bar.add_task(self._label, total=report.steps, completed=report.step, state="")
 
     def note(self, text: str) -> None:
         """Writes a line."""
         self._stream.write(f"{self._label}: {text}\n")
         self._stream.flush()
 
-    def after_step(self, moment: Moment) -> None:
+    def after_step(self, report: StepReport) -> None:
         """Moves the bar, or writes a line when it is time."""
-        self._moments.append(moment)
-        if len(self._moments) < self._watched:
+        self._reports.append(report)
+        if len(self._reports) < self._watched:
             return
-        moments, self._moments = self._moments, []
+        moments, self._reports = self._reports, []
         now = time.monotonic()
-        if now - self._shown < (0.2 if self._bar else self._seconds) and not moment.is_last:
+        if now - self._shown < (0.2 if self._bar else self._seconds) and not report.is_last:
             return
         if self._shown == -math.inf:  # the rate is measured from the end of the first step, which includes compiling
-            self._began, self._first = now, moment.step
+            self._began, self._first = now, report.step
         self._shown = now
-        rate = (moment.step - self._first) / max(now - self._began, 1e-9)
+        rate = (report.step - self._first) / max(now - self._began, 1e-9)
         measures = [one.measure() for one in moments]
         state = "  ".join(
             [
@@ -136,11 +136,11 @@ class ProgressBar(Observer):
         left = ""
         if rate:
             state += f"  {rate:.1f} steps/s"
-            left = f"  {(moment.steps - moment.step) / rate:.0f} s left"
+            left = f"  {(report.steps - report.step) / rate:.0f} s left"
         if self._bar:
-            self._bar.update(self._bar.task_ids[0], completed=moment.step, state=state)
+            self._bar.update(self._bar.task_ids[0], completed=report.step, state=state)
         else:
-            self._stream.write(f"{self._label}: {moment.step}/{moment.steps}  {state}{left}\n")
+            self._stream.write(f"{self._label}: {report.step}/{report.steps}  {state}{left}\n")
             self._stream.flush()
 
     def end(self) -> None:
@@ -174,19 +174,19 @@ class Watchdog(Observer):
         self._recent: list[float] = []
         self._warned: set[str] = set()
 
-    def after_step(self, moment: Moment) -> None:
+    def after_step(self, report: StepReport) -> None:
         """Checks the loss of the step."""
-        if not math.isfinite(moment.loss):
-            self._warn("finite", f"step {moment.step}: the loss is {moment.loss}")
+        if not math.isfinite(report.loss):
+            self._warn("finite", f"step {report.step}: the loss is {report.loss}")
             return
-        self._recent = [*self._recent[-self._WINDOW + 1 :], moment.loss]
-        if (moment.step * 2 < moment.steps and not moment.is_last) or len(self._recent) < self._WINDOW:
+        self._recent = [*self._recent[-self._WINDOW + 1 :], report.loss]
+        if (report.step * 2 < report.steps and not report.is_last) or len(self._recent) < self._WINDOW:
             return
-        mean, reference = sum(self._recent) / self._WINDOW, moment.reference_loss
-        if mean > reference + max(moment.first_loss - reference, reference, 0) / 2:
+        mean, reference = sum(self._recent) / self._WINDOW, report.reference_loss
+        if mean > reference + max(report.first_loss - reference, reference, 0) / 2:
             self._warn(
                 "behind",
-                f"step {moment.step}: the loss under the mask is {mean:.3g}, that of the unmasked network "
+                f"step {report.step}: the loss under the mask is {mean:.3g}, that of the unmasked network "
                 f"{reference:.3g}; the mask does not carry the function. Lower penalty_weight, or take more steps.",
             )
 

@@ -10,7 +10,7 @@ from maskscope.training.observers import Observer
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MaskSearch:
     """One of several masks that `discover_many` finds together.
 
     Args:
@@ -38,7 +38,7 @@ class Wanted:
         return f"{self.name} (seed {self.seed}, repeat {self.repeat})"
 
 
-def check_wanted(wanted: Sequence[Wanted]) -> None:
+def require_searches(wanted: Sequence[MaskSearch]) -> None:
     """Raises `ConfigError` if there is no mask to find, or if two have the same name, repeat and seed."""
     if not wanted:
         raise ConfigError("No mask is wanted; at least one was expected.")
