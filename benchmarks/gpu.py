@@ -23,7 +23,7 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks.turns import Runner, Timing, about, take_turns
-from maskscope.engine.provenance import machine
+from maskscope.engine.records.provenance import machine
 from maskscope.masks.kernels import Address, LogisticSlope, ReferenceKernels, SlopeLaw, TableSlope
 from maskscope.masks.kernels.cuda import CudaKernels
 from maskscope.masks.kernels.threshold import grid

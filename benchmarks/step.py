@@ -35,7 +35,7 @@ from benchmarks.paper_way import paper_step
 from benchmarks.turns import Runner, Timing, about, busy_cores, take_turns, timed
 from maskscope.masks import MaskLogits, Noise, evaluation_mode, has_bfloat16, select
 from maskscope.storage import write_json
-from maskscope.training import Compute, History, LoopConfig, MaskConfig, MaskObjective, Moment, Wanted, run_loop
+from maskscope.training import Compute, History, LoopConfig, MaskConfig, MaskObjective, MaskSearch, StepReport, run_loop
 from maskscope.training.grow_objective import GrowthObjective
 from maskscope.zoo import MLP
 
@@ -108,8 +108,8 @@ class _Stopwatch(History):
         super().__init__()
         self.ends: list[float] = []
 
-    def after_step(self, moment: Moment) -> None:
-        super().after_step(moment)
+    def after_step(self, report: StepReport) -> None:
+        super().after_step(report)
         self.ends.append(time.perf_counter())
 
 
@@ -118,7 +118,7 @@ def _mask_steps(
 ) -> Runner:
     """Steps of a search for one mask, or for several at once; then seconds are those of each."""
     selection = select(network, exclude=case.exclude)
-    wanted = [Wanted("benchmark", partial(_part, case), number) for number in range(masks)]
+    wanted = [MaskSearch("benchmark", partial(_part, case), number) for number in range(masks)]
     objective = _Limited(network, case.loss, wanted, selection, config, compute)
     if settled:
         flat = objective.logits[0].flat

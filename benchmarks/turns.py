@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from maskscope.analysis import summarise
-from maskscope.engine.provenance import machine, provenance
+from maskscope.engine.records.provenance import machine, provenance
 
 # Runs so many steps of a kind and returns the seconds of each; the first step of a run is not to be among them.
 Runner = Callable[[int], list[float]]

@@ -1,20 +1,38 @@
-"""Shapes and dtypes in the annotations are checked while the tests run: the hook must be there before the first import."""
+"""Annotations are checked while the tests run: the hooks must be there before the first import.
+
+In modules that annotate shapes and dtypes jaxtyping checks all annotations. The others have types only, and beartype alone
+checks them: jaxtyping has it do the same through a wrapper that took more than half of the time of all tests.
+"""
 
 from pathlib import Path
 
+from beartype import BeartypeConf
+from beartype.claw import beartype_packages
 from jaxtyping import install_import_hook
 
 ROOT = Path(__file__).parent.parent / "src"
 
 
-def _hooked() -> list[str]:
-    """Every module but those that numba and triton compile, and the packages above them, which would stand for what is below."""
-    files = [file.relative_to(ROOT) for file in sorted((ROOT / "maskscope").rglob("*.py")) if not file.stem.endswith("loops")]
-    modules = [".".join(file.with_suffix("").parts).removesuffix(".__init__") for file in files]
-    return [name for name in modules if not "maskscope.masks.kernels.loops".startswith(name + ".")]
+def _hooked():
+    """Every module but those that numba and triton compile, and the packages above them, which would stand for what is below.
+
+    Returns:
+        Those that jaxtyping checks, and those that beartype alone checks.
+    """
+    shapes, types = [], []
+    for file in sorted((ROOT / "maskscope").rglob("*.py")):
+        name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if not (file.stem.endswith("loops") or "maskscope.masks.kernels.loops".startswith(name + ".")):
+            # beartype refuses a type that has a name for mypy only, that of what hashlib makes; jaxtyping passes over it
+            known_to_beartype = "hashlib._Hash" not in file.read_text()
+            (types if known_to_beartype and "jaxtyping" not in file.read_text() else shapes).append(name)
+    return shapes, types
 
 
-install_import_hook(_hooked(), "beartype.beartype")
+SHAPES, TYPES = _hooked()
+# of annotated assignments, jaxtyping checks only the fields of dataclasses
+beartype_packages(TYPES, conf=BeartypeConf(claw_is_pep526=False))
+install_import_hook(SHAPES, "beartype.beartype")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402

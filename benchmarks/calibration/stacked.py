@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from maskscope.masks import BinaryMask, MaskLogits, call_masked, select
-from maskscope.training import FitConfig, MaskConfig, Wanted, child_seed, discover_many, fit
+from maskscope.training import FitConfig, MaskConfig, MaskSearch, child_seed, discover_many, fit
 
 
 class SideBySide(nn.Module):
@@ -131,7 +131,7 @@ def ask(
         outputs = outputs.gather(2, column.view(1, 1, 1).expand(*outputs.shape[:2], 1)).squeeze(2)
         return error(outputs, values).mean() * network.networks
 
-    def wanted(question: Question) -> Wanted:
+    def wanted(question: Question) -> MaskSearch:
         random = torch.Generator().manual_seed(child_seed(seed, "data", question.name, question.repeat))
         shape = (config.steps * config.parts_per_step, network.networks, items)
         chosen = torch.randint(len(inputs), shape, generator=random, dtype=torch.int32)
@@ -141,7 +141,7 @@ def ask(
             rows = chosen[index].long()
             return inputs[rows], question.values[networks, rows], column
 
-        return Wanted(question.name, batch, seed, question.repeat)
+        return MaskSearch(question.name, batch, seed, question.repeat)
 
     selection = select(network, include=list(include))
     found = discover_many(

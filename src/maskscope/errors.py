@@ -1,4 +1,4 @@
-"""Everything that maskscope raises on purpose: one small tree, each class with the sentence it is for.
+"""The exceptions of maskscope: one small tree; each class says in one sentence when it is raised.
 
 A message says what was expected, what was found and what to do next. The command line prints the message and exits
 with status 2; a traceback is a bug.
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 
 class MaskscopeError(Exception):
-    """Something that the user can mend; the message says how."""
+    """An error that the user can correct; the message says how."""
 
 
 class UnknownNameError(MaskscopeError):
@@ -29,39 +29,39 @@ class MaskMismatchError(MaskscopeError):
 
 
 class LossError(MaskscopeError):
-    """A loss that is no scalar tensor, or that no gradient leads back from."""
+    """A loss that is not a scalar tensor, or that has no gradient."""
 
 
 class GuestError(MaskscopeError):
-    """A network or a loss that does what a guest may not do: masked, it would not be the network that it is (docs/guests.md)."""
+    """A network or a loss that cannot be called with masked weights: the result would be wrong (docs/guests.md)."""
 
 
 class NotFiniteError(MaskscopeError):
-    """NaN or infinity where a number is needed to go on."""
+    """NaN or infinity where a finite number is needed."""
 
 
 class BatchesError(MaskscopeError):
-    """Batches that end too early, or that do not divide into the samples of a step."""
+    """Batches that end too early, or that cannot be divided equally among the samples of a step."""
 
 
 class ConfigError(MaskscopeError):
-    """A setting that is unknown, of the wrong kind, or impossible."""
+    """A setting that is unknown, of the wrong type, or impossible."""
 
 
 class ScoreError(MaskscopeError):
-    """A score that is no share, and no number from 0 to 1 for each item."""
+    """A score that is neither one share nor a number from 0 to 1 for each item."""
 
 
 class StudyFileError(MaskscopeError):
-    """A Python file that should have a study and cannot be used for it."""
+    """A Python file that should define a study and cannot be used."""
 
 
 class FileFormatError(MaskscopeError):
-    """A file that is truncated, altered, or not one of ours."""
+    """A file that is truncated, altered, or not written by maskscope."""
 
 
 class DataError(MaskscopeError):
-    """Files of a data set that are not there, or that cannot be downloaded; the message says where they are and where they go."""
+    """Files of a data set are missing, or cannot be downloaded; the message says where to get them and where to put them."""
 
 
 class RunFolderError(MaskscopeError):
@@ -73,7 +73,7 @@ class OutputError(MaskscopeError):
 
 
 class OutOfMemoryError(MaskscopeError):
-    """There is not enough memory; the message says how much is needed for what, and which option lowers it."""
+    """There is not enough memory; the message says how much is needed, for what, and which option lowers it."""
 
 
 class MissingExtraError(MaskscopeError):
@@ -84,6 +84,6 @@ class MissingExtraError(MaskscopeError):
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """The sentence that names the closest known names, or nothing."""
+    """A sentence with the known names that are closest to ``name``; empty if none is close."""
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f" Did you mean {' or '.join(repr(match) for match in close)}?" if close else ""

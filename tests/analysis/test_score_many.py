@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from maskscope.analysis import gradient_cosine, random_mask_like, score, score_many
-from maskscope.analysis.score import _MASKS_A_PASS
+from maskscope.analysis.score import _MASKS_PER_PASS
 from maskscope.errors import BatchesError, MaskMismatchError
 from maskscope.masks import BinaryMask, select
 from maskscope.tasks import AdditionMultiplication, ImageClasses
@@ -53,7 +53,7 @@ class Doubled(ImageClasses):
 
 def test_more_masks_than_go_in_a_pass_and_none_at_all():
     network = MLP([22, 4, 10])
-    some = masks(network, _MASKS_A_PASS + 2)
+    some = masks(network, _MASKS_PER_PASS + 2)
     assert score_many(network, TASK, some) == [score(network, TASK, mask) for mask in some]
     assert score_many(network, TASK, []) == []
 

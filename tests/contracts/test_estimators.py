@@ -109,18 +109,18 @@ def _gradients(name, rounds):
     selection = select(network)
     logits = MaskLogits(selection, torch.linspace(-2, 2, selection.count))
     weights = torch.cat([w.flatten() for w in selection.of(network).values()])
-    estimator = make_estimator(name)
-    rows = []
-    for step in range(rounds):
-        pieces = [draw_words(Noise(5, name).key(w.name), step=step, block=0, first=0, count=w.count) for w in selection.weights]
-        gates = estimator.gates(logits.flat, torch.cat(pieces, dim=1))
-        masked = torch.where(gates.is_open, weights, 0).requires_grad_()
-        w1, b1, w2, b2 = masked[:, :12].view(4, 4, 3), masked[:, 12:16], masked[:, 16:20], masked[:, 20:]
-        out = (torch.tanh(torch.einsum("koi,bi->kbo", w1, x) + b1[:, None]) * w2[:, None]).sum(-1) + b2
-        loss = ((out - 1) ** 2).mean()
-        (gradient,) = torch.autograd.grad(loss, masked)
-        rows.append((weights * gradient * gates.slope).sum(0))
-    return torch.stack(rows).double()
+    keys = [(Noise(5, name).key(w.name), w.count) for w in selection.weights]
+    steps = [
+        torch.cat([draw_words(key, step=step, block=0, first=0, count=count) for key, count in keys], dim=1)
+        for step in range(rounds)
+    ]
+    gates = make_estimator(name).gates(logits.flat, torch.cat(steps))  # all steps at once
+    masked = torch.where(gates.is_open, weights, 0).requires_grad_()
+    w1, b1, w2, b2 = masked[:, :12].view(-1, 4, 3), masked[:, 12:16], masked[:, 16:20], masked[:, 20:]
+    out = (torch.tanh(torch.einsum("koi,bi->kbo", w1, x) + b1[:, None]) * w2[:, None]).sum(-1) + b2
+    losses = ((out - 1) ** 2).view(rounds, -1).mean(1)
+    (gradient,) = torch.autograd.grad(losses.sum(), masked)
+    return (weights * gradient * gates.slope).view(rounds, -1, selection.count).sum(1).double()
 
 
 def test_both_estimators_have_one_mean_and_the_second_no_more_variance():

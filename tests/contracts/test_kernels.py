@@ -2,6 +2,7 @@
 
 import math
 import threading
+from functools import cache
 
 import pytest
 import torch
@@ -105,14 +106,21 @@ def test_gradients_are_the_definitions_to_rounding(kernels, n, first, law, kind)
 def test_many_draws_are_the_definitions_whatever_the_threads(kernels, threads):
     """144 million draws for each number of threads, across a border of the low counter word, all of them made again."""
     torch.set_num_threads(threads)
-    n = 3_000_017
-    logits, at = torch.linspace(-26, 26, n), Address(KEY, step=11, first=BORDER - n // 3)
-    gates, wanted = torch.empty(2, n, dtype=torch.uint8)
-    for group in range(6):
-        here = Address(KEY, at.step, group, at.first)
-        kernels.open_gates(logits, here, 8, gates)
-        REFERENCE.open_gates(logits, here, 8, wanted)
-        assert torch.equal(gates, wanted)
+    logits, wanted = many_draws()
+    gates = torch.empty(len(logits), dtype=torch.uint8)
+    for group, of_group in enumerate(wanted):
+        kernels.open_gates(logits, Address(KEY, 11, group, BORDER - len(logits) // 3), 8, gates)
+        assert torch.equal(gates, of_group)
+
+
+@cache
+def many_draws():
+    """Logits, and the gates that the reference opens in each of six groups of eight samples."""
+    logits = torch.linspace(-26, 26, 3_000_017)
+    wanted = torch.empty(6, len(logits), dtype=torch.uint8)
+    for group, gates in enumerate(wanted):
+        REFERENCE.open_gates(logits, Address(KEY, 11, group, BORDER - len(logits) // 3), 8, gates)
+    return logits, wanted
 
 
 def test_reference_is_the_specification():

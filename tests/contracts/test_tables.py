@@ -4,18 +4,17 @@ import math
 
 import pytest
 import torch
+from maskscope.studies.catalogue import EXPERIMENTS
 
 import maskscope as ms
 from maskscope import zoo
-from maskscope.errors import ConfigError, UnknownNameError
-from maskscope.studies.images import networks
-from maskscope.studies.catalogue import EXPERIMENTS
-from maskscope.studies.permuted_images.study import GrowthStudy
-from maskscope.studies.images.spec import ImageSpec, PermutedImagesSpec
 from maskscope.engine.job import Job
-from maskscope.studies.arithmetic.networks import early_subsets, io_tensors, make_network, make_task, unmasked
-from maskscope.procedure.stages import MaskPlan, mask_groups, plan_masks
+from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.masks import PENALTIES, make_penalty
+from maskscope.procedure.stages import MaskPlan, mask_groups, plan_masks
+from maskscope.studies.arithmetic.networks import early_subsets, io_tensors, make_network, make_task, unmasked
+from maskscope.studies.images.spec import ImageSpec, PermutedImagesSpec
+from maskscope.studies.permuted_images.study import GrowthStudy
 from maskscope.training import isolated_random
 from tests.small_images import small_images
 
@@ -122,14 +121,14 @@ class TestExperiment:
         assert EXPERIMENTS[name].kind_of(spec) == network
         task = make_task(spec, torch.device("cpu"))
         guest = make_network(spec, 0, task)
-        for function in (*task.sought, task.whole):
+        for function in (*task.mask_targets, task.whole):
             part = task.batches(function, 8, 0)(0)
             assert task.loss(guest, part).shape == ()
         with torch.no_grad():
             scores = task.score(guest)
         assert set(scores.accuracy) == set(task.functions)
         assert all(0 <= value <= 1 for value in scores.accuracy.values())
-        ms.discover(guest, task.loss, task.batches(task.whole, 4, 0), config=ms.MaskConfig(steps=1))
+        ms.discover(guest, task.loss, task.batches(task.whole, 4, 0), config=ms.MaskConfig(steps=1, samples_per_step=1))
 
     def test_its_tensors_are_named_as_its_network_has_them(self, name, network):
         spec = EXPERIMENTS[name].preset("smoke", network)

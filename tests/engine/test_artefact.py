@@ -6,8 +6,8 @@ from itertools import permutations
 
 import pytest
 
-from maskscope.errors import FileFormatError
 from maskscope.engine.artefact import Artefact, Stage, existing, make
+from maskscope.errors import FileFormatError
 from maskscope.storage import read_json, write_json
 
 NONE: dict[str, Artefact] = {}

@@ -5,16 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from maskscope.engine.first_format import condition_of
+from maskscope.studies.catalogue import EXPERIMENTS
 
 from maskscope.analysis import density_floor
-from maskscope.errors import ConfigError, FileFormatError
-from maskscope.studies.catalogue import EXPERIMENTS
 from maskscope.engine.claims import Condition
-from maskscope.engine.first_format import condition_of
-from maskscope.procedure.floors import layers_of, with_floors
-from maskscope.engine.record_file import load_record
+from maskscope.engine.records.file import load_record
 from maskscope.engine.spec import to_json
 from maskscope.engine.sweep.record import load_sweep
+from maskscope.errors import ConfigError, FileFormatError
+from maskscope.procedure.floors import layers_of, with_floors
 from maskscope.report.verdicts import RULE, asked_text, condition_text, reasons
 from maskscope.storage import read_json, write_json
 from tests.report.synthetic import make_record

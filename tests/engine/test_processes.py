@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from maskscope.cli.stopping import stopped_by_signals
-from maskscope.errors import MaskscopeError
 from maskscope.engine.processes import run_together
+from maskscope.errors import MaskscopeError
 from maskscope.training.loop import STOP_SIGNALS
 
 SOURCE = Path(__file__).parents[2] / "src" / "maskscope"

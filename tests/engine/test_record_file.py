@@ -5,18 +5,18 @@ import json
 import os
 
 import pytest
+from maskscope.studies.catalogue import state_of_claims
 from rich.console import Console
 
-from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
-from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec
-from maskscope.studies.catalogue import state_of_claims
-from maskscope.procedure.result import Record
-from maskscope.engine.record_file import load_record, recorded_settings, require_replaceable
-from maskscope.procedure.settings import MaskSpec
+from maskscope.engine.records.file import load_record, recorded_settings, require_replaceable
 from maskscope.engine.spec import from_json, read_spec, to_json
 from maskscope.engine.sweep.record import SweepRecord, load_sweep
+from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
+from maskscope.procedure.result import Record
+from maskscope.procedure.settings import MaskSpec
 from maskscope.report import comparison, show_claims, show_comparison, show_record
 from maskscope.storage import write_json
+from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec
 from tests.report.pages import page, page_of
 from tests.report.synthetic import make_record
 

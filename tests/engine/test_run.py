@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,20 +14,22 @@ import filelock
 import pytest
 import torch
 
-from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
-from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec
-from maskscope.studies.catalogue import experiment
+from maskscope.engine.address import study_at
 from maskscope.engine.job import Job
 from maskscope.engine.plan import make_plan
-from maskscope.engine.record_file import load_record
-from maskscope.engine.run import run_experiment
-from maskscope.procedure.settings import FitSpec, MaskSpec
+from maskscope.engine.records.file import begun_settings, load_record
+from maskscope.engine.run import changed_settings, run_study
 from maskscope.engine.spec import to_json
+from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
 from maskscope.masks import BinaryMask
+from maskscope.procedure.plans import NetworkPlan
+from maskscope.procedure.settings import FitSpec, MaskSpec
+from maskscope.procedure.stages import network_stage
 from maskscope.storage import read_json
 from maskscope.storage.atomic import _unfinished
+from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
 
-STUDY = experiment("addition-multiplication")
+STUDY = study_at("addition-multiplication")
 SPEC = AdditionMultiplicationSpec(
     hidden=(8,), digits=1, train_items=300, fit=FitSpec(steps=5), mask=MaskSpec(steps=4, learning_rate=0.5), random_draws=2
 )
@@ -39,9 +42,14 @@ def names(seed):
 
 
 def run(folder, seeds=(0,), spec=SPEC, **kwargs):
-    made = []
-    record = run_experiment(STUDY, "smoke", Job(spec, tuple(seeds), str(folder), threads=1), announce=made.append, **kwargs)
-    return record, made
+    record, said = run_and_hear(folder, seeds, spec, **kwargs)
+    return record, [text for text in said if text.startswith("seed-")]
+
+
+def run_and_hear(folder, seeds=(0,), spec=SPEC, **kwargs):
+    said = []
+    record = run_study("smoke", Job(STUDY, spec, tuple(seeds), str(folder), threads=1), announce=said.append, **kwargs)
+    return record, said
 
 
 def without_times(record):
@@ -133,6 +141,43 @@ def test_other_settings_redo_only_what_they_touch(folder):
     assert run(folder)[1] == []
 
 
+def test_a_run_that_was_killed_before_its_record_says_with_what_it_was_begun(tmp_path):
+    """Whoever begins it again with other settings is told which these are, although there is no record yet."""
+
+    def kill(text):
+        if text == "seed-0-mask-add-0":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study("smoke", Job(STUDY, SPEC, (0,), str(tmp_path), threads=1), announce=kill)
+    assert not (tmp_path / "record.json").exists()
+    assert begun_settings(tmp_path, STUDY.name) == to_json(SPEC)
+    other = replace(SPEC, random_draws=3, mask=replace(SPEC.mask, beta=1e-3))
+    assert changed_settings(tmp_path, Job(STUDY, other, (0,), str(tmp_path))) == ["mask", "random_draws"]
+    said = run_and_hear(tmp_path, spec=other)[1]
+    assert said[0].startswith(f"{tmp_path} was begun with other settings (mask, random_draws). What does not depend on them is ")
+    assert "seed-0-network" not in said
+    assert run_and_hear(tmp_path, spec=other)[1] == [], "now it is begun with these"
+
+
+def test_the_folder_of_another_study_is_refused(folder, tmp_path):
+    double = study_at("double-addition")
+    job = Job(double, double.preset("smoke"), (0,), str(folder), threads=1)
+    said = f"{folder} holds a run of addition-multiplication, and this is one of double-addition. Name another folder with --out"
+    for _ in ("by its settings", "by its record"):
+        with pytest.raises(RunFolderError, match=re.escape(said)):
+            run_study("smoke", job)
+        (folder / "settings.json").unlink(missing_ok=True)
+    (folder / "record.json").unlink()
+    assert begun_settings(folder, double.name) == {}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"experiment": "scan"}'])
+def test_settings_that_cannot_be_read_are_none(tmp_path, text):
+    (tmp_path / "settings.json").write_text(text)
+    assert begun_settings(tmp_path, STUDY.name) == {}
+
+
 def test_a_damaged_artefact_is_one_clear_error(folder):
     path = artefact(folder, "seed-0-mask-add-0") / "mask.safetensors"
     content = bytearray(path.read_bytes())
@@ -198,11 +243,10 @@ def test_workers_give_the_same_record(finished, tmp_path):
     alone = run(tmp_path / "alone", seeds=(0, 1))[0]
     together, made = run(tmp_path / "together", seeds=(0, 1), workers=2)
     assert without_times(alone) == without_times(together)
-    assert any(line.startswith("seed-1-mask-add-1 and 1 more: 4/4 ") for line in made)
-    assert not any("analysis" in line for line in made if ":" in line)
+    assert sum(line.startswith("seed-1-mask-add-1 and 1 more: 4/4 ") for line in made) == 1
 
 
-def test_workers_make_networks_before_any_mask_is_sought(tmp_path):
+def test_workers_share_controls_and_networks_of_the_null(tmp_path):
     spec = replace(SPEC, unrelated=2, controls=("untrained", "shuffled-weights", "shuffled-labels"))
     alone = run(tmp_path / "alone", spec=spec)[0]
     together, made = run(tmp_path / "together", spec=spec, workers=2)
@@ -213,7 +257,7 @@ def test_workers_make_networks_before_any_mask_is_sought(tmp_path):
 def test_a_failing_worker_is_one_error(tmp_path):
     (tmp_path / "run" / "artefacts").mkdir(parents=True)
     for seed in (0, 1):
-        name = Path(str(artefact_path(tmp_path / "run", seed)))
+        name = artefact_path(tmp_path / "run", seed)
         name.mkdir()
         (name / "weights.safetensors").write_bytes(b"junk")
     with pytest.raises(MaskscopeError, match="is not a whole artefact: it has no made.json. Delete it and run again"):
@@ -221,17 +265,16 @@ def test_a_failing_worker_is_one_error(tmp_path):
 
 
 def artefact_path(folder, seed):
-    from maskscope.procedure.stages import network_stage
-
-    return network_stage(SPEC, seed, "trained").folder(folder, {})
+    stage = network_stage(STUDY.name, STUDY.procedure.subject, SPEC, seed, NetworkPlan("trained"))
+    return stage.folder(folder, {})
 
 
 def test_devices(tmp_path):
     with pytest.raises(ConfigError, match="cpu, cuda or cuda:N was expected"):
-        run_experiment(STUDY, "smoke", Job(SPEC, (0,), str(tmp_path), device="gpu"))
+        run_study("smoke", Job(STUDY, SPEC, (0,), str(tmp_path), device="gpu"))
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match="torch sees no CUDA device here"):
-            run_experiment(STUDY, "smoke", Job(SPEC, (0,), str(tmp_path), device="cuda"))
+            run_study("smoke", Job(STUDY, SPEC, (0,), str(tmp_path), device="cuda"))
 
 
 def test_a_folder_without_a_record(tmp_path):
@@ -243,12 +286,12 @@ def test_a_folder_without_a_record(tmp_path):
 
 
 def test_plan_tells_what_is_done(folder, tmp_path):
-    done = make_plan(Job(SPEC, (0, 1), str(folder), threads=1))
+    done = make_plan(Job(STUDY, SPEC, (0, 1), str(folder), threads=1))
     assert [stage.name for stage in done.stages if stage.done] == names(0)
     assert [stage.name for stage in done.stages if not stage.done] == names(1)
     assert done.seconds > 0
     assert done.memory > 0
-    new = make_plan(Job(SPEC, (0,), str(tmp_path / "new"), threads=1))
+    new = make_plan(Job(STUDY, SPEC, (0,), str(tmp_path / "new"), threads=1))
     assert not any(stage.done for stage in new.stages)
     assert not (tmp_path / "new").exists()
 
@@ -258,11 +301,13 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_bits(tmp_path):
     spec = replace(SPEC, mask=replace(SPEC.mask, steps=400))
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     script = (
-        "import json, sys; from maskscope.engine.run import run_here; from maskscope.engine.job import Job; "
-        "from maskscope.engine.spec import from_json; "
-        "job = from_json(Job, json.load(sys.stdin)); run_here(job, lambda name: (), lambda name: print(name, flush=True))"
+        "import json, sys; from maskscope.engine.address import study_at; from maskscope.engine.run import run_study; "
+        "from maskscope.engine.job import Job; from maskscope.engine.spec import from_json; "
+        "run, spec = json.load(sys.stdin); study = study_at('addition-multiplication'); "
+        "job = Job(study, from_json(study.spec, spec), (0,), run, threads=1); "
+        "run_study('smoke', job, announce=lambda name: print(name, flush=True))"
     )
-    job = json.dumps(to_json(Job(spec, (0,), str(broken), threads=1)))
+    job = json.dumps([str(broken), to_json(spec)])
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", script], **pipes) as process:
         process.stdin.write(job)

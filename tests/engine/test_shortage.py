@@ -5,8 +5,8 @@ import errno
 import pytest
 import torch
 
-from maskscope.errors import MaskscopeError, OutOfMemoryError
 from maskscope.engine.shortage import shortage_explained
+from maskscope.errors import MaskscopeError, OutOfMemoryError
 
 
 @pytest.mark.parametrize(

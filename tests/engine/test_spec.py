@@ -1,13 +1,12 @@
 from dataclasses import dataclass, field, replace
 
 import pytest
-
-from maskscope.errors import ConfigError
-from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec, DoubleAdditionSpec
 from maskscope.studies.catalogue import EXPERIMENTS, experiment
+
 from maskscope.engine.job import Job
-from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.engine.spec import canonical_spec, from_json, to_json
+from maskscope.errors import ConfigError
+from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.procedure.stages import (
     TOGETHER_BELOW,
     MaskPlan,
@@ -17,6 +16,7 @@ from maskscope.procedure.stages import (
     network_stage,
     plan_masks,
 )
+from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec, DoubleAdditionSpec
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

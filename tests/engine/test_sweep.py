@@ -5,19 +5,18 @@ import shutil
 from dataclasses import replace
 
 import pytest
-
-from maskscope.errors import ConfigError, FileFormatError, RunFolderError, UnknownNameError
-from maskscope.studies.images import networks
-from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec
 from maskscope.studies.catalogue import EXPERIMENTS, experiment
+
 from maskscope.engine.job import Job
 from maskscope.engine.plan import make_plan
-from maskscope.engine.record_file import load_record
+from maskscope.engine.records.file import load_record
 from maskscope.engine.run import run_experiment
-from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.engine.spec import to_json
 from maskscope.engine.sweep.record import SWEEPS, load_sweep, plan_points, require_untouched, sweep_named, sweep_over
 from maskscope.engine.sweep.run import point_folder, run_sweep
+from maskscope.errors import ConfigError, FileFormatError, RunFolderError, UnknownNameError
+from maskscope.procedure.settings import FitSpec, MaskSpec
+from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec
 from tests.small_images import small_images
 
 SPEC = AdditionMultiplicationSpec(

@@ -2,11 +2,11 @@
 
 import pytest
 
+from maskscope.engine.spec import STUDIES, from_json, to_json
+from maskscope.engine.sweep.setting import label_of, parse_values, setting_named, settings_of
 from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec, DoubleAdditionSpec
 from maskscope.studies.images.spec import ClassRemovalSpec
-from maskscope.engine.spec import STUDIES, from_json, to_json
-from maskscope.engine.sweep.setting import label_of, parse_values, setting_named, settings_of
 
 
 @pytest.mark.parametrize(

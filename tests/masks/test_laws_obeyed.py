@@ -39,7 +39,7 @@ def test_the_check_changes_no_bit_of_a_search_and_no_generator(its_loss, executo
     for check in (True, False):
         np.random.seed(1)
         torch.manual_seed(1)
-        wanted = [ms.Wanted(str(number), part) for number in range(masks)]
+        wanted = [ms.MaskSearch(str(number), part) for number in range(masks)]
         compute = ms.Compute(executor=executor)
         many = ms.discover_many(body(), its_loss, wanted, config=CONFIG, compute=compute, check=check)
         found.append(([one.logits.flat.tolist() for one in many], [one.reference_loss for one in many], states()))
@@ -53,7 +53,7 @@ network = torch.nn.Linear(5, 3)
 def loss(net, x):
     y = net(x + random.random()).square().mean()
     return y if float(y.detach()) >= 0 else 2 * y  # vmap fails here, and its draws are gone
-wanted = [ms.Wanted(name, [torch.ones(2, 5)]) for name in "ab"]
+wanted = [ms.MaskSearch(name, [torch.ones(2, 5)]) for name in "ab"]
 found = []
 for check in (True, False):
     random.seed(1)
@@ -113,8 +113,8 @@ class StopsAt(ms.Observer):
     def __init__(self, step):
         self.step = step
 
-    def after_step(self, moment):
-        if moment.step == self.step:
+    def after_step(self, report):
+        if report.step == self.step:
             raise KeyboardInterrupt
 
 

@@ -108,8 +108,8 @@ class Named(nn.Module):
         (torch.eye(3).to(torch.float8_e4m3fn), r"odd is float8_e4m3fn; only real floating-point"),
         (torch.eye(3, dtype=torch.complex64), "odd is complex64"),
         (torch.ones(3, dtype=torch.int8), "odd is int8"),
-        (torch.zeros(3, 1).expand(3, 2), r"odd has elements that are one place in memory.*contiguous\(\)"),
-        (torch.zeros(9).as_strided((3, 3), (2, 1)), "odd has elements that are one place in memory"),
+        (torch.zeros(3, 1).expand(3, 2), r"odd has several elements at one memory address.*contiguous\(\)"),
+        (torch.zeros(9).as_strided((3, 3), (2, 1)), "odd has several elements at one memory address"),
         (torch.empty(3, device="meta"), "meta device"),
     ],
 )

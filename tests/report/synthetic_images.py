@@ -8,10 +8,11 @@ import numpy as np
 from maskscope.analysis import GradientCosine, Sharing, density_floor
 from maskscope.engine.address import study_at
 from maskscope.engine.claims import judge
-from maskscope.engine.record import DataOrigin
+from maskscope.engine.records.record import DataOrigin
 from maskscope.engine.spec import to_json
 from maskscope.masks import OverlapCounts
-from maskscope.procedure.result import HalfMask, Kept, MaskRecord, MaskResult, NetworkResult, PairResult, SharingResult
+from maskscope.procedure.record import MaskRecord
+from maskscope.procedure.result import HalfMask, Kept, MaskResult, NetworkResult, PairResult, SharingResult
 from maskscope.studies.class_removal.result import Filters, Owned, RemovalResult
 from maskscope.studies.class_removal.spec import ClassRemovalSpec
 from maskscope.studies.mask_stability.spec import MaskStabilitySpec
@@ -88,7 +89,7 @@ def make_growth_record(seeds=(0, 1, 2), tasks=6, new_logits=(2.0, 0.0, -1.0)) ->
 
 
 def _record(experiment, spec, networks, sought, data) -> MaskRecord:
-    return judged(study_at(experiment), spec, CLASSES, networks, sought=tuple(sought), data=data)
+    return judged(study_at(experiment), spec, CLASSES, networks, mask_targets=tuple(sought), data=data)
 
 
 def _removal(random, seed, removed, repeats) -> NetworkResult:

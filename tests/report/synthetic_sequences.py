@@ -7,18 +7,10 @@ import numpy as np
 
 from maskscope.analysis import Sharing, density_floor
 from maskscope.engine.address import study_at
-from maskscope.engine.record import DataOrigin
+from maskscope.engine.records.record import DataOrigin
 from maskscope.masks import OverlapCounts
-from maskscope.procedure.result import (
-    EvaluationPart,
-    HalfMask,
-    Kept,
-    MaskRecord,
-    MaskResult,
-    NetworkResult,
-    PairResult,
-    SharingResult,
-)
+from maskscope.procedure.record import EvaluationPart, MaskRecord
+from maskscope.procedure.result import HalfMask, Kept, MaskResult, NetworkResult, PairResult, SharingResult
 from maskscope.studies.mathematics.spec import MathematicsSpec
 from maskscope.studies.scan.spec import ScanSpec
 from maskscope.studies.sequences.result import AnsweredExample, Baseline, OutputRows, SequenceResult
@@ -126,7 +118,9 @@ def make_mathematics_record(seeds=(0, 1, 2), masks_on=("easy",), *, repeats=0, a
 
 
 def _record(experiment, spec, functions, sought, networks, parts, origin) -> MaskRecord:
-    return judged(study_at(experiment), spec, functions, networks, sought=tuple(sought), data=origin, evaluated_on=tuple(parts))
+    return judged(
+        study_at(experiment), spec, functions, networks, mask_targets=tuple(sought), data=origin, evaluated_on=tuple(parts)
+    )
 
 
 def _network(random, seed, variant, spec, functions, sought, tensors, able, examples) -> NetworkResult:

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from maskscope.report.formats import csv_text
 from maskscope.report.numbers import Number
 from maskscope.report.over_networks import tensor_names
+from maskscope.report.readings.files import csv_text
 from maskscope.studies.class_removal.filters import as_images, marks, tile_images
 from maskscope.studies.class_removal.tables import differences_table, drops_table, owned_pairs_table, owned_table
 from maskscope.studies.class_removal.values import confusion_difference, owned_share

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from maskscope.engine.record import DataOrigin
+from maskscope.engine.records.record import DataOrigin
 from maskscope.report import show_record, write_figures, write_tables
 from tests.report.pages import all_panels, all_tables, page, page_of, sections
 from tests.report.synthetic_images import make_growth_record, make_removal_record, make_stability_record

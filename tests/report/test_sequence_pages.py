@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from maskscope.report import comparison, show_comparison, show_record, write_figures, write_tables
-from maskscope.report.formats import csv_text
 from maskscope.report.numbers import Number
 from maskscope.report.over_networks import overlap, overlap_floor
+from maskscope.report.readings.files import csv_text
 from maskscope.studies.sequences.tables import compared_table, dropout_table, evaluation_table, output_table, scores_table
 from tests.report.pages import all_panels, all_tables, cautions, key_titles, page, page_of, sections, sentences
 from tests.report.synthetic import make_record

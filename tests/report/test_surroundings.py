@@ -10,9 +10,9 @@ import pytest
 
 from maskscope.errors import ConfigError
 from maskscope.masks.kernels import CpuKernels, compiler
-from maskscope.report import figures
 from maskscope.report.drawing.canvas import files, svg
 from maskscope.report.drawing.scores import accuracy_panels
+from maskscope.report.readings import figures
 
 OWN = {
     "text.usetex": True,
@@ -38,7 +38,7 @@ import warnings
 import torch
 from maskscope.masks.kernels import make_kernels, ReferenceKernels
 from maskscope.masks.executors import packed
-from maskscope.report.figures import _canvas
+from maskscope.report.readings.figures import _canvas
 _canvas()
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")

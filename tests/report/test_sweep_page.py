@@ -7,11 +7,11 @@ import pytest
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from maskscope.engine.record import DataOrigin
+from maskscope.engine.records.record import DataOrigin
 from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.sweep.record import SweepRecord, load_sweep
 from maskscope.report import show_sweep, write_sweep_figures, write_sweep_report, write_sweep_tables
-from maskscope.report.formats import csv_text
+from maskscope.report.readings.files import csv_text
 from maskscope.report.section import all_figures
 from maskscope.report.sweep.drawing import sweep_panels
 from maskscope.report.sweep.numbers import compared_at, full_mask_accuracy, masks_at, repeated_name, shared_share

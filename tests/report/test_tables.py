@@ -9,8 +9,8 @@ from maskscope.report import write_tables
 from maskscope.report.blocks.accuracy import accuracy_table, confusion_table
 from maskscope.report.blocks.masks import weights_table
 from maskscope.report.blocks.overlap import overlap_table, sharing_tables
-from maskscope.report.formats import csv_text, latex_escape, latex_text
 from maskscope.report.numbers import exact
+from maskscope.report.readings.files import csv_text, latex_escape, latex_text
 from maskscope.report.table import Row, Table, columns
 from tests.report.pages import all_tables, page_of
 from tests.report.synthetic import TENSORS, make_record

@@ -5,8 +5,8 @@ import pytest
 from maskscope.analysis import summarise
 from maskscope.engine.claims import Claim, Condition, Lack, judge
 from maskscope.engine.quantities import Quantity
-from maskscope.report.formats import csv_text, latex_text
 from maskscope.report.headline import headline
+from maskscope.report.readings.files import csv_text, latex_text
 from maskscope.report.verdicts import (
     RULE,
     agreements,

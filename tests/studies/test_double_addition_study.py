@@ -5,21 +5,24 @@ from dataclasses import replace
 import pytest
 import torch
 
-from maskscope.errors import ConfigError
-from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec, DoubleAdditionSpec
-from maskscope.studies.catalogue import experiment, lacking
+from maskscope.engine.address import study_at
 from maskscope.engine.claims import Lack
 from maskscope.engine.job import Job
-from maskscope.procedure.measure import with_io
-from maskscope.studies.arithmetic.networks import copy_io, make_network, make_task
 from maskscope.engine.plan import make_plan
-from maskscope.engine.record_file import load_record
-from maskscope.engine.run import run_experiment
-from maskscope.procedure.settings import FitSpec, MaskSpec
+from maskscope.engine.records.file import load_record
+from maskscope.engine.run import run_study
+from maskscope.errors import ConfigError
 from maskscope.masks import BinaryMask
+from maskscope.procedure.measure import with_io
+from maskscope.procedure.settings import FitSpec, MaskSpec
+from maskscope.procedure.work import make_network
 from maskscope.storage import read_tensors
+from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
+from maskscope.studies.double_addition.spec import DoubleAdditionSpec
+from maskscope.studies.double_addition.study import copy_io
 
-STUDY = experiment("double-addition")
+STUDY = study_at("double-addition")
+SUBJECT = STUDY.procedure.subject
 CPU = torch.device("cpu")
 SPEC = DoubleAdditionSpec(
     hidden=(8, 8),
@@ -49,9 +52,9 @@ LSTM = DoubleAdditionSpec(
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("double")
-    plan = make_plan(Job(SPEC, (0,), str(folder), threads=1))
+    plan = make_plan(Job(STUDY, SPEC, (0,), str(folder), threads=1))
     made = []
-    record = run_experiment(STUDY, "smoke", Job(SPEC, (0,), str(folder), threads=1), announce=made.append)
+    record = run_study("smoke", Job(STUDY, SPEC, (0,), str(folder), threads=1), announce=made.append)
     return folder, record, made, plan
 
 
@@ -64,7 +67,7 @@ def test_the_plan_names_what_is_then_made(finished):
     folder, _, made, plan = finished
     assert sorted(stage.name for stage in plan.stages) == sorted(made)
     assert not any(stage.done for stage in plan.stages)
-    after = make_plan(Job(SPEC, (0,), str(folder), threads=1))
+    after = make_plan(Job(STUDY, SPEC, (0,), str(folder), threads=1))
     assert all(stage.done for stage in after.stages)
 
 
@@ -108,8 +111,8 @@ def test_shuffled_weights_are_the_same_numbers_elsewhere(finished):
 
 @pytest.mark.parametrize("spec", [SPEC, LSTM], ids=["mlp", "lstm"])
 def test_with_copied_io_both_pairs_are_computed_alike(spec):
-    task = make_task(spec, CPU)
-    network = make_network(spec, 0, task)
+    task = SUBJECT.task(spec, CPU)
+    network = make_network(SUBJECT, spec, 0, task)
     copy_io(network, spec, task)
     value = torch.arange(50)
     with torch.no_grad():
@@ -124,10 +127,10 @@ def test_with_copied_io_both_pairs_are_computed_alike(spec):
 
 
 def test_copying_is_refused_where_there_is_nothing_to_copy():
-    spec = AdditionMultiplicationSpec(hidden=(8,), digits=1, train_items=10)
-    task = make_task(spec, CPU)
+    spec = DoubleAdditionSpec("transformer", (8,), digits=1, train_items=10, mode="together")
+    task = SUBJECT.task(spec, CPU)
     with pytest.raises(ConfigError, match="copied-io is for double-addition with network mlp or lstm"):
-        copy_io(make_network(spec, 0, task), spec, task)
+        copy_io(make_network(SUBJECT, spec, 0, task), spec, task)
 
 
 def test_the_full_mask_on_input_and_output_alone():
@@ -138,7 +141,7 @@ def test_the_full_mask_on_input_and_output_alone():
 
 
 def test_the_lstm_in_turn_runs_with_copied_io(tmp_path):
-    record = run_experiment(STUDY, "smoke", Job(LSTM, (0, 1), str(tmp_path), threads=1))
+    record = run_study("smoke", Job(STUDY, LSTM, (0, 1), str(tmp_path), threads=1))
     early = record.networks[0].half_masks[0].early
     assert early == ("core.weight_ih_l0", "core.weight_hh_l0")
     assert record.quantity("accuracy", "", "pair-1", variant="copied-io").summary.n == 2
@@ -149,13 +152,13 @@ def test_the_lstm_in_turn_runs_with_copied_io(tmp_path):
 
 def test_what_a_claim_lacks_is_said_with_the_cure():
     (beyond,) = (claim for claim in STUDY.claims if claim.name == "sufficiency beyond the controls")
-    assert lacking(beyond, SPEC) == ()
-    (lack,) = lacking(beyond, replace(SPEC, controls=()))
+    assert STUDY.procedure.lacks(beyond, SPEC) == ()
+    (lack,) = STUDY.procedure.lacks(beyond, replace(SPEC, controls=()))
     assert "needs the control untrained" in lack.missing
     assert "--controls" in lack.cure
 
 
-def test_settings_of_another_experiment(tmp_path):
+def test_settings_of_another_study(tmp_path):
     spec = AdditionMultiplicationSpec(hidden=(8,), digits=1, train_items=10)
-    with pytest.raises(ConfigError, match="double-addition was given the settings of addition-multiplication"):
-        run_experiment(STUDY, "smoke", Job(spec, (0,), str(tmp_path)))
+    with pytest.raises(ConfigError, match="settings of the type AdditionMultiplicationSpec; DoubleAdditionSpec was expected"):
+        run_study("smoke", Job(STUDY, spec, (0,), str(tmp_path)))

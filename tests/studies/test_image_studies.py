@@ -6,26 +6,33 @@ from dataclasses import replace
 import pytest
 import torch
 
-from maskscope.errors import ConfigError, UnknownNameError
-from maskscope.studies.images import networks
-from maskscope.studies.catalogue import experiment
-from maskscope.studies.permuted_images.numbers import by_chance, shared
-from maskscope.studies.permuted_images.study import FIRST_LAYER, GrowthStudy
-from maskscope.studies.images.spec import OWN_OUTPUT, ClassRemovalSpec, MaskStabilitySpec, PermutedImagesSpec
+from maskscope.engine.address import study_at
 from maskscope.engine.job import Job
-from maskscope.studies.arithmetic.networks import make_network, make_task
 from maskscope.engine.plan import make_plan
-from maskscope.engine.record_file import load_record
-from maskscope.engine.run import run_experiment
-from maskscope.procedure.settings import FitSpec, MaskSpec
+from maskscope.engine.records.file import load_record
+from maskscope.engine.run import run_study
 from maskscope.engine.spec import to_json
 from maskscope.engine.workers import Share, do_share
+from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.masks import BinaryMask
-from maskscope.storage import read_tensors
+from maskscope.procedure.settings import FitSpec, MaskSpec
+from maskscope.procedure.work import make_network
+from maskscope.storage import read_json, read_tensors
+from maskscope.studies.class_removal.spec import ClassRemovalSpec
+from maskscope.studies.images import networks as image_networks
+from maskscope.studies.mask_stability.spec import MaskStabilitySpec
+from maskscope.studies.permuted_images.grow import GrowthWork
+from maskscope.studies.permuted_images.numbers import by_chance, shared
+from maskscope.studies.permuted_images.result import FIRST_LAYER
+from maskscope.studies.permuted_images.spec import PermutedImagesSpec
 from maskscope.tasks import removal_name
 from tests.small_images import CLASSES, small_images
 
 CPU = torch.device("cpu")
+REMOVAL_STUDY, STABILITY_STUDY, GROWTH_STUDY = map(
+    study_at, ("cifar10-class-removal", "cifar10-mask-stability", "permuted-mnist")
+)
+OWN_OUTPUT = "-own-output"
 REMOVAL = ClassRemovalSpec(
     network="cnn-no-dropout",
     classes=("cat", "dog"),
@@ -48,24 +55,24 @@ def _small_files():
         yield
 
 
-def run(name, spec, folder, seeds=(0,)):
+def run(study, spec, folder, seeds=(0,)):
     made = []
-    job = Job(spec, seeds, str(folder), threads=1)
-    return run_experiment(experiment(name), "smoke", job, announce=made.append), made
+    record = run_study("smoke", Job(study, spec, seeds, str(folder), threads=1), announce=made.append)
+    return record, [text for text in made if text.startswith("seed-")]
 
 
 @pytest.fixture(scope="module")
 def removal(tmp_path_factory):
     folder = tmp_path_factory.mktemp("removal")
-    plan = make_plan(Job(REMOVAL, (0,), str(folder), threads=1))
-    return folder, *run("cifar10-class-removal", REMOVAL, folder), plan
+    plan = make_plan(Job(REMOVAL_STUDY, REMOVAL, (0,), str(folder), threads=1))
+    return folder, *run(REMOVAL_STUDY, REMOVAL, folder), plan
 
 
 @pytest.fixture(scope="module")
 def growth(tmp_path_factory):
     folder = tmp_path_factory.mktemp("growth")
-    plan = make_plan(Job(GROWTH, (0,), str(folder), threads=1))
-    return folder, *run("permuted-mnist", GROWTH, folder), plan
+    plan = make_plan(Job(GROWTH_STUDY, GROWTH, (0,), str(folder), threads=1))
+    return folder, *run(GROWTH_STUDY, GROWTH, folder), plan
 
 
 def as_text(record):
@@ -85,7 +92,7 @@ class TestRemoval:
     def test_everything_is_made_once_and_read_again(self, removal):
         folder, record, made, plan = removal
         assert [stage.name for stage in plan.stages] == made
-        assert run("cifar10-class-removal", REMOVAL, folder)[1] == []
+        assert run(REMOVAL_STUDY, REMOVAL, folder)[1] == []
         assert as_text(load_record(folder)) == as_text(record)
         assert record.masks == ("without-cat", "without-dog", f"without-airplane{OWN_OUTPUT}")
         assert record.functions == CLASSES
@@ -109,21 +116,21 @@ class TestRemoval:
         folder, record, *_ = removal
         network = record.networks[0]
         full = mask(folder, "mask-all-0")
-        assert [own.function for own in network.owned] == ["cat", "dog"]
-        for own in network.owned:
+        assert [own.function for own in network.more.owned] == ["cat", "dog"]
+        for own in network.more.owned:
             without = mask(folder, f"mask-{removal_name(own.function)}-0")
             for name, part in own.by_tensor.items():
                 assert part.kept == int((full[name] & ~without[name]).sum())
                 assert part.weights == int(full[name].sum())
             assert own.mask == removal_name(own.function)
-            assert network.filters.owned[own.function] == "".join(
+            assert network.more.filters.owned[own.function] == "".join(
                 str(int(bit)) for bit in (full - without)["features.0.weight"].flatten()
             )
         (pair,) = network.pairs
         assert {pair.first[0], pair.second[0]} == {"cat", "dog"}
         dog, cat = ((full - mask(folder, f"mask-without-{name}-0")) for name in ("dog", "cat"))
         assert pair.total.both == (dog & cat).kept
-        assert network.filters.shape == (32, 3, 3, 3)
+        assert network.more.filters.shape == (32, 3, 3, 3)
 
     def test_remaining_weights_and_drops_are_those_of_the_masks(self, removal):
         folder, record, *_ = removal
@@ -140,7 +147,7 @@ class TestRemoval:
                 assert found.n == 0
 
     def test_gradients_are_compared_from_the_output_down(self, removal):
-        cosines = removal[1].networks[0].cosines
+        cosines = removal[1].networks[0].more.cosines
         assert [len(one.masked) for one in cosines] == [0, 2, 4, 6, 8, 10]
         assert cosines[0].total == pytest.approx(1)
         assert set(cosines[1].masked) == {"output.weight", "output.bias"}
@@ -151,7 +158,7 @@ class TestRemoval:
         assert [one.function for one in untrained.masks] == ["all", "without-cat", "without-dog"]
 
     def test_more_classes_extend_a_run(self, removal):
-        made = run("cifar10-class-removal", replace(REMOVAL, classes=("cat", "dog", "ship")), removal[0])[1]
+        made = run(REMOVAL_STUDY, replace(REMOVAL, classes=("cat", "dog", "ship")), removal[0])[1]
         assert made == [
             "seed-0-mask-without-ship-0",
             "seed-0-analysis",
@@ -162,35 +169,33 @@ class TestRemoval:
     def test_other_data_make_another_run(self, removal, monkeypatch):
         other = replace(small_images(), digest="another")
         monkeypatch.setattr(image_networks, "images_of", lambda name, _: other)
-        plan = make_plan(Job(replace(REMOVAL, data_digest="another"), (0,), str(removal[0]), threads=1))
+        plan = make_plan(Job(REMOVAL_STUDY, replace(REMOVAL, data_digest="another"), (0,), str(removal[0]), threads=1))
         assert not any(stage.done for stage in plan.stages if stage.name != "seed-0-network-untrained")
         with pytest.raises(ConfigError, match=r"have digest another, but these settings are for .*: the files differ"):
-            make_task(replace(REMOVAL, data_digest="digest of small cifar10"), CPU)
+            REMOVAL_STUDY.procedure.subject.task(replace(REMOVAL, data_digest="digest of small cifar10"), CPU)
 
-    def test_workers_find_the_full_mask_before_what_holds_on_to_it(self, removal, tmp_path):
+    def test_a_worker_finds_the_full_mask_before_what_holds_on_to_it(self, removal, tmp_path):
         spec = replace(REMOVAL, controls=(), gradient_cosine="", data_digest="digest of small cifar10")
-        job = Job(spec, (0,), str(tmp_path), threads=1)
-        for what in ("networks", "full masks", "masks"):
-            for first in (0, 1):
-                do_share(Share(job, what, first, 2))
-            names = {path.name.rpartition("-")[0] for path in (tmp_path / "artefacts").iterdir()}
-            assert ("seed-0-mask-all-0" in names) == (what != "networks")
-            assert ("seed-0-mask-without-cat-0" in names) == (what == "masks")
+        job = Job(REMOVAL_STUDY, spec, (0,), str(tmp_path), threads=1)
+        do_share(Share(job, 0, 1))
+        made = {path.name.rpartition("-")[0]: read_json(path / "made.json") for path in (tmp_path / "artefacts").iterdir()}
+        assert made["seed-0-mask-without-cat-0"]["made_at_ns"] > made["seed-0-mask-all-0"]["made_at_ns"]
+        assert made["seed-0-mask-without-cat-0"]["from"]["full mask"].startswith("seed-0-mask-all-0-")
         assert mask(tmp_path, "mask-without-dog-0") == mask(removal[0], "mask-without-dog-0")
 
     def test_masks_found_together_are_found_after_the_full_one(self, tmp_path):
         spec = replace(REMOVAL, together=True, controls=(), gradient_cosine="", mask=replace(REMOVAL.mask, steps=2))
-        record, _ = run("cifar10-class-removal", spec, tmp_path)
+        record, _ = run(REMOVAL_STUDY, spec, tmp_path)
         assert [one.function for one in record.networks[0].masks] == ["all", "without-cat", "without-dog"]
 
     def test_a_class_that_there_is_not_is_refused(self):
         with pytest.raises(UnknownNameError, match="class of cifar10 'lorry'"):
-            make_task(replace(REMOVAL, classes=("lorry",)), CPU)
+            REMOVAL_STUDY.procedure.subject.task(replace(REMOVAL, classes=("lorry",)), CPU)
 
 
 class TestStability:
     def test_every_pair_has_two_masks_of_its_own(self, tmp_path):
-        record, _ = run("cifar10-mask-stability", STABILITY, tmp_path)
+        record, _ = run(STABILITY_STUDY, STABILITY, tmp_path)
         first, second = record.masks
         assert [(one.function, one.repeat) for one in record.networks[0].masks] == [
             (name, repeat) for repeat in (0, 1) for name in (first, second)
@@ -204,10 +209,11 @@ class TestStability:
         assert sharing.within_first == pytest.approx(counts.total.dice), "stability is the ceiling"
 
     def test_pairs_are_the_same_for_every_network(self):
-        one, other = (make_task(STABILITY, CPU) for _ in range(2))
-        assert one.sought == other.sought != make_task(replace(STABILITY, pairs_seed=5), CPU).sought
+        task = STABILITY_STUDY.procedure.subject.task
+        one, other = (task(STABILITY, CPU) for _ in range(2))
+        assert one.mask_targets == other.mask_targets != task(replace(STABILITY, pairs_seed=5), CPU).mask_targets
         with pytest.raises(ConfigError, match="10 classes have 45 pairs"):
-            make_task(replace(STABILITY, pairs=46), CPU)
+            task(replace(STABILITY, pairs=46), CPU)
 
     def test_it_needs_a_second_mask(self):
         with pytest.raises(ConfigError, match="stability is the overlap of two masks"):
@@ -225,10 +231,9 @@ class TestGrowth:
             "seed-0-task-03-new--1",
         ]
         assert sorted(stage.name for stage in plan.stages) == sorted(made)
-        assert run("permuted-mnist", GROWTH, folder)[1] == []
+        assert run(GROWTH_STUDY, GROWTH, folder)[1] == []
         assert as_text(load_record(folder)) == as_text(record)
         assert [(one.new_logit, len(one.tasks)) for one in record.growths] == [(2.0, 3), (-1.0, 3)]
-        assert record.networks == ()
 
     def test_sharing_is_counted_against_all_earlier_masks(self, growth):
         folder, record, *_ = growth
@@ -257,30 +262,26 @@ class TestGrowth:
 
     def test_without_a_reset_earlier_tasks_keep_their_answers(self, tmp_path):
         spec = replace(GROWTH, reset_first_layer=False, new_logits=(2.0,))
-        record, _ = run("permuted-mnist", spec, tmp_path)
+        record, _ = run(GROWTH_STUDY, spec, tmp_path)
         first, second, third = record.growths[0].tasks
         assert second.earlier == {"T1": first.accuracy}
         assert third.earlier == {"T1": first.accuracy, "T2": second.accuracy}
-        study = GrowthStudy(
-            replace(spec, data_digest="digest of small mnist"), 0, Job(spec, (0,), str(tmp_path)).place(list, print)
-        )
-        inputs = study.task.batches("T1", 20, 0)(0).inputs
+        work = GrowthWork(spec, 0, Job(GROWTH_STUDY, spec, (0,), str(tmp_path)).runtime())
+        inputs = work.task.batches("T1", 20, 0)(0).inputs
         outputs = []
         for name in ("1", "3-new-2"):
-            network = study._initial(0)
+            network = work._initial(0)
             network.load_state_dict(read_tensors(file(tmp_path, f"task-0{name}", "weights"), kind="weights")[0])
             outputs.append(torch.func.functional_call(network, masked(network, mask(tmp_path, "task-01")), inputs))
         assert torch.equal(*outputs)
 
     def test_more_tasks_extend_a_run(self, growth):
-        made = run("permuted-mnist", replace(GROWTH, tasks=4, new_logits=(2.0,)), growth[0])[1]
+        made = run(GROWTH_STUDY, replace(GROWTH, tasks=4, new_logits=(2.0,)), growth[0])[1]
         assert made == ["seed-0-task-04-new-2"]
 
-    def test_workers_share_the_chains(self, growth, tmp_path):
+    def test_a_worker_makes_the_chains(self, growth, tmp_path):
         spec = replace(GROWTH, tasks=2, data_digest="digest of small mnist")
-        for what in ("networks", "derived", "masks"):
-            for first in (0, 1):
-                do_share(Share(Job(spec, (0,), str(tmp_path), threads=1), what, first, 2))
+        do_share(Share(Job(GROWTH_STUDY, spec, (0,), str(tmp_path), threads=1), 0, 1))
         assert len(list((tmp_path / "artefacts").iterdir())) == 3
         assert mask(tmp_path, "task-02-new--1") == mask(growth[0], "task-02-new--1")
 
@@ -296,9 +297,9 @@ def masked(network, mask):
 
 
 def test_residual_networks_are_fitted_with_the_published_schedule():
-    spec = experiment("cifar10-class-removal").preset("paper", "resnet110")
+    subject, spec = REMOVAL_STUDY.procedure.subject, REMOVAL_STUDY.preset("paper", "resnet110")
     config = spec.fit.config()
     assert (config.optimizer, config.milestones, config.weight_decay) == ("sgd", (32_000, 48_000), 1e-4)
     small = replace(spec, network="resnet20")
-    network = make_network(small, 0, make_task(small, CPU))
+    network = make_network(subject, small, 0, subject.task(small, CPU))
     assert sum(parameter.numel() for parameter in network.parameters()) == 272_474

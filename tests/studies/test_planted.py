@@ -5,7 +5,10 @@ import pytest
 import torch
 
 from maskscope.analysis.recovery import recovery
+from maskscope.engine.spec import from_json, to_json
 from maskscope.errors import ConfigError, FileFormatError, UnknownNameError
+from maskscope.masks import BinaryMask, bake, iou
+from maskscope.storage import read_json, read_tensors, write_json, write_tensors
 from maskscope.studies.planted import (
     KINDS,
     PlantingConfig,
@@ -20,9 +23,6 @@ from maskscope.studies.planted import (
 from maskscope.studies.planted.finetune import FinetuneConfig
 from maskscope.studies.planted.truth import computes, minimal_core
 from maskscope.studies.planted.wiring import wire
-from maskscope.engine.spec import from_json, to_json
-from maskscope.masks import BinaryMask, bake, iou
-from maskscope.storage import read_json, read_tensors, write_json, write_tensors
 from maskscope.tasks.multiplexer import HALVES, SHARED_TRUNK, Multiplexers
 from maskscope.training import MaskConfig
 from maskscope.zoo import MLP

@@ -56,7 +56,7 @@ def test_a_moved_image_is_a_crop_of_the_padded_one_mirrored_or_not():
 
 def test_a_mask_of_removal_sees_every_class_but_one():
     task = ImageClasses(DATA, without_each(CLASSES, ["cat", "dog"]))
-    assert task.sought == ("without-cat", "without-dog")
+    assert task.mask_targets == ("without-cat", "without-dog")
     assert task.functions == CLASSES
     for name in ("cat", "dog"):
         batch = task.batches(removal_name(name), 64, 5)

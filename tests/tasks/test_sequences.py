@@ -161,7 +161,7 @@ def test_scan_has_the_published_counts_and_says_what_was_seen(scan, splits):
         "simple",
         *(name for split in ("jump", "length", "turn_left") for name in (split, f"{split}-unseen", f"{split}-train")),
     )
-    assert scan.sought == ("jump", "length", "turn_left")
+    assert scan.mask_targets == ("jump", "length", "turn_left")
     assert scan.sizes == (14, 7)
     assert scan.longest == 49
     trained = {command.words for command in splits[SIMPLE].train}

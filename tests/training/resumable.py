@@ -17,8 +17,8 @@ class Killer(ms.Observer):
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def after_step(self, moment) -> None:
-        if moment.step == self.step:
+    def after_step(self, report) -> None:
+        if report.step == self.step:
             os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -70,7 +70,7 @@ def test_a_buffer_shared_by_two_masks_gives_each_its_own_data():
     shared = Refilled()
 
     def wanted(first, second):
-        return [ms.Wanted("a", first), ms.Wanted("b", second)]
+        return [ms.MaskSearch("a", first), ms.MaskSearch("b", second)]
 
     def later(index):
         return shared(index + 100)

@@ -31,8 +31,8 @@ class Stop(ms.Observer):
     def __init__(self, step):
         self.step = step
 
-    def after_step(self, moment):
-        if moment.step == self.step:
+    def after_step(self, report):
+        if report.step == self.step:
             raise KeyboardInterrupt
 
 
@@ -88,8 +88,8 @@ def test_the_network_that_a_run_broke_off_with_goes_on(path):
 
 
 class _Interrupt(ms.Observer):
-    def after_step(self, moment):
-        if moment.step == 3:
+    def after_step(self, report):
+        if report.step == 3:
             signal.raise_signal(signal.SIGINT)
 
 

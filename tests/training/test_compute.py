@@ -12,7 +12,11 @@ from tests.contracts.guests import GUESTS, IGNORED, make
 from tests.training.test_discover import loss, network, part
 
 CONFIG = ms.MaskConfig(steps=6, learning_rate=0.1, penalty_weight=1e-3)
-WANTED = [ms.Wanted("f", part), ms.Wanted("g", lambda index: part(index + 50), seed=2), ms.Wanted("f", part, repeat=1)]
+WANTED = [
+    ms.MaskSearch("f", part),
+    ms.MaskSearch("g", lambda index: part(index + 50), seed=2),
+    ms.MaskSearch("f", part, repeat=1),
+]
 
 
 @pytest.mark.parametrize("executor", ["auto", "sequential"])
@@ -33,7 +37,7 @@ def test_each_of_many_is_clipped_alone():
     """One track with a gradient a thousand times larger does not shrink the other's."""
     net, config = network(), ms.MaskConfig(steps=1, learning_rate=0.1, clip_norm=1e-3)
     steep = [tuple_ * 1000 for tuple_ in (part(0), part(1), part(2), part(3))]
-    pair = [ms.Wanted("f", part), ms.Wanted("g", steep)]
+    pair = [ms.MaskSearch("f", part), ms.MaskSearch("g", steep)]
     together = ms.discover_many(net, loss, pair, config=config)
     alone = ms.discover(net, loss, part, config=config, name="f")
     torch.testing.assert_close(together[0].logits.flat, alone.logits.flat)
@@ -52,10 +56,10 @@ def test_observers_of_many_watch_their_own():
         def __init__(self, name):
             self.name = name
 
-        def after_step(self, moment):
-            seen.setdefault(self.name, []).append(moment.loss)
+        def after_step(self, report):
+            seen.setdefault(self.name, []).append(report.loss)
 
-    wanted = [ms.Wanted(name, part, observers=[Watcher(name)]) for name in ("f", "g")]
+    wanted = [ms.MaskSearch(name, part, observers=[Watcher(name)]) for name in ("f", "g")]
     together = ms.discover_many(network(), loss, wanted, config=CONFIG)
     assert seen == {"f": together[0].history.loss, "g": together[1].history.loss}
 
@@ -97,8 +101,8 @@ def test_the_learning_rate_follows_its_schedule():
 
 def test_a_settled_run_ends_early_and_resumed_to_the_same_bits(tmp_path):
     class Interrupt(ms.Observer):
-        def after_step(self, moment):
-            if moment.step == 150:
+        def after_step(self, report):
+            if report.step == 150:
                 raise KeyboardInterrupt
 
     net = nn.Linear(4, 1, bias=False)
@@ -200,8 +204,8 @@ def test_the_automatic_choice_is_kept_over_a_resumed_run(tmp_path):
         return (x[:5], y[:5]) if index in (8, 9) else (x, y)
 
     class Interrupt(ms.Observer):
-        def after_step(self, moment):
-            if moment.step == 2:
+        def after_step(self, report):
+            if report.step == 2:
                 raise KeyboardInterrupt
 
     config, keep = ms.MaskConfig(steps=6, learning_rate=0.1), ms.Checkpoint(tmp_path / "run.safetensors", every_seconds=0.0)

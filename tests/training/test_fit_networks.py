@@ -50,8 +50,8 @@ def test_complex_weights_are_trained_and_taken_up_to_the_same_bits(optimizer, tm
     assert not torch.equal(whole.w, Fourier().w)
 
     class Stop(ms.Observer):
-        def after_step(self, moment):
-            if moment.step == 3:
+        def after_step(self, report):
+            if report.step == 3:
                 raise KeyboardInterrupt
 
     checkpoint, resumed = ms.Checkpoint(tmp_path / "c", every_seconds=0.0), Fourier()
@@ -115,7 +115,7 @@ def nothing(net, x):
     [
         (nn.ReLU(), r"The network \(ReLU\) has no parameters"),
         (nn.Linear(5, 3).requires_grad_(False), r"None of the 2 parameters.*requires_grad_\(\)"),
-        (nn.ParameterList([torch.zeros(5, 1).expand(5, 3)]), "0 has elements that are one place in memory"),
+        (nn.ParameterList([torch.zeros(5, 1).expand(5, 3)]), "0 has several elements at one memory address"),
         (nn.ParameterList([torch.eye(3).to_sparse()]), "0 is sparse"),
         (nn.Linear(5, 3, device="meta"), "weight is on the meta device"),
     ],

@@ -39,8 +39,8 @@ def test_it_is_torchs_sgd_with_a_tenth_of_the_rate_from_each_milestone_on():
 
 
 class Stop(Observer):
-    def after_step(self, moment):
-        if moment.step == 5:
+    def after_step(self, report):
+        if report.step == 5:
             raise RuntimeError("killed")
 
 

@@ -98,7 +98,7 @@ def test_both_gradients_are_the_formula_by_hand(estimator, executor, samples, ac
                 assert parameter.grad[used[name]].eq(0).all()
                 assert parameter.grad[~used[name]].ne(0).any()
             with torch.no_grad():
-                net[0].weight += 0.1  # the weights of the moment, not those of the beginning
+                net[0].weight += 0.1  # the weights of the report, not those of the beginning
 
 
 def test_a_run_is_adam_on_clipped_gradients_of_everything_together():
@@ -179,8 +179,8 @@ class Stop(ms.Observer):
     def __init__(self, step):
         self.step = step
 
-    def after_step(self, moment):
-        if moment.step == self.step:
+    def after_step(self, report):
+        if report.step == self.step:
             signal.raise_signal(signal.SIGINT)
 
 
@@ -308,8 +308,8 @@ def test_what_is_found_says_how():
     used, seen = half(selection), []
 
     class Watch(ms.Observer):
-        def after_step(self, moment):
-            seen.append((moment.step, moment.loss, moment.measure().keys()))
+        def after_step(self, report):
+            seen.append((report.step, report.loss, report.measure().keys()))
 
     grown = ms.grow(
         net, loss, part, selection=selection, used=used, initial=spread(selection), config=CONFIG, name="p", observers=[Watch()]

@@ -114,7 +114,7 @@ def test_a_loss_that_draws_leaves_the_generator_alone(trained):
 def test_several_masks_have_one_line_of_progress(trained, monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr("sys.stderr", stream)
-    wanted = [ms.Wanted(name, part) for name in ("add", "mul", "max", "min", "sum")]
+    wanted = [ms.MaskSearch(name, part) for name in ("add", "mul", "max", "min", "sum")]
     few = ms.MaskConfig(steps=2, learning_rate=0.1)
     ms.discover_many(trained, loss, wanted, config=few)
     lines = stream.getvalue().splitlines()

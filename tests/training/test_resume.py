@@ -105,8 +105,8 @@ class Stop(ms.Observer):
     def __init__(self, step, number=signal.SIGINT):
         self.step, self.number = step, number
 
-    def after_step(self, moment):
-        if moment.step == self.step:
+    def after_step(self, report):
+        if report.step == self.step:
             signal.raise_signal(self.number)
 
 
@@ -120,8 +120,8 @@ def test_ctrl_c_saves_and_the_run_goes_on(tmp_path, as_list):
     seen = []
 
     class Watch(ms.Observer):
-        def after_step(self, moment):
-            seen.append(moment.step)
+        def after_step(self, report):
+            seen.append(report.step)
 
     with pytest.warns(SkippedPartsWarning, match="skipping over the 8 parts") if as_list else nullcontext():
         resumed = small(tmp_path, batches=batches, observers=[Watch()])

@@ -1,4 +1,4 @@
-"""Networks and masks in, small frozen results out. Nothing here trains anything."""
+"""Measures of networks and masks; each returns a small frozen dataclass or a number. Nothing here trains anything."""
 
 from maskscope.analysis.ablation import (
     kept_counts,

@@ -1,4 +1,4 @@
-"""Masks that were not learned, to compare learned ones with: top weights by magnitude or by gradient, and random masks."""
+"""Masks that were not learned, as baselines for learned ones: top weights by magnitude or by gradient, and random masks."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -18,16 +18,16 @@ def magnitude(network: nn.Module, selection: Selection) -> dict[str, Tensor]:
 def weight_times_gradient(network: nn.Module, loss: Loss, parts: Iterable[Any], selection: Selection) -> dict[str, Tensor]:
     """|weight x gradient of the mean loss|: to first order, how much the loss changes when the weight is set to 0.
 
-    The network runs in eval mode and is untouched. Parts count equally, so they should be of equal size.
+    The network runs in eval mode and is not changed. Every part has the same influence, so parts should be of equal size.
 
     Args:
         network: any module.
         loss: ``loss(network, part)``, a scalar.
-        parts: the data, read once.
+        parts: the data in parts; read once.
         selection: the weights to score.
 
     Raises:
-        BatchesError: there is no part.
+        BatchesError: ``parts`` is empty.
 
     Source: the "Taylor" score of Molchanov et al., "Importance Estimation for Neural Network Pruning", CVPR 2019, without
     its square.
@@ -47,13 +47,13 @@ def weight_times_gradient(network: nn.Module, loss: Loss, parts: Iterable[Any], 
 
 
 def warm_start(scores: Mapping[str, Tensor], selection: Selection, middle: float = 2.0, spread: float = 2.0) -> MaskLogits:
-    """Logits to start a search from: in each tensor evenly spaced by the rank of the scores, the highest at ``middle + spread``.
+    """Initial logits for a search: in each tensor evenly spaced by the rank of the scores, the highest at ``middle + spread``.
 
     Args:
         scores: by dotted name, in the weights' shapes, for example `weight_times_gradient`.
         selection: the weights that are masked.
-        middle: where the paper has all logits start.
-        spread: half the distance between the logits of the lowest and the highest score.
+        middle: the mean of the initial logits; the default is the paper's initial value of all logits.
+        spread: half the difference between the logits of the highest and the lowest score.
 
     Raises:
         MaskMismatchError: the scores are for other weights.
@@ -66,14 +66,14 @@ def warm_start(scores: Mapping[str, Tensor], selection: Selection, middle: float
 
 
 def top_weights(scores: Mapping[str, Tensor], kept_by_tensor: Mapping[str, int]) -> BinaryMask:
-    """The mask of the highest scores, with a given number of weights in every tensor: equal density tensor by tensor.
+    """The mask that keeps the weights with the highest scores: a given number in every tensor.
 
     Args:
         scores: by dotted name, in the weights' shapes.
-        kept_by_tensor: how many to keep of each, for example ``kept_counts(mask)``.
+        kept_by_tensor: how many weights to keep in each tensor, for example ``kept_counts(mask)``.
 
     Raises:
-        MaskMismatchError: the names differ, or more is to be kept than there is.
+        MaskMismatchError: the names differ, or more weights are to be kept than the tensor has.
     """
     faults = [f"{name}: only in the scores" for name in scores if name not in kept_by_tensor]
     for name, kept in kept_by_tensor.items():
@@ -87,10 +87,10 @@ def top_weights(scores: Mapping[str, Tensor], kept_by_tensor: Mapping[str, int])
 
 
 def top_weights_overall(scores: Mapping[str, Tensor], k: int) -> BinaryMask:
-    """The mask of the ``k`` highest scores over all tensors together.
+    """The mask that keeps the ``k`` weights with the highest scores over all tensors together.
 
     Raises:
-        MaskMismatchError: ``k`` is negative or more than there are weights.
+        MaskMismatchError: ``k`` is negative or larger than the number of weights.
     """
     count = sum(score.numel() for score in scores.values())
     if not 0 <= k <= count:
@@ -106,10 +106,10 @@ def random_mask_like(mask: BinaryMask, generator: torch.Generator, among: Binary
     Args:
         mask: gives the shapes and the counts.
         generator: on the CPU; the result is on the mask's device.
-        among: the weights that are chosen from; all, unless given.
+        among: only weights of this mask can be chosen; by default, all weights can.
 
     Raises:
-        MaskMismatchError: more weights of a tensor are wanted than there are to choose from.
+        MaskMismatchError: in some tensor, ``among`` has fewer weights than ``mask``.
     """
     tensors = {}
     for name, bits in mask.items():
@@ -128,7 +128,7 @@ def kept_counts(mask: BinaryMask) -> dict[str, int]:
 
 
 def _top(scores: Tensor, k: int) -> Tensor:
-    # a stable sort, so that equal scores (dead units score 0) are taken in order and the count is exact
+    # a stable sort, so that exactly k weights are kept also if scores are equal (those of dead neurons are all 0)
     bits = torch.zeros(scores.shape, dtype=torch.bool, device=scores.device)
     bits[torch.argsort(scores, descending=True, stable=True)[:k]] = True
     return bits

@@ -1,4 +1,4 @@
-"""Networks in which nothing can be found: the same procedure on them shows what it makes out of nothing."""
+"""Control networks without functions: they show what the procedure reports when there is nothing to find."""
 
 import copy
 
@@ -7,14 +7,14 @@ from torch import nn
 
 
 def shuffled_weights(network: nn.Module, generator: torch.Generator) -> nn.Module:
-    """A copy in which every parameter tensor is permuted within itself: the same values, the wiring gone.
+    """A copy in which the values of every parameter tensor are shuffled: the distribution stays, the wiring is lost.
 
-    Biases and the parameters of norms are permuted too; buffers (running means) stay. Tied weights stay tied and are permuted
-    once. The network itself is untouched.
+    Biases and the parameters of norm layers are shuffled too; buffers (running means) stay. Tied weights stay tied and are
+    shuffled once. The network itself is not changed.
 
     Args:
         network: any module.
-        generator: on the CPU, whatever device the network is on.
+        generator: on the CPU, also if the network is on another device.
     """
     shuffled = copy.deepcopy(network)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What every mask does for every function: the two matrices behind "this mask carries that function"."""
+"""The accuracy of every function under every mask and under its inverse: sufficiency and necessity."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class CrossMatrix:
     """Accuracy of every function under every mask, and under its inverse.
 
     Args:
-        functions: the task's, in its order: the columns.
+        functions: the functions of the task, in its order: the columns.
         masks: the names of the masks: the rows.
         sufficiency: by mask and function, the accuracy under the mask.
         necessity: by mask and function, the accuracy under its inverse: low where the function needs the mask.
@@ -31,13 +31,13 @@ class CrossMatrix:
 def cross_matrix(network: nn.Module, task: Task, masks: Mapping[str, BinaryMask]) -> CrossMatrix:
     """sufficiency[f][g] = accuracy of g under mask f; necessity[f][g] = accuracy of g under ~f.
 
-    The network runs in eval mode on the task's evaluation data and is untouched. An empty mask is a mask: its necessity is the
-    accuracy of the network itself.
+    The network runs in eval mode on the task's evaluation data and is not changed. Empty masks are allowed: the necessity of an
+    empty mask is the accuracy of the unmasked network.
 
     Args:
-        network: that the masks were found on.
+        network: the one that the masks were found on.
         task: gives functions and data.
-        masks: by name, often the function that they were found for.
+        masks: by name, often the name of the function that the mask was found for.
 
     Raises:
         MaskMismatchError: a mask was found on another network, or the masks cover different weights.

@@ -14,12 +14,12 @@ from maskscope.masks import BinaryMask, Loss, evaluation_mode, loss_and_gradient
 
 @dataclass(frozen=True)
 class GradientCosine:
-    """The cosine of the gradient with a mask on some layers, and the gradient without.
+    """The cosine between the gradient with a mask on some layers and the gradient without a mask.
 
     Args:
         masked: the tensors that the mask is applied to.
-        total: over all tensors.
-        by_tensor: each alone; NaN where one of the gradients is 0.
+        total: the cosine over all tensors together.
+        by_tensor: the cosine of each tensor; NaN where one of the gradients is 0.
     """
 
     masked: tuple[str, ...]
@@ -30,23 +30,23 @@ class GradientCosine:
 def gradient_cosine(
     network: nn.Module, loss: Loss, parts: Sequence[Any], mask: BinaryMask, layers: Sequence[Sequence[str]]
 ) -> list[GradientCosine]:
-    """Applies a mask to the first i of some layers, i = 0, 1, ..., and compares the gradient with the unmasked network's.
+    """Applies a mask to the first i layers of a list, i = 0, 1, ..., and compares the gradient with the unmasked network's.
 
-    The gradient is that of the mean loss over the parts, with respect to all tensors of the mask; from i = 1 on both gradients
-    are looked at on the weights that the mask keeps, in every layer (also those that it is not applied to).
+    It is the gradient of the mean loss over the parts, with respect to all tensors of the mask. From i = 1 on, the gradients are
+    compared only on the weights that the mask keeps, in all layers, also in those that the mask is not applied to.
 
     Args:
-        network: any module; runs in eval mode and is untouched.
+        network: any module; runs in eval mode and is not changed.
         loss: ``loss(network, part)``, a scalar.
-        parts: of equal size.
-        mask: over the weights whose gradient is taken.
-        layers: the tensors of each layer, in the order in which the mask is applied: from the output down, in the paper's code.
+        parts: the data, in parts of equal size.
+        mask: covers the weights with respect to which the gradient is taken.
+        layers: the tensors of each layer, in the order in which the mask is applied; in the paper's code, from the output down.
 
     Raises:
-        BatchesError: there is no part.
+        BatchesError: ``parts`` is empty.
 
-    Source: Csordás et al. 2021, their code's `cifar10_cos_distance`, for which no result was published. "The full mask" there is
-    read as this mask in all layers.
+    Source: Csordás et al. 2021, `cifar10_cos_distance` in their code; no result of it was published. We understand "the full
+    mask" there as this mask in all layers.
     """
     if not parts:
         raise BatchesError("gradient_cosine needs at least one part of data, and was given none.")

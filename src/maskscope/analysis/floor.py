@@ -1,4 +1,4 @@
-"""The overlap that the sizes of two masks give by themselves: the density floor."""
+"""The density floor: the overlap that two masks of given sizes have by chance."""
 
 import math
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ _DRAWS = 2000
 
 @dataclass(frozen=True)
 class Floor:
-    """Mean overlap of independent masks with the same number of weights in each tensor."""
+    """Mean overlap of two independent random masks with given numbers of weights in each tensor."""
 
     dice: float
     iomin: float
@@ -21,10 +21,10 @@ class Floor:
 
 
 def dice_floor(counts: Iterable[OverlapCounts]) -> float:
-    """The mean Dice when only the sizes are given: 2 sum_k (a_k b_k / N_k) / sum_k (a_k + b_k), exactly.
+    """The mean Dice of two random masks of given sizes, exactly: 2 sum_k (a_k b_k / N_k) / sum_k (a_k + b_k).
 
     Args:
-        counts: for each tensor; ``both`` is not looked at.
+        counts: of each tensor k: ``first`` is a_k, ``second`` is b_k, ``weights`` is N_k; ``both`` is not used.
 
     Returns:
         The floor c; NaN if both masks are empty.
@@ -37,14 +37,15 @@ def dice_floor(counts: Iterable[OverlapCounts]) -> float:
 
 
 def density_floor(counts: Iterable[OverlapCounts], seed: int) -> Floor:
-    """The mean of each measure when only the sizes are given, in each tensor.
+    """The mean of each overlap measure for two random masks with given sizes in each tensor.
 
-    With a_k and b_k of N_k weights kept and nothing else known, x_k is hypergeometric with mean a_k b_k / N_k. Dice and
-    IoMin are linear in the sum of x_k, so their means are exact; the mean of IoU is taken over 2,000 simulated draws.
+    If random masks keep a_k and b_k of the N_k weights of tensor k, the number x_k of weights in both is hypergeometric with mean
+    a_k b_k / N_k. Dice and IoMin are linear in the sum of x_k, so their means are exact; the mean of IoU is taken over 2,000
+    simulated draws.
 
     Args:
-        counts: for each tensor; ``both`` is not looked at.
-        seed: of the simulation.
+        counts: of each tensor; ``both`` is not used.
+        seed: the seed of the simulation.
     """
     counts = [part for part in counts if part.weights]
     first, second = sum(part.first for part in counts), sum(part.second for part in counts)

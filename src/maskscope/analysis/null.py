@@ -1,8 +1,8 @@
-"""Is an overlap more than masks of this network have anyway? Against masks that were found for unrelated functions.
+"""Tests whether two masks overlap more than masks of the same network that were found for unrelated functions.
 
-No null that is made of masks alone will do: masks follow the values of the weights, so that masks for unrelated functions overlap
-more, or less, than their sizes give. The null is therefore *discovered*: masks found in the same way, on the same network, for
-functions that have nothing to do with the first one.
+Random masks are no valid null: masks depend on the values of the weights, so masks for unrelated functions overlap more, or less,
+than random masks of their sizes. The null is therefore *discovered*: masks that are found in the same way, on the same network,
+for functions that are unrelated to the first one.
 """
 
 import math
@@ -16,7 +16,7 @@ from maskscope.masks import BinaryMask, dice
 
 @dataclass(frozen=True)
 class NullTest:
-    """An observed overlap among overlaps with masks of unrelated functions.
+    """An observed overlap, compared with overlaps with masks of unrelated functions.
 
     Args:
         observed: Dice of the two masks in question.
@@ -32,13 +32,14 @@ class NullTest:
 def null_test(first: BinaryMask, second: BinaryMask, unrelated: Sequence[BinaryMask]) -> NullTest:
     """Tests whether two masks overlap more than the first one does with masks for unrelated functions.
 
-    Valid as far as the second function, if it is unrelated to the first one, is like the functions of the null: carried by the
-    network as well or as badly, and its mask found in the same way (docs/statistics.md, "Null").
+    The null hypothesis is that the second function is unrelated to the first. The test is valid if, under this hypothesis, the
+    second function is like those of ``unrelated``: the network performs it about as well, and its mask is found in the same way
+    (docs/statistics.md, "Null").
 
     Args:
         first: mask of A.
         second: mask of B on the same network.
-        unrelated: masks of K other functions on the same network; 19 is the least at which p = .05 can be reached.
+        unrelated: masks of K other functions on the same network; at least 19 are needed to reach p = .05.
 
     Raises:
         MaskMismatchError: masks over different weights, or found on different networks.
@@ -51,9 +52,9 @@ def null_test(first: BinaryMask, second: BinaryMask, unrelated: Sequence[BinaryM
 def unrelated_null(first: BinaryMask, unrelated: Sequence[BinaryMask]) -> tuple[float, ...]:
     """Dice(first, U_k) for each of K masks that were found for unrelated functions on the same network.
 
-    An empty mask has Dice 0 with one that is not empty. It says that the search kept nothing, as it does for a function that the
-    network cannot do, and not that the functions lie apart: a null of empty masks makes every overlap look significant. Look at
-    the sizes before believing a p-value. Two empty masks have no Dice: NaN.
+    An empty mask has Dice 0 with a mask that is not empty. It means that the search kept nothing, for example because the network
+    cannot perform the function; it does not mean that the functions use different weights. A null of empty masks makes every
+    overlap look significant: check the sizes before you believe a p-value. The Dice of two empty masks is undefined (NaN).
 
     Raises:
         MaskMismatchError: masks over different weights, or found on different networks.
@@ -64,12 +65,12 @@ def unrelated_null(first: BinaryMask, unrelated: Sequence[BinaryMask]) -> tuple[
 
 
 def unrelated_p_value(observed: float, null: Sequence[float]) -> float:
-    """How many overlaps, the observed one included, reach the observed one: p = (1 + #{null >= observed}) / (K + 1).
+    """The share of overlaps, the observed one included, that reach the observed one: p = (1 + #{null >= observed}) / (K + 1).
 
     Args:
-        observed: an overlap; if undefined (NaN), so is p.
-        null: K overlaps. An undefined one (NaN) counts as one that reaches the observed: what is not known is not held against
-            the null. With K = 0, p is 1.
+        observed: an overlap; if it is undefined (NaN), p is NaN.
+        null: K overlaps. An undefined one (NaN) counts as one that reaches the observed overlap, which makes p larger: the
+            cautious choice. With K = 0, p is 1.
 
     Source: Phipson and Smyth, "Permutation p-values should never be zero", 2010.
     """
@@ -79,10 +80,10 @@ def unrelated_p_value(observed: float, null: Sequence[float]) -> float:
 
 
 def mid_p_value(observed: float, null: Sequence[float]) -> float:
-    """The p-value with half of the ties: mid-p = (#{null > observed} + (1 + #{null = observed}) / 2) / (K + 1).
+    """The p-value that counts ties by half: mid-p = (#{null > observed} + (1 + #{null = observed}) / 2) / (K + 1).
 
-    Under the null its mean is .5 whatever the ties; p itself is discrete and too high on average, so that a check for uniformity
-    looks at mid-p. NaN as in `unrelated_p_value`.
+    Under the null its mean is .5, with or without ties. The p-value itself is discrete and too high on average, so a test of
+    uniformity should use mid-p. NaN is treated as in `unrelated_p_value`.
 
     Source: Lancaster, "Significance tests in discrete distributions", 1961.
     """
@@ -93,16 +94,16 @@ def mid_p_value(observed: float, null: Sequence[float]) -> float:
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Holm's adjusted p-values: at most .05 for as many as can be called significant with a family-wise error of 5 %.
+    """Holm's adjusted p-values: those of at most .05 are significant with a family-wise error rate of at most 5 %.
 
-    With the m defined p-values in rising order, adjusted_(i) = min(1, max over j <= i of (m - j + 1) p_(j)).
+    With the m defined p-values in ascending order, adjusted_(i) = min(1, max over j <= i of (m - j + 1) p_(j)).
 
     Args:
-        p_values: all p-values of one family; name it where the result is shown. Undefined ones (NaN) are not in the family and
-            stay undefined.
+        p_values: all p-values of one family; say which family it is where you show the result. Undefined p-values (NaN) are not
+            counted in the family and stay undefined.
 
     Returns:
-        In the order of ``p_values``.
+        The adjusted p-values, in the order of ``p_values``.
 
     Raises:
         MaskscopeError: a p-value outside [0, 1].

@@ -1,4 +1,4 @@
-"""Numbers over several masks mean something on one network only, and if the masks do: the check that comes before all of them."""
+"""Checks that several masks belong to the same network, and warns if one is weak: done before any measure of several masks."""
 
 import warnings
 from collections.abc import Mapping
@@ -10,18 +10,17 @@ from maskscope.masks import BinaryMask, WeakMaskWarning
 def require_one_network(masks: Mapping[str, BinaryMask], quantity: str) -> None:
     """Refuses masks over different weights, and masks that were found on different values of the same weights.
 
-    Warns of masks that something was said against when they were found (`BinaryMask.faults`): a failed search makes a ceiling of
-    anything.
+    Warns of masks with known faults (`BinaryMask.faults`): masks of a failed search make any measure meaningless.
 
-    A mask knows the digests of the weights that it was found on, unless it was made by hand; where two masks know the digest of
-    one tensor, it must be the same.
+    A mask stores the digests of the weights that it was found on, unless it was made by hand. If two masks have a digest of the
+    same tensor, the digests must be equal.
 
     Args:
-        masks: by the name that the message gives them.
-        quantity: what is to be computed, for the message: ``ceiling``, say.
+        masks: by the name that is used in messages.
+        quantity: what is to be computed, for messages; for example ``ceiling``.
 
     Raises:
-        MaskMismatchError: names every difference from the first mask that knows.
+        MaskMismatchError: the message lists every difference from the first mask.
     """
     for title, mask in masks.items():
         if mask.faults:

@@ -1,6 +1,6 @@
-"""How well a mask finds weights that are known to be the true ones: precision, recall, F1, and AUPRC of the scores behind it.
+"""How well a mask recovers the true weights, where these are known: precision, recall, F1, and AUPRC of the scores or logits.
 
-Not ROC AUC: true weights are under one percent of all, and it is 1.00 for every scorer, even for magnitude.
+ROC AUC is not used: the true weights are under one percent of all weights, and ROC AUC is 1.00 for every score, even magnitude.
 """
 
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ from maskscope.masks import BinaryMask, OverlapCounts, overlap_by_tensor
 
 @dataclass(frozen=True)
 class Recovery:
-    """A mask against the truth.
+    """A mask compared with the true mask.
 
     Args:
         precision: the share of kept weights that are true; NaN if none is kept.
         recall: the share of true weights that are kept; NaN if none is true.
         f1: 2 |kept and true| / (|kept| + |true|), the Dice coefficient; NaN if both are empty.
-        kept: weights in the mask.
-        true: weights in the truth.
-        both: weights in both.
+        kept: how many weights the mask keeps.
+        true: how many weights are true.
+        both: how many weights are kept and true.
     """
 
     precision: float
@@ -47,7 +47,7 @@ def recovery(found: BinaryMask, truth: BinaryMask) -> Recovery:
 
 
 def average_precision(scores: Mapping[str, Tensor], truth: BinaryMask) -> float:
-    """Area under the precision-recall curve of scores that are to be high on the true weights, over all weights at once.
+    """Area under the precision-recall curve over all weights: 1 if the scores of all true weights are above those of the others.
 
     Args:
         scores: by dotted name, in the weights' shapes; for a mask, its logits (``logits.by_tensor()``).

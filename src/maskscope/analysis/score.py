@@ -1,4 +1,4 @@
-"""How well a network does under a mask: sufficiency, necessity, and a mask applied to some tensors only."""
+"""How well a network performs under a mask, under its inverse, and with the mask applied to some tensors only."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -10,17 +10,17 @@ from maskscope.masks import BinaryMask, call_masked, call_with, evaluation_mode,
 from maskscope.tasks import Scores, Task
 
 _Inputs = tuple[tuple[Any, ...], Mapping[str, Any]]
-# the outputs of so many masks are held while the data are gone through
-_MASKS_A_PASS = 32
-# masked copies of the weights that may be alive at one time, in bytes
-_COPIES = 1 << 29
+# how many masks share one pass over the data; the outputs of all but the first are kept in memory during the pass
+_MASKS_PER_PASS = 32
+# memory for masked copies of the weights at one time, in bytes
+_BYTES_OF_COPIES = 1 << 29
 
 
 def score(network: nn.Module, task: Task, mask: BinaryMask | None = None) -> Scores:
-    """The task's scores of a network, under a mask if one is given; in eval mode, on the task's evaluation data.
+    """The scores of a network on the evaluation data of a task, in eval mode, under a mask if one is given.
 
-    Sufficiency of a mask is the score under it; necessity, the score under its inverse (``~mask``). The task may use the network
-    as it likes: keyword arguments, its other methods, its modules.
+    The sufficiency of a mask is the score under it; its necessity is the score under its inverse (``~mask``). The task may use
+    the network in any way: with keyword arguments, through other methods, through its submodules.
 
     Raises:
         MaskMismatchError: the mask is for other weights.
@@ -31,29 +31,29 @@ def score(network: nn.Module, task: Task, mask: BinaryMask | None = None) -> Sco
 
 
 def score_many(network: nn.Module, task: Task, masks: Sequence[BinaryMask], *, in_one_call: bool | None = None) -> list[Scores]:
-    """`score` under each of several masks, the evaluation data being gone through once for all of them.
+    """`score` under each of several masks, with one pass over the evaluation data for up to 32 masks.
 
     Args:
         network: any module.
-        task: calls its network, and does nothing else with it; with the same inputs whatever it answered before.
+        task: must only call the network, and its inputs must not depend on earlier outputs.
         masks: all over the same weights.
-        in_one_call: whether the network is vmapped over the masks, as many at a time as half a GiB of masked copies allows; else
-            each piece of data is shown under one mask after the other. Unless given: on an accelerator, for networks that torch
-            can batch; on a CPU it saves nothing (`reproduction/benchmarks.md`). Equal but for last bits.
+        in_one_call: True runs the network under several masks at once (vmap), as many as fit into half a GiB of masked copies.
+            False runs each batch under one mask after the other. By default, True on an accelerator for networks that torch can
+            batch; on a CPU it saves nothing (`reproduction/benchmarks.md`). Results agree up to rounding.
     """
     if in_one_call is None:
         in_one_call = next(network.parameters()).device.type != "cpu" and _can_batch(network)
     run_masks = _vmapped(network, masks) if in_one_call else _one_by_one(network, masks)
     found: list[Scores] = []
     with evaluation_mode(network), torch.no_grad():
-        for start in range(0, len(masks), _MASKS_A_PASS):
-            here = range(start, min(start + _MASKS_A_PASS, len(masks)))
+        for start in range(0, len(masks), _MASKS_PER_PASS):
+            here = range(start, min(start + _MASKS_PER_PASS, len(masks)))
             found += _score_in_one_pass(task, here, run_masks)
     return found
 
 
 def _score_in_one_pass(task: Task, places: range, run_masks: Callable[[_Inputs, range], list[Tensor]]) -> list[Scores]:
-    """The first mask's outputs are answered at once; those of the others are kept, and played back to the task."""
+    """Runs all masks while the task scores the first; the outputs of the others are stored and played back to the task."""
     kept: list[list[Tensor]] = []
 
     def run(*inputs: Any, **named: Any) -> Tensor:
@@ -79,7 +79,7 @@ def _vmapped(network: nn.Module, masks: Sequence[BinaryMask]) -> Callable[[_Inpu
     parameters = dict(network.named_parameters())
     weights = {name: parameters[name].detach() for name in (masks[0] if masks else ())}
     size = sum(weight.numel() * weight.element_size() for weight in weights.values())
-    at_once = max(1, _COPIES // max(1, size))
+    at_once = max(1, _BYTES_OF_COPIES // max(1, size))
 
     def run(inputs: _Inputs, places: range) -> list[Tensor]:
         def use(guest: nn.Module) -> Any:
@@ -99,15 +99,15 @@ def _vmapped(network: nn.Module, masks: Sequence[BinaryMask]) -> Callable[[_Inpu
 
 
 def _can_batch(network: nn.Module) -> bool:
-    """Recurrent layers and attention have no fast rule of vmap."""
+    """Whether vmap over masks is fast: it is not for recurrent layers and attention."""
     without = (nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
     return is_faster_batched(network) and not any(isinstance(module, without) for module in network.modules())
 
 
 def half_mask_scores(network: nn.Module, task: Task, mask: BinaryMask, early: Iterable[str]) -> tuple[Scores, Scores]:
-    """Scores with the mask applied to the early tensors only, and to the others only; the rest is left unmasked.
+    """Scores with the mask applied to the early tensors only, and with the mask applied to the other tensors only.
 
-    Source: the half-mask test of Csordás et al. 2021: are masks of separate layers independent of each other?
+    Source: the half-mask test of Csordás et al. 2021, which asks whether the masks of different layers depend on each other.
     """
     early = list(early)
     late = [name for name in mask if name not in early]

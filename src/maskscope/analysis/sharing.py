@@ -1,4 +1,4 @@
-"""How much two functions share, on a scale from what density gives (0) to what two masks of one function share (1)."""
+"""How much two functions share, on a scale from 0 (random masks of their sizes) to 1 (two masks of the same function)."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -13,12 +13,12 @@ from maskscope.masks import BinaryMask, OverlapCounts, overlap_by_tensor
 
 @dataclass(frozen=True)
 class MeanDice:
-    """Mean overlap of some pairs of masks of one network.
+    """Mean overlap over pairs of masks of one network.
 
     Args:
         dice: mean Dice over the pairs; NaN without a pair, or if both masks of any pair are empty.
-        floor: c, the mean over the same pairs of what their sizes alone give.
-        pairs: how many.
+        floor: c, the mean density floor of the same pairs: the overlap that their sizes give by chance.
+        pairs: the number of pairs.
     """
 
     dice: float
@@ -27,7 +27,7 @@ class MeanDice:
 
     @property
     def excess(self) -> float:
-        """What is more than density gives: dice - floor."""
+        """The overlap above chance: dice - floor."""
         return self.dice - self.floor
 
 
@@ -36,14 +36,14 @@ class Sharing:
     """Normalised sharing of two functions A and B on one network.
 
     Args:
-        masks: masks of each function, m = repeats + 1.
+        masks: the number of masks of each function (the smaller of the two), m = repeats + 1.
         between: d_AB, mean Dice over all cross pairs.
         within_first: w_A, mean Dice over pairs of masks of A: the ceiling; NaN with one mask.
         within_second: w_B.
         floor_between: c_AB, mean density floor of the cross pairs.
         floor_first: c_AA.
         floor_second: c_BB.
-        normalised: S_AB; NaN where it is undefined.
+        normalised: S_AB; NaN if it is undefined.
     """
 
     masks: int
@@ -57,14 +57,14 @@ class Sharing:
 
 
 def ceiling(masks: Sequence[BinaryMask], *, among: BinaryMask | None = None) -> MeanDice:
-    """w_f = mean of Dice(M_i, M_j) over i < j: how similar two masks for one function are, the most that can be asked of others.
+    """w_f = mean of Dice(M_i, M_j) over i < j: how similar masks of the same function are, the upper limit for other functions.
 
-    With one mask there is no pair and no ceiling: NaN. Two empty masks have no Dice, which leaves the ceiling undefined too
-    (NaN); an empty mask and another have Dice 0.
+    NaN with one mask, as there is no pair, and if both masks of a pair are empty. An empty mask and one that is not empty have
+    Dice 0.
 
     Args:
         masks: of one function on one network, from independent repeats.
-        among: the weights that are counted as possible; all maskable weights, unless told.
+        among: only these weights are counted; by default, all maskable weights.
 
     Raises:
         MaskMismatchError: masks over different weights, or found on different networks.
@@ -99,14 +99,14 @@ def between(first: Sequence[BinaryMask], second: Sequence[BinaryMask], *, among:
 def normalised_sharing(first: Sequence[BinaryMask], second: Sequence[BinaryMask], *, among: BinaryMask | None = None) -> Sharing:
     """S_AB = (d_AB - c_AB) / sqrt((w_A - c_AA) (w_B - c_BB)), not clipped.
 
-    0: as unrelated as density allows; 1: as similar as two masks for one function. Undefined (NaN) with one mask of a function,
-    where a ceiling does not rise above its floor, and where both masks of a pair are empty. Over networks, see
-    `ceiling_exceeds_floor`.
+    0 means that the masks overlap as random masks of their sizes do; 1, that they are as similar as two masks of one function.
+    Undefined (NaN) if a function has only one mask, if a ceiling is not above its floor, or if both masks of a pair are empty.
+    For several networks, see `ceiling_exceeds_floor`.
 
     Args:
         first: masks of A on one network, from independent repeats.
         second: masks of B on the same network.
-        among: the weights that the floor counts as possible; all maskable weights, unless told.
+        among: only these weights are counted; by default, all maskable weights.
 
     Raises:
         MaskMismatchError: masks over different weights, or found on different networks.
@@ -121,15 +121,16 @@ def normalised_sharing(first: Sequence[BinaryMask], second: Sequence[BinaryMask]
 
 
 def ceiling_exceeds_floor(excess_per_network: Sequence[float]) -> bool:
-    """Whether normalised sharing is defined over these networks: the 95 % t-interval of (w - c) lies above 0.
+    """Whether normalised sharing is defined for these networks: the 95 % t-interval of (w - c) must lie above 0.
 
-    If it does not, sharing divides by what may be nothing, and is undefined on all networks, not on the unlucky ones alone.
+    If it does not, the denominator of sharing may be 0, and sharing is undefined on all networks, not only on those where
+    w - c happens to be too small.
 
     Args:
-        excess_per_network: w - c of one function, a number a network; undefined ones (NaN) are left out.
+        excess_per_network: w - c of one function, one number for each network; NaN values are left out.
 
     Returns:
-        With one network there is no interval, and the number itself must be above 0; with none, False.
+        True or False. With one network there is no interval, and the number itself must be above 0; without any, False.
 
     Source: docs/statistics.md, "Normalised sharing".
     """
@@ -138,7 +139,7 @@ def ceiling_exceeds_floor(excess_per_network: Sequence[float]) -> bool:
 
 
 def counts_among(first: BinaryMask, second: BinaryMask, among: BinaryMask | None = None) -> dict[str, OverlapCounts]:
-    """Overlap counts by tensor, over all weights or over those of a third mask alone."""
+    """Overlap counts by tensor, over all weights or only over those of a third mask."""
     if among is None:
         return overlap_by_tensor(first, second)
     inside = overlap_by_tensor(first & among, second & among)

@@ -1,4 +1,4 @@
-"""What is in most masks of one function: its stable core, beside the core that sizes alone give."""
+"""The stable core of a function: the weights that are in most of its masks, and how many would be by chance."""
 
 import math
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ MIN_REPEATS = 5
 
 @dataclass(frozen=True)
 class StableCore:
-    """The weights in at least a share q of m masks of one function.
+    """The weights that are in at least a share q of m masks of one function.
 
     Args:
         mask: these weights.
-        repeats: m.
-        needed: the least number of masks that a weight of the core is in.
-        kept: its size.
-        share: its size over all maskable weights; NaN if there are none.
-        kept_by_chance: mean size with independent masks of the same sizes in each tensor.
-        share_by_chance: the same over all maskable weights.
+        repeats: m, the number of masks.
+        needed: a weight of the core is in at least this many masks.
+        kept: the number of weights in the core.
+        share: the core's share of all maskable weights; NaN if there are none.
+        kept_by_chance: mean size of the core of independent random masks with the same sizes in each tensor.
+        share_by_chance: ``kept_by_chance`` as a share of all maskable weights.
     """
 
     mask: BinaryMask
@@ -38,14 +38,15 @@ class StableCore:
 
 
 def stable_core(masks: Sequence[BinaryMask], share: float) -> StableCore:
-    """Weights that are kept in at least ``share`` of the masks, and how many independent masks would have in common so.
+    """The weights that at least ``share`` of the masks keep, and the mean number of such weights for independent random masks.
 
-    In tensor k a weight is in mask i with probability p_ik, the mask's density there; if masks are independent, the number of
-    masks that it is in is Poisson-binomial, and the core by chance has sum_k N_k P(number >= needed) weights on average.
+    A random mask i keeps a weight of tensor k with probability p_ik, the density of mask i there. If masks are independent, the
+    number of masks that keep a weight is Poisson-binomial, and the core by chance has sum_k N_k P(number >= needed) weights on
+    average.
 
     Args:
         masks: of one function on one network, from m >= 5 independent repeats.
-        share: q, above 0 and up to 1; the core is in at least q m masks, rounded up.
+        share: q, above 0 and up to 1; a weight of the core is in at least q m masks, rounded up.
 
     Raises:
         ConfigError: fewer than 5 masks, or a share outside (0, 1].
@@ -61,7 +62,7 @@ def stable_core(masks: Sequence[BinaryMask], share: float) -> StableCore:
     if not 0 < share <= 1:
         raise ConfigError(f"share is {share}; a number above 0 and up to 1 was expected.")
     require_one_network({f"mask {place}": mask for place, mask in enumerate(masks)}, "stable core")
-    # .7 x 10 is 7.000000000000001
+    # less 1e-9, because rounding can make the product too large: .7 x 10 is 7.000000000000001
     needed = math.ceil(share * len(masks) - 1e-9)
     core, by_chance = {}, 0.0
     for name, bits in masks[0].items():

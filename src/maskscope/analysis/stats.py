@@ -1,4 +1,4 @@
-"""Means, shares and their intervals. The replicate is the network (seed); repeats and functions are nested in it."""
+"""Means and shares with confidence intervals. A replicate is one network (one seed); repeats and functions are nested in it."""
 
 import math
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Summary:
-    """Some numbers, one for each network.
+    """Mean, spread and interval of a quantity that has one value for each network.
 
     Args:
-        n: how many are defined.
+        n: how many values are defined.
         mean: their mean.
         std: sample standard deviation (n - 1); NaN for n = 1.
         low: lower end of the 95 % t-interval for the mean; NaN for n = 1.
@@ -34,9 +34,9 @@ class Summary:
 
 
 def summarise(values: Sequence[float]) -> Summary:
-    """Mean, sample standard deviation and t-interval of one number a network; undefined (NaN) values are left out.
+    """Mean, sample standard deviation and t-interval of one value for each network; NaN values are left out.
 
-    A t-interval, because the percentile bootstrap at a nominal 95 % covers 75 % at n = 3 and 84 % at n = 5
+    The interval is a t-interval, because a percentile bootstrap at a nominal 95 % covers only 75 % at n = 3 and 84 % at n = 5
     (docs/statistics.md). With n = 1 there is no interval.
     """
     defined = np.array([value for value in values if not math.isnan(value)], dtype=float)
@@ -51,11 +51,11 @@ def summarise(values: Sequence[float]) -> Summary:
 
 @dataclass(frozen=True)
 class Proportion:
-    """So many of so many.
+    """The share of successes among n cases, with its interval.
 
     Args:
-        successes: how many.
-        n: of how many.
+        successes: the number of successes.
+        n: the number of cases.
         share: successes / n; NaN for n = 0.
         low: lower end of the exact 95 % interval; NaN for n = 0.
         high: upper end.
@@ -77,7 +77,7 @@ def proportion(successes: int, n: int) -> Proportion:
     Source: Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial", 1934.
     """
     if not 0 <= successes <= n:
-        raise MaskscopeError(f"{successes} of {n} is no share; from 0 to {n} successes were expected.")
+        raise MaskscopeError(f"{successes} of {n} is not a share; from 0 to {n} successes were expected.")
     if not n:
         return Proportion(0, 0, math.nan, math.nan, math.nan)
     interval = scipy.stats.binomtest(successes, n).proportion_ci(CONFIDENCE, method="exact")

@@ -11,8 +11,8 @@ from tyro.conf import Positional
 
 from maskscope.cli.output import announce, defined, write_sweep
 from maskscope.engine.address import known_studies, study_at
-from maskscope.engine.record import Record
-from maskscope.engine.record_file import holds_sweep, load_record
+from maskscope.engine.records.file import holds_sweep, load_record
+from maskscope.engine.records.record import Record
 from maskscope.engine.spec import to_json
 from maskscope.engine.state import state_of_claims
 from maskscope.engine.study import Study

@@ -1,4 +1,4 @@
-"""Image data sets in their original files: found in a folder or downloaded, checked, and read without running anything."""
+"""Image data sets in their original files: found in a folder or downloaded, checked, and read without running their code."""
 
 from maskscope.data.download import fetch
 from maskscope.data.images import ImageData, Images

@@ -20,18 +20,18 @@ _CURE = "Take another copy, or delete it and run `maskscope data fetch`."
 
 
 def read_batch(content: bytes, *, source: str, count: int, shape: tuple[int, int, int], label_key: str, classes: int) -> Images:
-    """The images and labels of a batch file; nothing in it is run.
+    """Reads the images and labels of a batch file, without running the pickle.
 
     Args:
         content: the whole file.
-        source: how to name it in an error.
-        count: the number of images that is expected.
+        source: the name of the file in an error message.
+        count: the expected number of images.
         shape: channels, height and width of an image.
-        label_key: the file's word for the labels that are wanted.
-        classes: labels are below this.
+        label_key: the key of the labels in the file.
+        classes: the number of classes; labels must be below it.
 
     Raises:
-        FileFormatError: no batch file, or one with another number, shape or kind of values.
+        FileFormatError: not a batch file, or the number, shape or type of its values is not as expected.
     """
     record = _read_record(content, source, ("data", label_key))
     array = record["data"]
@@ -49,16 +49,16 @@ def read_batch(content: bytes, *, source: str, count: int, shape: tuple[int, int
 
 
 def read_class_names(content: bytes, *, source: str, key: str, count: int) -> tuple[str, ...]:
-    """The names of the classes, from the file that describes the batches; nothing in it is run.
+    """Reads the names of the classes from the file that describes the batches, without running the pickle.
 
     Args:
         content: the whole file.
-        source: how to name it in an error.
-        key: the file's word for the names.
-        count: how many are expected.
+        source: the name of the file in an error message.
+        key: the key of the names in the file.
+        count: the expected number of names.
 
     Raises:
-        FileFormatError: no such file, or not as many names.
+        FileFormatError: not a file of this format, or with another number of names.
     """
     names = _read_record(content, source, (key,))[key]
     if not isinstance(names, list) or len(names) != count or not all(isinstance(name, bytes | str) for name in names):
@@ -73,7 +73,7 @@ def _read_record(content: bytes, source: str, keys: tuple[str, ...]) -> Mapping[
     except FileFormatError as error:
         raise FileFormatError(f"{error} It is not a CIFAR batch and was not executed. {_CURE}") from error.__cause__
     if not isinstance(value, dict):
-        raise FileFormatError(f"{source} holds a {type(value).__name__}; expected a dictionary. It is no CIFAR batch. {_CURE}")
+        raise FileFormatError(f"{source} holds a {type(value).__name__}; expected a dictionary. It is not a CIFAR batch. {_CURE}")
     # Python 2 wrote the keys as bytes
     record = {_text(key): item for key, item in value.items() if isinstance(key, bytes | str)}
     if absent := [key for key in keys if key not in record]:

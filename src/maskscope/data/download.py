@@ -1,4 +1,4 @@
-"""Downloads the files of a data set; a file takes its name only once its checksum is right."""
+"""Downloads the files of a data set; a file gets its final name only after its checksum was found to be right."""
 
 import errno
 import hashlib
@@ -18,39 +18,39 @@ from maskscope.storage import open_plain, user_path
 
 
 def say(text: str) -> None:
-    """A line on standard error."""
+    """Writes a line to standard error."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 
 
 def fetch(name: str, folder: Path | None = None, *, announce: Callable[[str], None] = say) -> Path:
-    """Downloads what is missing of a data set.
+    """Downloads the missing files of a data set.
 
-    A download that breaks off leaves what has come in ``<file>.part``, and the next one goes on from there.
+    An interrupted download is kept in ``<file>.part``, and the next call continues it.
 
     Args:
         name: a name in `DATASETS`.
-        folder: the files go into ``<folder>/<name>``; the cache unless told.
-        announce: is told what is downloaded.
+        folder: the files are written to ``<folder>/<name>``; by default, the cache.
+        announce: called with a line of text about each download.
 
     Returns:
         The folder with the files.
 
     Raises:
-        UnknownNameError: no set has this name.
+        UnknownNameError: there is no data set of this name.
         ConfigError: the folder cannot be a path.
-        DataError: an address cannot be reached, what came has another checksum, the folder cannot be written, or the user's
-            folder has another file of the same name.
+        DataError: an address cannot be reached, the downloaded file has a wrong checksum, the folder cannot be written, or the
+            user's folder has a different file of the same name.
     """
     dataset = dataset_named(name)
     target = (cache_folder() if folder is None else user_path(folder, argument="--data-dir")) / name
     try:
         target.mkdir(parents=True, exist_ok=True)
-        # two processes must not write the same part
+        # two processes must not write the same .part file
         with filelock.FileLock(target / ".fetch.lock"):
             for download in dataset.downloads:
                 _fetch_one(dataset, download, target, announce, replace=folder is None)
-    except (BrokenOffError, requests.RequestException) as error:  # before OSError, which requests' errors are
+    except (BrokenOffError, requests.RequestException) as error:  # before OSError: the errors of requests are subclasses of it
         kept = " What has come is kept: the same command goes on from there." if any(target.glob("*.part")) else ""
         raise DataError(f"The download broke off or could not begin: {error}.{kept}\n{_by_hand(dataset, target)}") from error
     except EndlessError as error:
@@ -85,7 +85,7 @@ def _fetch_one(dataset: DataSet, download: Download, target: Path, announce: Cal
             part.replace(path)
             return
         part.unlink()
-        # An old part of another version of the file would explain it: once more from the start
+        # the old .part may be of another version of the file: try once more from the start
         if attempt or not downloader.resumed:
             break
         announce(f"{download.file} does not have its checksum; once more from the start")
@@ -96,7 +96,7 @@ def _fetch_one(dataset: DataSet, download: Download, target: Path, announce: Cal
 
 
 def _is_published(dataset: DataSet, download: Download, path: Path) -> bool:
-    """Whether a file is the published one, or the published content compressed anew."""
+    """Whether a file is the published one, or has the published content in another compression."""
     if _md5(path) == download.md5:
         return True
     if dataset.layout != "idx":

@@ -1,7 +1,7 @@
-"""IDX files, the format of MNIST: a magic number, the sizes as big-endian integers, then one byte a value.
+"""IDX files, the format of MNIST: a magic number, the sizes as big-endian integers, then one byte for each value.
 
-Source: "The MNIST database of handwritten digits" (LeCun, Cortes, Burges), section "File formats". Of its kinds of values only
-unsigned bytes are read.
+Source: "The MNIST database of handwritten digits" (LeCun, Cortes, Burges), section "File formats". Only
+unsigned bytes are read, not the other data types of the format.
 """
 
 import math
@@ -19,32 +19,33 @@ _CURE = "Take another copy of the file, or delete it and run `maskscope data fet
 
 
 def read_idx_images(content: bytes, *, source: str, count: int, shape: tuple[int, int, int]) -> UInt8[Tensor, "n 1 height width"]:
-    """The images of an IDX3 file, unpacked.
+    """Reads the images of an IDX3 file.
 
     Args:
-        content: the whole file.
-        source: how to name it in an error.
-        count: the number of images that is expected.
-        shape: channels (one: the format has no more), height and width that are expected.
+        content: the whole file, uncompressed.
+        source: the name of the file in an error message.
+        count: the expected number of images.
+        shape: the expected channels (1: the format has no others), height and width.
 
     Raises:
-        FileFormatError: no IDX3 file of unsigned bytes, other sizes, cut short, or with bytes to spare.
+        FileFormatError: not an IDX3 file of unsigned bytes, with other sizes, cut short, or with bytes after its end.
     """
     values = _read(content, source, (count, *shape[1:]), "images")
     return values.reshape(count, 1, *shape[1:])
 
 
 def read_idx_labels(content: bytes, *, source: str, count: int, classes: int) -> Int64[Tensor, "n"]:
-    """The labels of an IDX1 file, unpacked.
+    """Reads the labels of an IDX1 file.
 
     Args:
-        content: the whole file.
-        source: how to name it in an error.
-        count: the number of labels that is expected.
-        classes: labels are below this.
+        content: the whole file, uncompressed.
+        source: the name of the file in an error message.
+        count: the expected number of labels.
+        classes: the number of classes; labels must be below it.
 
     Raises:
-        FileFormatError: no IDX1 file of unsigned bytes, another size, cut short, with bytes to spare, or a label out of range.
+        FileFormatError: not an IDX1 file of unsigned bytes, with another size, cut short, with bytes after its end, or with a
+            label out of range.
     """
     labels = _read(content, source, (count,), "labels").long()
     if count and int(labels.max()) >= classes:
@@ -74,7 +75,7 @@ def _read(content: bytes, source: str, shape: tuple[int, ...], what: str) -> UIn
         raise FileFormatError(f"{source} is cut short: {len(content)} bytes; expected {whole}. {_CURE}")
     if len(content) > whole:
         raise FileFormatError(f"{source} has {len(content) - whole} bytes after its end; expected {whole} in all. {_CURE}")
-    # a copy: torch wants memory that may be written, and the file's bytes may not
+    # a copy, because torch needs writable memory and the bytes of the file are read-only
     return torch.from_numpy(np.frombuffer(content, dtype=np.uint8, offset=head).copy()).reshape(shape)
 
 

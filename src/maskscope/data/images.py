@@ -1,4 +1,4 @@
-"""What a data set is once it is read: images and labels as tensors, and which bytes they came from."""
+"""A data set in memory: images and labels as tensors, and the digest of the files that they were read from."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class Images:
 
     Args:
         pixels: 0 to 255, as in the files.
-        labels: index into `ImageData.classes`.
+        labels: indices into `ImageData.classes`.
     """
 
     pixels: UInt8[Tensor, "n channels height width"]
@@ -21,16 +21,16 @@ class Images:
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
-    """A data set.
+    """A data set of images with its classes, in two parts.
 
     Args:
         name: its name in `DATASETS`.
         classes: the names of the classes, in the order of the labels.
-        train: the images to learn from.
-        test: the images to be judged by.
-        verified: every file, unpacked, has its published checksum.
-        digest: SHA-256, in hexadecimal, over the unpacked bytes of all files in the order of `DataSet.files`. It is the same
-            wherever the files lie and however they are compressed.
+        train: the training images.
+        test: the test images.
+        verified: whether every uncompressed file has its published checksum.
+        digest: SHA-256, in hexadecimal, over the uncompressed bytes of all files in the order of `DataSet.files`. It does not
+            depend on the folder or on the compression of the files.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A data set from its files: found, or downloaded into the cache; read, counted, and compared with the published checksums."""
+"""Loads a data set: finds its files or downloads them into the cache, reads them, and checks counts and checksums."""
 
 import hashlib
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from maskscope.errors import DataError, FileFormatError
 
 @dataclass(frozen=True)
 class CheckedFile:
-    """A file, compared.
+    """A file of a data set and its checksum.
 
     Args:
-        name: its name, unpacked.
-        expected: the published MD5 of its bytes.
-        found: the MD5 of its bytes here.
+        name: its name, without ``.gz``.
+        expected: the published MD5 of its uncompressed bytes.
+        found: the MD5 of its uncompressed bytes on this machine.
     """
 
     name: str
@@ -39,12 +39,12 @@ class CheckedFile:
 
 @dataclass(frozen=True, eq=False)
 class CheckedSet:
-    """A data set, read and compared file by file.
+    """A data set whose files were read and compared with their checksums.
 
     Args:
         data: the images.
-        files: in the order of the table.
-        found: where they lie.
+        files: the files, in the order of the table.
+        found: where the files are.
     """
 
     data: ImageData
@@ -53,21 +53,20 @@ class CheckedSet:
 
 
 def load_images(name: str, data_dir: Path | None = None, *, announce: Callable[[str], None] = say) -> ImageData:
-    """A data set from a folder that the user named, or from the cache, into which it is downloaded if it is not there.
+    """Loads a data set from the user's folder, or from the cache; if the cache does not have it, it is downloaded first.
 
-    Files that differ from the published checksums are used if their structure and counts are right; then the data are not
-    ``verified``.
+    Files with other than the published checksums are used if their structure and counts are right; ``verified`` is then False.
 
     Args:
         name: a name in `DATASETS`.
-        data_dir: the folder to look into, itself and ``<data_dir>/<name>``. Without it the environment variable
-            ``MASKSCOPE_DATA`` names it; without that, it is the cache. Only the cache is downloaded into.
-        announce: is told, in a line, what takes long.
+        data_dir: the files are searched in ``<data_dir>/<name>``, then in ``<data_dir>``. By default, the folder in the
+            environment variable ``MASKSCOPE_DATA``; without that, the cache. Files are only downloaded into the cache.
+        announce: called with a line of text before something that takes long.
 
     Raises:
-        UnknownNameError: no set has this name.
-        DataError: the files are not there, and cannot be downloaded or must not be.
-        FileFormatError: a file is damaged, of another kind or of other counts; nothing in it was run.
+        UnknownNameError: there is no data set of this name.
+        DataError: the files are missing, and cannot be downloaded, or may not be because the user named a folder.
+        FileFormatError: a file is damaged, of another format, or has other counts; no code in it was run.
     """
     dataset, place = dataset_named(name), place_named(data_dir)
     found = find_files(dataset, place)
@@ -80,12 +79,12 @@ def load_images(name: str, data_dir: Path | None = None, *, announce: Callable[[
 
 
 def check_images(name: str, data_dir: Path | None = None) -> CheckedSet:
-    """Reads a data set as `load_images` does, without downloading, and tells which files are the published ones.
+    """Reads a data set like `load_images`, but never downloads it; also tells which files are the published ones.
 
     Raises:
-        UnknownNameError: no set has this name.
-        DataError: the files are not there.
-        FileFormatError: a file is damaged, of another kind or of other counts; nothing in it was run.
+        UnknownNameError: there is no data set of this name.
+        DataError: the files are missing.
+        FileFormatError: a file is damaged, of another format, or has other counts; no code in it was run.
     """
     dataset, place = dataset_named(name), place_named(data_dir)
     found = find_files(dataset, place)
@@ -95,7 +94,7 @@ def check_images(name: str, data_dir: Path | None = None) -> CheckedSet:
 
 
 def read_set(dataset: DataSet, found: FoundFiles) -> CheckedSet:
-    """Reads the files of a row of the table, one after the other."""
+    """Reads the files of a data set, one after the other."""
     digest, checked = hashlib.sha256(), []
     parts: list[Images] = []
     pixels, classes = None, dataset.classes

@@ -1,10 +1,10 @@
-"""Reading a pickle without running it.
+"""Reads a pickle without running it.
 
-A pickle is a small program: it names functions by module and name, and calls them. The usual reader imports what is named, so
-that a file can run anything; and even one that imports nothing can be made to take gigabytes by a file of nine bytes, or to work
-for years on values that hold one another. So the program is followed here, step by step, by a reader that knows only what a
-dictionary of arrays, lists and strings needs. A name is looked up in a table of stand-ins that note down what they are called
-with; any other name ends the reading. The number of steps is bounded, and every step adds one small value or one from the file.
+The problem: a pickle is a small program that names functions and calls them. Python's reader imports these functions, so a file
+can run any code. Even a reader that imports nothing is not safe: a file of nine bytes can make it take gigabytes of memory, and
+deeply nested values can keep it busy for years. This reader therefore follows the program step by step and knows only the steps
+that a dictionary of arrays, lists and strings needs. Names are looked up in a table of stand-ins, which only record how they are
+called; any other name is an error. The number of steps is limited, and every step adds one small value or one value of the file.
 """
 
 import codecs
@@ -16,28 +16,28 @@ from typing import Any
 from maskscope.data.recorded import STAND_INS, RecordedArray, RecordedKind, StandIn, short
 from maskscope.errors import FileFormatError
 
-# The longest file of the data sets takes up to 700,000, written in any of pickle's protocols.
+# The longest file of the data sets takes up to 700,000 steps in any protocol of pickle.
 _MOST_STEPS = 1_000_000
 _MOST_CONTAINERS = 200_000
 _DEEPEST_MARK = 1_000
 
 
 def read_pickle(content: bytes, *, source: str) -> Any:
-    """The plain values of a pickle; its arrays are `RecordedArray`.
+    """The value of a pickle: plain Python values, with a `RecordedArray` for each array.
 
     Args:
         content: the whole file.
-        source: how to name it in an error.
+        source: the name of the file in an error message.
 
     Raises:
-        FileFormatError: no pickle, cut short, with bytes after its end, or with a name that arrays of bytes do not need.
+        FileFormatError: not a pickle, cut short, with bytes after its end, or with a name that arrays of bytes do not need.
     """
     machine = _Machine(content)
     try:
         value = machine.run()
     except FileFormatError as error:
         raise FileFormatError(f"{source} {error}") from error.__cause__
-    except Exception as error:  # damage can surface as nearly any kind of error, says the documentation of pickle
+    except Exception as error:  # the documentation of pickle says that a damaged file can raise nearly any exception
         what = f"{type(error).__name__}: {short(str(error))}"
         raise FileFormatError(f"{source} is no pickle, or it is cut short or altered ({what}).") from error
     if spare := machine.left():
@@ -46,21 +46,21 @@ def read_pickle(content: bytes, *, source: str) -> Any:
 
 
 class _Machine:
-    """Follows the steps of a pickle over a stack of values, with a memo of some of them by number."""
+    """Follows the steps of a pickle: it has a stack of values, and a memo, which stores some of them by number."""
 
     def __init__(self, content: bytes) -> None:
         self._stream, self._length = io.BytesIO(content), len(content)
         self._stack: list[Any] = []
         self._marked: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
-        self._may_encode, self._containers = len(content), 0
+        self._encodable, self._containers = len(content), 0
 
     def left(self) -> int:
-        """Bytes not yet read."""
+        """The number of bytes that are not read yet."""
         return self._length - self._stream.tell()
 
     def run(self) -> Any:
-        """The value at the end."""
+        """Follows all steps and returns the final value."""
         for _ in range(_MOST_STEPS):
             name, argument = self._next()
             if name == "STOP":
@@ -86,14 +86,14 @@ class _Machine:
         items, self._stack = self._stack, self._marked.pop()
         return items
 
-    def _made(self, container: Any) -> None:
-        # a million tuples in one another take the garbage collector seconds
+    def _push(self, container: Any) -> None:
+        # a million nested tuples keep the garbage collector busy for seconds
         self._containers += 1
         if self._containers > _MOST_CONTAINERS:
             raise ValueError(f"more than {_MOST_CONTAINERS:,} lists, tuples and dictionaries")
         self._stack.append(container)
 
-    def _begin(self, _: Any) -> None:
+    def _mark(self, _: Any) -> None:
         if len(self._marked) > _DEEPEST_MARK:
             raise ValueError(f"more than {_DEEPEST_MARK:,} values begun in one another")
         self._marked.append(self._stack)
@@ -108,31 +108,31 @@ class _Machine:
     def _get(self, number: int) -> None:
         self._stack.append(self._memo[number])
 
-    def _drop(self, _: Any) -> None:
+    def _pop(self, _: Any) -> None:
         self._stack.pop()
 
-    def _drop_to_mark(self, _: Any) -> None:
+    def _pop_to_mark(self, _: Any) -> None:
         self._since_mark()
 
-    def _again(self, _: Any) -> None:
+    def _duplicate(self, _: Any) -> None:
         self._stack.append(self._stack[-1])
 
     def _list(self, _: Any) -> None:
-        self._made(self._since_mark())
+        self._push(self._since_mark())
 
     def _tuple(self, _: Any) -> None:
-        self._made(tuple(self._since_mark()))
+        self._push(tuple(self._since_mark()))
 
     def _tuple_of(self, count: int) -> None:
         if len(self._stack) < count:
             raise ValueError("a tuple of more values than there are")
         items = tuple(self._stack[len(self._stack) - count :])
         del self._stack[len(self._stack) - count :]
-        self._made(items)
+        self._push(items)
 
     def _dict(self, _: Any) -> None:
         items = self._since_mark()
-        self._made({})
+        self._push({})
         self._set(items)
 
     def _append(self, _: Any) -> None:
@@ -155,7 +155,7 @@ class _Machine:
 
     def _set(self, items: list[Any]) -> None:
         target = self._stack[-1]
-        # the hash of tuples that hold one another can take for ever
+        # the hash of nested tuples can take for ever
         if not isinstance(target, dict) or len(items) % 2 or not all(isinstance(key, str | bytes | int) for key in items[::2]):
             raise ValueError("no dictionary with words for keys")
         target.update(zip(items[::2], items[1::2], strict=True))
@@ -186,9 +186,9 @@ class _Machine:
             raise ValueError(f"a call of {short(function)}")
         made = function.call(arguments)
         if isinstance(made, bytes):
-            # one text of the file can be named again and again
-            self._may_encode -= len(made)
-            if self._may_encode < 0:
+            # a small file can encode one text again and again, and so fill the memory
+            self._encodable -= len(made)
+            if self._encodable < 0:
                 raise ValueError("more bytes than the file has")
         self._stack.append(made)
 
@@ -198,7 +198,7 @@ class _Machine:
             raise ValueError(f"a state for a {type(target).__name__}")
         target.take_state(state)
 
-    def _outside(self, number: Any) -> None:
+    def _persistent_id(self, number: Any) -> None:
         pid = self._stack.pop() if number is None else number
         raise FileFormatError(f"refers to {short(pid)} outside itself. Nothing was run.")
 
@@ -225,18 +225,18 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), _Machine._put),
     **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _Machine._get),
     **dict.fromkeys(("TUPLE1", "TUPLE2", "TUPLE3"), _Machine._tuple_of),
-    "EMPTY_LIST": lambda machine, _: machine._made([]),
-    "EMPTY_DICT": lambda machine, _: machine._made({}),
-    "EMPTY_TUPLE": lambda machine, _: machine._made(()),
-    **dict.fromkeys(("PERSID", "BINPERSID"), _Machine._outside),
+    "EMPTY_LIST": lambda machine, _: machine._push([]),
+    "EMPTY_DICT": lambda machine, _: machine._push({}),
+    "EMPTY_TUPLE": lambda machine, _: machine._push(()),
+    **dict.fromkeys(("PERSID", "BINPERSID"), _Machine._persistent_id),
     **dict.fromkeys(("EXT1", "EXT2", "EXT4"), _Machine._extension),
     "GLOBAL": _Machine._name,
     "INST": _Machine._instance,
     "STACK_GLOBAL": _Machine._name_from_stack,
-    "MARK": _Machine._begin,
-    "POP": _Machine._drop,
-    "POP_MARK": _Machine._drop_to_mark,
-    "DUP": _Machine._again,
+    "MARK": _Machine._mark,
+    "POP": _Machine._pop,
+    "POP_MARK": _Machine._pop_to_mark,
+    "DUP": _Machine._duplicate,
     "LIST": _Machine._list,
     "TUPLE": _Machine._tuple,
     "DICT": _Machine._dict,

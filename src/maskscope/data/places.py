@@ -1,4 +1,4 @@
-"""Where a data set is looked for, and which files of it are there."""
+"""Searches the files of a data set in the folders where they may be."""
 
 import os
 import stat
@@ -18,11 +18,11 @@ _MOST_SHOWN = 8
 
 @dataclass(frozen=True)
 class Place:
-    """A folder to look into.
+    """A folder in which data sets are searched.
 
     Args:
-        folder: it has the set's files, or a folder that is called like the set.
-        cache: whether it is the cache, the only place that is downloaded into without being told.
+        folder: contains the files of a data set, or a folder with the name of the data set.
+        cache: whether it is the cache: files are downloaded into the cache without asking, into other folders only on request.
     """
 
     folder: Path
@@ -31,12 +31,12 @@ class Place:
 
 @dataclass(frozen=True)
 class FoundFiles:
-    """A whole data set on disk, by its files' presence alone.
+    """A data set of which all files exist; their content is not checked.
 
     Args:
-        folder: where it lies.
-        paths: each unpacked name with its file, which may be compressed; empty if there is an archive.
-        archive: the archive that has them all.
+        folder: the folder with the files.
+        paths: the path of each file by its uncompressed name; the file may be compressed. Empty if there is an archive.
+        archive: an archive with all files.
     """
 
     folder: Path
@@ -45,14 +45,14 @@ class FoundFiles:
 
 
 def place_named(data_dir: Path | None) -> Place:
-    """The folder that counts: the argument, else the environment variable, else the cache.
+    """The folder to search: the argument, else the environment variable, else the cache.
 
     Args:
-        data_dir: what the user named, if anything.
+        data_dir: the folder that the user named, or None.
 
     Raises:
-        ConfigError: what the user named cannot be a path.
-        DataError: the user named a folder that is not there, or there is no cache.
+        ConfigError: the name cannot be a path.
+        DataError: the user named a folder that does not exist, or there is no cache.
     """
     folder = named_folder(data_dir)
     if folder is None:
@@ -67,7 +67,7 @@ def place_named(data_dir: Path | None) -> Place:
 
 
 def named_folder(data_dir: Path | None) -> Path | None:
-    """What the user named as the folder of the data: the argument, else the environment variable; None for neither.
+    """The data folder that the user named: the argument, else the environment variable, else None.
 
     Raises:
         ConfigError: it cannot be a path.
@@ -79,7 +79,7 @@ def named_folder(data_dir: Path | None) -> Path | None:
 
 
 def cache_folder() -> Path:
-    """The user's cache, as the operating system has it.
+    """The cache folder of this user on this operating system.
 
     Raises:
         DataError: the system knows no home folder of the user.
@@ -89,7 +89,7 @@ def cache_folder() -> Path:
         folder = user_cache_dir("maskscope")
     except RuntimeError:
         folder = "~"
-    # what some versions leave where no home is known; it would become a folder of that name
+    # some versions return "~" if the home folder is unknown; it would become a folder of that name
     if folder.startswith("~"):
         raise DataError(
             "There is no cache to look into: the system knows no home folder of this user. Name a folder with --data-dir, or "
@@ -99,9 +99,9 @@ def cache_folder() -> Path:
 
 
 def find_files(dataset: DataSet, place: Place) -> FoundFiles | None:
-    """The first place that has all files of a set: ``<folder>/<name>``, then ``<folder>``; ``None`` if neither has.
+    """Searches all files of a data set in ``<folder>/<name>``, then in ``<folder>``; ``None`` if they are in neither.
 
-    In each of them the folders are looked into, too, in which other programs leave the files.
+    In each of them, the folders in which other programs store the files are searched too.
     """
     for folder in candidates(dataset, place):
         for inner in (folder, *(folder / left for left in dataset.left_in)):
@@ -112,12 +112,12 @@ def find_files(dataset: DataSet, place: Place) -> FoundFiles | None:
 
 
 def candidates(dataset: DataSet, place: Place) -> tuple[Path, Path]:
-    """The folders that are looked into, in this order."""
+    """The folders that are searched, in this order."""
     return place.folder / dataset.name, place.folder
 
 
 def explain_absence(dataset: DataSet, place: Place) -> str:
-    """What is missing, where it is to be had, how to check it, and where to put it."""
+    """A message that says which files are missing, where to get them, how to check them, and where to put them."""
     first, second = candidates(dataset, place)
     lines = [f"The files of {dataset.name} are not in {first} and not in {second}.", "They are:"]
     lines += [f"  {one.file}   {one.address}   MD5 {one.md5}" for one in dataset.downloads]
@@ -146,7 +146,7 @@ def _find_loose(dataset: DataSet, folder: Path) -> FoundFiles | None:
 
 
 def _loose(dataset: DataSet, folder: Path, name: str) -> Path | None:
-    """A file under one of the names that it goes by: a whole one rather than one of another size."""
+    """A file under any of its usual names; if there are several, one of the right size is preferred."""
     dotted = name.replace("-idx", ".idx")  # as some archivers write it
     spellings = [folder / one for one in (name, dotted, f"{name}/{name}", f"{dotted}/{dotted}", f"{name}/{dotted}")]
     there = [path for one in spellings for path in (one, one.with_name(f"{one.name}.gz")) if os.path.isfile(path)]
@@ -172,11 +172,11 @@ def _part_there(dataset: DataSet, place: Place) -> list[str]:
 
 
 def _others_there(place: Place) -> str:
-    """A sentence with what lies in the folder, by which its user may see what is amiss."""
+    """A sentence that lists the content of the folder, so that the user can see what is wrong."""
     try:
         names = sorted(path.name for path in place.folder.iterdir())
     except OSError as error:
-        return "" if place.cache else f"{place.folder} cannot be looked into: {error.strerror or error}."
+        return "" if place.cache else f"{place.folder} cannot be read: {error.strerror or error}."
     if not names:
         return f"{place.folder} is empty."
     more = f", and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
@@ -194,5 +194,5 @@ def _what_is_there(folder: Path) -> str:
     except FileNotFoundError:
         return "does not exist"
     except OSError as error:
-        return f"cannot be looked at ({error.strerror or error})"
-    return "is a file" if stat.S_ISREG(mode) else "is no folder"
+        return f"cannot be read ({error.strerror or error})"
+    return "is a file" if stat.S_ISREG(mode) else "is not a folder"

@@ -1,4 +1,4 @@
-"""What a pickle may build besides plain values: an array as it describes it, and stand-ins for the names that arrays need."""
+"""What a pickle may contain besides plain values: descriptions of arrays, and stand-ins for the functions that build arrays."""
 
 import reprlib
 from typing import Any
@@ -11,7 +11,7 @@ _LARGEST_SIZE = 2**31
 
 
 class RecordedArray:
-    """An array as a pickle describes it: shape, kind, order and bytes, not yet believed."""
+    """An array as a pickle describes it: shape, dtype, order and bytes, which are not checked yet."""
 
     __slots__ = ("column_order", "content", "kind", "shape")
 
@@ -19,20 +19,20 @@ class RecordedArray:
         self.shape, self.kind, self.content, self.column_order = shape, kind, content, column_order
 
     def take_state(self, state: object) -> None:
-        """Notes what the pickle says of it.
+        """Stores the description of the array.
 
         Raises:
-            ValueError: it says something else than of an array.
+            ValueError: the state does not describe an array.
         """
         if not isinstance(state, tuple) or len(state) != 5:
             raise ValueError("an array is described by version, shape, kind, order and bytes")
         _, self.shape, self.kind, self.column_order, self.content = state
 
     def values(self) -> UInt8[np.ndarray, "rows columns"]:
-        """The array, once what was recorded fits together.
+        """Checks the description and returns the array.
 
         Raises:
-            ValueError: not unsigned bytes, not two sizes, or not as many bytes as the sizes say.
+            ValueError: not unsigned bytes, not two dimensions, or another number of bytes than the shape needs.
         """
         if not isinstance(self.kind, RecordedKind) or self.kind.code != "u1":
             raise ValueError(f"values of kind {short(getattr(self.kind, 'code', None))}; expected unsigned bytes ('u1')")
@@ -50,7 +50,7 @@ class RecordedArray:
 
 
 class RecordedKind:
-    """The kind of values of an array, by its code."""
+    """The dtype of an array, by its code."""
 
     __slots__ = ("code",)
 
@@ -61,11 +61,11 @@ class RecordedKind:
         self.code = text.lstrip("|")
 
     def take_state(self, state: object) -> None:
-        """Byte order and alignment: of no consequence for values of one byte."""
+        """Ignored: byte order and alignment do not matter for values of one byte."""
 
 
 class StandIn:
-    """What a name stands for: it can be called, and nothing about it can be changed."""
+    """Stands for a function that a pickle names: it can be called, but has no state."""
 
     __slots__ = ("name",)
 
@@ -73,7 +73,7 @@ class StandIn:
         self.name = name
 
     def take_state(self, state: object) -> None:
-        """Refused.
+        """Always refused.
 
         Raises:
             ValueError: always.
@@ -81,10 +81,10 @@ class StandIn:
         raise ValueError(f"a state for {self.name}, which has none")
 
     def call(self, arguments: tuple[Any, ...]) -> object:
-        """What the pickle gets for calling the name.
+        """The value that replaces the result of the real function.
 
         Raises:
-            ValueError: called otherwise than for an array of bytes.
+            ValueError: an array of bytes would not call the function with these arguments.
         """
         match self.name:
             case "dtype" if arguments:
@@ -103,7 +103,8 @@ class StandIn:
         raise ValueError(f"{self.name} called with {len(arguments)} values that it is not called with for arrays of bytes")
 
 
-# By numpy 1 and 2; _frombuffer by pickle's protocol 5; _codecs.encode by Python 3 for Python 2.
+# numpy 1 writes the names with "core", numpy 2 those with "_core"; protocol 5 of pickle writes _frombuffer; Python 3 writes
+# _codecs.encode for readers in Python 2.
 STAND_INS = {
     **{(f"numpy.{core}.multiarray", "_reconstruct"): StandIn("_reconstruct") for core in ("core", "_core")},
     **{(f"numpy.{core}.numeric", "_frombuffer"): StandIn("_frombuffer") for core in ("core", "_core")},
@@ -117,7 +118,7 @@ _REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 2, 80, 80
 
 
 def short(value: object) -> str:
-    """A value of a pickle for an error: never more than a few of its items, whatever they hold."""
+    """A short text of a value for an error message, however large the value is."""
     try:
         text = _REPR.repr(value)
     except ValueError:  # an integer of more digits than Python prints

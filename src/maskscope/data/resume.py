@@ -1,4 +1,4 @@
-"""A download that goes on where it broke off: what has come so far is kept beside the target, and only the rest is asked for."""
+"""A download that can be resumed: the bytes received so far are kept in a file, and only the rest is requested."""
 
 import os
 import sys
@@ -18,20 +18,20 @@ _ATTEMPTS = 3
 
 
 class BrokenOffError(Exception):
-    """The connection ended before the file did; what came is kept."""
+    """The connection ended before the end of the file; the bytes received so far are kept."""
 
 
 class EndlessError(Exception):
-    """More came, or was announced, than any file of a data set has; nothing of it is kept."""
+    """The server sent or announced more bytes than the file may have; none of them is kept."""
 
 
 class ResumingDownloader:
-    """Downloads a file into a part of it that is kept.
+    """Downloads a file, and resumes an earlier download of it.
 
     Args:
-        part: where what has come so far is kept.
-        most: the greatest number of bytes that it may have.
-        announce: is told when it goes on with an earlier part.
+        part: the file for the bytes received so far.
+        most: the largest number of bytes that the file may have.
+        announce: called with a line of text when an earlier download is resumed.
     """
 
     def __init__(self, part: Path, most: int, announce: Callable[[str], None]) -> None:
@@ -39,12 +39,12 @@ class ResumingDownloader:
         self.resumed = False
 
     def download(self, url: str) -> None:
-        """Downloads into the part, whose checksum is then the caller's to look at.
+        """Downloads into ``part``. The caller must check its checksum.
 
         Raises:
-            BrokenOffError: the connection broke off, also after some more attempts.
-            EndlessError: the file is larger than it may be.
-            requests.RequestException: the address cannot be reached, or answers with an error.
+            BrokenOffError: the connection was interrupted, also on further attempts.
+            EndlessError: the file is larger than ``most``.
+            requests.RequestException: the address cannot be reached, or the server returns an error.
         """
         if self._size() > self._most:
             self._part.unlink()
@@ -54,7 +54,7 @@ class ResumingDownloader:
                 self._attempt(url)
                 break
             except BrokenOffError:
-                # goes on at once as long as something comes, or when a part that did not fit was taken away
+                # try again at once if bytes were received, or if a .part that did not fit was removed
                 if attempt == _ATTEMPTS - 1 or self._size() == before:
                     raise
 
@@ -63,13 +63,13 @@ class ResumingDownloader:
 
     def _attempt(self, url: str) -> None:
         have = self._size()
-        # identity: the checksum is that of the file as it is published, not as a server might compress or unpack it on the way
+        # identity: the checksum is that of the published file, so the server must not compress or unpack it on the way
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with requests.get(url, headers=headers, stream=True, timeout=_WAIT) as response:
             if response.status_code == requests.codes.requested_range_not_satisfiable and have:
                 if response.headers.get("Content-Range", "") == f"bytes */{have}":
                     self.resumed = True
-                    return  # it was whole already
+                    return  # the file was already complete
                 self._part.unlink()
                 raise BrokenOffError(f"the part of {have} bytes does not fit the file")
             response.raise_for_status()
@@ -82,7 +82,7 @@ class ResumingDownloader:
                 self.resumed = True
                 self._announce(f"goes on with {self._part.name}, of which {start:,} bytes are there")
             length = response.headers.get("Content-Length", "")
-            # no number of more digits is that of a file, and Python does not read thousands of them
+            # no file is so long that its length has 20 digits, and Python refuses to parse thousands of digits
             total = start + int(length) if length.isdecimal() and len(length) < 20 else None
             if total is not None and total > self._most:
                 self._give_up(f"the server announces {total:,} bytes")
@@ -113,7 +113,7 @@ class ResumingDownloader:
 
 @contextmanager
 def _bar(label: str, start: int, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, nothing anywhere else."""
+    """Shows a progress bar on a terminal, and nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda count: None
         return

@@ -1,6 +1,6 @@
-"""The data sets that there are: addresses, published checksums, counts, shapes and class names.
+"""The known data sets: addresses, published checksums, counts, shapes and class names.
 
-A new set in one of the two layouts is one row here.
+To add a data set in one of the two layouts, add one row here.
 """
 
 import math
@@ -12,12 +12,12 @@ from maskscope.errors import UnknownNameError
 
 @dataclass(frozen=True)
 class Download:
-    """A file on the network.
+    """A file to download.
 
     Args:
         file: its name.
-        address: where it is.
-        md5: the published checksum of the file as it is downloaded, in hexadecimal.
+        address: its URL.
+        md5: the published checksum of the downloaded (compressed) file, in hexadecimal.
     """
 
     file: str
@@ -27,7 +27,7 @@ class Download:
 
 @dataclass(frozen=True)
 class Unpacked:
-    """A file of a data set, without compression.
+    """A file of a data set in its uncompressed form.
 
     Args:
         name: its name.
@@ -40,24 +40,24 @@ class Unpacked:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A row of the table.
+    """A data set that maskscope can read: a row of the table.
 
     Args:
-        name: what it is called on the command line.
-        summary: what it shows, in a few words.
+        name: its name on the command line.
+        summary: its content in a few words.
         layout: ``"idx"``: four files, images and labels for training and for the test. ``"cifar"``: Python batch files; the
             last file has the class names, the one before it the test images, the others the training images.
-        downloads: what has to be fetched.
-        files: the unpacked files, in the order in which they are read and digested.
+        downloads: the files to download.
+        files: the uncompressed files, in the order in which they are read and in which the digest is computed.
         train: number of training images.
         test: number of test images.
         shape: channels, height, width of an image.
         class_count: number of classes.
-        classes: their names; empty if only the files say.
+        classes: their names; empty if they are only read from the files.
         folder: the folder inside the archive (``"cifar"`` only).
-        label_key: the batch file's word for the labels (``"cifar"`` only).
-        names_key: the word for the class names in the last file (``"cifar"`` only).
-        left_in: folders in which other programs leave the files.
+        label_key: the key of the labels in the batch files (``"cifar"`` only).
+        names_key: the key of the class names in the last file (``"cifar"`` only).
+        left_in: folders in which other programs store the files.
     """
 
     name: str
@@ -76,7 +76,7 @@ class DataSet:
     left_in: tuple[str, ...] = ()
 
     def bytes_of(self, name: str) -> int | None:
-        """How long an unpacked file is, where the layout says it (``"idx"``)."""
+        """The length of an uncompressed file in bytes; None for the layout ``"cifar"``, where it is not known."""
         if self.layout != "idx":
             return None
         place = [file.name for file in self.files].index(name)
@@ -141,8 +141,8 @@ _ROWS = (
             "bef4ecab320f06d8554ea6380940ec79",
             "bb300cfdad3c16e7a12a480ee83cd310",
         ),
-        # The authors publish checksums of the .gz files only. These are those of the files in Debian's package
-        # dataset-fashion-mnist, which has them compressed anew, and the same that others note for the published ones unpacked.
+        # The authors publish checksums of the .gz files only. These are of the files in Debian's package dataset-fashion-mnist,
+        # which compresses them again; others report the same checksums for the published files when unpacked.
         unpacked=(
             "f4a8712d7a061bf5bd6d2ca38dc4d50a",
             "9018921c3c673c538a1fc5bad174d6f9",
@@ -212,10 +212,10 @@ DATASETS: dict[str, DataSet] = {row.name: row for row in _ROWS}
 
 
 def dataset_named(name: str) -> DataSet:
-    """A row of the table.
+    """The data set with this name.
 
     Raises:
-        UnknownNameError: there is none of this name.
+        UnknownNameError: there is no such data set.
     """
     if name not in DATASETS:
         raise UnknownNameError("data set", name, DATASETS)

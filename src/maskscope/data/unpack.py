@@ -1,4 +1,4 @@
-"""The unpacked bytes of a data set's files. Archives are read, never extracted to paths that they name."""
+"""Reads the uncompressed bytes of the files of a data set. Archives are read in memory; no file is written to the disk."""
 
 import gzip
 import io
@@ -13,10 +13,10 @@ from maskscope.data.table import DataSet
 from maskscope.errors import FileFormatError
 from maskscope.storage import open_plain
 
-# The longest file of the table has 155 MB. A few kilobytes of gzip can unpack to far more than the memory.
+# The longest file of the table has 155 MB. A limit is needed, for a few kilobytes of gzip can unpack to more than the memory.
 LIMIT = 256 * 2**20
 _CURE = "Take another copy, or delete it and run `maskscope data fetch`."
-# ArithmeticError to ValueError: of tarfile, for heads of odd form; a RecursionError, for hundreds of descriptions in a row
+# tarfile raises those from ArithmeticError to ValueError for malformed headers, and RecursionError for hundreds of long names
 _DAMAGE = (
     *(EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError),
     *(ArithmeticError, LookupError, RecursionError, struct.error, ValueError),
@@ -25,19 +25,19 @@ _CHUNK = 2**20
 _GZIP = b"\x1f\x8b"
 _IDX = b"\0\0\x08"
 _SHOWN = 80
-_DESCRIPTIONS = {
+_LONG_HEADERS = {
     *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
 }
-_LONGEST_DESCRIPTION = 2**16
-_MOST_ENDS = 4  # how often tarfile may ask at the end of a whole archive
+_LONGEST_HEADER = 2**16
+_MOST_ENDS = 4  # how often tarfile reads at the end of the stream of a complete archive, at most
 
 
 def read_unpacked(dataset: DataSet, found: FoundFiles) -> Iterator[tuple[str, str, bytes]]:
-    """Name, a description for errors, and unpacked bytes of each file, in the order of the table.
+    """Yields the name, a description for error messages, and the uncompressed bytes of each file, in the order of the table.
 
     Raises:
-        FileFormatError: a file that cannot be read, is damaged, or is far too long; a member that the archive lacks.
+        FileFormatError: a file cannot be read, is damaged, is far too long, or is missing in the archive.
     """
     if found.archive is None:
         for file in dataset.files:
@@ -49,10 +49,10 @@ def read_unpacked(dataset: DataSet, found: FoundFiles) -> Iterator[tuple[str, st
 
 
 def read_file(path: Path) -> bytes:
-    """A file's bytes, unpacked if they are compressed; what it is called does not count.
+    """The uncompressed bytes of a file. Its content decides whether it is compressed, not its name.
 
     Raises:
-        FileFormatError: it cannot be read, is no plain file, is cut short, fails its own checksum, or is far too long.
+        FileFormatError: it cannot be read, is not a plain file, is cut short, fails its own checksum, or is far too long.
     """
     with open_plain(path, most=LIMIT, cure=_CURE) as (file, _):
         head = file.peek(_SHOWN)[:_SHOWN]
@@ -71,7 +71,7 @@ def read_file(path: Path) -> bytes:
 def _read_all(file: io.BufferedIOBase) -> bytes:
     """The content, or a little more than the limit."""
     parts, size = [], 0
-    # gzip looks at its checksum only when it meets the end
+    # read up to the end, because gzip checks the checksum only there
     while size <= LIMIT and (part := file.read(_CHUNK)):
         parts.append(part)
         size += len(part)
@@ -93,23 +93,23 @@ def _read_members(archive: Path, folder: str, wanted: set[str]) -> dict[str, byt
         if not head.startswith(_GZIP):
             raise FileFormatError(f"{archive} is no .tar.gz archive: {_what_begins(head)}. {_CURE}")
         try:
-            stream = _Bounded(gzip.GzipFile(fileobj=file))
+            stream = _BoundedStream(gzip.GzipFile(fileobj=file))
             with tarfile.open(fileobj=stream, mode="r|", tarinfo=_BoundedMember) as tar:
                 for member in tar:
-                    # also what an extended head says of its size, which counts in place of its own
+                    # checked again here: an extended header can replace the size
                     _require_size(member)
                     inner, _, name = member.name.removeprefix("./").rpartition("/")
                     if inner != folder or name not in wanted:
                         continue
                     if not member.isreg() or member.issparse():
-                        raise _Unfit(f"{name} in it is a link, a folder or a file with holes; expected a plain file")
+                        raise _UnsuitableArchive(f"{name} in it is a link, a folder or a file with holes; expected a plain file")
                     if name in found:
-                        raise _Unfit(f"{name} is there twice, so that it is not clear which one counts")
+                        raise _UnsuitableArchive(f"{name} is there twice, so that it is not clear which one counts")
                     content = tar.extractfile(member)
                     found[name] = content.read() if content else b""
-            while stream.read(_CHUNK):  # gzip looks at its checksum only when it meets the end
+            while stream.read(_CHUNK):  # read up to the end, because gzip checks the checksum only there
                 pass
-        except _Unfit as error:
+        except _UnsuitableArchive as error:
             raise FileFormatError(f"{archive}: {error}. {_CURE}") from error
         except _DAMAGE as error:
             raise FileFormatError(f"{archive} is damaged, cut short, or no .tar.gz archive: {error}. {_CURE}") from error
@@ -120,15 +120,15 @@ def _read_members(archive: Path, folder: str, wanted: set[str]) -> dict[str, byt
     return found
 
 
-class _Unfit(Exception):
-    """An archive that is whole, and not one of a data set."""
+class _UnsuitableArchive(Exception):
+    """The archive is readable, but it cannot be the archive of a data set."""
 
 
-class _Bounded(io.RawIOBase):
-    """The unpacked stream of an archive, which ends.
+class _BoundedStream(io.RawIOBase):
+    """The uncompressed stream of an archive, with limits on what is read from it.
 
-    A few kilobytes unpack to more than the disk holds; and `tarfile`, told by a head to pass over 2 ** 60 bytes, goes on asking
-    for them at the end of the stream.
+    Without limits, a few kilobytes can unpack to more than any disk; and if a header says that 2 ** 60 bytes are to be skipped,
+    `tarfile` continues to read after the end of the stream.
     """
 
     def __init__(self, stream: io.BufferedIOBase) -> None:
@@ -136,16 +136,16 @@ class _Bounded(io.RawIOBase):
         self._stream, self._left, self._ends = stream, 2 * LIMIT, 0
 
     def read(self, size: int = -1) -> bytes:
-        """At most so many bytes.
+        """Reads at most ``size`` bytes.
 
         Raises:
-            EOFError: asked again and again after the end.
-            _Unfit: the archive is far too long.
+            EOFError: called again and again after the end.
+            _UnsuitableArchive: the archive is far too long.
         """
         content = self._stream.read(size)
         self._left -= len(content)
         if self._left < 0:
-            raise _Unfit(f"it has more than {2 * LIMIT // 2**20} MiB unpacked; no archive of these data sets has")
+            raise _UnsuitableArchive(f"it has more than {2 * LIMIT // 2**20} MiB unpacked; no archive of these data sets has")
         self._ends += not content
         if self._ends > _MOST_ENDS:
             raise EOFError("it ends too early")
@@ -153,25 +153,25 @@ class _Bounded(io.RawIOBase):
 
 
 class _BoundedMember(tarfile.TarInfo):
-    """A member whose head is looked at before what it says is believed."""
+    """A member of an archive whose header is checked before `tarfile` uses it."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_BoundedMember":
-        """What `tarfile` makes of a head; a name or a description longer than any is not read.
+        """Parses a header as `tarfile` does, and checks the sizes in it.
 
         Raises:
-            _Unfit: a size that no member of an archive has.
+            _UnsuitableArchive: the member, or its long name or extended header, is larger than in any archive of a data set.
         """
         member = super().frombuf(buf, encoding, errors)
         _require_size(member)
-        if member.type in _DESCRIPTIONS and member.size > _LONGEST_DESCRIPTION:
-            raise _Unfit(f"a name or description in it has {member.size:,} bytes")
+        if member.type in _LONG_HEADERS and member.size > _LONGEST_HEADER:
+            raise _UnsuitableArchive(f"a name or description in it has {member.size:,} bytes")
         return member
 
 
 def _require_size(member: tarfile.TarInfo) -> None:
     if not 0 <= member.size <= LIMIT:
-        raise _Unfit(f"{member.name[:_SHOWN]} in it has {member.size:,} bytes; no file of these data sets has")
+        raise _UnsuitableArchive(f"{member.name[:_SHOWN]} in it has {member.size:,} bytes; no file of these data sets has")
 
 
 def _too_long(source: str) -> FileFormatError:

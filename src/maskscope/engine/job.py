@@ -43,11 +43,11 @@ class Job:
     data_dir: str = ""
 
     def __post_init__(self) -> None:
-        last = self.study.networks - 1
-        if self.study.networks and not all(0 <= seed <= last for seed in self.seeds):
+        there = self.study.networks
+        if there and not all(0 <= seed < there for seed in self.seeds):
             raise ConfigError(
-                f"The study {self.study.name} brings {self.study.networks} networks, which have the seeds 0 to {last}; "
-                f"{', '.join(map(str, self.seeds))} were asked for. Leave --seeds and --first-seed out to take all of them."
+                f"{self.study.name} brings {there} network{'s' if there > 1 else ''}, a seed for each: {_range(there)}; found "
+                f"{' '.join(map(str, self.seeds))}. Ask for fewer --seeds, or give the study more networks."
             )
 
     @property
@@ -66,3 +66,7 @@ class Job:
     def pinned(self) -> "Job":
         """The job with the digest of its data in its settings; see `Procedure.pinned`."""
         return replace(self, spec=self.study.procedure.pinned(self.spec, self.data_folder))
+
+
+def _range(count: int) -> str:
+    return "0" if count == 1 else f"0 to {count - 1}"

@@ -11,9 +11,9 @@ from maskscope.engine.artefact import Artefact
 from maskscope.engine.claims import judge
 from maskscope.engine.folder import RECORD, locked, require_room
 from maskscope.engine.job import Job
-from maskscope.engine.provenance import provenance
-from maskscope.engine.record import Record
-from maskscope.engine.record_file import begin_settings, begun, require_replaceable
+from maskscope.engine.records.file import begin_settings, begun, require_replaceable
+from maskscope.engine.records.provenance import provenance
+from maskscope.engine.records.record import Record
 from maskscope.engine.runtime import Runtime, require_device, threads
 from maskscope.engine.spec import to_json
 from maskscope.engine.step import make_step

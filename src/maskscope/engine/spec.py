@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 import cattrs
 
@@ -23,14 +23,19 @@ def to_json(value: Any) -> Any:
     return _CONVERTER.unstructure(value)
 
 
-def from_json(kind: type[Value], value: Any) -> Value:
+def from_json(kind: Callable[..., Value], value: Any) -> Value:
     """A spec or a record from plain JSON values of any shape; text in it is made `legible`.
+
+    Args:
+        kind: its class; a generic one with its argument, as ``NetworkResult[RemovalResult]``.
+        value: from a file.
 
     Raises:
         ConfigError: names every field that is unknown, missing, of the wrong kind or impossible.
     """
     try:
-        return _CONVERTER.structure(legible_json(value), kind)
+        found: Value = _CONVERTER.structure(legible_json(value), cast(Any, kind))
+        return found
     except cattrs.BaseValidationError as error:
         faults = _faults(error, kind)
         more = [f"and {len(faults) - _MOST_FAULTS:,} more faults"] if len(faults) > _MOST_FAULTS else []

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.claims import VerdictWord, contradicts
-from maskscope.engine.record import Record
+from maskscope.engine.records.record import Record
 from maskscope.engine.spec import from_json
 
 

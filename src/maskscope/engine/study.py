@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.claims import Claim, Lack
 from maskscope.engine.quantities import Quantity, Unit
-from maskscope.engine.record import DataOrigin, Record
+from maskscope.engine.records.record import DataOrigin, Record
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.step import Step
 from maskscope.errors import ConfigError, UnknownNameError

@@ -1,4 +1,4 @@
-"""What a mask is and what it does to a network: no data, no optimizer, no experiments."""
+"""Masks, and running networks under masks. Nothing here knows about data sets, optimizers or experiments."""
 
 from maskscope.masks.binary import BinaryMask, MaskedWeight, WeakMaskWarning, check_mask
 from maskscope.masks.call import bake, call_masked, call_with, evaluation_mode, unmasked, weights_under

@@ -1,4 +1,4 @@
-"""What was found: one bit for each weight, with set algebra and overlap."""
+"""The result of a search: one bit for each weight, with set operations."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ from maskscope.storage import Json, tensor_digest, user_path
 
 @dataclass(frozen=True)
 class MaskedWeight:
-    """What is known of the weight tensor that a mask was found on: its dtype, and the digest of its values."""
+    """The weight tensor that a mask was found on: its dtype and the digest of its values; None where they are not known."""
 
     dtype: str | None = None
     digest: str | None = None
 
 
 class WeakMaskWarning(UserWarning):
-    """A mask that should not be taken for its function's: the search for it failed, or did not come to an end."""
+    """A mask that may not be the mask of its function: the search for it failed or was not finished."""
 
 
 @final
@@ -33,13 +33,13 @@ class WeakMaskWarning(UserWarning):
 class BinaryMask(Mapping[str, Tensor]):
     """A mapping from dotted parameter name to a bool tensor in the weight's shape: True keeps the weight.
 
-    ``a & b``, ``a | b``, ``a - b`` and ``~a`` are sets of weights; ``~a`` is everything that could be masked and is not in
-    ``a``. Parameters that a mask does not name are left alone wherever it is applied.
+    A mask is a set of weights, with the operations ``a & b``, ``a | b``, ``a - b`` and ``~a``; ``~a`` has all maskable weights
+    that are not in ``a``. Applying a mask does not change parameters that it does not name.
 
     Args:
-        tensors: the bits.
-        weights: what is known of the weights, by name.
-        made_by: how the mask came about: estimator, seed, selection.
+        tensors: the bits by name.
+        weights: the dtype and digest of the weights that the mask was found on, by name.
+        made_by: how the mask was made: estimator, seed, selection.
     """
 
     tensors: Mapping[str, Tensor]
@@ -59,7 +59,7 @@ class BinaryMask(Mapping[str, Tensor]):
     def from_logits(
         cls, logits: MaskLogits, weights: Mapping[str, Tensor] | None = None, made_by: Json | None = None
     ) -> "BinaryMask":
-        """Thresholds: a weight is kept when its logit is above 0, that is, kept more often than not.
+        """Thresholds logits: a weight is kept if its logit is above 0, that is, if its keep probability is above 1/2.
 
         Source: Csordás et al. 2021, section 2. Their code has >= 0 in one place and > 0 in another; here it is > 0
         everywhere.
@@ -101,7 +101,7 @@ class BinaryMask(Mapping[str, Tensor]):
 
     @property
     def count(self) -> int:
-        """The number of weights that could be kept."""
+        """The number of weights that the mask covers, kept or not."""
         return sum(bits.numel() for bits in self.values())
 
     @property
@@ -111,12 +111,12 @@ class BinaryMask(Mapping[str, Tensor]):
 
     @property
     def density(self) -> float:
-        """The share of weights kept, over all tensors; NaN if there are none."""
+        """The share of weights kept, over all tensors; NaN if the mask covers no weights."""
         return self.kept / self.count if self.count else float("nan")
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What was said against the mask when it was found (`maskscope.Judgement`); nothing of one that was not judged."""
+        """The faults that the search found in the mask (`maskscope.Judgement`); empty if the mask was not judged."""
         judgement = self.made_by.get("judgement")
         found = judgement.get("faults") if isinstance(judgement, dict) else None
         return tuple(str(fault) for fault in found) if isinstance(found, list) else ()
@@ -127,7 +127,7 @@ class BinaryMask(Mapping[str, Tensor]):
         return {name: float(bits.float().mean()) for name, bits in self.items()}
 
     def only(self, *names: str) -> "BinaryMask":
-        """The part of the mask on some tensors; the others are then left unmasked."""
+        """The part of the mask on some tensors; the other tensors are then not masked."""
         missing = [name for name in names if name not in self]
         if missing:
             raise MaskMismatchError(f"The mask has no tensor {', '.join(missing)}; it has {', '.join(self)}.")
@@ -138,14 +138,14 @@ class BinaryMask(Mapping[str, Tensor]):
         return BinaryMask({name: bits.to(device) for name, bits in self.items()}, self.weights, self.made_by)
 
     def save(self, path: str | Path) -> None:
-        """Writes the mask to a file of one bit a weight, whole or not at all (docs/mask-files.md).
+        """Writes the mask to a file with one bit for each weight, whole or not at all (docs/mask-files.md).
 
         Args:
-            path: the file; ``~`` is the home folder. Folders on the way to it are made.
+            path: the file; ``~`` is the home folder. Missing folders are created.
 
         Raises:
-            RunFolderError: the folder cannot be written, the path is that of a folder, or the disk is full.
-            ConfigError: this cannot be a path, or ``made_by`` holds what JSON cannot.
+            RunFolderError: the folder cannot be written, the path is a folder, or the disk is full.
+            ConfigError: the path is not valid, or ``made_by`` cannot be written as JSON.
         """
         file = user_path(path, argument="The path to save the mask to")
         known = {name: self.weights.get(name, MaskedWeight()) for name in self}
@@ -158,12 +158,12 @@ class BinaryMask(Mapping[str, Tensor]):
 
         Args:
             path: the file; ``~`` is the home folder.
-            network: if given, names, shapes, dtypes and values of its weights must be those that the mask was found on.
+            network: if given, the mask must have been found on it: names, shapes, dtypes and values of its weights are compared.
 
         Raises:
-            FileFormatError: missing, truncated, altered, foreign, or written by a later version.
-            ConfigError: this cannot be a path.
-            MaskMismatchError: made for another network; names every difference.
+            FileFormatError: missing, truncated, altered, not a mask file, or written by a later version.
+            ConfigError: the path is not valid.
+            MaskMismatchError: the mask was made for another network; the message lists every difference.
         """
         tensors, stated, made_by = read_bits(user_path(path, argument="The path of the mask"))
         weights = {name: MaskedWeight(entry["dtype"], entry["weights_sha256"]) for name, entry in stated.items()}
@@ -175,14 +175,14 @@ class BinaryMask(Mapping[str, Tensor]):
     def _combine(self, other: "BinaryMask", word: str, rule: Callable[[Tensor, Tensor], Tensor]) -> "BinaryMask":
         require_same_weights(self, other)
         weights = {name: known for name, known in self.weights.items() if other.weights.get(name) == known}
-        # one list for a row of the same operation, so that a fold over hundreds of masks does not nest hundreds deep
+        # a chain of the same operation is one list, so that combining hundreds of masks does not nest hundreds deep
         before = self.made_by.get(word) if len(self.made_by) == 1 else None
         made_by = {word: [*(before if isinstance(before, list) else [self.made_by]), other.made_by]}
         return BinaryMask({name: rule(self[name], other[name]) for name in self}, weights, made_by)
 
 
 def require_same_weights(first: BinaryMask, second: BinaryMask) -> None:
-    """Raises `MaskMismatchError`, naming every difference, unless both masks cover the same tensors."""
+    """Raises `MaskMismatchError`, which lists every difference, unless both masks cover the same tensors."""
     faults = [f"{name}: only in the first mask" for name in first if name not in second]
     faults += [f"{name}: only in the second mask" for name in second if name not in first]
     faults += [
@@ -195,15 +195,15 @@ def require_same_weights(first: BinaryMask, second: BinaryMask) -> None:
 
 
 def check_mask(network: nn.Module, mask: BinaryMask, *, values: bool = True) -> None:
-    """Compares a mask with a network.
+    """Checks that a mask fits a network.
 
     Args:
-        network: the network that it is to be used on.
+        network: the network that the mask will be used on.
         mask: the mask.
-        values: whether the weights' values must be those that the mask was found on, where their digest is known.
+        values: whether to check dtypes and values too: they must be those of the weights that the mask was found on, if known.
 
     Raises:
-        MaskMismatchError: names every difference.
+        MaskMismatchError: the mask does not fit; the message lists every difference.
     """
     parameters = dict(network.named_parameters())
     tied = {alias: name for name, group in aliases(network).items() for alias in group if alias != name}

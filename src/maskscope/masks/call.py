@@ -1,10 +1,10 @@
-"""Running a network with other tensors in place of its weights, and leaving nothing behind: the network is a guest.
+"""Runs a network with other tensors in place of its weights, and leaves no trace on it. The network is the user's: our guest.
 
-`torch.func.functional_call` swaps the tensors in for the length of one call. What would leak all the same is dealt with here:
+`torch.func.functional_call` replaces the tensors during one call. It alone would still change the network, so:
 
-* parameters that are not replaced would collect gradients, and a module may write into them: copies are passed, detached;
-* a module that writes its buffers (BatchNorm in training mode) would write the guest's: copies are passed;
-* what a module keeps in its attributes, such as an RNN its swapped weights in ``_flat_weights``: `maskscope.masks.guest`.
+* parameters that are not replaced are passed as detached copies: else they collect gradients, and modules may write into them;
+* buffers are passed as copies: else a module that writes its buffers (BatchNorm in training mode) changes those of the network;
+* attributes are restored (`maskscope.masks.guest`): an RNN, for example, stores the replaced weights in ``_flat_weights``.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -30,12 +30,12 @@ Result = TypeVar("Result")
 
 
 class _Use(nn.Module):
-    """Holds the network and what is done with it, so that one functional call covers everything that the function does."""
+    """Wraps the network and the function that uses it, so that one functional call covers everything that the function does."""
 
     def __init__(self, network: nn.Module, use: Callable[[nn.Module], Any], twin: nn.Module) -> None:
         super().__init__()
         self.network = network
-        self._use = (use, twin)  # in a tuple, lest a loss that is a module becomes a submodule
+        self._use = (use, twin)  # in a tuple, so that a loss that is a module does not become a submodule
 
     def forward(self) -> Any:
         use, twin = self._use
@@ -45,21 +45,21 @@ class _Use(nn.Module):
 def call_with(
     network: nn.Module, tensors: Mapping[str, Tensor], use: Callable[[nn.Module], Result], *, hooks_collect: bool = False
 ) -> Result:
-    """``use(network)`` while the named parameters are replaced; afterwards the network is as it was, also on an error.
+    """Calls ``use`` with the network while the named parameters are replaced; then restores the network, also on an error.
 
-    None of the network's own memory is lent: parameters that are not replaced take part as copies, without gradient, and so do
-    buffers and tensors in attributes. What modules change on themselves meanwhile is forgotten, so that each call begins from the
-    same state.
+    ``use`` never gets the network's own memory: all other parameters, buffers and tensors in attributes are replaced by copies
+    without gradient. Changes that modules make to themselves during the call are undone, so every call starts from the same
+    state.
 
     Args:
-        network: any module, in whatever mode it is in.
+        network: any module; it stays in the mode that it is in.
         tensors: replacements by canonical dotted name.
-        use: does what it likes with the module that it is given, but must not keep it.
-        hooks_collect: whether what hooks put into lists of their own stays there, as after a plain call.
+        use: may do anything with the module that it gets as its argument, but must not keep it.
+        hooks_collect: whether what hooks put into their own lists stays there, as after a plain call.
 
     Raises:
-        GuestError: a parameter that is replaced is also in the closure of a function that the network holds, or under another
-            dtype in an attribute; or ``use`` calls the network itself instead of what it is given.
+        GuestError: a replaced parameter is also in the closure of a function that the network contains, or in an attribute as
+            another dtype; or ``use`` calls the network itself instead of its argument.
     """
     parameters = dict(network.named_parameters())
     everything = {name: tensors[name] if name in tensors else _copy(parameter) for name, parameter in parameters.items()}
@@ -79,7 +79,7 @@ def call_with(
     return result
 
 
-# Under this name a network that is being called holds the state that it will be given back in.
+# During a call, this attribute of the network has the state to which the network will be restored.
 _UNTOUCHED = "_maskscope_untouched"
 
 
@@ -88,10 +88,10 @@ class _Untouched:
         self.belongings = belongings
 
     def __deepcopy__(self, memo: object) -> None:
-        """A copy of a network is not being called."""
+        """None: a copy of the network is not in a call, so it does not get this state."""
 
 
-# A network that is called from several threads at a time would be left with the wrong weights.
+# Calls from several threads at the same time would leave the wrong weights on the network.
 _ONE_AT_A_TIME = RLock()
 
 
@@ -102,7 +102,7 @@ class Unmasked:
         self._network = network
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The outputs of the untouched network, without gradient."""
+        """The outputs of the network without a mask, without gradient."""
         network = self._network
         with _ONE_AT_A_TIME, torch.no_grad():
             being_called = vars(network).get(_UNTOUCHED)
@@ -117,15 +117,15 @@ class Unmasked:
 
 
 def unmasked(network: nn.Module) -> Unmasked:
-    """A callable that is always the untouched network, also inside a loss while the network is being masked.
+    """A callable that always runs the network without a mask, also inside a loss while the network is masked.
 
-    The frozen network's own answers are a target that needs no labels: "keep doing what you do".
+    Use: the outputs of the unmasked network are targets that need no labels; the mask is to keep the network's behaviour.
 
     Args:
-        network: any module; it runs in the mode that it is in, in a search in eval mode.
+        network: any module; it runs in its current mode, which is eval mode during a search.
 
     Returns:
-        What is called as the network is; its outputs have no gradient history.
+        A callable with the arguments of the network; its outputs have no gradient history.
 
     Example:
         >>> network = nn.Linear(3, 2)
@@ -144,13 +144,13 @@ def _copy(parameter: Tensor) -> Tensor:
 
 @contextmanager
 def evaluation_mode(network: nn.Module) -> Iterator[None]:
-    """Eval mode for the length of the block; afterwards each module is in the mode it was in, also on an error.
+    """Sets eval mode inside the ``with`` block; afterwards each module is in its earlier mode, also on an error.
 
-    Fused recurrent layers on an accelerator have no backward pass in eval mode. In training mode without dropout they compute the
-    same; so that is what they get.
+    Exception: fused recurrent layers on an accelerator have no backward pass in eval mode. They are set to training mode with
+    dropout 0, which computes the same.
 
     Raises:
-        GuestError: the way to eval mode changes weights, as of adapters that are merged; they are put back.
+        GuestError: setting eval mode changes weights, for example if adapters are merged then; the weights are restored.
     """
     before = _State(network) if has_modes_of_its_own(network) else None
     modes = [(module, module.training) for module in network.modules()]
@@ -172,7 +172,7 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
 
 
 def has_modes_of_its_own(network: nn.Module) -> bool:
-    """Whether going over to another mode may do more than to say so, in one of its modules."""
+    """Whether ``train`` or ``eval`` of one of its modules is overridden, and so may do more than to set the mode."""
     for module in network.modules():
         own = type(module).train is not nn.Module.train or type(module).eval is not nn.Module.eval
         if own or "train" in vars(module) or "eval" in vars(module):
@@ -181,7 +181,7 @@ def has_modes_of_its_own(network: nn.Module) -> bool:
 
 
 class _State:
-    """A network's attributes, weights and buffers, for modules whose ``train`` or ``eval`` does more than it is asked."""
+    """The attributes, weights and buffers of a network before it changes its mode, to restore them afterwards."""
 
     def __init__(self, network: nn.Module) -> None:
         self._network, self.attributes, self._tensors = network, Belongings(network), TensorState(network)
@@ -192,7 +192,7 @@ class _State:
             self._tensors.restore()
             raise GuestError(
                 f"Going over to eval mode changes weights of this {type(self._network).__name__}: {', '.join(changed)} (adapters "
-                "that are merged?). They have been put back. Call network.eval() yourself first: masks are then found on, and "
+                "that are merged?). They have been restored. Call network.eval() yourself first: masks are then found on, and "
                 "belong to, the weights that it makes."
             )
 
@@ -202,20 +202,20 @@ def _is_fused(module: nn.RNNBase) -> bool:
 
 
 def call_masked(network: nn.Module, mask: BinaryMask, *args: Any, **kwargs: Any) -> Any:
-    """``network(*args, **kwargs)`` with every weight outside the mask set to exactly 0; nothing is left on the network.
+    """``network(*args, **kwargs)`` with every weight outside the mask set to exactly 0; the network itself is not changed.
 
-    What its hooks collect elsewhere, such as activations in a list of yours, stays there.
+    What hooks collect elsewhere, such as activations in a list of yours, stays there.
 
-    The network runs in whatever mode it is in. No gradient reaches its weights; gradients of the inputs work.
+    The network runs in its current mode. Its weights get no gradient; gradients with respect to inputs work.
 
     Raises:
-        MaskMismatchError: the mask names weights that the network does not have, or has in another shape.
+        MaskMismatchError: the mask names weights that the network does not have, or that have another shape.
     """
     return call_with(network, weights_under(network, mask), lambda guest: guest(*args, **kwargs), hooks_collect=True)
 
 
 def weights_under(network: nn.Module, mask: BinaryMask) -> dict[str, Tensor]:
-    """The weights that a mask covers, by canonical name, with exact zeros where it closes them.
+    """The weights that a mask covers, by canonical name, with exact zeros where the mask does not keep them.
 
     Raises:
         MaskMismatchError: the mask names weights that the network does not have, or has in another shape.
@@ -227,7 +227,7 @@ def weights_under(network: nn.Module, mask: BinaryMask) -> dict[str, Tensor]:
 
 
 def bake(network: nn.Module, mask: BinaryMask) -> nn.Module:
-    """A new module, a deep copy of the network, with the zeros written into its weights.
+    """A deep copy of the network in which the weights outside the mask are 0.
 
     Raises:
         MaskMismatchError: the mask names weights that the network does not have, or has in another shape.

@@ -1,4 +1,4 @@
-"""Deep copies of networks, also of those that `copy.deepcopy` alone does not copy, or copies wrongly without a word."""
+"""Deep copies of networks, also of those that `copy.deepcopy` alone cannot copy, or copies wrongly without an error."""
 
 import copy
 from collections.abc import Iterable, Iterator
@@ -15,44 +15,44 @@ from maskscope.masks.maskable import is_plain
 
 
 def copy_network(network: nn.Module, shared: Iterable[Any] | None = None) -> nn.Module:
-    """A deep copy, also of a network on which a call has left tensors with their history: they are copied without it.
+    """A deep copy of a network. Tensors with gradient history, which a call may leave on a network, are copied without it.
 
     Args:
         network: any module.
-        shared: objects that the copy holds too instead of copies of them; without them, what is a view of a parameter is a view
-            of the copied parameter in the copy.
+        shared: objects that network and copy have in common. By default they share nothing, and a view of a parameter becomes a
+            view of the copied parameter.
 
     Raises:
-        GuestError: something on the network cannot be copied; or a function in an attribute refers to the network itself, so that
-            the copy would go on using the weights of the original.
+        GuestError: an attribute of the network cannot be copied; or a function in an attribute refers to the network itself, so
+            that the copy would use the weights of the original.
     """
     belongings = Belongings(network)
     bound = sorted({_title(function) for function in belongings.functions if _refers_to(function, network)})
     if bound:
         raise GuestError(
             f"{type(network).__name__} cannot be copied: functions that it holds refer to the network ({', '.join(bound)}), "
-            "and would go on using its weights in the copy. Make them methods of the module (types.MethodType), or remove them."
+            "so the copy would use the original's weights. Make them methods of the module (types.MethodType), or remove them."
         )
     try:
         memo = {id(one): one for one in shared} if shared is not None else _copies_of_tensors(network, belongings)
         return copy.deepcopy(network, memo)
     except Exception as error:
         raise GuestError(
-            f"{type(network).__name__} cannot be copied ({type(error).__name__}: {error}). Take what cannot be copied off its "
-            "attributes."
+            f"{type(network).__name__} cannot be copied ({type(error).__name__}: {error}). Remove the attribute that cannot be "
+            "copied."
         ) from error
 
 
 def _copies_of_tensors(network: nn.Module, belongings: Belongings) -> dict[int, Any]:
-    """Copies, by identity, of the tensors that `copy.deepcopy` does not copy or would take out of the memory that they share."""
-    over: dict[int, list[Tensor]] = {}
+    """Copies, by identity, of the tensors that `copy.deepcopy` cannot copy, or would copy out of the memory that they share."""
+    by_memory: dict[int, list[Tensor]] = {}
     memo: dict[int, Any] = {}
     for tensor in {id(one): one for one in (*network.parameters(), *network.buffers(), *belongings.tensors())}.values():
         if is_plain(tensor):
-            over.setdefault(tensor.untyped_storage().data_ptr() if tensor.numel() else -1, []).append(tensor)
+            by_memory.setdefault(tensor.untyped_storage().data_ptr() if tensor.numel() else -1, []).append(tensor)
         elif tensor.layout is not torch.strided:
             memo[id(tensor)] = _like(tensor, tensor.detach().clone())
-    for place, sharing in over.items():
+    for place, sharing in by_memory.items():
         if place == -1 or len(sharing) == 1:
             memo |= {id(one): one.detach().clone() for one in sharing if not one.is_leaf}
             continue
@@ -65,12 +65,12 @@ def _copies_of_tensors(network: nn.Module, belongings: Belongings) -> dict[int, 
 
 
 def _like(tensor: Tensor, values: Tensor) -> Tensor:
-    """The values as what the tensor is: a parameter, say, that requires a gradient."""
+    """The values as a tensor of the same class, for example a parameter, with the same ``requires_grad``."""
     return torch.Tensor._make_subclass(type(tensor), values, tensor.is_leaf and tensor.requires_grad)
 
 
 def _refers_to(function: FunctionType | partial[Any], network: nn.Module) -> bool:
-    """Whether a function has a module or a tensor of the network in its closure, which a copy of the network has in common."""
+    """Whether the closure of a function contains a module or a tensor of the network; a copy of the network would share it."""
     if isinstance(function, partial):  # its arguments are copied
         return False
     own = {id(one) for one in (*network.modules(), *network.parameters(), *network.buffers())}
@@ -78,7 +78,7 @@ def _refers_to(function: FunctionType | partial[Any], network: nn.Module) -> boo
 
 
 def _objects(values: Iterable[Any], seen: set[int]) -> Iterator[Any]:
-    """Modules and tensors, also in containers, and those whose methods they are."""
+    """The modules and tensors among some values: also those in containers, and the objects of bound methods."""
     for one in values:
         if id(one) in seen:
             continue

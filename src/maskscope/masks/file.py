@@ -1,4 +1,4 @@
-"""Mask files: one bit for each weight in a safetensors file that checks itself.
+"""Mask files: one bit for each weight, in a safetensors file with a checksum.
 
 Each tensor is stored under its dotted name as ``uint8`` of length ceil(n / 8): the weights in row-major order, weight ``i`` in
 bit ``i mod 8`` (least significant first) of byte ``i div 8``, padding bits zero. The metadata hold, as JSON, the format version,
@@ -23,13 +23,13 @@ _CURE = "It was not written by maskscope, or altered; take another copy."
 
 
 def write_bits(path: Path, tensors: Mapping[str, Tensor], weights: Mapping[str, Json], made_by: Json) -> None:
-    """Writes bits, whole or not at all.
+    """Writes a mask file, whole or not at all.
 
     Args:
         path: the file.
         tensors: bool tensors by dotted name.
-        weights: for each name what is known of the weights: ``dtype`` and ``weights_sha256``, each of which may be None.
-        made_by: how the mask came about.
+        weights: for each name, ``dtype`` and ``weights_sha256`` of the weights; both may be None (not known).
+        made_by: how the mask was made.
 
     Raises:
         RunFolderError: the folder cannot be written, or the disk is full.
@@ -40,15 +40,18 @@ def write_bits(path: Path, tensors: Mapping[str, Tensor], weights: Mapping[str, 
 
 
 def read_bits(path: Path) -> tuple[dict[str, Tensor], dict[str, Json], Json]:
-    """Reads what `write_bits` wrote: tensors, what is known of the weights, how the mask came about.
+    """Reads a file that `write_bits` wrote.
+
+    Returns:
+        The bool tensors; for each name ``shape``, ``dtype`` and ``weights_sha256`` of the weights; and how the mask was made.
 
     Raises:
-        FileFormatError: missing, truncated, altered, foreign, or written by a later version.
+        FileFormatError: missing, truncated, altered, not a mask file, or written by a later version.
     """
     packed, metadata = read_tensors(path, kind="mask")
     version = metadata.get("version")
     if type(version) is not int or version < 1:
-        raise FileFormatError(f"{path}: {_shown(version)} is no version of the mask format. {_CURE}")
+        raise FileFormatError(f"{path}: {_shown(version)} is not a version of the mask format. {_CURE}")
     if version != VERSION:
         raise FileFormatError(f"{path} has mask format {version}; this version reads {VERSION}. Update maskscope.")
     stated, made_by = metadata.get("tensors"), metadata.get("made_by")
@@ -68,8 +71,8 @@ def _fault(entry: object) -> str | None:
         return "expected shape, dtype and weights_sha256"
     shape = entry["shape"]
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
-        return f"{_shown(shape)} is no shape"
-    # torch computes strides with the empty dimensions counted as one
+        return f"{_shown(shape)} is not a shape"
+    # max(1, ...): torch counts empty dimensions as 1 when it computes strides
     if len(shape) > _MOST_DIMENSIONS or math.prod(max(1, size) for size in shape) >= 2**63:
         return f"no tensor has the shape {_shown(shape)}"
     for key in ("dtype", "weights_sha256"):

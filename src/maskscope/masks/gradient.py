@@ -1,4 +1,4 @@
-"""The gradient of a loss with respect to weights: the one place where a backward pass starts."""
+"""The gradient of a loss with respect to weights. This is the only place where backward passes start."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -16,9 +16,10 @@ Loss = Callable[[nn.Module, Any], Tensor]
 
 
 class BackwardPass:
-    """Our own backward passes through one loss, told apart from those that the loss itself makes inside.
+    """Runs our backward passes through a loss, and knows when one is running.
 
-    A loss may differentiate on its way: attacks, gradient penalties, physics. What those passes leave is the loss's own affair.
+    A loss may run backward passes of its own, for example for adversarial attacks or gradient penalties. Gradients from those
+    must not be counted as ours.
     """
 
     def __init__(self) -> None:
@@ -26,15 +27,15 @@ class BackwardPass:
         self._reentrant: bool | None = None
 
     def run(self, value: object, leaves: Sequence[Tensor]) -> None:
-        """Adds the gradient of a scalar to ``.grad`` of each leaf, which is empty at first, and of nothing else.
+        """Writes the gradient of a scalar to ``.grad`` of each leaf, and of no other tensor.
 
         Raises:
-            LossError: the value is no scalar tensor, or no gradient leads back from it.
+            LossError: the value is not a scalar tensor, or has no gradient.
         """
         scalar = scalar_loss(value)
         if scalar.grad_fn is None and not any(scalar is leaf for leaf in leaves):
             raise LossError(NO_PATH)
-        if self._reentrant is None:  # the first graph tells for all: to walk through each would cost a few percent
+        if self._reentrant is None:  # only the first graph is searched: to search each one would cost a few percent
             self._reentrant = any(type(node).__name__ == "CheckpointFunctionBackward" for node in _graph(scalar))
         for leaf in leaves:
             leaf.grad = None
@@ -49,7 +50,7 @@ class BackwardPass:
 
 
 def _backward_through_all(scalar: Tensor, leaves: Sequence[Tensor]) -> None:
-    """Reentrant checkpointing cannot do with a choice of leaves: all take part, and the others' gradients are put back."""
+    """Backward through all leaves, which then restores ``.grad`` of the others: reentrant checkpointing refuses ``inputs=``."""
     mine = {id(leaf) for leaf in leaves}
     ends = [node.variable for node in _graph(scalar) if hasattr(node, "variable")]
     others = [(leaf, leaf.grad) for leaf in ends if id(leaf) not in mine]
@@ -63,7 +64,7 @@ def _backward_through_all(scalar: Tensor, leaves: Sequence[Tensor]) -> None:
 
 
 def _graph(scalar: Tensor) -> Iterator[Any]:
-    """The nodes of a scalar's history."""
+    """The nodes of the autograd graph of a scalar."""
     seen, waiting = set(), [scalar.grad_fn]
     while waiting:
         node = waiting.pop()
@@ -76,19 +77,19 @@ def _graph(scalar: Tensor) -> Iterator[Any]:
 def loss_and_gradient(
     network: nn.Module, loss: Loss, part: Any, weights: Mapping[str, Tensor], own: BackwardPass | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss with some weights replaced, and its gradient with respect to the replacements; the network is untouched.
+    """The loss with some weights replaced, and its gradient with respect to the replacements; the network is not changed.
 
-    The backward pass follows the call at once, so that one copy of the weights is alive at a time.
+    The backward pass directly follows the call, so that only one copy of the weights is in memory at a time.
 
     Args:
         network: any module.
         loss: ``loss(network, part)``, a scalar.
-        part: what the loss wants as data.
-        weights: replacements by dotted name, without gradient history; where they are the network's own, copies are lent.
-        own: what makes the backward passes of this network and loss, kept by who calls more than once.
+        part: the data for the loss.
+        weights: replacements by dotted name, without gradient history. If they are the network's own tensors, they are copied.
+        own: runs the backward passes. Callers that call more than once for one network and loss should reuse it.
 
     Returns:
-        The loss, detached; and a gradient for each name, zero where the loss does not depend on the weight.
+        The loss, detached; and a gradient for each name, zero if the loss does not depend on the weight.
     """
     value, gradients = loss_and_reached_gradients(network, loss, part, weights, own)
     return value, {name: gradients.get(name, torch.zeros_like(weight)) for name, weight in weights.items()}
@@ -97,7 +98,7 @@ def loss_and_gradient(
 def loss_and_reached_gradients(
     network: nn.Module, loss: Loss, part: Any, weights: Mapping[str, Tensor], own: BackwardPass | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The same, without those weights that the loss does not depend on."""
+    """The same as `loss_and_gradient`, but without gradients for weights that the loss does not depend on."""
     gradients: dict[str, Tensor] = {}
 
     def take(name: str, gradient: Tensor) -> None:
@@ -117,15 +118,15 @@ def loss_and_handed_gradients(
     takers: Mapping[str, Callable[[Tensor], object]],
     own: BackwardPass | None = None,
 ) -> Tensor:
-    """The same, but each gradient is handed over as it arises, so that not all of them are alive at one time.
+    """The same as `loss_and_gradient`, but passes each gradient on when it is ready, so that not all are in memory at once.
 
     Args:
         network: any module.
         loss: ``loss(network, part)``, a scalar.
-        part: what the loss wants as data.
+        part: the data for the loss.
         weights: replacements by dotted name, without gradient history.
-        takers: what takes the gradient of each; not called where the loss does not depend on the weight, and more than once
-            where a network's own checkpointing makes it arise in pieces.
+        takers: a function for each name, called with its gradient. Not called if the loss does not depend on the weight; called
+            more than once if the network's own checkpointing computes the gradient in pieces.
         own: see `loss_and_gradient`.
 
     Returns:
@@ -148,7 +149,7 @@ def loss_and_handed_gradients(
 
     def forward_and_backward(guest: nn.Module) -> Tensor:
         value = loss(guest, part)
-        own.run(value, list(leaves.values()))  # inside the call: activation checkpointing runs parts of the network again
+        own.run(value, list(leaves.values()))  # inside the call, because activation checkpointing runs parts of the network again
         return value
 
     with torch.enable_grad():
@@ -159,7 +160,7 @@ def loss_and_handed_gradients(
 
 
 def scalar_loss(value: object) -> Tensor:
-    """What a loss returned, if it is a scalar that one can differentiate.
+    """Checks that a loss returned a scalar that can be differentiated, and returns it.
 
     Raises:
         LossError: it is something else.

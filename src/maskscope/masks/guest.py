@@ -1,8 +1,12 @@
-"""What a network holds beside its parameters and buffers: lent as copies for a call, and given back as it was.
+"""The attributes of a network besides parameters and buffers: saved before a masked call, and restored after it.
 
-A module may keep things on itself while it runs: hidden states, attention maps, caches, counters, lists that grow, a buffer made
-at first use. None of it may stay on the guest, and none of it may reach the next call: each begins from one and the same state.
-And a module may hold a parameter a second time, where `functional_call` does not look: in a list, in a dictionary, as a view.
+The problem: a module may store things on itself while it runs: hidden states, attention maps, caches, counters, growing lists, a
+buffer created at first use. None of them may stay on the network (the guest) or reach the next call: every call must start from
+the same state. A module may also have a second reference to a parameter, which `functional_call` does not replace: in a list, in
+a dictionary, as a view.
+
+The trick: before a call, remember the content of all attributes and containers, and replace ("lend") their tensors; after the
+call, put the same objects back.
 """
 
 import random
@@ -18,23 +22,23 @@ import torch
 from torch import Tensor, nn
 
 _NOTHING = object()
-# What is neither changed in place nor holds anything: the most frequent kinds of attributes, passed over at once.
+# Types that cannot be changed in place and contain no other objects: the most frequent attributes, skipped at once.
 _PLAIN = frozenset((bool, int, float, complex, str, bytes, type(None), type, torch.dtype, torch.device, torch.Size))
 _STANDARD = frozenset(("_parameters", "_buffers"))
 _RANDOM = (torch.Generator, random.Random, np.random.Generator, np.random.RandomState)
 
 
 class Belongings:
-    """The attributes of all modules of a network as they stand, and what lies in their lists, dictionaries, sets and deques.
+    """The current attributes of all modules of a network, and the content of their lists, dictionaries, sets and deques.
 
-    Reached are modules, registered or held in an attribute; containers in attributes, and in each other; and both in the closures
-    of functions in attributes, such as hooks. What an attribute's own object keeps to itself is not reached:
-    `maskscope.masks.laws` notices it.
+    Included are modules, registered or in an attribute; containers in attributes or in other containers; and both in the closures
+    of functions in attributes, such as hooks. Not included are the attributes of other objects in attributes; if such an object
+    keeps state, `maskscope.masks.laws` detects it.
 
     Args:
         network: any module.
-        hooks_collect: whether what functions put into containers in their closures stays there. It is their owner's, who wants
-            to have it after a masked call; in a search it would fill up with what no longer means anything.
+        hooks_collect: whether what functions put into containers in their closures stays there. True for a masked call, whose
+            caller wants the collected values; False in a search, where they would pile up and mean nothing.
     """
 
     def __init__(self, network: nn.Module, *, hooks_collect: bool = False) -> None:
@@ -48,7 +52,7 @@ class Belongings:
         self._seen: set[int] = set()
         self._own: list[Any] = [network]
         self._in_closures: list[Any] = [] if hooks_collect else self._own
-        self._taken_back: list[tuple[Any, Any, Any, Any]] = []
+        self._replaced: list[tuple[Any, Any, Any, Any]] = []
         while self._own or self._in_closures:
             waiting = self._own or self._in_closures
             self._look_at(waiting.pop(), waiting)
@@ -60,7 +64,7 @@ class Belongings:
             self._seen.add(id(one))
             self._remember_dict(vars(one), self._own)
             if id(one) in self._registered:
-                for name in _STANDARD:  # `functional_call` replaces what is in them
+                for name in _STANDARD:  # `functional_call` replaces their content
                     content = vars(one).get(name)
                     if type(content) is dict:
                         self._seen.add(id(content))
@@ -93,7 +97,7 @@ class Belongings:
             self._generators.append(_state_of(one))
 
     def _remember_dict(self, container: dict[Any, Any], waiting: list[Any]) -> None:
-        if not container:  # most are: a module has a dozen for hooks
+        if not container:  # most are empty: a module has a dozen dictionaries for hooks
             self._dicts.append((container, {}))
             return
         self._dicts.append((container, dict(container)))
@@ -112,24 +116,24 @@ class Belongings:
             waiting.append(value)
 
     def tensors(self) -> Iterator[Tensor]:
-        """Every tensor that is lent, those in tuples too."""
+        """Every tensor that `lend` replaces, also those in tuples."""
         for container, key in self._lendable:
             yield from _tensors_of(container[key])
 
     def lend(self, replacement: Callable[[Any], Any]) -> None:
-        """Puts a replacement in the place of every tensor and every NumPy array, until `restore`.
+        """Replaces every tensor and every NumPy array, until `restore`.
 
         Args:
-            replacement: what is lent for one of them.
+            replacement: a function from a tensor or an array to its replacement.
         """
-        self._taken_back = []
+        self._replaced = []
         for container, key in self._lendable:
-            # a module's attributes are written past its own __setattr__, which would register parameters
+            # written into vars(module), not by its __setattr__, which would register parameters
             original, container[key] = container[key], _with_replacements(container[key], replacement)
-            self._taken_back.append((container, key, container[key], original))
+            self._replaced.append((container, key, container[key], original))
 
     def changes(self, network: nn.Module) -> list[str]:
-        """The dotted names of attributes that are other objects now, or are gone or new."""
+        """The dotted names of attributes that were added, removed, or set to another object since."""
         names = {id(vars(module)): name for name, module in network.named_modules()}
         changed = []
         for container, content in self._dicts:
@@ -140,8 +144,8 @@ class Belongings:
 
     def restore(self) -> None:
         """Puts everything back: the same objects in the same places."""
-        for container, key, lent, original in self._taken_back:
-            with suppress(LookupError):  # who collects may have thrown it away
+        for container, key, lent, original in self._replaced:
+            with suppress(LookupError):  # the owner of the container may have removed it
                 if container[key] is lent:
                     container[key] = original
         for container, content in self._dicts:
@@ -163,7 +167,7 @@ class Belongings:
 
 
 def held_by(function: FunctionType | partial[Any]) -> Iterator[Any]:
-    """What a function holds without its caller's doing: its closure, its defaults, arguments that were bound to it."""
+    """The objects that a function contains by itself: in its closure, its defaults, and arguments bound by ``partial``."""
     if isinstance(function, partial):
         yield from (function.func, *function.args, *function.keywords.values())
         return
@@ -174,7 +178,7 @@ def held_by(function: FunctionType | partial[Any]) -> Iterator[Any]:
 
 
 def _state_of(one: Any) -> tuple[Callable[[Any], object], Any]:
-    """How a source of random numbers is put back, and to what."""
+    """The function that restores a random generator, and the state to give to it."""
     if isinstance(one, torch.Generator):
         return one.set_state, one.get_state()
     if isinstance(one, random.Random):

@@ -1,13 +1,14 @@
-"""What must hold before a search means anything, asked of the network, the loss and the first parts of the data.
+"""Checks before a search that masking works on this network, with this loss, on the first parts of the data: five laws.
 
-    1. with every weight kept, the loss is that of the untouched network
-    2. the same call twice gives the same answer
-    3. a gradient leads back to every selected tensor, through its masked copy
-    4. with every weight off, the loss is that of a network whose selected weights are zero
-    5. afterwards the network is what it was: parameters, buffers, gradients, attributes, modes
+    1. if every weight is kept, the loss is that of the unmasked network
+    2. the same call twice gives the same loss
+    3. every selected tensor gets a gradient from the loss, through its masked copy
+    4. if no selected weight is kept, the loss is that of a network whose selected weights are zero
+    5. after a call the network is unchanged: parameters, buffers, gradients, attributes, modes
 
-Most networks obey. One that does not would be given a mask that is wrong without a word: it keeps something from call to call, or
-uses a weight where no mask reaches. The cost is that of three steps of the search and of two calls of a copy of the network.
+Most networks obey them. If one does not, because it keeps state between calls or uses a weight that the mask does not reach, the
+search would return a wrong mask without an error. The check costs three steps of the search and two calls of a copy of the
+network.
 """
 
 import math
@@ -30,11 +31,11 @@ from maskscope.masks.randomness import Randomness
 from maskscope.masks.tensor_state import TensorState
 from maskscope.masks.twin import twin_of
 
-# Every gate is open, or closed: beyond the ends of the table of keep probabilities (`kernels.threshold`).
+# Logits that open, or close, every gate: they are beyond the ends of the table of keep probabilities (`kernels.threshold`).
 _OPEN, _CLOSED = 100.0, -100.0
-# Two ways to the same number differ in their last bits, most where copies of the weights are of low precision.
+# The relative difference allowed between two ways to compute the same loss, by the dtype of the masked copies.
 _ROUNDING = {torch.float64: 1e-5, torch.float32: 1e-3, torch.float16: 3e-2, torch.bfloat16: 1e-1}
-# Of one way taken twice, a hundredth of that: accelerators add up in changing order.
+# The same computation twice may differ by a hundredth of that: accelerators add numbers in varying order.
 _AGAIN = 1e-2
 _LEAVE_OUT = "check=False leaves this check out."
 
@@ -42,31 +43,31 @@ _LEAVE_OUT = "check=False leaves this check out."
 def check_guest(
     network: nn.Module, loss: Loss, executor: Executor, logits: Sequence[MaskLogits], parts: Sequence[Sequence[Any]]
 ) -> None:
-    """Asks the five laws, on the first group of samples of the first step.
+    """Checks the five laws on the first group of samples of the first step.
 
     Args:
-        network: the guest, in the mode in which it is searched.
+        network: the network, in the mode of the search.
         loss: ``loss(network, part)``.
-        executor: that is going to run the steps. The gradients that it adds up are to be thrown away by the caller.
-        logits: of its masks; changed meanwhile, and put back.
-        parts: of the first step, for each mask as many as a group has samples.
+        executor: the executor that will run the steps. The caller must discard the gradients that it adds up here.
+        logits: the logits of its masks; they are changed during the check and restored.
+        parts: the data of the first step: for each mask, one part for each sample of a group.
 
     Raises:
-        GuestError: a law is broken; says which, by how much, what the reason may be and what to do.
-        LossError: the loss is no scalar.
+        GuestError: a law is broken; the message says which one, by how much, the possible reasons and what to do.
+        LossError: the loss is not a scalar.
     """
-    inquiry = _Inquiry(network, loss, executor, logits, parts)
-    with inquiry.start.kept():
-        faults = inquiry.faults()
+    check = _Check(network, loss, executor, logits, parts)
+    with check.start.kept():
+        faults = check.faults()
     if faults:
         raise GuestError(
-            f"Under a mask this {type(network).__name__} would not be the network that it is, so a mask would mean nothing:\n  "
+            f"Masking does not work with this {type(network).__name__}, so a mask would have no meaning:\n  "
             + "\n  ".join(faults)
             + f"\n{_LEAVE_OUT} What a network and a loss may do: docs/guests.md."
         )
 
 
-class _Inquiry:
+class _Check:
     def __init__(
         self, network: nn.Module, loss: Loss, executor: Executor, logits: Sequence[MaskLogits], parts: Sequence[Sequence[Any]]
     ) -> None:
@@ -76,13 +77,13 @@ class _Inquiry:
         self._rounding = max(_ROUNDING.get(dtype, _ROUNDING[torch.bfloat16]) for dtype in dtypes)
 
     def faults(self) -> list[str]:
-        before = _Portrait(self._network)
+        before = _Snapshot(self._network)
         whole = self._loss_of(keep=True)
         first, second = self._losses(_OPEN), self._losses(_OPEN)
         unreached = [name for name, unit in self._executor.units.items() if not unit.takes]
         try:
             nothing = self._loss_of(keep=False)
-        except Exception:  # a network of zeros need not be fit for the loss, and then is not asked for it
+        except Exception:  # the loss may fail for a network of zeros; then law 4 is not checked
             nothing = []
         closed = self._losses(_CLOSED)[: len(nothing)] if nothing else []
         size = max((abs(value) for value in (*whole, *nothing) if math.isfinite(value)), default=1.0)
@@ -95,13 +96,13 @@ class _Inquiry:
         ]
 
     def _loss_of(self, keep: bool) -> list[float]:
-        """The loss on the first part of each mask, of a copy of the network that is called as it is.
+        """The loss of a plain call of a copy of the network, on the first part of each mask.
 
-        A network that cannot be copied is called as a guest: a fault of the guest call itself is then not seen. Where random
-        numbers are drawn, only the first mask's loss is told: the executor comes to the others with other draws.
+        If the network cannot be copied, it is called by `call_with`, and faults of that call are not noticed. If the loss draws
+        random numbers, only the loss of the first mask is returned: the executor uses other draws for the other masks.
 
         Args:
-            keep: whether the copy has the network's weights, or zeros where they are selected.
+            keep: whether the copy has the network's weights; else its selected weights are zero.
         """
         found: list[float] = []
         for mine in self._parts:
@@ -121,12 +122,12 @@ class _Inquiry:
         with torch.no_grad():
             for name, weight in weights.items():
                 copied.get_parameter(name).copy_(weight)
-        shared = Belongings(self._network)  # hooks of the copy fill the same lists
+        shared = Belongings(self._network)  # hooks of the copy write into the lists of the network
         try:
-            with twin_of(self._network):  # a loss that calls it, and not what it is given, is told so
+            with twin_of(self._network):  # a loss that calls the network instead of its argument raises an error
                 return self._loss(copied, part)
         finally:
-            if not shared.changes(self._network):  # else the fifth law has something to say
+            if not shared.changes(self._network):  # if there are changes, law 5 reports them
                 shared.restore()
 
     def _weights(self, keep: bool) -> dict[str, Tensor]:
@@ -135,7 +136,7 @@ class _Inquiry:
         return {name: weight.clone() if keep else torch.zeros_like(weight) for name, weight in selected.items()}
 
     def _losses(self, logit: float) -> list[float]:
-        """The same under masks that keep every weight, or none, as a step computes it."""
+        """The losses that the executor computes in a step whose logits all have one value."""
         before = [mine.flat.detach().clone() for mine in self._logits]
         self.start.put_back()
         size = min(len(self._parts[0]), SAMPLES_PER_GROUP)
@@ -154,7 +155,7 @@ class _Inquiry:
 
 
 def _differing(found: Sequence[float], expected: Sequence[float], tolerance: float, words: str) -> list[str]:
-    for mine, its in zip(found, expected, strict=False):  # where random numbers are drawn only the first are known
+    for mine, its in zip(found, expected, strict=False):  # if random numbers are drawn, only the first expected loss is known
         same = (math.isnan(mine) and math.isnan(its)) or mine == its or abs(mine - its) <= tolerance
         if not same:
             return [words.format(mine, its)]
@@ -162,36 +163,35 @@ def _differing(found: Sequence[float], expected: Sequence[float], tolerance: flo
 
 
 _FULL = (
-    "With every weight kept the loss is {:.6g}, that of the untouched network {:.6g}. Does the loss use another network than its "
-    "first argument, or the network a state that is not in its own attributes?"
+    "With every weight kept the loss is {:.6g}, without a mask it is {:.6g}. Does the loss use another network than its first "
+    "argument? Does the network use state that is not in its own attributes?"
 )
 _TWICE = (
-    "The same call twice gives a loss of {:.6g} and of {:.6g}. Something is kept from call to call where it cannot be put back, "
-    "in an object that the network or the loss holds, say; or random numbers come from a generator of the loss's own: draw them "
-    "from torch's, or put them into the data."
+    "The same call twice gives a loss of {:.6g} and of {:.6g}. State is kept between calls where it cannot be restored, for "
+    "example in an object that the network or the loss uses; or the loss has its own random generator: draw from torch's "
+    "generator, or put the random numbers into the data."
 )
 _UNREACHED = (
     "No gradient leads from the loss to {}. Are these tensors used in eval mode and on these data? Exclude those that are not: "
-    "select(network, exclude=[...]). A tensor that is used, but through a copy made earlier, a compiled or a sharded wrapper, "
-    "cannot be masked as it is."
+    "select(network, exclude=[...]). A tensor that is used through a copy made earlier, or through a compiled or sharded "
+    "wrapper, cannot be masked."
 )
 _EMPTY = (
-    "With every selected weight off the loss is {:.6g}, that of a network whose selected weights are zero {:.6g}. A selected "
-    "weight is used where no mask reaches, through another reference, a copy made earlier, a compiled or a sharded wrapper: let "
-    "the network read it from its module, or exclude it. Or the loss uses a part of the network itself: let it use that part of "
-    "its first argument."
+    "With every selected weight off the loss is {:.6g}; if the selected weights are zero it is {:.6g}. A selected weight is used "
+    "without its mask, through another reference, a copy made earlier, or a compiled or sharded wrapper: let the network read it "
+    "from its module, or exclude it. Or the loss uses a part of the network itself: let it use that part of its first argument."
 )
 
 
-class _Portrait:
-    """A network as it is before the inquiry."""
+class _Snapshot:
+    """The state of a network before the check."""
 
     def __init__(self, network: nn.Module) -> None:
         self._network, self._belongings, self._tensors = network, Belongings(network), TensorState(network)
         self._gradients = [(name, parameter, parameter.grad) for name, parameter in network.named_parameters()]
 
     def differences(self) -> list[str]:
-        """What is no longer as it was, in words; it is put back."""
+        """Describes what has changed since, and restores it."""
         changed = self._tensors.changed()
         changed += [f"{name}.grad" for name, parameter, gradient in self._gradients if parameter.grad is not gradient]
         changed += self._belongings.changes(self._network)
@@ -202,11 +202,11 @@ class _Portrait:
         for _, parameter, gradient in self._gradients:
             parameter.grad = gradient
         return [
-            f"After a call these are not what they were: {', '.join(dict.fromkeys(changed))}. A call writes into them by a way "
-            "that is not the module's attributes, such as an object or a function that holds them. They have been put back."
+            f"After a call these are not what they were: {', '.join(dict.fromkeys(changed))}. A call changes them not by the "
+            "module's attributes, but for example through an object or a function that refers to them. They have been restored."
         ]
 
 
 def _fresh(part: Any) -> Any:
-    """A copy of a part, lest what a loss does to its data reach the next call."""
+    """A copy of a part, so that a loss that changes its data does not affect the next call."""
     return PartCopies().copied(part)

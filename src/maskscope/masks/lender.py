@@ -1,4 +1,4 @@
-"""What is lent for each tensor of a guest, so that the guest's own memory is never written and no weight is used unmasked."""
+"""The replacement of each tensor of a network during a call: its own memory is never written, and every use is masked."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from maskscope.masks.maskable import have_common, is_packed, is_plain, reach
 
 @dataclass(frozen=True)
 class Replaced:
-    """A parameter and what is lent for it.
+    """A parameter and its replacement during a call.
 
     Args:
         name: its dotted name.
-        parameter: the network's own.
-        replacement: of the same shape.
-        is_masked: whether the replacement has other values.
+        parameter: the network's own tensor.
+        replacement: a tensor of the same shape.
+        is_masked: whether the replacement may have other values; False for a plain copy.
     """
 
     name: str
@@ -33,15 +33,17 @@ class Replaced:
 
 
 class Lender:
-    """What is lent: for a parameter its replacement, for a view of parameters the same view of theirs, for the rest a copy.
+    """Gives ("lends") a replacement for any tensor of the network.
+
+    A parameter gets its replacement, a view of parameters gets the same view of their replacements, any other tensor a copy.
 
     Args:
-        replaced: what is lent for each parameter.
+        replaced: the parameters and their replacements.
     """
 
     def __init__(self, replaced: list[Replaced]) -> None:
         self._replaced = {id(one.parameter): one for one in replaced}
-        self._lent: dict[int, tuple[Any, Any]] = {}  # with the original, lest its identity is given to another object
+        self._lent: dict[int, tuple[Any, Any]] = {}  # keeps the original alive, so that no other object gets its id
         self._memory: dict[int, list[Replaced]] | None = None
 
     def __call__(self, one: Any) -> Any:
@@ -68,9 +70,9 @@ class Lender:
         if tensor.is_conj() or tensor.is_neg() or strange:
             if any(one.is_masked for one in sharing):
                 raise GuestError(
-                    f"A tensor that the network holds in an attribute or a buffer ({_words(tensor)}) lies over the memory of "
-                    f"{', '.join(strange)}, as another dtype. It would be used unmasked. Make it anew from the parameter when it "
-                    "is used, or exclude the parameter from the selection."
+                    f"A tensor in an attribute or a buffer ({_words(tensor)}) shares the memory of {', '.join(strange)}, but has "
+                    "another dtype. It would be used unmasked. Compute it from the parameter at each use, or exclude the "
+                    "parameter from the selection."
                 )
             return tensor.clone()
         view = _same_view(tensor, sharing[0]) if len(sharing) == 1 else None
@@ -87,7 +89,7 @@ class Lender:
 
 
 def _same_view(tensor: Tensor, one: Replaced) -> Tensor | None:
-    """The view of the replacement that the tensor is of the parameter; None if it reaches beyond, or lies otherwise."""
+    """The view of the replacement that corresponds to the tensor; None if the tensor is not a simple view of the parameter."""
     if not one.parameter.is_contiguous():
         return None
     start = tensor.storage_offset() - one.parameter.storage_offset()
@@ -98,7 +100,7 @@ def _same_view(tensor: Tensor, one: Replaced) -> Tensor | None:
 
 
 def _assembled(tensor: Tensor, sharing: list[Replaced]) -> Tensor:
-    """The tensor made from what is lent for several parameters, or for some that lie oddly in memory, and from itself between."""
+    """Builds a tensor over the memory of several parameters: from their replacements, and in between from its own elements."""
     all_of_it = [tensor, *(one.parameter for one in sharing)]
     low = min(int(part.storage_offset()) for part in all_of_it)
     high = max(int(part.storage_offset()) + reach(part) for part in all_of_it)
@@ -112,15 +114,15 @@ def _assembled(tensor: Tensor, sharing: list[Replaced]) -> Tensor:
 
 
 def refuse_closures(network: nn.Module, belongings: Belongings, masked: Mapping[str, Tensor]) -> None:
-    """Refuses a network one of whose functions holds a masked parameter, or a view of one, and so unmasked.
+    """Refuses a network if a function in it contains a masked parameter or a view of one, and would so use it without the mask.
 
     Args:
-        network: the guest, for the message.
+        network: the network, for the message.
         belongings: its attributes.
         masked: the masked parameters by name.
 
     Raises:
-        GuestError: names the parameters and the functions.
+        GuestError: there is such a function; the message names the parameters and the functions.
     """
     faults = []
     for function in belongings.functions:
@@ -129,7 +131,7 @@ def refuse_closures(network: nn.Module, belongings: Belongings, masked: Mapping[
             faults += [f"{name}: in {title}" for name, one in masked.items() if held is one or _is_view(held, one)]
     if faults:
         raise GuestError(
-            f"{type(network).__name__} holds parameters where they cannot be replaced, so that they would be used unmasked:\n  "
+            f"{type(network).__name__} has parameters in places where they cannot be replaced and would be used unmasked:\n  "
             + "\n  ".join(faults)
             + "\nLet the function read the parameter from its module when it is called, or exclude it from the selection."
         )
@@ -150,7 +152,7 @@ def _is_view(tensor: Tensor, parameter: Tensor) -> bool:
 
 
 def _overlap(first: Tensor, second: Tensor) -> bool:
-    """Whether two tensors over one storage have an element in common; at once where both fill their stretch of it."""
+    """Whether two tensors over one storage share an element; computed quickly if both fill a contiguous range of it."""
     if first.dtype == second.dtype and is_packed(first) and is_packed(second):
         start = int(first.storage_offset() - second.storage_offset())
         return -first.numel() < start < second.numel()

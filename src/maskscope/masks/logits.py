@@ -1,4 +1,4 @@
-"""What is learned: one real logit for each selected weight."""
+"""The learned parameters of a mask: one real logit for each selected weight."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class MaskLogits:
 
     Args:
         selection: the weights, in order.
-        flat: all logits in one vector, tensor after tensor, row-major.
+        flat: all logits in one vector, in the order of the tensors, row-major.
     """
 
     selection: Selection
@@ -31,7 +31,7 @@ class MaskLogits:
 
     @classmethod
     def full(cls, selection: Selection, value: float, device: torch.device | None = None) -> "MaskLogits":
-        """All logits at one value (the paper starts at 2, a keep probability of 0.88)."""
+        """All logits with the same value (the paper starts at 2, a keep probability of 0.88)."""
         return cls(selection, torch.full((selection.count,), value, dtype=torch.float32, device=device))
 
     @classmethod
@@ -44,12 +44,12 @@ class MaskLogits:
         return cls(selection, torch.cat([tensors[name].reshape(-1) for name in selection.names]))
 
     def by_tensor(self, flat: Tensor | None = None) -> dict[str, Tensor]:
-        """Views by dotted name, in the weights' shapes, of the logits or of another vector of the same length."""
+        """The logits, or another vector of the same length, as views by dotted name in the weights' shapes."""
         pieces = torch.split(self.flat if flat is None else flat, [weight.count for weight in self.selection.weights])
         return {weight.name: piece.view(weight.shape) for weight, piece in zip(self.selection.weights, pieces, strict=True)}
 
     def density(self) -> float:
-        """The share of logits above 0: the density of the mask as it stands."""
+        """The share of logits above 0: the density of the current mask."""
         return self._share(lambda logits: logits > 0)
 
     def undecided(self) -> float:
@@ -58,6 +58,6 @@ class MaskLogits:
         return self._share(lambda logits: logits.abs() < edge)
 
     def _share(self, holds: Callable[[Tensor], Tensor]) -> float:
-        """In pieces that stay in cache, and without a sum of bools: both cost ten times as much."""
+        """The share of logits with a property. Counted in pieces that fit into the cache; a sum of bools is ten times slower."""
         pieces = self.flat.split(1 << 18)
         return sum(int(torch.count_nonzero(holds(piece))) for piece in pieces) / self.selection.count

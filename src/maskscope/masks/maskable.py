@@ -1,4 +1,4 @@
-"""Which parameters a mask can be over: dense, real, with values, and no two over the same memory."""
+"""Which parameters can be masked: dense, real, with values, and no two that share memory."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,11 +12,11 @@ DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def unmaskable(parameters: Mapping[str, nn.Parameter], chosen: Iterable[str]) -> list[str]:
-    """Why some of the chosen parameters cannot be masked, a sentence for each; empty if all can.
+    """The reasons why some of the chosen parameters cannot be masked, one sentence for each; empty if all can.
 
     Args:
-        parameters: all of the network, by dotted name; those that are not chosen may be of any kind.
-        chosen: the names of those that are to be masked.
+        parameters: all parameters of the network, by dotted name; those that are not chosen may be anything.
+        chosen: the names of the parameters to mask.
     """
     chosen = list(chosen)
     faults = [f"{name} {fault}" for name in chosen if (fault := _fault(parameters[name]))]
@@ -24,12 +24,12 @@ def unmaskable(parameters: Mapping[str, nn.Parameter], chosen: Iterable[str]) ->
 
 
 def is_uninitialised(tensor: Tensor) -> bool:
-    """Whether it is a lazy layer's, which has no shape before the first call."""
+    """Whether it belongs to a lazy layer and has no shape before the first call."""
     return isinstance(tensor, UninitializedParameter | UninitializedBuffer)
 
 
 def is_plain(tensor: Tensor) -> bool:
-    """Whether it is elements in strides over memory: nothing sparse, quantised, wrapped, lazy or without values."""
+    """Whether it is an ordinary strided tensor: not sparse, quantised, wrapped, lazy or without values."""
     return not (
         is_uninitialised(tensor)
         or _is_wrapper(tensor)
@@ -40,7 +40,7 @@ def is_plain(tensor: Tensor) -> bool:
 
 
 def is_packed(tensor: Tensor) -> bool:
-    """Whether its elements fill a stretch of memory, each once, in whatever order of the dimensions."""
+    """Whether its elements fill a contiguous range of memory, each once, in any order of the dimensions."""
     expected = 1
     if not tensor.numel():
         return True
@@ -53,7 +53,7 @@ def is_packed(tensor: Tensor) -> bool:
 
 
 def overlaps_itself(tensor: Tensor) -> bool:
-    """Whether one place of memory is several of its elements, as after ``expand``."""
+    """Whether several of its elements are at the same memory address, as after ``expand``."""
     if is_packed(tensor) or not tensor.numel():
         return False
     if any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True)):
@@ -64,7 +64,7 @@ def overlaps_itself(tensor: Tensor) -> bool:
 
 
 def untrainable(parameter: Tensor) -> str | None:
-    """Why an optimizer of ours cannot move a parameter in place, the end of a sentence; None if it can."""
+    """Why our optimizers cannot update a parameter in place, as the end of a sentence; None if they can."""
     if is_uninitialised(parameter):
         return None  # it will be dense when it has a gradient
     if parameter.is_meta:
@@ -72,12 +72,12 @@ def untrainable(parameter: Tensor) -> str | None:
     if parameter.layout is not torch.strided:
         return "is sparse: replace it by its to_dense(), or freeze it (requires_grad_(False))"
     if overlaps_itself(parameter):
-        return "has elements that are one place in memory (after expand?): replace it by its contiguous(), or freeze it"
+        return "has several elements at one memory address (after expand?): replace it by its contiguous(), or freeze it"
     return None
 
 
 def _is_wrapper(tensor: Tensor) -> bool:
-    """Whether it is a class of tensors that holds its values in others, as quantised and sharded weights do."""
+    """Whether its class stores its values in other tensors, as quantised and sharded weights do."""
     return bool(_python_dispatch.is_traceable_wrapper_subclass(tensor))
 
 
@@ -98,12 +98,12 @@ def _fault(parameter: nn.Parameter) -> str | None:
             "convert it"
         )
     if overlaps_itself(parameter):
-        return "has elements that are one place in memory (after expand?): replace it by its contiguous(), or exclude it"
+        return "has several elements at one memory address (after expand?): replace it by its contiguous(), or exclude it"
     return None
 
 
 def _shared(parameters: Mapping[str, nn.Parameter], chosen: set[str]) -> list[str]:
-    """Distinct parameters over common memory: masking one would leave the other's view of it unmasked."""
+    """Faults of different parameters that share memory: if one were masked, the other would still use the unmasked values."""
     spans: dict[int, list[tuple[int, int, str]]] = {}
     for name, parameter in parameters.items():
         if is_plain(parameter) and parameter.numel():
@@ -119,7 +119,7 @@ def _shared(parameters: Mapping[str, nn.Parameter], chosen: set[str]) -> list[st
 
 
 def _crossing(spans: list[tuple[int, int, str]]) -> Iterator[tuple[str, str]]:
-    """The pairs of names whose stretches of memory cross."""
+    """The pairs of names whose ranges of memory overlap."""
     open_spans: list[tuple[int, str]] = []
     for start, end, name in spans:
         open_spans = [(until, other) for until, other in open_spans if until > start]
@@ -128,7 +128,7 @@ def _crossing(spans: list[tuple[int, int, str]]) -> Iterator[tuple[str, str]]:
 
 
 def have_common(first: Tensor, second: Tensor) -> bool:
-    """Whether two views of one storage have a byte in common: stretches that cross need not (columns of one matrix)."""
+    """Whether two views of one storage share a byte. Ranges that overlap need not: columns of one matrix do not."""
     starts = [tensor.storage_offset() * tensor.itemsize for tensor in (first, second)]
     low = min(starts)
     unit = math.gcd(first.itemsize, second.itemsize, max(starts) - low)
@@ -143,12 +143,12 @@ def have_common(first: Tensor, second: Tensor) -> bool:
     ends = [start + reach(tensor) * tensor.itemsize for tensor, start in zip((first, second), starts, strict=True)]
     marks = torch.zeros((max(ends) - low) // unit, dtype=torch.bool, device="cpu")
     shape, strides, offset = places[0]
-    once = [0 if stride else 1 for stride in strides]  # a place is marked once, however many elements it is
+    once = [0 if stride else 1 for stride in strides]  # an address is marked once, also if many elements are there
     shape = tuple(1 if single else size for single, size in zip(once, shape, strict=True))
     marks.as_strided(shape, strides, offset).fill_(True)
     return bool(marks.as_strided(*places[1]).any())
 
 
 def reach(tensor: Tensor) -> int:
-    """From the first element to behind the last, in elements."""
+    """The length of the range from the first element to the last, in elements."""
     return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))

@@ -1,7 +1,7 @@
-"""How much two masks have in common: one definition of each measure, over counts.
+"""Overlap of two masks: IoU, IoMin and Dice, each defined once, from counts of weights.
 
-Totals are ratios of sums over tensors, never means of ratios. What has no value (two empty masks) is NaN, and a report says
-"undefined".
+Over several tensors, a measure is the ratio of sums, never the mean of ratios. Undefined values (two empty masks) are NaN;
+reports show "undefined".
 """
 
 import math
@@ -14,7 +14,7 @@ from maskscope.masks.binary import BinaryMask, require_same_weights
 
 
 class SharedNoiseWarning(UserWarning):
-    """Two masks were found with the same random stream, and overlap for that reason alone."""
+    """Two masks were found with the same random stream; that alone makes them overlap."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class OverlapCounts:
     """Counts of weights for a pair of masks A and B, in one tensor or summed over several.
 
     Args:
-        first: kept by A.
-        second: kept by B.
-        both: kept by both.
-        weights: that could be kept.
+        first: how many weights A keeps.
+        second: how many weights B keeps.
+        both: how many weights both keep.
+        weights: how many weights there are, kept or not.
     """
 
     first: int
@@ -45,12 +45,12 @@ class OverlapCounts:
 
     @property
     def dice(self) -> float:
-        """2 |A and B| / (|A| + |B|): the measure to normalise (docs/statistics.md)."""
+        """2 |A and B| / (|A| + |B|): the measure that normalised sharing uses (docs/statistics.md)."""
         return _ratio(2 * self.both, self.first + self.second)
 
     @staticmethod
     def total(parts: "Iterable[OverlapCounts]") -> "OverlapCounts":
-        """The sum over tensors."""
+        """The sum of the counts over tensors."""
         parts = list(parts)
         return OverlapCounts(
             sum(part.first for part in parts),
@@ -61,7 +61,7 @@ class OverlapCounts:
 
 
 def overlap_by_tensor(first: BinaryMask, second: BinaryMask) -> dict[str, OverlapCounts]:
-    """The counts for each tensor.
+    """The overlap counts of two masks, for each tensor.
 
     Raises:
         MaskMismatchError: the masks cover different weights.
@@ -97,7 +97,7 @@ def dice(first: BinaryMask, second: BinaryMask) -> float:
 
 
 def iou_from_dice(value: float) -> float:
-    """The IoU that belongs to a Dice coefficient: J = D / (2 - D)."""
+    """Converts a Dice coefficient D to IoU: J = D / (2 - D)."""
     if not (math.isnan(value) or 0 <= value <= 1):
         raise MaskscopeError(f"A Dice coefficient lies in [0, 1]; found {value}.")
     return value / (2 - value)

@@ -1,4 +1,4 @@
-"""Copies of parts of data, whatever they are made of: so that nobody who writes into one spoils another."""
+"""Copies parts of data of any structure, so that code that writes into one part does not change another."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -12,21 +12,21 @@ from maskscope.masks.maskable import is_plain, reach
 
 _ATOMS = (str, bytes, int, float, complex, bool, type(None), type, torch.dtype, torch.device)
 _ALIGNMENT = 64
-_SPARSEST = 16  # a view of so few elements of its stretch of memory is copied without the gaps
+_SPARSEST = 16  # a view with fewer than one in 16 elements of its range of memory is copied without the gaps
 
 
 class PartCopies:
-    """Copies the parts of one step; what several of them hold in common, and is no tensor, stays in common.
+    """Copies the parts of one step. An object that several parts share, other than a tensor, is also shared by the copies.
 
-    Tensors, arrays and the usual containers are copied one by one. Of other objects only those that hold a tensor or an array are
-    copied; one that cannot be is handed on as it is.
+    Tensors, arrays and the usual containers are copied. Other objects are copied only if they contain a tensor or an array; if an
+    object cannot be copied, the object itself is used.
     """
 
     def __init__(self) -> None:
         self._objects: dict[int, tuple[Any, Any]] = {}
 
     def copied(self, part: Any) -> Any:
-        """The part, in memory of its own."""
+        """A copy of the part in its own memory."""
         if isinstance(part, _ATOMS):
             return part
         if isinstance(part, Tensor):
@@ -53,11 +53,11 @@ class PartCopies:
             made = copy.deepcopy(part, memo)
         except Exception:
             made = self._shallow(part)
-        self._objects[id(part)] = part, made  # the part too, lest another object takes its place in memory
+        self._objects[id(part)] = part, made  # keeps the part alive, so that no other object gets its id
         return made
 
     def _shallow(self, part: Any) -> Any:
-        """For an object that does not take part in `copy.deepcopy`: a new one with copies of its attributes."""
+        """A new object with copies of the attributes, for objects that `copy.deepcopy` cannot copy."""
         try:
             made = copy.copy(part)
             for name, value in vars(part).items():
@@ -68,12 +68,12 @@ class PartCopies:
 
 
 def is_same(first: Any, second: Any, seen: frozenset[tuple[int, int]] = frozenset()) -> bool:
-    """Whether two parts of one make hold the same values; where that cannot be seen, they are taken to.
+    """Whether a part and its copy have the same values; objects that cannot be compared count as the same.
 
     Args:
         first: a part.
         second: its copy.
-        seen: what is being compared already, in objects that lead back to themselves.
+        seen: the pairs that are being compared already, for objects that contain themselves.
     """
     if first is second or (id(first), id(second)) in seen:
         return True
@@ -94,7 +94,7 @@ def is_same(first: Any, second: Any, seen: frozenset[tuple[int, int]] = frozense
 
 
 def _arrays(value: Any, seen: set[int]) -> Iterator[Tensor | np.ndarray]:
-    """The tensors and arrays that an object holds, in containers and attributes."""
+    """The tensors and arrays in an object, also in its containers and attributes."""
     if isinstance(value, _ATOMS) or id(value) in seen or isinstance(value, torch.nn.Module) or callable(value):
         return
     seen.add(id(value))
@@ -111,14 +111,14 @@ def _arrays(value: Any, seen: set[int]) -> Iterator[Tensor | np.ndarray]:
 
 
 def _attributes(value: Any) -> dict[str, Any]:
-    """What an object holds by name."""
+    """The attributes of an object, also those in ``__slots__``."""
     slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ()) if isinstance(name, str)]
     held = {name: getattr(value, name, None) for name in slots if name not in ("__dict__", "__weakref__")}
     return held | getattr(value, "__dict__", {})
 
 
 def _copied_tensor(tensor: Tensor) -> Tensor:
-    """A copy with the same strides, at the same place within a line of cache, so that no sum is taken in another order."""
+    """A copy with the same strides and the same alignment to cache lines, so that no sum is computed in another order."""
     plain = tensor.detach()
     if (tensor.requires_grad and not tensor.is_leaf) or type(plain) is not Tensor or not is_plain(plain) or not plain.numel():
         return tensor.clone()
@@ -128,7 +128,7 @@ def _copied_tensor(tensor: Tensor) -> Tensor:
     else:
         shift = plain.data_ptr() % _ALIGNMENT // plain.itemsize
         memory = torch.empty(shift + length, dtype=plain.dtype, device=plain.device)
-        # what expand() shows many times is there, and is copied, once
+        # elements that expand() repeats are in memory once, and are copied once
         once = [size if stride else 1 for size, stride in zip(plain.shape, plain.stride(), strict=True)]
         source = plain.as_strided(once, plain.stride(), plain.storage_offset())
         memory.as_strided(once, plain.stride(), shift).copy_(source)
@@ -137,7 +137,7 @@ def _copied_tensor(tensor: Tensor) -> Tensor:
 
 
 def _is_same_tensor(first: Tensor, second: Tensor) -> bool:
-    """By shape, dtype and values, NaN being NaN; and in whether autograd takes it, which it does not after inference mode."""
+    """Compares shape, dtype and values (NaN equals NaN), and whether both are inference tensors, which autograd refuses."""
     if first.shape != second.shape or first.dtype != second.dtype or first.is_inference() != second.is_inference():
         return False
     if not is_plain(first) or not is_plain(second):

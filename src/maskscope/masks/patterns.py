@@ -1,4 +1,4 @@
-"""Shell patterns over dotted parameter names: what they match, and what was meant when they match nothing."""
+"""Shell patterns over dotted parameter names: which names they match, and suggestions if they match none."""
 
 import difflib
 import re
@@ -9,11 +9,11 @@ from torch import nn
 
 
 class UnmatchedPatternWarning(UserWarning):
-    """A pattern that excludes nothing, since no parameter has such a name."""
+    """A pattern in ``exclude`` that matches no parameter."""
 
 
 def matching(pattern: str, names: Collection[str]) -> set[str]:
-    """The names that a pattern means; a name as it is means itself, whatever brackets are in it."""
+    """The names that a pattern matches. A pattern that is a whole name matches only that name, also if it has brackets."""
     return {pattern} if pattern in names else {name for name in names if fnmatchcase(name, pattern)}
 
 
@@ -23,10 +23,10 @@ def has_wildcard(pattern: str) -> bool:
 
 
 def near_names(pattern: str, network: nn.Module, names: Collection[str], most: int = 4) -> str:
-    """The sentence that names parameters which may have been meant by a pattern that matches none, or nothing.
+    """For a pattern that matches nothing: a sentence with the names that the user may have meant; empty if there are none.
 
-    Near are names that differ in upper and lower case, that have a similar part, and the parameters of modules of such a class:
-    ``*LayerNorm*`` is a class, and the names of its parameters come from the attribute that holds the layer.
+    These are names that differ only in case, names with a similar part, and the parameters of modules whose class the pattern
+    names: ``*LayerNorm*`` is the name of a class, but parameter names contain the name of the attribute instead.
     """
     by_class = _by_class(pattern, network)
     near = dict.fromkeys(name for name in names if fnmatchcase(name.lower(), pattern.lower()))
@@ -40,7 +40,7 @@ def near_names(pattern: str, network: nn.Module, names: Collection[str], most: i
 
 
 def _by_class(pattern: str, network: nn.Module) -> Mapping[str, str]:
-    """Parameters by name, with the class of their module, where that is what the pattern names."""
+    """The parameters of modules whose class the pattern names, by name, with the class."""
     word = _word(pattern)
     return {
         f"{place}.{name}" if place else name: type(module).__name__
@@ -51,13 +51,13 @@ def _by_class(pattern: str, network: nn.Module) -> Mapping[str, str]:
 
 
 def _word(pattern: str) -> str:
-    """The longest plain part of a pattern, in lower case; too short a one says nothing."""
+    """The longest part of a pattern without wildcards, in lower case; empty if it is too short to compare."""
     word = max(re.split(r"[^A-Za-z0-9_]+", pattern), key=len).lower()
     return word if len(word) > 2 else ""
 
 
 def _is_like(word: str, name: str) -> bool:
-    """Whether a part of the name holds the word, or is held by it (``norm1`` for ``layernorm``), or is spelt nearly so."""
+    """Whether a part of the name contains the word, is contained in it (``norm1`` in ``layernorm``), or is spelt like it."""
     parts = [part.strip("0123456789_") for part in name.lower().split(".")]
     return any(
         len(part) > 2 and (word in part or part in word or bool(difflib.get_close_matches(word, [part], cutoff=0.75)))

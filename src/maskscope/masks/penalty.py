@@ -1,4 +1,4 @@
-"""What a mask pays for the weights it keeps. A new penalty is one class and one row in the table."""
+"""Penalties on the size of a mask. To add one, write one class and add one row to the table."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -25,19 +25,19 @@ class Penalty(ABC):
 
     @abstractmethod
     def value(self, logits: Float32[Tensor, " n"]) -> Float32[Tensor, ""]:
-        """The term itself, for reports."""
+        """The value of the term, for reports."""
 
     @abstractmethod
     def begin_gradient(self, logits: Float32[Tensor, " n"], gradient: Float32[Tensor, " n"]) -> None:
-        """Writes the term's derivative with respect to each logit over ``gradient``; the loss's is then added to it."""
+        """Overwrites ``gradient`` with the derivative of the term; the gradient of the loss is added to it later."""
 
 
 @dataclass(frozen=True)
 class LogitSum(Penalty):
-    """alpha * sum of all logits: each logit is pulled down by the same constant, for ever.
+    """alpha * sum of all logits: every step pulls each logit down by the same constant, also far below 0.
 
     Source: Csordás et al. 2021, section 2; their alpha is beta / batch size of the *network's* training (their option
-    ``mask_loss_weight`` is beta). The plain sum: no absolute values, no probabilities, no clamp.
+    ``mask_loss_weight`` is beta). It is the plain sum, without absolute values, probabilities or clamping.
     """
 
     def value(self, logits: Float32[Tensor, " n"]) -> Float32[Tensor, ""]:
@@ -53,10 +53,10 @@ PENALTIES: dict[str, type[Penalty]] = {"logit-sum": LogitSum}
 
 
 def make_penalty(name: str, weight: float) -> Penalty:
-    """The penalty of that name.
+    """The penalty with this name.
 
     Raises:
-        UnknownNameError: no such penalty.
+        UnknownNameError: there is no such penalty.
         ConfigError: a negative weight.
     """
     if name not in PENALTIES:

@@ -1,4 +1,4 @@
-"""Where the common generators of random numbers stand, from which a network or a loss may draw; and back there."""
+"""Saves and restores the global random generators, from which a network or a loss may draw."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -13,10 +13,10 @@ from maskscope.masks.parts import is_same
 
 
 class Randomness:
-    """The states of those generators: torch's, Python's and NumPy's, as they are when this is made.
+    """The states of the global generators of torch, Python and NumPy when this object was created.
 
     Args:
-        device: of the network.
+        device: the device of the network; on CUDA, the state of its generator is saved too.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -32,17 +32,17 @@ class Randomness:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """A block after which they are put back."""
+        """A ``with`` block; after it, the states are restored."""
         try:
             yield
         finally:
             self.put_back()
 
     def put_back(self) -> None:
-        """Puts them where they were when this was made."""
+        """Restores the states."""
         for (_, write), state in zip(self._ways, self._states, strict=True):
             write(state)
 
     def has_moved(self) -> bool:
-        """Whether anything has been drawn since."""
+        """Whether any random number was drawn since."""
         return not all(is_same(read(), state) for (read, _), state in zip(self._ways, self._states, strict=True))

@@ -15,13 +15,13 @@ from maskscope.masks.logits import MaskLogits
 
 @dataclass(frozen=True)
 class Noise:
-    """The identity of a mask's random stream; two masks that are to be independent differ in it.
+    """The identity of a mask's random stream; masks that should be independent need different identities.
 
     Args:
         seed: the root seed.
-        mask: which mask this is: the function's name.
-        repeat: which of several masks for the same function.
-        purpose: what the stream is for.
+        mask: the name of the mask: that of its function.
+        repeat: the number of the repeat, if there are several masks for the same function.
+        purpose: the use of the stream.
     """
 
     seed: int
@@ -30,12 +30,12 @@ class Noise:
     purpose: str = "mask-noise"
 
     def key(self, name: str) -> tuple[int, int]:
-        """The key of one parameter tensor's stream."""
+        """The key of the stream of one parameter tensor."""
         return stream_key(self.seed, self.purpose, self.mask, self.repeat, name)
 
 
 def sample(logits: MaskLogits, noise: Noise, *, step: int, index: int = 0) -> BinaryMask:
-    """The binary mask that sample ``index`` of step ``step`` uses: each weight kept with probability sigmoid(logit)."""
+    """The binary mask of sample ``index`` in step ``step``: each weight is kept with probability sigmoid(logit)."""
     group, place = divmod(index, SAMPLES_PER_GROUP)
     kernels = make_kernels(logits.flat.device)
     gates = torch.empty(logits.flat.shape, dtype=torch.uint8, device=logits.flat.device)
@@ -46,5 +46,5 @@ def sample(logits: MaskLogits, noise: Noise, *, step: int, index: int = 0) -> Bi
 
 
 def masked_weights(weights: Mapping[str, Tensor], is_open: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Each weight where its gate is open, exact zero elsewhere (not a product: that keeps -0.0 and turns inf into NaN)."""
+    """The weights where their gates are open, and exactly 0 elsewhere. A product would keep -0.0 and turn inf into NaN."""
     return {name: value_if_open(is_open[name], weight, out=torch.empty_like(weight)) for name, weight in weights.items()}

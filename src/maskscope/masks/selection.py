@@ -1,4 +1,4 @@
-"""Which weights of a network may be masked: chosen by patterns over dotted parameter names, kept as a value."""
+"""Selects the weights of a network to mask, by patterns over dotted parameter names."""
 
 import warnings
 from collections.abc import Iterable
@@ -14,12 +14,12 @@ from maskscope.masks.patterns import UnmatchedPatternWarning, has_wildcard, matc
 
 @dataclass(frozen=True)
 class WeightTensor:
-    """One maskable parameter tensor, described without its values.
+    """One maskable parameter tensor, without its values.
 
     Args:
-        name: canonical dotted name, the one that ``named_parameters`` shows.
+        name: its canonical dotted name, as in ``named_parameters``.
         shape: its shape.
-        dtype: its dtype without the ``torch.`` in front.
+        dtype: its dtype without ``torch.``.
     """
 
     name: str
@@ -34,7 +34,7 @@ class WeightTensor:
 
 @dataclass(frozen=True)
 class Selection:
-    """The weights that masks of a network cover, in the network's own order."""
+    """The weights that masks of a network cover, in the order of ``named_parameters``."""
 
     weights: tuple[WeightTensor, ...]
     include: tuple[str, ...] = ("*",)
@@ -47,15 +47,15 @@ class Selection:
 
     @property
     def count(self) -> int:
-        """The number of scalar weights in all."""
+        """The number of scalar weights in all tensors together."""
         return sum(weight.count for weight in self.weights)
 
     def of(self, network: nn.Module) -> dict[str, Tensor]:
         """The selected parameters of a network, detached, by canonical name.
 
         Raises:
-            SelectionError: the network lacks one, or has it in another shape or dtype; or it has lazy layers, which a masked call
-                would initialise.
+            SelectionError: the network lacks a selected parameter, or it has another shape or dtype; or the network has lazy
+                layers, which a masked call would initialise.
         """
         parameters = dict(network.named_parameters())
         lazy = [name for name, parameter in parameters.items() if is_uninitialised(parameter)]
@@ -79,17 +79,17 @@ class Selection:
 
 
 def select(network: nn.Module, include: Iterable[str] = ("*",), exclude: Iterable[str] = ()) -> Selection:
-    """Chooses weights by shell patterns over dotted parameter names.
+    """Selects weights by shell patterns over dotted parameter names.
 
-    A tied weight has several names; it is left out if any of them matches ``exclude``, else taken if any of them
-    matches ``include``, and goes by its canonical name. A pattern that is the whole name of a parameter means that one, also if
-    there are brackets in it.
+    A tied weight has several names: it is excluded if any of them matches ``exclude``, else included if any of them matches
+    ``include``, and it is listed under its canonical name. A pattern that is the whole name of a parameter matches only this
+    parameter, also if it contains brackets.
 
     Args:
         network: any module.
-        include: patterns such as ``"*weight"``; each must match something.
-        exclude: patterns that win over ``include``. One without a wildcard must match something; for one with a wildcard that
-            does not there is an `UnmatchedPatternWarning`.
+        include: patterns such as ``"*weight"``; each must match a parameter.
+        exclude: patterns that win over ``include``. A pattern without a wildcard must match a parameter; if one with a wildcard
+            matches nothing and similar names exist, an `UnmatchedPatternWarning` is given.
 
     Raises:
         SelectionError: nothing is selected, a pattern matches nothing, or a selected weight cannot be masked.
@@ -106,11 +106,11 @@ def select(network: nn.Module, include: Iterable[str] = ("*",), exclude: Iterabl
         raise SelectionError("The network has no parameters, so there is nothing to mask.")
     known = set(everything)
     meant = {pattern: matching(pattern, known) for pattern in (*include, *exclude)}
-    idle = [pattern for pattern in exclude if has_wildcard(pattern) and not meant[pattern]]
+    unmatched = [pattern for pattern in exclude if has_wildcard(pattern) and not meant[pattern]]
     faults = [
         f"{pattern!r} matches no parameter.{near_names(pattern, network, everything)}"
         for pattern, found in meant.items()
-        if not found and (pattern in include or pattern not in idle)
+        if not found and (pattern in include or pattern not in unmatched)
     ]
     if faults:
         raise SelectionError("\n".join(faults) + f"\nThe parameters are: {_listing(everything)}.")
@@ -126,7 +126,7 @@ def select(network: nn.Module, include: Iterable[str] = ("*",), exclude: Iterabl
     refused = unmaskable(parameters, chosen)
     if refused:
         raise SelectionError("These weights cannot be masked:\n  " + "\n  ".join(refused))
-    for pattern in idle:
+    for pattern in unmatched:
         meant_instead = near_names(pattern, network, everything)
         if meant_instead:
             warnings.warn(
@@ -140,7 +140,7 @@ def select(network: nn.Module, include: Iterable[str] = ("*",), exclude: Iterabl
 
 
 def aliases(network: nn.Module) -> dict[str, list[str]]:
-    """All dotted names of each parameter, by canonical name."""
+    """All dotted names of each parameter, by canonical name; more than one if the parameter is tied."""
     canonical = {id(parameter): name for name, parameter in network.named_parameters()}
     groups: dict[str, list[str]] = {name: [] for name in canonical.values()}
     for name, parameter in network.named_parameters(remove_duplicate=False):

@@ -1,4 +1,4 @@
-"""Parameters and buffers of a network as they stand: what has changed since, and back to it."""
+"""Saves the parameters and buffers of a network, finds what has changed since, and restores it."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from maskscope.masks.maskable import is_plain
 
 
 class TensorState:
-    """Which objects a network's parameters and buffers are, and their bytes.
+    """The parameters and buffers of a network: which objects they are, and copies of their bytes.
 
     Args:
         network: any module.
@@ -17,16 +17,16 @@ class TensorState:
         self._network = network
         self._objects = _tensors(network)
         plain = {name: tensor for name, tensor in self._objects.items() if is_plain(tensor)}
-        self._memories = {name: tensor.detach() for name, tensor in plain.items()}  # where it was, should `.data` be set
+        self._memories = {name: tensor.detach() for name, tensor in plain.items()}  # the old memory, in case `.data` is set
         self._copies = {name: tensor.clone() for name, tensor in self._memories.items()}
 
     def changed(self) -> list[str]:
-        """The names of those that are other objects, have other bytes or are gone."""
+        """The names of parameters and buffers that were replaced by other objects, have other bytes, or were removed."""
         now = _tensors(self._network)
         return [name for name, one in self._objects.items() if now.get(name) is not one or not self._is_as_it_was(name)]
 
     def restore(self) -> None:
-        """Puts the values back, into the memory where they were; which object has which name is the attributes' affair."""
+        """Restores the values in their old memory. Which object has which name is restored by `maskscope.masks.guest`."""
         with torch.no_grad():
             for name, memory in self._memories.items():
                 if not self._is_as_it_was(name):

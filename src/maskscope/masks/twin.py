@@ -1,8 +1,8 @@
-"""The network itself and the network as a loss is given it: two objects over one set of attributes, to be told apart.
+"""Tells the network apart from the argument that a loss gets: two objects that share one set of attributes.
 
-A loss is handed a *twin* of the network, which shares the network's attributes and so its replaced weights. Who calls the network
-itself meanwhile, as in ``mse(net(x), network(x))``, would get the masked network and not the trained one. That is refused; what
-was meant is `maskscope.unmasked`.
+A loss gets a *twin* of the network, which shares the network's attributes and so its replaced weights. If the loss calls the
+network itself, as in ``mse(net(x), network(x))``, it would silently get the masked network instead of the trained one. That is an
+error; `maskscope.unmasked` does what was meant.
 """
 
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ from maskscope.errors import GuestError
 
 @contextmanager
 def twin_of(network: nn.Module) -> Iterator[nn.Module]:
-    """A twin for the length of the block, in which the network itself cannot be called.
+    """Gives a twin of the network inside the ``with`` block; the network itself cannot be called there.
 
-    A class that says what is to happen when an object ends would have it happen twice; its object is its own twin.
+    Exception: if the class has ``__del__``, it would run twice, so the network is its own twin; so it is for scripted modules.
     """
     its_class = type(network)
     true_class: Any = getattr(its_class, "_maskscope_true_class", its_class)
@@ -43,8 +43,8 @@ def _uncallable(true_class: Any) -> Any:
     def refuse(self: nn.Module, *args: Any, **kwargs: Any) -> NoReturn:
         del args, kwargs
         raise GuestError(
-            f"The {type(self).__name__} that is being masked was called itself, and not the network that the loss is given as "
-            "its first argument. For the masked network, call that argument. For the network without a mask, as when the loss "
+            f"The loss called the {type(self).__name__} itself while it is masked, and not the network that it gets as its first "
+            "argument. For the masked network, call that argument. For the network without a mask, for example if the loss "
             "compares the two, make `whole = maskscope.unmasked(network)` before the search and call `whole`."
         )
 
@@ -54,7 +54,7 @@ def _uncallable(true_class: Any) -> Any:
         "__module__": true_class.__module__,
         "__qualname__": true_class.__qualname__,
     }
-    # A class that is told of its subclasses, or whose metaclass is, must not hear of this one: it is none when it is made.
+    # The base is set after the class is made, so that __init_subclass__ and the metaclass of the true class are not called.
     made: Any = type(true_class.__name__, (nn.Module,), names)
     made.__bases__ = (true_class,)
     return made

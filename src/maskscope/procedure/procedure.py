@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.claims import Claim, Lack
 from maskscope.engine.quantities import TRAINED, Unit
-from maskscope.engine.record import DataOrigin, Record
+from maskscope.engine.records.record import DataOrigin, Record
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json
 from maskscope.engine.step import Effort, Step, Work
@@ -25,7 +25,8 @@ from maskscope.procedure.plans import (
     mask_plans,
     network_plans,
 )
-from maskscope.procedure.result import ControlNote, MaskRecord, NetworkResult, with_floors
+from maskscope.procedure.record import ControlNote, MaskRecord, with_floors
+from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.stages import analysis_stage, mask_role, mask_stage, network_role, network_stage
 from maskscope.procedure.subject import Subject
 from maskscope.procedure.timing import FIT, MASK, SCORE, seconds_of_steps
@@ -105,7 +106,7 @@ class MaskProcedure(Procedure[Spec]):
             {
                 "functions": functions,
                 "networks": with_floors(results),
-                "sought": tuple(named) if set(named) != set(functions) else (),
+                "mask_targets": tuple(named) if set(named) != set(functions) else (),
                 "evaluated_on": subject.evaluated_on(task),
                 "controls": tuple(map(_note, controls)),
             },
@@ -172,9 +173,9 @@ class MaskProcedure(Procedure[Spec]):
             return body
         named = spec.get("controls", ())
         notes = [vars(_note(self.subject.controls[name])) for name in named if name in self.subject.controls]
-        known = {key: value for key, value in body.items() if key != "growths"}
+        known = {key: value for key, value in body.items() if key not in ("growths", "sought")}
         of_networks = [self.subject.from_second_format(one) if isinstance(one, dict) else one for one in networks]
-        return known | {"networks": of_networks, "controls": notes}
+        return known | {"networks": of_networks, "controls": notes, "mask_targets": body.get("sought", ())}
 
     def _network_step(self, study: str, spec: Spec, seed: int, plan: NetworkPlan, work: SeedWork) -> Step:
         stage = network_stage(study, self.subject, spec, seed, plan)

@@ -11,12 +11,13 @@ from torch import nn
 
 from maskscope.engine.claims import Claim, Lack
 from maskscope.engine.quantities import Numbers, Unit
-from maskscope.engine.record import DataOrigin
+from maskscope.engine.records.record import DataOrigin
 from maskscope.engine.runtime import Runtime
 from maskscope.masks import BinaryMask, MaskLogits
 from maskscope.procedure.controls import SHUFFLED_WEIGHTS, UNTRAINED, Control, by_name
 from maskscope.procedure.plans import Companion, MaskPlan, Search
-from maskscope.procedure.result import EvaluationPart, NetworkResult
+from maskscope.procedure.record import EvaluationPart
+from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.settings import MaskSpec
 from maskscope.storage import Json
 from maskscope.tasks import Task
@@ -173,7 +174,7 @@ class Subject(ABC, Generic[Spec]):
 
     def searches(self, spec: Spec, task: Task) -> list[Search]:
         """The masks that are sought beside the full one: one for each function."""
-        return [Search(name, name) for name in task.sought]
+        return [Search(name, name) for name in task.mask_targets]
 
     def companions(self, spec: Spec, task: Task) -> list[Companion]:
         """Networks that are trained to measure the trained one with."""

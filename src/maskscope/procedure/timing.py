@@ -8,7 +8,7 @@ from maskscope.engine.runtime import Runtime
 from maskscope.procedure.plans import MaskPlan
 from maskscope.procedure.subject import Subject
 from maskscope.procedure.work import SeedWork, compute_of
-from maskscope.training import Wanted, discover_many, fit
+from maskscope.training import MaskSearch, discover_many, fit
 
 # kinds of effort: a step of the network, a step of a mask, a pass of the network over all inputs that it is scored on
 FIT, MASK, SCORE = "fit", "mask", "score"
@@ -24,7 +24,7 @@ def seconds_of_steps(subject: Subject[Any], spec: Any, runtime: Runtime, group: 
     """
     work = SeedWork(subject, spec, 0, runtime)
     given = subject.given(spec, 0)
-    network, task = given if given is not None else work.initial_network(), work.task
+    network, task = (given if given is not None else work.initial_network()).to(work.task.device), work.task
     selection = work.selection(network)
 
     def fitting(steps: int) -> float:
@@ -37,7 +37,7 @@ def seconds_of_steps(subject: Subject[Any], spec: Any, runtime: Runtime, group: 
         found = discover_many(
             network,
             task.loss,
-            [Wanted(one.name, task.batches(one.function, spec.mask.part_size, 0), 0, repeat) for one, repeat in searches],
+            [MaskSearch(one.name, task.batches(one.function, spec.mask.part_size, 0), 0, repeat) for one, repeat in searches],
             selection=selection,
             config=few,
             compute=compute_of(subject, spec, runtime),

@@ -22,7 +22,7 @@ from maskscope.procedure.stages import mask_role, network_role
 from maskscope.procedure.subject import FoundMask, MaskedNetwork, Subject
 from maskscope.storage import Json, read_json, read_tensors, write_json, write_tensors
 from maskscope.tasks import Task
-from maskscope.training import Compute, Discovery, History, Wanted, Watchdog, child_seed, discover_many, fit, isolated_random
+from maskscope.training import Compute, Discovery, History, MaskSearch, Watchdog, child_seed, discover_many, fit, isolated_random
 
 
 class SeedWork:
@@ -150,12 +150,12 @@ class SeedWork:
 
     def _wanted(
         self, plan: MaskPlan, names: Sequence[str], place: int, guest: nn.Module, task: Task, selection: Selection
-    ) -> Wanted:
+    ) -> MaskSearch:
         search, spec = plan.search, self.spec.mask
         data = child_seed(self.seed, "data", plan.network, search.name, plan.repeat)
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         watchdog = [Watchdog()] if plan.network == TRAINED else []
-        return Wanted(
+        return MaskSearch(
             search.name,
             task.batches(search.function, spec.part_size, data),
             child_seed(self.seed, "masks", plan.network),

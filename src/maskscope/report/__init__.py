@@ -2,15 +2,15 @@
 
 from maskscope.report.claims_overview import show_claims
 from maskscope.report.compare import ComparedQuantity, Comparison, comparison, show_comparison
-from maskscope.report.everything import write_everything
-from maskscope.report.figures import write_figures
-from maskscope.report.formats import write_tables
-from maskscope.report.html import html_page, write_report
 from maskscope.report.key_number import KeyNumber
 from maskscope.report.page import Page
+from maskscope.report.readings.everything import write_everything
+from maskscope.report.readings.figures import write_figures
+from maskscope.report.readings.files import write_tables
+from maskscope.report.readings.html import html_page, write_report
+from maskscope.report.readings.terminal import show_record
 from maskscope.report.section import Figure, Section
 from maskscope.report.sweep.page import show_sweep, write_sweep_figures, write_sweep_report, write_sweep_tables
-from maskscope.report.terminal import show_record
 
 __all__ = [
     "ComparedQuantity",

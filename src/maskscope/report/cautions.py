@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from maskscope.engine.record import Record
+from maskscope.engine.records.record import Record
 from maskscope.report.numbers import in_words, mean_text
 
 

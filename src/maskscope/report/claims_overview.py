@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from maskscope.engine.state import ClaimState
-from maskscope.report.terminal import VERDICT_STYLES
+from maskscope.report.readings.terminal import VERDICT_STYLES
 
 
 def show_claims(found: Sequence[ClaimState], console: Console) -> None:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from maskscope.analysis import Summary
 from maskscope.engine.quantities import Quantity
-from maskscope.engine.record import Record
+from maskscope.engine.records.record import Record
 from maskscope.report.numbers import NOTATION, Notation, count_text, interval_text, plain, spread_text
 from maskscope.report.origin import settings
 from maskscope.report.verdicts import label

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maskscope.engine.record import Record
+from maskscope.engine.records.record import Record
 from maskscope.report.numbers import count_text, in_words
 from maskscope.report.page import Page
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from maskscope.engine.record import DataOrigin, Provenance, Record
+from maskscope.engine.records.record import DataOrigin, Provenance, Record
 from maskscope.report.numbers import duration_text
 from maskscope.storage import Json
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from maskscope.engine.record import Record
+from maskscope.engine.records.record import Record
 from maskscope.report.key_number import KeyNumber
 from maskscope.report.section import Section
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from maskscope.engine.claims import About, Condition, Outcome, Verdict
 from maskscope.engine.quantities import Quantity
-from maskscope.engine.record import Record
+from maskscope.engine.records.record import Record
 from maskscope.report.numbers import count_text, in_words
 from maskscope.report.table import Column, Row, Table
 

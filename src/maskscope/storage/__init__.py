@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, checked tensor files, canonical JSON and digests."""
+"""Files that are either complete or absent: atomic writes, tensor files with checksums, canonical JSON and digests."""
 
 from maskscope.storage.atomic import remove_leftovers, write_bytes, write_folder
 from maskscope.storage.canonical import Json, canonical_json, digest, read_json, write_json

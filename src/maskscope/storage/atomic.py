@@ -1,4 +1,4 @@
-"""Writing that either happens whole or not at all: a unique temporary name in the same folder, synced, then renamed."""
+"""Atomic writing: a file or folder is written under a unique temporary name in the same folder, synced, then renamed."""
 
 import errno
 import hashlib
@@ -13,23 +13,23 @@ from pathlib import Path
 
 from maskscope.errors import RunFolderError
 
-# What is unfinished is called .NAME.unfinished-HOST-PROCESS-START-RANDOM, so that nobody takes away what a living process writes.
-# START tells a process from an earlier one of its number: in a container, a program is often number 1 each time.
+# Unfinished files are called .NAME.unfinished-HOST-PROCESS-START-RANDOM, so that nobody removes a file that a running process
+# still writes. START tells a process from an earlier one with the same number: in a container, a program is often number 1.
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 _START = uuid.uuid4().hex[:8]
-_OURS = re.compile(
+_TEMPORARY_NAME = re.compile(
     r"\..+\.unfinished-(?P<host>[0-9a-f]{8})-(?P<process>[0-9]{1,10})-(?P<start>[0-9a-f]{8})-[0-9a-f]{8}", re.DOTALL
 )
-# of the name, so that a long one leaves room for the rest in the 255 bytes that a file system takes
+# how much of a long name is kept, so that the whole temporary name fits into the 255 bytes that file systems allow
 _CHARACTERS_KEPT = 40
-# where another place helps
-_PLACE = {
+# errors that do not occur with another path
+_PATH_ERRORS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EIO, errno.ENXIO, errno.EINVAL),
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP),
 }
-# where it is not the place that is at fault
-_LIMITS = {
-    errno.EFBIG: "A limit on the size of files stands in the way: see `ulimit -f`.",
+# errors that occur with any path
+_LIMIT_ERRORS = {
+    errno.EFBIG: "The file is larger than a limit allows: see `ulimit -f`.",
     errno.EMFILE: "This process may not open more files: see `ulimit -n`.",
     errno.ENFILE: "This machine has too many files open: close some programs.",
     errno.ENOMEM: "There is not enough memory.",
@@ -40,8 +40,8 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Writes a file so that a reader sees the old content or the new, never a part.
 
     Raises:
-        RunFolderError: the folder cannot be written, the disk is full, or there is something that is no file; what was there
-            before is still there.
+        RunFolderError: the folder cannot be written, the disk is full, or the path leads to something that is not a file. The old
+            content is kept.
     """
     _require_file_or_nothing(path)
     temporary = _unfinished(path)
@@ -60,9 +60,9 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 @contextmanager
 def write_folder(path: Path) -> Iterator[Path]:
-    """A ``with`` block that fills a temporary folder; the folder takes its name when the block ends without an error.
+    """A ``with`` block that fills a temporary folder; the folder is renamed to ``path`` when the block ends without an error.
 
-    If another process has finished the same folder meanwhile, that one stays, and what was filled here is dropped.
+    If another process has finished the same folder meanwhile, its folder stays and this one is deleted.
 
     Raises:
         RunFolderError: the folder cannot be written, or the disk is full; nothing is left behind.
@@ -82,19 +82,19 @@ def write_folder(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes what processes that have died left unfinished directly in a folder; nothing else, and nothing in folders below.
+    """Removes unfinished files and folders that dead processes left directly in a folder. Folders inside it are not searched.
 
-    What a process on another machine left stays: whether it is alive cannot be seen from here.
+    Those of a process on another machine stay: this machine cannot know whether that process is still running.
     """
     with suppress(FileNotFoundError, NotADirectoryError):
         for leftover in list(folder.iterdir()):
-            name = _OURS.fullmatch(leftover.name)
+            name = _TEMPORARY_NAME.fullmatch(leftover.name)
             if name is None or _may_live(name["host"], int(name["process"]), name["start"]):
                 continue
             if leftover.is_dir() and not leftover.is_symlink():
                 shutil.rmtree(leftover, ignore_errors=True)
             else:
-                with suppress(OSError):  # it does no harm but for its room
+                with suppress(OSError):  # a leftover only takes space
                     leftover.unlink()
 
 
@@ -104,7 +104,7 @@ def _unfinished(path: Path) -> Path:
 
 
 def _may_live(host: str, process: int, start: str) -> bool:
-    if host != _HOST or os.name == "nt":  # there, signal 0 is Ctrl-C
+    if host != _HOST or os.name == "nt":  # on Windows, signal 0 is Ctrl-C
         return True
     if process == os.getpid():
         return start == _START
@@ -112,7 +112,7 @@ def _may_live(host: str, process: int, start: str) -> bool:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except OSError:  # another user's
+    except OSError:  # it runs, and belongs to another user
         return True
     return True
 
@@ -126,7 +126,7 @@ def _take_name(temporary: Path, path: Path) -> None:
 
 
 def _require_file_or_nothing(path: Path) -> None:
-    """A rename takes the place of a named pipe or of /dev/null as readily as of a file."""
+    """Refuses a path to anything but a file: a rename would also replace a named pipe, or /dev/null."""
     if path.is_dir():
         raise RunFolderError(f"Cannot write {path}: it is a folder. Name a file, for example one in it: {path / 'NAME'}.")
     if path.exists() and not path.is_file():
@@ -134,10 +134,10 @@ def _require_file_or_nothing(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes a rename last over a power cut, where the file system can; the file itself is there already."""
+    """Makes a rename survive a power cut, if the file system can do that. The file itself is already on the disk."""
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except PermissionError:  # a folder that may be written and not listed; any folder on Windows
+    except PermissionError:  # a folder that may be written but not listed; any folder on Windows
         return
     try:
         _sync(handle)
@@ -146,7 +146,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _sync(handle: int) -> None:
-    """``fsync``, on file systems that know it: many network shares do not for folders, and some not at all."""
+    """``fsync``, where the file system supports it: many network shares do not for folders, and some do not at all."""
     try:
         os.fsync(handle)
     except OSError as error:
@@ -161,12 +161,12 @@ def _explained(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise RunFolderError(
-                f"The disk is full: {path} was not written and what was there before is untouched. "
-                "Free some space and run the same command again; it goes on where it stopped."
+                f"The disk is full: {path} was not written; the files that were there before are unchanged. "
+                "Free some space and run the same command again; it continues where it stopped."
             ) from error
-        if error.errno in _LIMITS:
-            raise RunFolderError(f"Cannot write {path}: {error.strerror}. {_LIMITS[error.errno]}") from error
-        if error.errno in _PLACE:
+        if error.errno in _LIMIT_ERRORS:
+            raise RunFolderError(f"Cannot write {path}: {error.strerror}. {_LIMIT_ERRORS[error.errno]}") from error
+        if error.errno in _PATH_ERRORS:
             raise RunFolderError(
                 f"Cannot write {path}: {error.strerror}. Name a folder that you may write to (--out)."
             ) from error

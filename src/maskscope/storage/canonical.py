@@ -1,4 +1,4 @@
-"""JSON with one spelling for one value, so that a digest of it is an identity; and JSON files that check themselves."""
+"""Canonical JSON: equal values give equal text, so that its digest is an identity. Also JSON files with a checksum."""
 
 import hashlib
 import json
@@ -16,10 +16,10 @@ _CURE = "Delete it (of an artefact, the whole folder) and run again."
 
 
 def canonical_json(value: object) -> str:
-    """Sorted keys, no spaces, ASCII, no NaN: equal values have equal text.
+    """The JSON text of a value, with sorted keys, no spaces, in ASCII: equal values have equal text.
 
     Raises:
-        ValueError: the value holds NaN or infinity.
+        ValueError: the value contains NaN or infinity.
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
@@ -30,7 +30,7 @@ def digest(value: object) -> str:
 
 
 def write_json(path: Path, body: object) -> None:
-    """Writes ``body`` as readable JSON together with its digest; what is undefined (NaN) becomes ``null``."""
+    """Writes ``body`` as readable JSON together with its digest; NaN and infinity become ``null``."""
     body = _without_nan(body)
     text = json.dumps({"sha256": digest(body), "body": body}, indent=1, ensure_ascii=False, allow_nan=False)
     write_bytes(path, (text + "\n").encode())
@@ -41,10 +41,10 @@ def read_json(path: Path, *, cure: str = _CURE) -> Any:
 
     Args:
         path: the file.
-        cure: a sentence for the end of an error: what to do next.
+        cure: the last sentence of an error message: what to do next.
 
     Raises:
-        FileFormatError: the file is missing, no plain file, too large, cut short, altered or foreign.
+        FileFormatError: the file is missing, not a plain file, too large, cut short, altered, or not written by `write_json`.
     """
     if not os.path.lexists(path):
         raise FileFormatError(f"There is no file {path}. If a run made it: delete its whole folder and run again.")

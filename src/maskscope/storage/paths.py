@@ -1,4 +1,4 @@
-"""What a user gives as a path, turned into one."""
+"""Checks a path that a user gave, and turns it into a `pathlib.Path`."""
 
 import os
 from pathlib import Path
@@ -9,15 +9,15 @@ from maskscope.errors import ConfigError
 def user_path(path: object, *, argument: str = "The path") -> Path:
     """The path that a user means: ``~`` is the home folder, as in a shell.
 
-    It is only looked at whether it can be a path; nothing has to be there.
+    Checks only whether it can be a path; the file need not exist.
 
     Args:
-        path: what the user gave: a string or a `pathlib.Path`; anything else is refused by its type.
-        argument: what the user gave it as, for example ``--out``; an error begins with it.
+        path: a string or a `pathlib.Path`.
+        argument: the name of the option or argument, for example ``--out``; an error message begins with it.
 
     Raises:
-        ConfigError: no path at all, empty, with a character that no file name can have, too long, or in the home of a user whom
-            the system does not know.
+        ConfigError: neither a string nor a path, empty, with a character that no file name can have, too long, or in the home
+            folder of an unknown user.
 
     Example:
         >>> user_path("runs/first").parts
@@ -33,7 +33,7 @@ def user_path(path: object, *, argument: str = "The path") -> Path:
     if "\0" in text:
         raise ConfigError(f"{argument} is {_short(text)}, with a NUL character, which no name of a file can have.")
     try:
-        # a record holds its paths, and is UTF-8
+        # records contain paths and are written in UTF-8
         text.encode()
     except UnicodeEncodeError:
         raise ConfigError(f"{argument} is {_short(text)}, which is no text in UTF-8; rename the file or folder.") from None
@@ -46,7 +46,7 @@ def user_path(path: object, *, argument: str = "The path") -> Path:
     try:
         os.lstat(found)
     except OSError as error:
-        # whether it has to be there, and may be read, is for those who open it
+        # whoever opens the path checks whether it exists and may be read
         if not isinstance(error, FileNotFoundError | NotADirectoryError | PermissionError):
             raise ConfigError(f"{argument} is {_short(text)}, which cannot be a path: {error.strerror or error}.") from error
     return found

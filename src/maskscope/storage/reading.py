@@ -1,7 +1,7 @@
-"""Reading what others wrote: only plain files are opened, no more is read than was said, and JSON is taken apart with care.
+"""Safe reading of files from others: only plain files up to a given size are opened, and JSON is parsed within limits.
 
-A path can lead to a named pipe, which waits for ever, to a device, which never ends, or to a file of a petabyte that takes no
-room on the disk. Text can be nested so deep that the reader runs out of stack, or hold NaN, which no JSON has.
+Why: a path can lead to a named pipe, which waits for ever, to a device, which never ends, or to a sparse file of a petabyte.
+JSON text can be nested so deep that the parser runs out of stack, or contain NaN, which is not valid JSON.
 """
 
 import io
@@ -21,10 +21,10 @@ from maskscope.errors import FileFormatError
 LONGEST_JSON = 32 * 2**20
 _MOST_VALUES = 2_000_000
 _MOST_CONTAINERS = 500_000
-# The deepest file of ours has about 20 levels. Readers go down by recursion, some frames a level, of 1,000 in all.
+# The deepest file that maskscope writes has about 20 levels. Parsers use a few of Python's 1,000 stack frames for each level.
 DEEPEST_JSON = 128
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_KINDS = {
+_FILE_TYPES = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
     stat.S_IFCHR: "a device",
@@ -37,22 +37,22 @@ _KINDS = {
 def open_plain(path: Path, *, most: int, cure: str = "") -> Iterator[tuple[io.BufferedReader, int]]:
     """A ``with`` block with an open file and its size in bytes.
 
-    An error of the system inside the block, too, becomes one that names the file.
+    An ``OSError`` inside the block also becomes a `FileFormatError` that names the file.
 
     Args:
         path: the file; links are followed.
-        most: its greatest size, in bytes.
-        cure: a sentence for the end of an error: what to do next.
+        most: the largest size that is accepted, in bytes.
+        cure: the last sentence of an error message: what to do next.
 
     Raises:
-        FileFormatError: missing, unreadable, larger than ``most``, or no plain file (a folder, a named pipe, a device, a socket).
+        FileFormatError: missing, unreadable, larger than ``most``, or not a plain file (a folder, a pipe, a device, a socket).
     """
-    if "\0" in str(path):  # which the system would answer by a ValueError, as a reader in the block might
+    if "\0" in str(path):  # os.stat would raise a ValueError, which code in the block may raise for another reason
         raise FileFormatError(_sentences(f"Cannot read {str(path)!r}: no file has a NUL character in its name.", cure))
     try:
-        # asked before it is opened: opening alone can wait for ever (a pipe) or do something (a device)
+        # checked before opening: opening alone can wait for ever (a pipe) or have an effect (a device)
         _require_plain(path, os.stat(path), most, cure)
-        # and if it is changed for a pipe in between, opening does not wait
+        # O_NONBLOCK: if the file was replaced by a pipe since then, opening does not wait
         with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
             found = os.fstat(file.fileno())
             _require_plain(path, found, most, cure)
@@ -68,11 +68,11 @@ def read_plain(path: Path, *, most: int, cure: str = "") -> bytes:
 
     Args:
         path: the file; links are followed.
-        most: its greatest size, in bytes.
-        cure: a sentence for the end of an error: what to do next.
+        most: the largest size that is accepted, in bytes.
+        cure: the last sentence of an error message: what to do next.
 
     Raises:
-        FileFormatError: missing, unreadable, no plain file, larger than ``most``, or it changes while it is read.
+        FileFormatError: missing, unreadable, not a plain file, larger than ``most``, or changed while it is read.
     """
     with open_plain(path, most=most, cure=cure) as (file, size):
         try:
@@ -87,20 +87,20 @@ def read_plain(path: Path, *, most: int, cure: str = "") -> bytes:
 
 
 def parse_json(content: bytes | str, *, source: str, cure: str = "", deepest: int = DEEPEST_JSON) -> Any:
-    """The value of a JSON text: dict, list, str, int, finite float, bool or None. Its shape is the caller's to check.
+    """The value of a JSON text: dict, list, str, int, finite float, bool or None. The caller must check its structure.
 
     Args:
         content: the text, or its bytes in UTF-8, with or without a byte order mark.
-        source: how to name it in an error.
-        cure: a sentence for the end of an error: what to do next.
-        deepest: how many levels of lists and objects there may be.
+        source: the name of the text in an error message.
+        cure: the last sentence of an error message: what to do next.
+        deepest: how many levels of lists and objects are accepted.
 
     Raises:
-        FileFormatError: not UTF-8, no JSON, cut short, NaN or infinity, text that is no Unicode, or nested too deep.
+        FileFormatError: not UTF-8, not JSON, cut short, with NaN or infinity, with half a surrogate pair, or nested too deep.
     """
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
-        # those within strings are counted too, so that nothing has to be parsed for it
+        # commas and brackets inside strings are counted too, so that the limit can be checked before parsing
         if text.count(",") > _MOST_VALUES or text.count("[") + text.count("{") > _MOST_CONTAINERS:
             raise ValueError(f"it has more than {_MOST_VALUES:,} values, or than {_MOST_CONTAINERS:,} lists and objects")
         value = json.loads(text, parse_constant=_refuse_number, parse_float=_finite)
@@ -116,32 +116,32 @@ def parse_json(content: bytes | str, *, source: str, cure: str = "", deepest: in
     except ValueError as error:
         what = f"{source} is no JSON, or it is cut short: {error}."
     else:
-        if not _deeper(value, deepest):
+        if not _is_deeper_than(value, deepest):
             return value
         what = f"{source} is nested too deep; at most {deepest} levels are read."
-    # outside the handlers: the chain of a RecursionError would hold a thousand frames
+    # raised outside the handlers: a chained RecursionError would keep a thousand frames alive
     raise FileFormatError(_sentences(what, cure))
 
 
 def read_plain_json(path: Path, *, most: int = LONGEST_JSON, cure: str = "") -> Any:
-    """The value of a JSON file: `read_plain`, then `parse_json`; the arguments are theirs.
+    """The value of a JSON file: `read_plain`, then `parse_json`, with the same arguments.
 
     Raises:
-        FileFormatError: what either of them raises.
+        FileFormatError: for the same reasons as those two.
     """
     return parse_json(read_plain(path, most=most, cure=cure), source=str(path), cure=cure)
 
 
 def _require_plain(path: Path, found: os.stat_result, most: int, cure: str) -> None:
     if not stat.S_ISREG(found.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no plain file")
+        kind = _FILE_TYPES.get(stat.S_IFMT(found.st_mode), "no plain file")
         raise FileFormatError(_sentences(f"Cannot read {path}: it is {kind}; a plain file was expected.", cure))
     if found.st_size > most:
         what = f"{path} has {found.st_size:,} bytes, too many: a file of this kind has at most {most:,}."
         raise FileFormatError(_sentences(what, cure))
 
 
-def _deeper(value: Any, most: int) -> bool:
+def _is_deeper_than(value: Any, most: int) -> bool:
     level = [value]
     for _ in range(most):
         level = [inner for item in level if isinstance(item, dict | list) for inner in _inside(item)]

@@ -1,6 +1,6 @@
-"""Tensor files that check themselves: safetensors with a digest of all names, kinds, bytes and metadata inside.
+"""Tensor files with a checksum: safetensors files that contain a digest of all names, dtypes, bytes and metadata.
 
-Safetensors holds no code, so reading a hostile file can at worst fail. It does not notice a flipped bit; the digest does.
+A safetensors file contains no code, so reading a malicious file can at worst fail. The digest detects flipped bits.
 """
 
 import hashlib
@@ -18,9 +18,9 @@ from maskscope.storage.canonical import Json, canonical_json
 from maskscope.storage.reading import LONGEST_JSON, parse_json, read_plain
 
 _KEY = "maskscope"
-# A file is read whole. No mask, network or checkpoint of a machine that can use it is larger.
+# A file is read into memory as a whole. Anything larger would not fit into the memory of a machine that could use it.
 _LARGEST = 64 * 2**30
-# How a mask came about nests two levels for each operation on masks.
+# The history of a mask (`made_by`) nests two levels for each operation on masks.
 _DEEPEST = 512
 
 _CURE = (
@@ -30,7 +30,7 @@ _CURE = (
 
 
 def tensor_digest(tensor: Tensor) -> str:
-    """SHA-256 over the kind, shape and row-major bytes of a tensor, in hexadecimal."""
+    """SHA-256 over the dtype, shape and row-major bytes of a tensor, in hexadecimal."""
     result = hashlib.sha256(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     result.update(flat.view(torch.uint8).numpy().data if flat.numel() else b"")
@@ -42,17 +42,17 @@ def pack_tensors(tensors: Mapping[str, Tensor], *, kind: str, metadata: Json) ->
 
     Args:
         tensors: by name, any shapes and dtypes.
-        kind: what the file is, for example ``"mask"``; `unpack_tensors` asks for the same.
-        metadata: anything that JSON can hold.
+        kind: what the file contains, for example ``"mask"``; `unpack_tensors` must be given the same.
+        metadata: anything that can be written as JSON.
 
     Raises:
-        ConfigError: the metadata are nothing that JSON can hold, or a name cannot stand in a file.
+        ConfigError: the metadata cannot be written as JSON, or a tensor name cannot be written to a file.
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
     try:
         # one key only: safetensors keeps metadata in a hash map, whose order is not fixed between processes
         text = canonical_json({"kind": kind, "metadata": metadata, "sha256": _payload_digest(plain, kind, metadata)})
-        parse_json(text, source=f"What is noted with this {kind}", deepest=_DEEPEST)
+        parse_json(text, source=f"The metadata of this {kind}", deepest=_DEEPEST)
         _require_names(plain)
     except (FileFormatError, TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"This {kind} cannot be written so that it could be read again: {error}") from error
@@ -65,20 +65,20 @@ def unpack_tensors(content: bytes, *, kind: str, source: str) -> tuple[dict[str,
     Args:
         content: the whole file.
         kind: the kind that is expected.
-        source: how to name the file in an error.
+        source: the name of the file in an error message.
 
     Returns:
-        The tensors by name, and the metadata, whose fields are the caller's to check.
+        The tensors by name, and the metadata. The caller must check the fields of the metadata.
 
     Raises:
-        FileFormatError: truncated, altered, foreign, or of another kind.
+        FileFormatError: truncated, altered, not written by `pack_tensors`, or of another kind.
     """
     try:
         text = _header_text(content)
         found, metadata, stated = _fields(text)
         tensors = _tensors(content) if found == kind else {}
         same = _payload_digest(tensors, kind, metadata) == stated
-    # AttributeError and RuntimeError: torch lacks this kind of values; RecursionError is a RuntimeError
+    # AttributeError and RuntimeError: torch does not know this dtype; RecursionError is a RuntimeError
     except (
         *(FileFormatError, safetensors.SafetensorError, ArithmeticError, AttributeError),
         *(LookupError, RuntimeError, TypeError, ValueError),
@@ -97,7 +97,7 @@ def unpack_tensors(content: bytes, *, kind: str, source: str) -> tuple[dict[str,
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], *, kind: str, metadata: Json) -> None:
-    """Writes a tensor file at once or not at all; the arguments are those of `pack_tensors`."""
+    """Writes a tensor file whole or not at all; the arguments are those of `pack_tensors`."""
     write_bytes(path, pack_tensors(tensors, kind=kind, metadata=metadata))
 
 
@@ -105,13 +105,13 @@ def read_tensors(path: Path, *, kind: str) -> tuple[dict[str, Tensor], Json]:
     """Reads a tensor file.
 
     Raises:
-        FileFormatError: missing, truncated, altered, foreign, or of another kind.
+        FileFormatError: missing, truncated, altered, not written by `write_tensors`, or of another kind.
     """
     return unpack_tensors(read_plain(path, most=_LARGEST, cure=_CURE), kind=kind, source=str(path))
 
 
 def _header_text(content: bytes) -> str:
-    """What we note in the header of a safetensors file."""
+    """The text that `pack_tensors` put into the header of a safetensors file."""
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > len(content) - 8:
         raise ValueError("it ends before its own header does")
@@ -125,18 +125,18 @@ def _header_text(content: bytes) -> str:
 
 
 def _fields(text: str) -> tuple[str, Json, str]:
-    noted = parse_json(text, source="what it notes", deepest=_DEEPEST)
+    noted = parse_json(text, source="its metadata", deepest=_DEEPEST)
     if not isinstance(noted, dict) or set(noted) != {"kind", "metadata", "sha256"}:
-        raise ValueError("it does not note kind, metadata and sha256")
+        raise ValueError("its header does not have kind, metadata and sha256")
     if not isinstance(noted["kind"], str) or not isinstance(noted["metadata"], dict) or not isinstance(noted["sha256"], str):
-        raise ValueError("its kind, metadata or sha256 is of another form")
+        raise ValueError("its kind, metadata or sha256 has a wrong type")
     return noted["kind"], noted["metadata"], noted["sha256"]
 
 
 def _tensors(content: bytes) -> dict[str, Tensor]:
     tensors = safetensors.torch.load(content)
     for name, tensor in tensors.items():
-        # torch takes any byte for a bool, and then sums and comparisons of it are nonsense
+        # torch accepts any byte as a bool, and then computes wrong sums and comparisons
         if tensor.dtype == torch.bool and tensor.numel() and int(tensor.view(torch.uint8).max()) > 1:
             raise ValueError(f"{name[:80]!r} holds bytes that are neither true nor false")
     return tensors
@@ -144,7 +144,7 @@ def _tensors(content: bytes) -> dict[str, Tensor]:
 
 def _require_names(tensors: Mapping[str, Tensor]) -> None:
     for name in tensors:
-        if name == "__metadata__":  # safetensors would write it, and then not read its own file
+        if name == "__metadata__":  # safetensors would write such a file but could not read it
             raise ValueError("a tensor is called '__metadata__'")
         name.encode()
 

@@ -1,4 +1,4 @@
-"""Problems and the functions they are made of."""
+"""Tasks: the problems that networks are trained on, and the functions that each problem consists of."""
 
 from maskscope.tasks.addition_multiplication import AdditionMultiplication
 from maskscope.tasks.double_addition import DoubleAddition

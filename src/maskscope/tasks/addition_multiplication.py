@@ -1,4 +1,4 @@
-"""Addition and multiplication modulo a power of ten: one network, one operation at a time.
+"""Addition and multiplication modulo a power of ten: one network does both, one operation for each input.
 
 Source: Csordás et al. 2021, section 3.1; the generator is that of the authors' code (spec: experiments, 2.1).
 """
@@ -32,16 +32,16 @@ class AdditionMultiplication(Task):
     Input: the digits of a, then those of b, *least significant first*, each one-hot in 10 units; then the operation one-hot (add,
     mul). Output: the digits of the result, least significant first, 10 scores each. For two digits 42 inputs, 20 outputs.
 
-    Training data are drawn with replacement from a fixed set, generated as the authors do. Evaluation is on all inputs there are
-    (20,000 for two digits), once each, so an accuracy is exact. All of them occur in the training set: accuracy measures whether
+    Training data are drawn with replacement from a fixed set, generated as the authors do. Evaluation is on all possible inputs
+    (20,000 for two digits), once each, so accuracies are exact. All of them occur in the training set: accuracy measures whether
     a function is kept, not whether it generalises.
 
     Args:
         digits: 1 to 3.
-        train_items: size of the training set; the paper has a million.
-        device: where the tables live.
-        dtype: of the inputs.
-        relabelled: for some operations a seed: its results are shuffled among its inputs, a function as arbitrary as can be.
+        train_items: size of the training set; 1,000,000 in the paper.
+        device: the device of the tables of inputs and targets.
+        dtype: the dtype of the inputs.
+        relabelled: a seed for each operation whose results are shuffled among its inputs, which makes it an arbitrary function.
     """
 
     def __init__(
@@ -93,10 +93,10 @@ class AdditionMultiplication(Task):
         return nn.functional.cross_entropy(scores.view(-1, 10), part.targets.view(-1))
 
     def score(self, run: Callable[[Tensor], Tensor]) -> Scores:
-        """Accuracy by operation (all digits right), and whose answer was given; exact, over all inputs.
+        """Accuracy by operation (all digits right), and the confusion of operations; exact, over all inputs.
 
-        Confusion: a row for each true operation, in percent: the answer equals a + b, a * b, or neither ("none"). Where both
-        results coincide (0.40 % of pairs) a hit counts in both columns, so a row may sum to a little over 100.
+        Confusion: a row for each true operation says how often, in percent, the answer is a + b, a * b, or neither ("none"). If
+        both results are equal (0.40 % of pairs), the answer counts in both columns, so a row may sum to a little over 100.
         """
         pieces = [run(piece.to(self.dtype)) for piece in torch.split(self._inputs, _ITEMS_AT_ONCE)]
         answers = torch.cat(pieces).view(-1, self.digits, 10).argmax(-1)
@@ -115,7 +115,7 @@ class AdditionMultiplication(Task):
 
         Args:
             part: `TRAIN`, `TEST` or `VALIDATION`; added to the authors' seed.
-            items: how many; the authors have 1,000,000 for training and 10,000 for the others.
+            items: the number of items; the authors use 1,000,000 for training and 10,000 for the others.
         """
         random = paper_random(part)
         arguments = random.randint(0, self.modulus, (items, 2))

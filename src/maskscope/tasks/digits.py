@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from maskscope.errors import ConfigError, UnknownNameError
 
-# the parts of the authors' data; the number is added to their seed
+# the three parts of the authors' data; each number is added to their seed
 TRAIN, TEST, VALIDATION = 0, 1, 2
 _PAPER_SEED = 0x12345678
 
@@ -20,7 +20,7 @@ def paper_random(part: int) -> np.random.RandomState:
 
 
 def require_digits(digits: int, train_items: int) -> None:
-    """Raises `ConfigError` unless a table of all pairs of numbers fits and there is something to train on."""
+    """Raises `ConfigError` if there are too many digits for a table of all pairs, or no training items."""
     if digits not in (1, 2, 3):
         raise ConfigError(f"digits is {digits}; 1, 2 or 3 was expected.")
     if train_items < 1:
@@ -28,7 +28,7 @@ def require_digits(digits: int, train_items: int) -> None:
 
 
 def require_known(relabelled: Iterable[str], functions: Sequence[str]) -> None:
-    """Raises `UnknownNameError` unless every name is a function's."""
+    """Raises `UnknownNameError` unless every name is the name of a function."""
     for name in relabelled:
         if name not in functions:
             raise UnknownNameError("function", name, functions)
@@ -40,7 +40,7 @@ def digits_of(numbers: Int64[Tensor, " n"], digits: int) -> Int64[Tensor, "n dig
 
 
 def one_hot_digits(numbers: Int64[Tensor, " n"], digits: int) -> UInt8[Tensor, "n units"]:
-    """The digits of each number, 10 units each."""
+    """The digits of each number, each one-hot in 10 units."""
     return nn.functional.one_hot(digits_of(numbers, digits), 10).flatten(1).to(torch.uint8)
 
 
@@ -51,7 +51,7 @@ def every_pair(digits: int) -> tuple[Int64[Tensor, " pairs"], Int64[Tensor, " pa
 
 
 def shuffled(rows: Tensor, seed: int | None) -> Tensor:
-    """The rows in an order of that seed; as they are for None."""
+    """The rows in a random order given by the seed; in their own order if it is None."""
     if seed is None:
         return rows
     return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))]

@@ -1,4 +1,4 @@
-"""The same addition at two places: two pairs of numbers, two sums.
+"""The same addition on two pairs of numbers, each with its own inputs and outputs.
 
 Source: Csordás et al. 2021, section 3.1; the generator and the ways of showing the pairs are those of the authors' code.
 """
@@ -26,7 +26,7 @@ from maskscope.tasks.task import NOT_ASKED, Part, Scores, Task, uniform_choice
 
 Mode = Literal["two_runs", "together", "only_one_io"]
 PAIRS = 2
-_STEPS_A_PAIR = 3
+_STEPS_PER_PAIR = 3
 _ITEMS_AT_ONCE = 4096
 _MATCHING_SEED = 0
 
@@ -35,30 +35,32 @@ class DoubleAddition(Task):
     """(a + b) and (c + d) modulo 10^digits, for all a, b, c, d below 10^digits.
 
     Input: the digits of a, b, c, d, least significant first, each one-hot in 10 units. Output: the digits of both sums, 10
-    scores each. For two digits 80 inputs and 40 outputs: each pair has its own.
+    scores each. For two digits these are 80 inputs and 40 outputs, half of them for each pair.
 
-    Ways of showing the pairs:
+    The pairs are shown to the network in one of three modes:
 
-    * ``two_runs``: the network is applied to each pair alone, the other pair's inputs being 0, and only that pair's outputs are
-      read. The pairs share neither inputs nor outputs nor activations.
-    * ``together``: both at once.
-    * ``only_one_io``: a sequence of six steps; three show the first pair only, three the second; the first sum is read at step 3,
-      the second at step 6. For networks that map sequences to sequences.
+    * ``two_runs``: the network is run once for each pair, with the inputs of the other pair at 0, and only the outputs of that
+      pair are read. The pairs share neither inputs nor outputs nor activations.
+    * ``together``: the network is run once with both pairs.
+    * ``only_one_io``: the network reads a sequence of six steps; three show the first pair only, three the second. The first sum
+      is read at step 3, the second at step 6. For networks that map sequences to sequences.
 
-    A function is one of the two additions, and it is trained with the other pair's inputs 0 and the other sum not asked for.
+    A function is one of the two additions. In its training data, the inputs of the other pair are 0, and the loss ignores the
+    other sum.
 
-    Training data are drawn with replacement from a fixed set, generated as the authors do. Evaluation shows every value of each
-    pair once, matched at random with the values of the other: where the pairs do not meet (``two_runs``), an accuracy is
-    exact. Every value of each pair occurs in training: accuracy measures whether a function is kept, not whether it generalises.
+    Training data are drawn with replacement from a fixed set, generated as the authors do. Evaluation shows every value (a, b) of
+    the first pair once, each with a random value (c, d) of the second, and every (c, d) once. In the mode ``two_runs``, where the
+    pairs do not meet, accuracies are exact. Every value of each pair occurs in training: accuracy measures whether a function is
+    kept, not whether it generalises.
 
     Args:
         digits: 1 to 3.
-        train_items: size of the training set; the paper has a million.
+        train_items: size of the training set; 1,000,000 in the paper.
         mode: how the pairs are shown.
-        device: where the tables live.
-        dtype: of the inputs.
-        relabelled: for some pairs a seed: the sums are shuffled among the values of the pair, a function as arbitrary as can be;
-            with one seed both pairs get the same one.
+        device: the device of the tables of inputs and targets.
+        dtype: the dtype of the inputs.
+        relabelled: a seed for each pair whose sums are shuffled among its values, which makes it an arbitrary function. Both
+            pairs get the same function if their seeds are equal.
     """
 
     def __init__(
@@ -93,11 +95,11 @@ class DoubleAddition(Task):
 
     @property
     def evaluation_items(self) -> int:
-        """Every value of a pair; with ``two_runs`` each pair is shown alone."""
+        """The number of values of a pair; twice that for ``two_runs``, where each pair is shown alone."""
         return (PAIRS if self.mode == "two_runs" else 1) * len(self._everything)
 
     def batches(self, function: str, items: int, seed: int) -> Callable[[int], Part]:
-        """See `Task.batches`. With ``two_runs`` an item of the whole takes two rows, one for each pair."""
+        """See `Task.batches`. With ``two_runs``, an item for both functions takes two rows, one for each pair."""
         self.require(function)
         places = self._places(function)
         choose = uniform_choice(items, self.train_items, seed)
@@ -108,14 +110,15 @@ class DoubleAddition(Task):
         return batch
 
     def loss(self, network: nn.Module, part: Part) -> Float[Tensor, ""]:
-        """Cross-entropy, averaged over items and the digits that are asked for."""
+        """Cross-entropy, averaged over items and over the digits that are not `NOT_ASKED`."""
         scores = network(part.inputs)
         return nn.functional.cross_entropy(scores.reshape(-1, 10), part.targets.reshape(-1), ignore_index=NOT_ASKED)
 
     def score(self, run: Callable[[Tensor], Tensor]) -> Scores:
-        """Accuracy by pair (all digits of its sum right), with nothing restricted, and whose sum was answered.
+        """Accuracy by pair (all digits of its sum right), with both pairs shown, and the confusion of pairs.
 
-        Confusion: a row for each pair, in percent: the answer is its own sum, the other pair's, or neither ("none").
+        Confusion: a row for each pair says how often, in percent, the answer is its own sum, the sum of the other pair, or
+        neither ("none").
         """
         everything = self._everything
         answers = torch.cat([self._answers(run, piece) for piece in torch.split(everything, _ITEMS_AT_ONCE)])
@@ -129,7 +132,7 @@ class DoubleAddition(Task):
         return Scores(accuracy, confusion)
 
     def paper_items(self, part: int, items: int) -> Int64[Tensor, "items pairs"]:
-        """The items of the authors' generator: for each pair the row a * M + b of the tables. The first pair is drawn first."""
+        """The items of the authors' generator: for each pair, the row a * M + b of the tables. The first pair is drawn first."""
         random = paper_random(part)
         pairs = [torch.from_numpy(random.randint(0, self.modulus, (items, 2))) for _ in range(PAIRS)]
         return torch.stack([pair[:, 0] * self.modulus + pair[:, 1] for pair in pairs], dim=1)
@@ -162,19 +165,19 @@ class DoubleAddition(Task):
         return best
 
     def _show(self, chosen: Int64[Tensor, "items pairs"], places: tuple[int, ...]) -> Part:
-        """Inputs in which only some pairs are there, and targets in which only their sums are asked for."""
+        """Inputs that show only some pairs, and targets that ask only for their sums."""
         items = len(chosen)
         if self.mode == "two_runs":
             each = [self._only(chosen, (place,)) for place in places]
             return Part(torch.cat([part.inputs for part in each]), torch.cat([part.targets for part in each]))
         if self.mode == "together":
             return self._only(chosen, places)
-        steps = PAIRS * _STEPS_A_PAIR
+        steps = PAIRS * _STEPS_PER_PAIR
         inputs = torch.zeros(items, steps, self.sizes[0], dtype=self.dtype, device=self.device)
         targets = torch.full((items, steps, PAIRS * self.digits), NOT_ASKED, device=self.device)
         for place in places:
             alone = self._only(chosen, (place,))
-            inputs[:, place * _STEPS_A_PAIR : (place + 1) * _STEPS_A_PAIR] = alone.inputs[:, None]
+            inputs[:, place * _STEPS_PER_PAIR : (place + 1) * _STEPS_PER_PAIR] = alone.inputs[:, None]
             targets[:, _read_at(place)] = alone.targets
         return Part(inputs, targets)
 
@@ -186,5 +189,5 @@ class DoubleAddition(Task):
 
 
 def _read_at(place: int) -> int:
-    """The step at whose end a pair's sum is read."""
-    return (place + 1) * _STEPS_A_PAIR - 1
+    """The step at which the sum of a pair is read."""
+    return (place + 1) * _STEPS_PER_PAIR - 1

@@ -1,4 +1,4 @@
-"""Sequences of tokens as numbers: vocabularies, and questions with their answers."""
+"""Sequences of tokens as numbers: vocabularies, and encoded questions and answers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,38 +15,38 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Tokens by number; the last number, behind all of them, is that of the end.
+    """Tokens by number; one more number, after those of all tokens, marks the end of a sequence.
 
     Args:
-        tokens: each once, at most 255.
+        tokens: the tokens, all different, at most 255.
     """
 
     tokens: tuple[str, ...]
 
     @property
     def end(self) -> int:
-        """The number of the end, which stands for the start as well."""
+        """The number that marks the end of a sequence; it also marks the start."""
         return len(self.tokens)
 
     @property
     def size(self) -> int:
-        """How many numbers there are, the end among them."""
+        """How many numbers there are, the end included."""
         return len(self.tokens) + 1
 
     def words(self, numbers: Iterable[int]) -> tuple[str, ...]:
-        """The tokens before the first end."""
+        """The tokens before the first end mark."""
         return tuple(self.tokens[number] for number in takewhile(lambda number: number != self.end, numbers))
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Questions and answers as numbers, each with an end, and padded with ends.
+    """Questions and answers as numbers; each is followed by the end mark and padded with it.
 
     Args:
-        tokens: of the questions.
-        lengths: of the questions, the end included.
-        targets: tokens of the answers.
-        target_lengths: of the answers, the end included.
+        tokens: the tokens of the questions.
+        lengths: the lengths of the questions, the end mark included.
+        targets: the tokens of the answers.
+        target_lengths: the lengths of the answers, the end mark included.
     """
 
     tokens: UInt8[Tensor, "n longest"]
@@ -58,17 +58,17 @@ class Encoded:
         return len(self.lengths)
 
     def at(self, chosen: Int64[Tensor, " m"]) -> "Encoded":
-        """Some of them."""
+        """The questions and answers at some indices."""
         return Encoded(self.tokens[chosen], self.lengths[chosen], self.targets[chosen], self.target_lengths[chosen])
 
 
 def encode(
     pairs: Sequence[tuple[Sequence[str], Sequence[str]]], read: Vocabulary, written: Vocabulary, what: str = "the data"
 ) -> Encoded:
-    """Questions and answers, as sequences of tokens, in numbers.
+    """Encodes questions and answers, which are sequences of tokens.
 
     Raises:
-        DataError: there are none; or a token is not in the vocabulary: it is named, with where it stands.
+        DataError: there are no questions, or a token is not in the vocabulary; the message names it and its sequence.
     """
     if not pairs:
         raise DataError(f"There are no questions in {what}; at least one was expected.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -14,8 +14,10 @@ from maskscope.tasks.task import Scores, Task
 Loss = Callable[[nn.Module, Any], Tensor]
 Score = Callable[[nn.Module, Any], Any]
 PartOf = Callable[[int], Any]
-# searches begin at different indices, so that a repeat has other data
-_STARTS, _APART = 1 << 16, 1 << 20
+ScoredOn = Literal["held-out parts", "parts of indices that no search asks for", "parts seen in the search"]
+# searches ask a function of an index for parts below this, each from a place of its own on, so that a repeat has other data; no
+# higher, since numpy's seeds end at 2^32
+INDICES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -26,15 +28,17 @@ class FunctionData:
         name: of the function.
         parts: to search with: a list of parts, or a function of an index.
         scored: parts that scores are over.
-        digest: of their content; of a function of an index, of the first few parts.
-        held_out: whether the scored parts are no part of the others.
+        digest: of the content of the parts to search with; of a function of an index, of the first few.
+        scored_digest: of the content of the parts that scores are over.
+        scored_on: whether any of these is among the parts to search with.
     """
 
     name: str
     parts: Sequence[Any] | PartOf
     scored: tuple[Any, ...]
     digest: str
-    held_out: bool
+    scored_digest: str = ""
+    scored_on: ScoredOn = "held-out parts"
 
 
 class UserFunctions(Task):
@@ -44,7 +48,7 @@ class UserFunctions(Task):
         functions: their data.
         loss: of a network on a part.
         score: of a network on a part: a share of right answers, or a number from 0 to 1 for each item.
-        device: of the network.
+        device: of the network; tensors in parts are moved there.
     """
 
     only_calls = False
@@ -71,17 +75,16 @@ class UserFunctions(Task):
     def batches(self, function: str, items: int, seed: int) -> PartOf:
         """See `Task.batches`; a part is one of the user's, whatever its size. In the data of the whole, functions take turns."""
         self.require(function)
-        if function != self.whole:
-            return _in_order_of(self._data[function].parts, seed)
-        each = [_in_order_of(one.parts, seed) for one in self._data.values()]
-        return lambda index: each[index % len(each)](index // len(each))
+        chosen = self._data.values() if function == self.whole else (self._data[function],)
+        each = [_in_order_of(one.parts, seed) for one in chosen]
+        return lambda index: moved(each[index % len(each)](index // len(each)), self.device)
 
     def loss(self, network: nn.Module, part: Any) -> Float[Tensor, ""]:
         """The user's."""
         return self._loss(network, part)
 
     def score(self, run: Callable[..., Tensor]) -> Scores:
-        """The user's, averaged over the items of each function's scored parts.
+        """The user's: the mean over all numbers that it gives for the function's scored parts.
 
         Raises:
             ScoreError: it is no share, and no number from 0 to 1 for each item.
@@ -91,20 +94,40 @@ class UserFunctions(Task):
     def _mean_score(self, run: Any, data: FunctionData) -> float:
         total, items = 0.0, 0
         for part in data.scored:
-            value = torch.as_tensor(self._score(run, part)).detach().double()
-            if value.dim() > 1 or not value.numel() or not bool(((value >= 0) & (value <= 1)).all()):
-                raise ScoreError(
-                    f"The score of function {data.name} is {_described(value)}; a share from 0 to 1, or a number from 0 to 1 for "
-                    "each item, was expected, such as (network(x).argmax(-1) == y)."
-                )
+            value = _numbers(data.name, self._score(run, moved(part, self.device)))
             total, items = total + float(value.sum()), items + value.numel()
         return total / items
 
 
+def moved(part: Any, device: torch.device) -> Any:
+    """A part with its tensors on an accelerator; on the CPU it is as it was given."""
+    if device.type == "cpu":
+        return part
+    if isinstance(part, dict):
+        return {key: moved(item, device) for key, item in part.items()}
+    if callable(getattr(part, "to", None)):
+        return part.to(device)
+    if isinstance(part, tuple) and hasattr(part, "_fields"):
+        return type(part)(*(moved(item, device) for item in part))
+    return type(part)(moved(item, device) for item in part) if type(part) in (list, tuple) else part
+
+
+def _numbers(function: str, given: Any) -> Tensor:
+    """A score, if it is a share, or a number from 0 to 1 for each item."""
+    expected = "a share from 0 to 1, or a number from 0 to 1 for each item, was expected, such as (network(x).argmax(-1) == y)"
+    try:
+        value = torch.as_tensor(given).detach().cpu()
+    except (TypeError, ValueError, RuntimeError):
+        raise ScoreError(f"The score of function {function} is of the type {type(given).__name__}; {expected}.") from None
+    if value.is_complex() or value.dim() > 1 or not value.numel() or not bool(((value >= 0) & (value <= 1)).all()):
+        raise ScoreError(f"The score of function {function} is {_described(value)}; {expected}.")
+    return value.double()
+
+
 def _in_order_of(parts: Sequence[Any] | PartOf, seed: int) -> PartOf:
     if callable(parts):
-        function, start = parts, (seed % _STARTS) * _APART
-        return lambda index: function(start + index)
+        function = parts
+        return lambda index: function((seed + index) % INDICES)
     given, count = parts, len(parts)
 
     def part(index: int) -> Any:
@@ -116,7 +139,8 @@ def _in_order_of(parts: Sequence[Any] | PartOf, seed: int) -> PartOf:
 
 
 def _described(value: Tensor) -> str:
-    if value.numel() == 1:
+    if value.is_complex() or not value.numel():
+        return f"a tensor of {value.dtype} and shape {list(value.shape)}"
+    if value.numel() == 1 and value.dim() < 2:
         return f"{float(value):.4g}"
-    lowest = f", from {float(value.min()):.4g} to {float(value.max()):.4g}" if value.numel() else ""
-    return f"a tensor of shape {list(value.shape)}{lowest}"
+    return f"a tensor of shape {list(value.shape)}, from {float(value.min()):.4g} to {float(value.max()):.4g}"

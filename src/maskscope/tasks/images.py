@@ -1,4 +1,4 @@
-"""Images and their classes: uint8 tensors on the device, normalised, cropped and mirrored as they are asked for.
+"""Images and their classes: stored as uint8 tensors on the device; normalised, cropped and mirrored when a batch is made.
 
 Source: Csordás et al. 2021, the experiments on CIFAR-10 and permuted MNIST; division of the images and normalisation as in the
 authors' code.
@@ -17,16 +17,16 @@ from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.tasks.task import Part, Scores, Task, uniform_choice
 
 EvaluateOn = Literal["validation", "test"]
-# the authors' division of the training images: 48,017 of 60,000 and 40,053 of 50,000 are trained on
+# the authors' division of the training images: 48,017 of 60,000 and 40,053 of 50,000 are used for training
 _DIVISION_SEED, _VALIDATION_SHARE = 0xC1CAFA52, 0.2
 _PADDING = 4
 _ITEMS_AT_ONCE = 500
-# with more classes a confusion matrix for every mask would be most of a record
+# with more classes, the confusion matrices of all masks would fill most of a record
 _MOST_CONFUSED = 20
 
 
 def divide(images: Images) -> tuple[Images, Images]:
-    """The images to train on, and those to validate with: about four fifths and one, always the same ones.
+    """Divides images into about four fifths for training and one fifth for validation; the division is always the same.
 
     Source: the authors' code.
     """
@@ -36,12 +36,12 @@ def divide(images: Images) -> tuple[Images, Images]:
 
 
 class ImageStore:
-    """Images as uint8 on a device; what a network sees of them is made when it is asked for.
+    """Images as uint8 on a device; they are normalised when a batch is made.
 
     Args:
         images: pixels and labels.
-        statistics: mean and standard deviation of each channel, of pixels from 0 to 255.
-        device: where they live.
+        statistics: mean and standard deviation of each channel, for pixels from 0 to 255.
+        device: the device of the images.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class ImageStore:
     def show_moved(
         self, chosen: Int64[Tensor, " n"], offsets: Int64[Tensor, "n 2"], mirrored: Bool[Tensor, " n"]
     ) -> Float[Tensor, "n channels height width"]:
-        """Normalised crops of images with four pixels of the mean colour around them, some mirrored.
+        """Normalised random crops: images are padded by four pixels of the mean colour, cropped, and some are mirrored.
 
         Args:
-            chosen: which images.
-            offsets: of the crop's upper left corner, 0 to 8.
-            mirrored: which of them are mirrored, left to right.
+            chosen: indices of the images.
+            offsets: row and column of the upper left corner of each crop, 0 to 8.
+            mirrored: whether each image is mirrored, left to right.
         """
         height, width = self.pixels.shape[2:]
         device = self.pixels.device
@@ -90,7 +90,7 @@ class ImageStore:
 
 
 def statistics_of(images: Images) -> tuple[Float[Tensor, " channels"], Float[Tensor, " channels"]]:
-    """Mean and standard deviation of each channel over images, of pixels from 0 to 255; from the counts of the 256 values."""
+    """Mean and standard deviation of each channel over all images, for pixels from 0 to 255; computed from a histogram."""
     values = torch.arange(256, dtype=torch.float64)
     counts = torch.stack(
         [torch.bincount(images.pixels[:, channel].flatten(), minlength=256) for channel in range(images.pixels.shape[1])]
@@ -101,18 +101,19 @@ def statistics_of(images: Images) -> tuple[Float[Tensor, " channels"], Float[Ten
 
 
 class ImageClasses(Task):
-    """Which class an image is of; a function is the recognition of one class.
+    """Classification of images; a function is the recognition of one class.
 
-    Masks are sought for sets of classes (``sought``): the training images are then those of that set alone. Accuracy is always
-    measured on each class of the evaluation images, all outputs competing.
+    Masks are found for sets of classes (``sought``), each with the training images of its set only. Accuracy is always measured
+    on each class of the evaluation images, with the outputs of all classes.
 
     Args:
         data: the images.
-        sought: names of masks, and the classes whose images each is found with.
-        evaluate_on: ``validation``: `divide` the training images; ``test``: train on all, evaluate on the official test images.
+        sought: for the name of each mask, the classes with whose images the mask is found.
+        evaluate_on: ``validation``: `divide` the training images; ``test``: train on all of them, evaluate on the official test
+            images.
         augment: whether training images are cropped at random (four pixels of padding) and mirrored.
-        device: where the images live.
-        channels_last: whether images are laid out so in memory.
+        device: the device of the images.
+        channels_last: whether batches have the memory format ``torch.channels_last``.
         mixed_precision: whether `loss` runs the network under bfloat16 autocast.
     """
 
@@ -128,8 +129,8 @@ class ImageClasses(Task):
         mixed_precision: bool = False,
     ) -> None:
         self.device, self.augment = torch.device(device), augment
-        self._classes, self._sought = data.classes, {name: tuple(classes) for name, classes in sought.items()}
-        for unknown in (one for classes in self._sought.values() for one in classes if one not in data.classes):
+        self._classes, self._mask_targets = data.classes, {name: tuple(classes) for name, classes in sought.items()}
+        for unknown in (one for classes in self._mask_targets.values() for one in classes if one not in data.classes):
             raise UnknownNameError(f"class of {data.name}", unknown, data.classes)
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         self._mixed = mixed_precision
@@ -137,7 +138,7 @@ class ImageClasses(Task):
         statistics = statistics_of(train)
         self._train = ImageStore(train, statistics, self.device)
         self._evaluation = ImageStore(held_out, statistics, self.device)
-        self._members = {name: self._require_members(data, train, classes) for name, classes in self._sought.items()}
+        self._members = {name: self._require_members(data, train, classes) for name, classes in self._mask_targets.items()}
         self._members[self.whole] = torch.arange(len(train.labels))
         self._require_members(data, held_out, data.classes)
 
@@ -147,9 +148,9 @@ class ImageClasses(Task):
         return self._classes
 
     @property
-    def sought(self) -> tuple[str, ...]:
-        """See `Task.sought`."""
-        return tuple(self._sought)
+    def mask_targets(self) -> tuple[str, ...]:
+        """See `Task.mask_targets`."""
+        return tuple(self._mask_targets)
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -158,7 +159,7 @@ class ImageClasses(Task):
 
     @property
     def evaluation_items(self) -> int:
-        """How many images an accuracy is over."""
+        """The number of evaluation images."""
         return len(self._evaluation)
 
     def batches(self, function: str, items: int, seed: int) -> Callable[[int], Part]:
@@ -187,7 +188,7 @@ class ImageClasses(Task):
         return nn.functional.cross_entropy(scores.float(), part.targets)
 
     def score(self, run: Callable[[Tensor], Tensor]) -> Scores:
-        """Accuracy on the evaluation images of each class, and which class was answered, in percent of the class's images."""
+        """Accuracy on the evaluation images of each class, and the confusion of classes, in percent of each true class."""
         count, store = len(self._classes), self._evaluation
         answers = torch.cat(
             [
@@ -217,13 +218,13 @@ class ImageClasses(Task):
         if lacking or not len(classes):
             raise ConfigError(
                 f"{data.name} has no images of {', '.join(lacking) or 'any class'} among {len(images.labels)} of them: too few "
-                "for this study. `maskscope data check` says what the files hold."
+                "for this study. `maskscope data check` shows what the files contain."
             )
         return found
 
 
 def without_each(classes: Sequence[str], removed: Sequence[str]) -> dict[str, Sequence[str]]:
-    """The masks of class removal: for each removed class one that is found with the images of all others."""
+    """The masks of class removal: for each removed class, the name of the mask and all other classes."""
     return {removal_name(one): [other for other in classes if other != one] for one in removed}
 
 

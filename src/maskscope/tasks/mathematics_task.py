@@ -1,6 +1,6 @@
 """The Mathematics Dataset as a task: questions are answered character by character.
 
-Source: Saxton et al. 2019; which levels are compared, Csordás et al. 2021.
+Source: Saxton et al. 2019; the choice of levels is from Csordás et al. 2021.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ CHARACTERS = Vocabulary(tuple(ALPHABET))
 def mathematics_task(
     questions: Questions, masks_on: Sequence[str] = ("easy",), *, even: bool = False, device: torch.device | str = "cpu"
 ) -> SequenceTask:
-    """The task of one network that is trained on all three levels, masks on the questions of some, and a test of each level.
+    """The task for one module: networks are trained on all three levels, masks on some levels, and each level has a test.
 
     Args:
-        questions: of one module.
-        masks_on: levels.
+        questions: the questions of one module.
+        masks_on: the levels that masks are found for.
         even: see `SequenceTask`.
         device: see `SequenceTask`.
     """

@@ -1,4 +1,4 @@
-"""Multiplexers: small Boolean functions whose wiring can be written down, so that a network's modules can be planted."""
+"""Multiplexers: Boolean functions so small that a network for them can be built by hand, with known (planted) modules."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class Switch:
     """One function of bits: (x[p] xor x[q]) ? x[if_different] : x[if_equal].
 
     Args:
-        selectors: the places p and q.
-        if_different: the place of the bit that is passed on when the selectors differ.
-        if_equal: the place of the bit that is passed on when they are equal.
+        selectors: the indices p and q of the two selector bits.
+        if_different: the index of the bit that is the result if the selectors differ.
+        if_equal: the index of the bit that is the result if they are equal.
     """
 
     selectors: tuple[int, int]
@@ -29,28 +29,28 @@ class Switch:
 
     @property
     def places(self) -> tuple[int, int, int, int]:
-        """All places that the function looks at."""
+        """The indices of all bits that the function depends on."""
         return (*self.selectors, self.if_different, self.if_equal)
 
 
-# A and B have their selectors in common, C has nothing in common with them; six inputs mean nothing.
+# A and B share their selectors, C shares nothing with them; six inputs are not used.
 SHARED_TRUNK = {"A": Switch((0, 1), 2, 3), "B": Switch((0, 1), 4, 5), "C": Switch((6, 7), 8, 9)}
-# Each function looks at its own half of the inputs.
+# Each function depends on its own half of the inputs.
 HALVES = {"left": Switch((0, 1), 2, 3), "right": Switch((8, 9), 10, 11)}
 
 
 class Multiplexers(Task):
-    """Several multiplexers of the same 16 bits, each with two output units of its own.
+    """Several multiplexers over the same 16 bits, each with two output units of its own.
 
-    Input: one unit a bit, -1 or +1. Output: for each function, in order, the scores of 0 and of 1. Evaluation is on all inputs
-    there are (65,536 for 16 bits), so an accuracy is exact.
+    Input: one unit for each bit, -1 or +1. Output: for each function, in order, the scores of 0 and of 1. Evaluation is on all
+    possible inputs (65,536 for 16 bits), so accuracies are exact.
 
     Args:
         switches: the functions by name.
         inputs: the number of bits, at most 16.
 
     Raises:
-        ConfigError: no function, a place outside the inputs or twice in one function, or too many inputs.
+        ConfigError: no function, an index that is out of range or used twice in one function, or too many inputs.
     """
 
     whole = "all"
@@ -76,7 +76,7 @@ class Multiplexers(Task):
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """One unit a bit; two outputs a function."""
+        """One input for each bit; two outputs for each function."""
         return self.inputs, 2 * len(self.switches)
 
     @property
@@ -85,7 +85,7 @@ class Multiplexers(Task):
         return len(self._inputs)
 
     def batches(self, function: str, items: int, seed: int) -> Callable[[int], Part]:
-        """See `Task.batches`: uniform bits."""
+        """See `Task.batches`; the bits are uniform."""
         self.require(function)
         choose = uniform_choice(items, len(self._inputs), seed)
 
@@ -96,13 +96,13 @@ class Multiplexers(Task):
         return batch
 
     def every_input(self, function: str) -> Part:
-        """All inputs there are, once each, with the targets of one function or of all."""
+        """All possible inputs, once each, with the targets of one function or of all."""
         return self.only(function, Part(self._inputs, self._targets))
 
     def relevant_inputs(self, function: str) -> Part:
-        """The 16 inputs that differ in what the function looks at; all other bits are -1.
+        """The 16 inputs with all values of the bits that the function depends on; all other bits are -1.
 
-        They decide whether a network computes the function only if the network looks at nothing else.
+        They can only show that a network computes the function if the network depends on no other bits.
         """
         self.require(function)
         places = [
@@ -113,7 +113,7 @@ class Multiplexers(Task):
         return self.only(function, Part(self._inputs[rows], self._targets[rows]))
 
     def only(self, function: str, part: Part) -> Part:
-        """The part with the targets of one function alone."""
+        """The same part, but with the targets of one function only."""
         self.require(function)
         if function == self.whole:
             return part
@@ -133,7 +133,7 @@ class Multiplexers(Task):
         return Scores(dict(zip(self.functions, right.double().mean(0).tolist(), strict=True)))
 
     def right(self, scores: Float[Tensor, "items outputs"], targets: Int64[Tensor, "items functions"]) -> Tensor:
-        """For each item and function, whether the target's score is above the other one; a tie is wrong."""
+        """For each item and function, whether the score of the target is above the other score; a tie is wrong."""
         zero, one = scores.reshape(len(scores), -1, 2).unbind(2)
         return torch.where(targets == 1, one > zero, zero > one)
 

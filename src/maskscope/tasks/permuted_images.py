@@ -1,6 +1,6 @@
-"""One problem in many orders: images whose pixels are permuted, each permutation a task of its own.
+"""Permuted images: each permutation of the pixels is a task of its own.
 
-Source: Csordás et al. 2021, permuted MNIST; permutations and division of the images as in the authors' code.
+Source: Csordás et al. 2021, permuted MNIST; the permutations and the division of the images are as in the authors' code.
 """
 
 from collections.abc import Callable
@@ -19,15 +19,15 @@ _ITEMS_AT_ONCE = 4096
 
 
 class PermutedImages(Task):
-    """The images as they are (T1), and with their pixels in a fixed order of each further task (T2, T3, ...).
+    """Task T1 shows the images as they are; each further task (T2, T3, ...) shows their pixels in a fixed order of its own.
 
-    Labels are the same in all tasks, and so are the outputs. The official test images are not used: a fifth of the training
-    images is evaluated on.
+    All tasks have the same labels and share the outputs. Evaluation is on a fifth of the training images; the official test
+    images are not used.
 
     Args:
         data: images of one channel.
-        tasks: how many orders.
-        device: where the images live.
+        tasks: the number of tasks.
+        device: the device of the images.
     """
 
     def __init__(self, data: ImageData, tasks: int = 11, device: torch.device | str = "cpu") -> None:
@@ -55,11 +55,11 @@ class PermutedImages(Task):
 
     @property
     def evaluation_items(self) -> int:
-        """How many images an accuracy is over."""
+        """The number of evaluation images."""
         return len(self._evaluation)
 
     def batches(self, function: str, items: int, seed: int) -> Callable[[int], Part]:
-        """See `Task.batches`; each image of the whole is of a task drawn at random."""
+        """See `Task.batches`; for ``all``, each image is shown in the order of a random task."""
         self.require(function)
         choose = uniform_choice(items, len(self._train), seed)
         orders = torch.stack([self._orders[name] for name in (self.functions if function == self.whole else (function,))])
@@ -92,8 +92,8 @@ class PermutedImages(Task):
 
 
 def permutation(number: int, pixels: int) -> Int64[Tensor, " pixels"]:
-    """Place j of task ``number`` shows pixel ``permutation[j]``; task 0 shows the images as they are.
+    """The order of the pixels in task ``number``: input j is pixel ``permutation[j]``; task 0 shows the images as they are.
 
-    Source: the authors' code: a permutation of NumPy's legacy generator, seeded with the number of the task.
+    Source: the authors' code, which uses NumPy's legacy generator, seeded with the number of the task.
     """
     return torch.from_numpy(np.random.RandomState(number).permutation(pixels)) if number else torch.arange(pixels)

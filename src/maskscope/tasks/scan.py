@@ -1,6 +1,6 @@
 """SCAN as a task: commands are answered with actions.
 
-Source: Lake and Baroni 2018; which splits are compared, Csordás et al. 2021.
+Source: Lake and Baroni 2018; the choice of splits is from Csordás et al. 2021.
 """
 
 import hashlib
@@ -15,24 +15,24 @@ from maskscope.tasks.scan_files import as_text, read_split
 from maskscope.tasks.scan_grammar import ACTIONS, Command, Split, every_command, generate_split
 from maskscope.tasks.sequences import FOUND_WITH, EvaluationSet, SequenceTask, sampled
 
-# by falling frequency over all files; the order of the authors' numbers
+# in the order of the authors' numbers: by decreasing frequency over all files
 WORDS = Vocabulary(
     ("and", "after", "twice", "thrice", "left", "right", "opposite", "around", "turn", "walk", "look", "run", "jump")
 )
 ACTION_TOKENS = Vocabulary(ACTIONS)
 SIMPLE = "simple"
-# of the commands that a mask is sought with, so many are enough to see whether it does them
-_TRAINED_ON_ITEMS = 1_000
-# names as the study has them, and as the files have them
+# size of the sample of a mask's own training commands that it is tested on
+_OWN_COMMANDS_TESTED = 1_000
+# the names of the splits in this package, and in the names of the files
 SPLIT_FILES = {"jump": "addprim_jump", "length": "length", "turn_left": "addprim_turn_left"}
 
 
 def scan_splits(names: Sequence[str], simple_seed: int = 0, folder: Path | None = None) -> dict[str, Split]:
-    """The split that the network is trained on, ``simple``, and others by name: generated, or read from a folder.
+    """The split ``simple``, which networks are trained on, and other splits by name: generated, or read from a folder.
 
     Raises:
-        UnknownNameError: no such split.
-        FileFormatError: a file is missing, or is not of SCAN; or the two parts of a split have a command in common.
+        UnknownNameError: there is no such split.
+        FileFormatError: a file is missing, or is not a SCAN file; or the two parts of a split have a command in common.
     """
     for unknown in (name for name in names if name not in SPLIT_FILES):
         raise UnknownNameError("split of SCAN", unknown, SPLIT_FILES)
@@ -47,10 +47,10 @@ def _files(names: Sequence[str]) -> dict[str, str]:
 
 
 def _checked(split: Split, file: str, folder: Path, grammar: Mapping[str, Command]) -> Split:
-    """The split in an order that does not depend on that of the lines, as its digest does not.
+    """Checks a split and sorts its commands: like the digest, the order must not depend on the order of the lines.
 
     Raises:
-        FileFormatError: it is no split of SCAN.
+        FileFormatError: it is not a split of SCAN.
     """
     cure = "Get the published files again, or write them: `maskscope data export scan`."
     strange = next(
@@ -70,7 +70,7 @@ def _checked(split: Split, file: str, folder: Path, grammar: Mapping[str, Comman
 
 
 def splits_digest(splits: Mapping[str, Split]) -> str:
-    """SHA-256 of all lines of some splits, whatever their order."""
+    """SHA-256 of all lines of some splits; it does not depend on the order of splits or lines."""
     whole = hashlib.sha256()
     for name in sorted(splits):
         for part in (splits[name].train, splits[name].test):
@@ -79,7 +79,7 @@ def splits_digest(splits: Mapping[str, Split]) -> str:
 
 
 def are_published(splits: Mapping[str, Split]) -> bool:
-    """Whether these are all commands of SCAN with their published meaning, divided as published (of ``simple``: in any way)."""
+    """Whether these are all commands of SCAN with their published actions, divided as published (``simple``: in any way)."""
     grammar = {command.words: command for command in every_command()}
     same = {name: generate_split(SPLIT_FILES[name]) for name in splits if name != SIMPLE}
     simple = [*splits[SIMPLE].train, *splits[SIMPLE].test]
@@ -98,14 +98,15 @@ def scan_task(
     even: bool = False,
     device: torch.device | str = "cpu",
 ) -> SequenceTask:
-    """The task of one network that is trained on ``simple``, masks on the training parts of other splits, and all test parts.
+    """The task for SCAN: networks are trained on ``simple``, masks on the training parts of the other splits.
 
-    Four fifths of the other test parts are in the training part of ``simple``; accuracy is therefore also that of the unseen
-    rest. ``NAME-train`` is a sample of the different commands that a mask is sought with: does it do those?
+    Every test part is a test. About four fifths of the commands in the other test parts are in the training part of ``simple``;
+    accuracy is therefore also measured on the unseen rest alone. The test ``NAME-train`` is a sample of the distinct training
+    commands of a mask: it shows whether the mask can do the commands that it was found with.
 
     Args:
-        splits: as `scan_splits` has them.
-        test_items: of each test part, drawn at random; 0: all.
+        splits: as returned by `scan_splits`.
+        test_items: how many commands of each test part, drawn at random; 0 means all.
         forcing: see `SequenceTask`.
         even: see `SequenceTask`.
         device: see `SequenceTask`.
@@ -114,14 +115,14 @@ def scan_task(
     train, tests = {}, {}
     for name, split in splits.items():
         train[SequenceTask.whole if name == SIMPLE else name] = _encoded(split.train, name)
-        tests[name] = sampled(_judged_by(split.test, trained_on, name, apart=name != SIMPLE), test_items, 0)
+        tests[name] = sampled(_evaluation_set(split.test, trained_on, name, apart=name != SIMPLE), test_items, 0)
         if name != SIMPLE:
-            own = _judged_by(list(dict.fromkeys(split.train)), trained_on, name)
-            tests[f"{name}{FOUND_WITH}"] = sampled(own, test_items or _TRAINED_ON_ITEMS, 0)
+            own = _evaluation_set(list(dict.fromkeys(split.train)), trained_on, name)
+            tests[f"{name}{FOUND_WITH}"] = sampled(own, test_items or _OWN_COMMANDS_TESTED, 0)
     return SequenceTask(train, tests, WORDS, ACTION_TOKENS, joint=" ", forcing=forcing, even=even, device=device)
 
 
-def _judged_by(commands: Sequence[Command], trained_on: set[str], name: str, *, apart: bool = False) -> EvaluationSet:
+def _evaluation_set(commands: Sequence[Command], trained_on: set[str], name: str, *, apart: bool = False) -> EvaluationSet:
     new = torch.tensor([command.words not in trained_on for command in commands])
     return EvaluationSet(_encoded(commands, name), len(commands), int((~new).sum()), new, apart)
 

@@ -1,4 +1,4 @@
-"""SCAN in the published file format: a line a command, ``IN: <words> OUT: <actions>``."""
+"""SCAN in the published file format: one line for each command, ``IN: <words> OUT: <actions>``."""
 
 import os
 import re
@@ -36,25 +36,25 @@ def write_split(split: Split, name: str, folder: Path) -> list[Path]:
 
 
 def as_text(commands: Iterable[Command]) -> str:
-    """The lines of some commands."""
+    """The commands as text, one line each."""
     return "".join(f"IN: {command.words} OUT: {' '.join(command.actions)}\n" for command in commands)
 
 
 def read_split(name: str, folder: Path) -> Split:
-    """A split from a folder with the published files, or with the published repository as it is cloned.
+    """Reads a split from a folder with the published files, or with a clone of the published repository.
 
     Raises:
-        FileFormatError: a file is not there or is no plain file, or a line of it is not of SCAN.
+        FileFormatError: a file is missing or is not a plain file, or one of its lines is not in the format of SCAN.
     """
     train, test = (_read(_find(file, folder)) for file in file_names(name))
     return Split(train, test)
 
 
 def _find(file: str, folder: Path) -> Path:
-    """Where a file lies: in the folder, or in a folder of the repository for its kind of split."""
+    """The path of a file: in the folder, or in one of the folders of the repository."""
     roots = [folder, *(folder / name for name in ("SCAN", "SCAN-master"))]
     places = [root / inner for root in roots for inner in ("", *_REPOSITORY)]
-    # a pipe or a device, too, is named rather than passed over
+    # lexists: a pipe or a device is found too, so that the error names it
     found = next((place / file for place in places if os.path.lexists(place / file)), None)
     if found is not None:
         return found
@@ -67,7 +67,7 @@ def _find(file: str, folder: Path) -> Path:
     listed = ", ".join(name[:60] for name in there[:_MOST_SHOWN]) + (", ..." if len(there) > _MOST_SHOWN else "")
     what = f"in it there is: {listed}" if there else "it is empty"
     raise FileFormatError(
-        f"Cannot read {folder / file}: there is none, and none in {', '.join(_REPOSITORY)} below {folder}; {what}. {_SOURCE}"
+        f"Cannot read {folder / file}: it does not exist, nor in {', '.join(_REPOSITORY)} below {folder}; {what}. {_SOURCE}"
     )
 
 
@@ -83,7 +83,7 @@ def _read(path: Path) -> tuple[Command, ...]:
         raise FileFormatError(f"{path} is no text: byte {error.start} is not UTF-8. A file of SCAN was expected.") from error
     commands = []
     for number, line in enumerate(text.rstrip().splitlines(), 1):
-        # no line is as long, and the pattern takes its time over some that are
+        # longer lines are not matched: no line of SCAN is so long, and the pattern is slow on some long lines
         found = _LINE.fullmatch(line.strip()) if len(line) <= _LONGEST_LINE else None
         unknown = [] if found is None else [action for action in found[2].split() if action not in ACTIONS]
         if found is None or unknown:

@@ -1,4 +1,4 @@
-"""SCAN from its grammar: every command with its actions, and the published splits.
+"""SCAN, generated from its grammar: every command with its actions, and the published splits.
 
 Source: Lake and Baroni, "Generalization without Systematicity", ICML 2018: the phrase-structure grammar and the interpretation
 of its phrases. The splits are those of the published files (tests compare their checksums).
@@ -16,32 +16,32 @@ from maskscope.errors import UnknownNameError
 ACTIONS = ("I_TURN_LEFT", "I_TURN_RIGHT", "I_JUMP", "I_WALK", "I_RUN", "I_LOOK")
 _VERBS = ("walk", "look", "run", "jump")
 _TURNS = {"left": "I_TURN_LEFT", "right": "I_TURN_RIGHT"}
-# outputs up to this many actions are trained on in the split by length
+# the longest output, in actions, in the training part of the split by length
 _LONGEST_TRAINED = 22
-# how often the bare primitive stands in the training part of its split: a tenth of it, as published
+# how often the bare primitive is repeated in the training part of its split: a tenth of the part, as published
 _REPEATED = {"jump": 1_467, "turn left": 2_189}
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command, and what it means.
+    """A command and the actions that it means.
 
     Args:
-        words: separated by single spaces.
-        actions: in order.
+        words: the words, separated by single spaces.
+        actions: the actions, in order.
     """
 
     words: str
     actions: tuple[str, ...]
 
     def holds(self, phrase: str) -> bool:
-        """Whether a phrase stands in it, as whole words."""
+        """Whether the command contains a phrase, as whole words."""
         return f" {phrase} " in f" {self.words} "
 
 
 @dataclass(frozen=True)
 class Split:
-    """Commands to learn from, and commands to be judged by; a command may stand in ``train`` more than once."""
+    """Training commands and test commands; a command may be in ``train`` more than once."""
 
     train: tuple[Command, ...]
     test: tuple[Command, ...]
@@ -50,7 +50,8 @@ class Split:
 def every_command() -> list[Command]:
     """All 20,910 commands, each once.
 
-    A command is a phrase, or two phrases joined by "and" or by "after", which swaps them; a phrase is done once, twice or thrice.
+    A command is a phrase, or two phrases joined by "and", or by "after", which swaps their actions. A phrase is a movement that
+    is done once, twice or thrice.
     """
     phrases = [Command(words, actions) for words, actions in _phrases()]
     pairs = list(product(phrases, phrases))
@@ -77,16 +78,16 @@ def _movements() -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def generate_split(name: str, seed: int = 0) -> Split:
-    """A split by its published name; ``simple`` by a seed, for the published one was drawn by an unknown one.
+    """Generates a split by its published name. ``simple`` depends on a seed: the seed of the published one is unknown.
 
-    About four fifths of the test commands of the other splits are in the training part of any ``simple`` split: what a network
-    that was trained on it does with them says little about generalisation.
+    About four fifths of the test commands of the other splits are in the training part of any ``simple`` split. The accuracy on
+    them of a network that was trained on ``simple`` therefore says little about generalisation.
 
     Args:
-        name: ``simple``: a random fifth is held out; ``length``: trained on up to 22 actions, judged by 24 and more;
-            ``addprim_jump`` and ``addprim_turn_left``: the primitive is trained on alone only, repeated until it is a tenth of
-            the training part, and all its compositions are judged by.
-        seed: of ``simple``.
+        name: ``simple``: a random fifth is the test part; ``length``: training commands have up to 22 actions, test commands 24
+            and more; ``addprim_jump`` and ``addprim_turn_left``: the training part has the primitive only alone, repeated until
+            it is a tenth of the part; the test part has all its compositions.
+        seed: the seed of ``simple``; the other splits ignore it.
 
     Raises:
         UnknownNameError: there is no such split.

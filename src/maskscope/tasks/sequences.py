@@ -1,4 +1,4 @@
-"""Sequences that are answered with sequences; tokens on the device, cut to what a part needs."""
+"""Tasks that map sequences to sequences (questions to answers); tokens are on the device, cut to the width of each part."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -13,17 +13,17 @@ from maskscope.errors import ConfigError
 from maskscope.tasks.encoding import Encoded, Vocabulary
 from maskscope.tasks.task import NOT_ASKED, Scores, Task, uniform_choice
 
-# ends the name of the part of a test that the network was not trained on, and of a test of what a mask is sought with
+# suffixes of names: for the questions of a test that the network was not trained on, and for a test on a mask's training data
 UNSEEN, FOUND_WITH = "-unseen", "-train"
 _ITEMS_AT_ONCE = 1_000
 _COINS = 1 << 20
 
 
 class SequencePart(NamedTuple):
-    """Questions and answers of one call of the network.
+    """Questions and answers for one call of the network.
 
-    ``tokens`` and ``targets`` are cut or padded to one width each; targets behind an answer's end are `NOT_ASKED`. ``given`` says
-    whether the network is shown the right answers so far, or reads its own.
+    ``tokens`` and ``targets`` are each cut or padded to one width; targets after the end of an answer are `NOT_ASKED`. ``given``
+    says whether the network reads the right tokens of the answer (teacher forcing) or its own.
     """
 
     tokens: Int64[Tensor, "n longest"]
@@ -35,14 +35,14 @@ class SequencePart(NamedTuple):
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Questions that networks are judged by.
+    """A test: questions on which the accuracy of networks is measured.
 
     Args:
         data: the questions with their answers.
-        items: how many there were before a sample was drawn.
-        seen: how many of those the network was trained on.
-        unseen: which of ``data`` it was not trained on; None where that is all of them.
-        apart: whether the unseen ones are a function of their own.
+        items: the number of questions before a sample was drawn.
+        seen: how many of these the network was trained on.
+        unseen: for each question in ``data``, whether the network was not trained on it; None if it was trained on none.
+        apart: whether the unseen questions are also a function of their own.
     """
 
     data: Encoded
@@ -53,12 +53,12 @@ class EvaluationSet:
 
     @property
     def judged_unseen(self) -> int:
-        """How many of ``data`` the network was not trained on."""
+        """How many questions in ``data`` the network was not trained on."""
         return len(self.data) if self.unseen is None else int(self.unseen.sum())
 
 
 class Example(NamedTuple):
-    """A question of a test as a text, and the tokens of its answer."""
+    """A question of a test as text, with the tokens of its right answer; ``seen`` says if it was a training question."""
 
     test: str
     question: str
@@ -67,22 +67,22 @@ class Example(NamedTuple):
 
 
 class SequenceTask(Task):
-    """Answering sequences with sequences; a function is the right answer to one set of questions.
+    """A task that answers sequences with sequences; a function is to answer the questions of one test.
 
-    An answer is right when every token and the length are. Masks are sought for sets of training questions; accuracy is measured
-    on tests, and where the network was trained on some of a test, also on the others alone (``NAME-unseen``).
+    An answer is right if its length and all its tokens are right. Masks are found for sets of training questions. Accuracy is
+    measured on tests; if some questions of a test were training questions, also on the others alone (``NAME-unseen``).
 
     Networks are called as ``network(tokens, lengths, asked, answers)`` (`maskscope.zoo.SequenceLSTM`).
 
     Args:
-        train: training questions by the name of the mask they are for; ``all``: what the network is trained on.
-        tests: by name.
+        train: training questions by the name of the mask that they are for; those under ``all`` train the network.
+        tests: the tests by name.
         read: the vocabulary of questions.
         written: the vocabulary of answers.
-        joint: what stands between two tokens in a text.
-        forcing: share of the parts in which the network is shown the right answers so far; in the others it reads its own.
-        even: whether all parts are padded to the same width, so that the samples of a step can go in one call.
-        device: where everything is.
+        joint: the separator of tokens in a text.
+        forcing: share of the parts with teacher forcing; in the others the network reads its own answers.
+        even: whether all parts are padded to the same width, so that the samples of a step can be run in one call.
+        device: the device of the training questions and the tests.
     """
 
     def __init__(
@@ -105,18 +105,18 @@ class SequenceTask(Task):
         self.tests = dict(tests)
         every = [*train.values(), *(test.data for test in tests.values())]
         self._widths = max(data.tokens.shape[1] for data in every), max(data.targets.shape[1] for data in every)
-        # tests are gone through from the longest answer to the shortest, so that what is decided together ends together
+        # tests are sorted by the length of the answers, longest first, so that the answers of one batch have similar lengths
         self._order = {name: test.data.target_lengths.argsort(descending=True, stable=True) for name, test in tests.items()}
         self._sorted = {name: _on(test.data.at(self._order[name]), self.device) for name, test in tests.items()}
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """The tests, and the unseen part of each that has one."""
+        """The names of the tests, and ``NAME-unseen`` for each test with ``apart``."""
         return tuple(name for test, one in self.tests.items() for name in ((test, f"{test}{UNSEEN}") if one.apart else (test,)))
 
     @property
-    def sought(self) -> tuple[str, ...]:
-        """See `Task.sought`: the sets of training questions."""
+    def mask_targets(self) -> tuple[str, ...]:
+        """See `Task.mask_targets`: the names of the sets of training questions."""
         return tuple(name for name in self._train if name != self.whole)
 
     @property
@@ -126,12 +126,12 @@ class SequenceTask(Task):
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest question or answer, the end included."""
+        """The number of tokens of the longest question or answer, the end mark included."""
         return max(self._widths)
 
     @property
     def evaluation_items(self) -> int:
-        """How many questions an accuracy of all tests is over."""
+        """The number of questions of all tests."""
         return sum(len(test.data) for test in self.tests.values())
 
     def batches(self, function: str, items: int, seed: int) -> Callable[[int], SequencePart]:
@@ -154,7 +154,7 @@ class SequenceTask(Task):
         return SequencePart(tokens, data.lengths, targets.masked_fill(ended, NOT_ASKED), data.target_lengths, given)
 
     def loss(self, network: nn.Module, part: SequencePart) -> Float[Tensor, ""]:
-        """Cross-entropy, summed over the tokens of an answer and its end, averaged over questions."""
+        """Cross-entropy, summed over the tokens of an answer and its end mark, averaged over questions."""
         answers = part.targets.masked_fill(part.targets == NOT_ASKED, self.written.end) if part.given else None
         scores = network(part.tokens, part.lengths, part.asked, answers)
         total = nn.functional.cross_entropy(
@@ -163,7 +163,7 @@ class SequenceTask(Task):
         return total / len(part.targets)
 
     def score(self, run: Callable[..., Tensor]) -> Scores:
-        """Share of right answers on every test, the network reading its own answers; and on the unseen part of each."""
+        """The share of right answers on every test and on its unseen questions; the network reads its own answers."""
         accuracy = {}
         for name, test in self.tests.items():
             right = torch.empty(len(test.data), dtype=torch.bool)
@@ -174,7 +174,7 @@ class SequenceTask(Task):
         return Scores(accuracy)
 
     def _right(self, run: Callable[..., Tensor], data: Encoded) -> Tensor:
-        """Answers are asked for up to the end of the right one: whether they are equal is decided by then."""
+        """Whether each answer is right. Answers are generated up to the length of the right answer: that is enough to decide."""
         found = []
         for start in range(0, len(data), _ITEMS_AT_ONCE):
             part = self._part(
@@ -185,7 +185,7 @@ class SequenceTask(Task):
         return torch.cat(found)
 
     def examples(self, each: int, seed: int) -> list[tuple[Example, Encoded]]:
-        """Some questions of every test, drawn at random; where part of a test was seen in training, half of them are unseen."""
+        """Random questions of every test, ``each`` of them; up to half are training questions if the test has such questions."""
         found = []
         for name, test in self.tests.items():
             random = torch.Generator().manual_seed(seed)
@@ -200,7 +200,7 @@ class SequenceTask(Task):
         return found
 
     def answers(self, run: Callable[..., Tensor], questions: Sequence[Encoded]) -> list[tuple[str, ...]]:
-        """The tokens that a network answers, up to its own end or as many as the longest right answer has."""
+        """The tokens of a network's answers, up to its own end mark, at most as many as the longest right answer has."""
         tokens = torch.cat([_cut(one.tokens, self._widths[0], self.read.end) for one in questions]).to(self.device)
         lengths = torch.cat([one.lengths for one in questions]).to(self.device)
         asked = torch.full_like(lengths, self._widths[1])
@@ -208,14 +208,14 @@ class SequenceTask(Task):
         return [self.written.words(row) for row in written.tolist()]
 
     def on_whole(self) -> "SequenceTask":
-        """See `Task.on_whole`: the first test alone."""
+        """See `Task.on_whole`: only the first test."""
         alone = copy(self)
         alone.tests = {name: test for name, test in self.tests.items() if name == next(iter(self.tests))}
         return alone
 
 
 def sampled(test: EvaluationSet, items: int, seed: int) -> EvaluationSet:
-    """A test of fewer questions, drawn without replacement; 0 or more than there are: the same test."""
+    """A test with a random sample of ``items`` questions; the same test if ``items`` is 0 or the test has no more questions."""
     if not items or items >= len(test.data):
         return test
     chosen = torch.randperm(len(test.data), generator=torch.Generator().manual_seed(seed))[:items]
@@ -228,5 +228,5 @@ def _on(data: Encoded, device: torch.device) -> Encoded:
 
 
 def _cut(tokens: Tensor, width: int, end: int) -> Tensor:
-    """As int64, to a width: cut, or padded with ends."""
+    """The tokens as int64, cut to a width or padded to it with end marks."""
     return nn.functional.pad(tokens[:, :width].long(), (0, max(0, width - tokens.shape[1])), value=end)

@@ -1,4 +1,4 @@
-"""What a task is: data, a loss and a score for some functions that one network performs. Tasks know nothing of masks."""
+"""What a task is: data, a loss and a score for some functions that one network performs. Tasks do not know about masks."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.storage import digest
 
-# Parts of batches are drawn this many at a time, so that making one is a slice and two look-ups.
+# Random indices are drawn for this many parts at a time, so that making one part is a slice and two look-ups.
 _PARTS_AT_ONCE = 1024
-# The target of an answer that an item does not ask for; cross-entropy passes over it.
+# The target where an item asks for no answer; cross-entropy ignores it.
 NOT_ASKED = -100
 
 
 class Part(NamedTuple):
-    """Items of one call of the network."""
+    """Inputs and targets for one call of the network."""
 
     inputs: Float[Tensor, "items *inputs"]
     targets: Int64[Tensor, "items *answers"]
@@ -31,7 +31,7 @@ class Scores:
 
     Args:
         accuracy: share of right answers, by function.
-        confusion: percent, by true function: which function's answer was given, or ``none``.
+        confusion: by true function, how often, in percent, the answer of each function was given, or none of them (``none``).
     """
 
     accuracy: Mapping[str, float]
@@ -39,11 +39,11 @@ class Scores:
 
 
 class Task(ABC):
-    """A problem that is made of functions (the paper's sub-tasks)."""
+    """A problem that consists of functions (the paper calls them sub-tasks)."""
 
     whole = "all"
     only_calls = True
-    """Whether loss and score do nothing with a network but call it."""
+    """Whether loss and score only call the network, and use nothing else of it."""
     device: torch.device
 
     @property
@@ -52,8 +52,8 @@ class Task(ABC):
         """The names of the functions."""
 
     @property
-    def sought(self) -> tuple[str, ...]:
-        """The names of the masks that a study looks for, beside that of the whole; each function's, unless said otherwise."""
+    def mask_targets(self) -> tuple[str, ...]:
+        """The names of the masks to find, besides the mask for all functions; by default, one for each function."""
         return self.functions
 
     @property
@@ -64,13 +64,13 @@ class Task(ABC):
     @property
     @abstractmethod
     def evaluation_items(self) -> int:
-        """How many inputs `score` asks for."""
+        """How many items `score` is computed on."""
 
     @abstractmethod
     def batches(self, function: str, items: int, seed: int) -> Callable[[int], Any]:
-        """Training data of one function, or of all: a function from an index to a part of ``items`` items.
+        """Training data of one function, or of ``all``: a function from an index to a part of ``items`` items.
 
-        Items are drawn uniformly with replacement; the same index gives the same part, in any order of asking.
+        Items are drawn uniformly with replacement. An index always gives the same part, whatever was asked for before.
         """
 
     @abstractmethod
@@ -79,20 +79,20 @@ class Task(ABC):
 
     @abstractmethod
     def score(self, run: Callable[..., Tensor]) -> Scores:
-        """Scores ``run``, a function from inputs to outputs, on the evaluation data."""
+        """Scores on the evaluation data; ``run`` is a function from inputs to outputs."""
 
     def on_whole(self) -> "Task":
-        """The same task, whose evaluation data are like those that the network was trained on; usually all of them."""
+        """The same task with only the evaluation data that are like the training data of the network; by default, all."""
         return self
 
     def require(self, function: str) -> None:
         """Raises `UnknownNameError` unless the task has training data of that name."""
-        if function not in (*self.sought, self.whole):
-            raise UnknownNameError("function", function, (*self.sought, self.whole))
+        if function not in (*self.mask_targets, self.whole):
+            raise UnknownNameError("function", function, (*self.mask_targets, self.whole))
 
 
 def uniform_choice(items: int, among: int, seed: int) -> Callable[[int], Int64[Tensor, " items"]]:
-    """For each index, ``items`` numbers drawn uniformly from 0 to ``among - 1``; the same for the same index and seed."""
+    """A function that draws ``items`` numbers uniformly from 0 to ``among - 1`` for an index; equal for equal index and seed."""
     if items < 1:
         raise ConfigError(f"A part of {items} items was asked for; at least 1 is needed.")
     current: tuple[int, Tensor] = (-1, torch.empty(0))

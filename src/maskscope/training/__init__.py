@@ -1,4 +1,4 @@
-"""Seeds, the one loop, fitting weights, finding masks, observers, checkpoints."""
+"""Training: the loop, fitting weights, finding masks, growing, observers, checkpoints and seeds."""
 
 from maskscope.training.batches import Batches, PartSource, SkippedPartsWarning
 from maskscope.training.checkpoint import Checkpoint, ThreadsWarning
@@ -9,11 +9,11 @@ from maskscope.training.judgement import Judgement
 from maskscope.training.loop import LoopConfig, LoopResult, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.mask_objective import MaskObjective
+from maskscope.training.mask_search import MaskSearch
 from maskscope.training.memory import Need, needs
 from maskscope.training.objective import Objective
-from maskscope.training.observers import History, LossWarning, Moment, Observer, ProgressBar, Watchdog
+from maskscope.training.observers import History, LossWarning, Observer, ProgressBar, StepReport, Watchdog
 from maskscope.training.seeds import child_seed, isolated_random
-from maskscope.training.wanted import Wanted
 
 __all__ = [
     "Batches",
@@ -29,15 +29,15 @@ __all__ = [
     "LossWarning",
     "MaskConfig",
     "MaskObjective",
-    "Moment",
+    "MaskSearch",
     "Need",
     "Objective",
     "Observer",
     "PartSource",
     "ProgressBar",
     "SkippedPartsWarning",
+    "StepReport",
     "ThreadsWarning",
-    "Wanted",
     "Watchdog",
     "child_seed",
     "discover",

@@ -1,4 +1,4 @@
-"""Where the data of a step come from: a function of an index, or anything that can be iterated."""
+"""The data of each step: from a function of an index, or from any iterable."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,14 +13,14 @@ Batches = Callable[[int], Any] | Iterable[Any]
 
 
 class SkippedPartsWarning(UserWarning):
-    """A resumed run reads parts and throws them away, to come to where it was; if they are random, they are other parts."""
+    """A resumed run reads and discards the parts that were used before; if parts are random, these are different ones."""
 
 
 class PartSource:
     """Parts of batches in order. A step that takes P parts uses the parts ``step * P`` to ``step * P + P - 1``.
 
-    A function ``batches(index)`` is asked for exactly what is needed, so a resumed run is exact at once. An iterable is begun
-    again when it ends, and a resumed run has to skip over what was used already.
+    A function ``batches(index)`` is called with the indices that are needed, so a resumed run needs no other parts. An iterable
+    starts again when it ends, and a resumed run has to skip the parts that were used before.
     """
 
     def __init__(self, batches: Batches | object) -> None:
@@ -30,10 +30,10 @@ class PartSource:
         self._ends = 0
 
     def part(self, index: int) -> Any:
-        """The part of that index; indices must not fall.
+        """The part with this index; for an iterable, indices must increase from call to call.
 
         Raises:
-            BatchesError: the iterable is empty, or ended and cannot begin again; or a function returned an iterator.
+            BatchesError: the iterable is empty, or ended and cannot start again; or a function returned an iterator.
         """
         if self._function is not None:
             part = self._function(index)
@@ -47,8 +47,8 @@ class PartSource:
             raise BatchesError(f"Part {index} was used already and an iterable cannot go back; pass a function of the index.")
         if index > self._next:
             warnings.warn(
-                f"skipping over the {index - self._next} parts that were used before; with a function batches(index) -> part a "
-                "run is taken up at once",
+                f"skipping over the {index - self._next} parts that were used before; with a function batches(index) -> part, a "
+                "run is resumed at once",
                 SkippedPartsWarning,
                 stacklevel=2,
             )
@@ -59,11 +59,11 @@ class PartSource:
                 return part
 
     def beyond(self, index: int) -> Any:
-        """After training: the part of that index, or the next one of an iterable, which may begin again."""
+        """After training: the part with this index, or the next part of an iterable, which may start again."""
         return self._advance() if self._function is None else self.part(index)
 
     def is_unseen(self, index: int) -> bool:
-        """Whether training on the parts before that index has not used what `beyond` gives from there on."""
+        """Whether training on the parts before ``index`` did not use the parts that `beyond` gives from there on."""
         return self._function is not None or (self._next == index and not self._ends)
 
     def _advance(self) -> Any:
@@ -85,13 +85,16 @@ class PartSource:
 
 
 class StepParts:
-    """The parts of each step, from one source or several, lent to those who call the loss.
+    """The parts of each step, from one source or several; they are copied if someone else writes into them.
 
-    A loader may fill one buffer again and again: then the parts of a step would all be the last one. A loss may write into its
-    part: then who uses the part again (the loss without masks, a list's second turn) would see other data. In the first step of a
-    run every part is copied as it comes, and the copy is lent. Afterwards it is looked at what differs: the part from its copy
-    when all are there (the loader wrote), or when they come back (the loss wrote). If anything does, all parts of all steps
-    are copied; if nothing, none is, and nothing more is looked at.
+    The problem: a loader may reuse one buffer, and then all parts of a step would be the last one. A loss may write into its
+    part, and then the next use of the part (the loss without masks, the second pass over a list) would see other data.
+
+    The trick: in the first step of a run, every part is copied when it is loaded, and the loss gets the copies. If a part differs
+    from its copy when all are loaded (the loader wrote), or a copy differs when it comes back (the loss wrote), then all parts of
+    all steps are copied. Else no part of a later step is copied or compared.
+
+    How it could fail: a loader or a loss that writes into parts only in later steps.
 
     Args:
         batches: what the user gave, for each source.
@@ -100,11 +103,11 @@ class StepParts:
     def __init__(self, batches: Sequence[Batches]) -> None:
         self._sources = [PartSource(one) for one in batches]
         self._copies: bool | None = None  # not known yet
-        self._whole: list[list[Any]] = []
+        self._originals: list[list[Any]] = []
         self._lent: list[list[Any]] = []
 
     def lend(self, step: int, count: int) -> list[list[Any]]:
-        """For each source its ``count`` parts of that step."""
+        """For each source, the ``count`` parts of this step."""
         indices = range(step * count, (step + 1) * count)
         if self._copies is False:
             return [[source.part(index) for index in indices] for source in self._sources]
@@ -114,14 +117,15 @@ class StepParts:
                 part = source.part(index)
                 given.append((part, made.copied(part)))
         if self._copies is None:
-            self._whole, self._copies = _in_rows([copy for _, copy in given], count), not all(is_same(*pair) for pair in given)
+            self._originals = _in_rows([copy for _, copy in given], count)
+            self._copies = not all(is_same(*pair) for pair in given)
             return self.again()
         return _in_rows([copy for _, copy in given], count)
 
     def beyond(self, source: int, index: int, count: int) -> tuple[list[Any], bool]:
-        """Parts of one source to judge with what was trained on those before an index, and whether training has not used them.
+        """Parts of one source from ``index`` on, to judge the result of training; and whether training did not use them.
 
-        Fewer than ``count``, or none, of an iterable that ends and cannot begin again.
+        There are fewer than ``count``, or none, if an iterable ends and cannot start again.
         """
         found = []
         with suppress(BatchesError):
@@ -130,20 +134,20 @@ class StepParts:
         return found, self._sources[source].is_unseen(index)
 
     def again(self) -> list[list[Any]]:
-        """In the first step of a run: its parts anew, as they were when they came."""
+        """In the first step of a run: new copies of its parts, as they were when loaded."""
         made = PartCopies()
-        self._look()
-        self._lent = [[made.copied(part) for part in mine] for mine in self._whole]
+        self._compare()
+        self._lent = [[made.copied(part) for part in mine] for mine in self._originals]
         return self._lent
 
     def take_back(self) -> None:
-        """Called when the parts of a step were used."""
-        if self._whole:
-            self._look()
-            self._whole, self._lent = [], []
+        """Must be called after the parts of a step were used: checks whether the loss wrote into them."""
+        if self._originals:
+            self._compare()
+            self._originals, self._lent = [], []
 
-    def _look(self) -> None:
-        if self._lent and not is_same(self._lent, self._whole):
+    def _compare(self) -> None:
+        if self._lent and not is_same(self._lent, self._originals):
             self._copies = True
 
 

@@ -1,4 +1,4 @@
-"""Where a run stands, in one file, so that a killed run goes on to the same bits."""
+"""Checkpoints: the state of a run in one file, so that a killed run can be resumed and gives the same bits."""
 
 import math
 import re
@@ -21,19 +21,19 @@ STATE = "state/"
 
 
 class ThreadsWarning(UserWarning):
-    """A run is resumed under another number of threads, and its last bits may differ from an unbroken run's."""
+    """A run is resumed with another number of threads, so its last bits may differ from those of an uninterrupted run."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where to keep a run's state, and how often.
+    """Where to save the state of a run, and how often.
 
     Args:
-        path: one file, written whole or not at all; after the run it holds the end state, and may be deleted.
+        path: one file, written whole or not at all; after the run it contains the final state, and may be deleted.
         every_seconds: the least time between two writes; a run that is interrupted by Ctrl-C writes at once.
 
     Raises:
-        ConfigError: the path can be none, or the time is negative.
+        ConfigError: the path is not valid, or the time is negative.
     """
 
     path: str | Path
@@ -51,15 +51,15 @@ class Checkpoint:
 
 
 def as_checkpoint(given: Checkpoint | str | Path | bool | None, usual: Callable[[], str] | None = None) -> Checkpoint | None:
-    """What a user gives as ``checkpoint=``, made one.
+    """Turns the argument ``checkpoint=`` of a user into a `Checkpoint`, or None.
 
     Args:
-        given: a checkpoint; a path alone, with the usual time between writes; None or False for none; True for the usual place,
-            ``maskscope-checkpoints`` in the working folder.
-        usual: says what the file is called there; None where there is no usual place.
+        given: a checkpoint; a path, with the default time between writes; None or False for no checkpoint; True for a file in
+            the folder ``maskscope-checkpoints`` of the working folder.
+        usual: returns the name of the file for True; None if True is not supported.
 
     Raises:
-        ConfigError: the path can be none.
+        ConfigError: the path is not valid, or ``given`` is True and that is not supported.
     """
     if given is None or given is False:
         return None
@@ -74,20 +74,20 @@ def as_checkpoint(given: Checkpoint | str | Path | bool | None, usual: Callable[
 
 
 def usual_name(name: str, identity: Json) -> str:
-    """A file name for a run: what it is called, as far as a file may be called that, and a digest of its identity."""
+    """A file name for a run: its name, without characters that files may not have, and a digest of its identity."""
     return f"{re.sub(r'[^A-Za-z0-9]+', '-', name)[:40].strip('-') or 'run'}-{digest(identity)[:12]}"
 
 
 def values_digest(tensors: Mapping[str, Tensor]) -> str:
-    """The identity of tensors by name: their names, dtypes, shapes and values."""
+    """A digest of named tensors: of their names, dtypes, shapes and values."""
     return digest({name: tensor_digest(tensor if is_plain(tensor) else tensor.to_dense()) for name, tensor in tensors.items()})
 
 
 def require_storable(tensors: Mapping[str, Tensor]) -> None:
-    """Looks whether a checkpoint can hold them, before a run begins.
+    """Checks, before a run starts, that its tensors can be saved in a checkpoint.
 
     Raises:
-        ConfigError: names those that it cannot.
+        ConfigError: some cannot; the message names them.
     """
     faults = []
     for name, tensor in tensors.items():
@@ -96,31 +96,31 @@ def require_storable(tensors: Mapping[str, Tensor]) -> None:
             continue
         try:
             pack_tensors({name: torch.empty(0, dtype=tensor.dtype, device="cpu")}, kind="checkpoint", metadata={})
-        except KeyError:  # of safetensors, for a dtype that it does not know
+        except KeyError:  # safetensors raises it for a dtype that it does not know
             faults.append(f"{name} is {tensor.dtype}")
     if faults:
         raise ConfigError(
-            "A checkpoint cannot hold all of this network; it takes dense tensors of the usual dtypes:\n  "
+            "Some tensors of this network cannot be saved in a checkpoint; dense tensors of the usual dtypes can:\n  "
             + "\n  ".join(faults)
             + "\nRun the network once on an example if it has lazy layers; else leave checkpoint= out."
         )
 
 
 def load(checkpoint: Checkpoint, identity: Json, structure: Structure) -> Saved | None:
-    """The saved state, or None if there is none yet. Nothing of the run is changed.
+    """Reads the saved state and checks that it belongs to the run; None if there is no file yet. Does not change the run.
 
-    A run whose ``weights`` are not those that the file's run began with goes on nevertheless if they are those that the file
-    holds: then it is the same network, trained until there.
+    The ``weights`` in the identity may differ in one case: the network has the weights that are saved in the file. Then it is the
+    same network, already trained up to that step.
 
     Args:
-        checkpoint: where it is.
-        identity: of the run, which must be that of the file.
-        structure: what the file must hold.
+        checkpoint: where the file is.
+        identity: the identity of the run, which must be that in the file.
+        structure: the tensors that the file must contain.
 
     Raises:
-        FileFormatError: the file is damaged, or holds what no run writes.
-        ConfigError: it belongs to a run with other settings.
-        RunFolderError: the folder cannot be looked into.
+        FileFormatError: the file is damaged, or contains something that no run writes.
+        ConfigError: the file belongs to a run with other settings.
+        RunFolderError: the folder cannot be read.
     """
     path = checkpoint.file
     try:
@@ -129,11 +129,11 @@ def load(checkpoint: Checkpoint, identity: Json, structure: Structure) -> Saved 
     except OSError as error:
         raise RunFolderError(f"Cannot look for the checkpoint {path}: {error.strerror}.") from error
     tensors, told = read_tensors(path, kind="checkpoint")
-    metadata: object = told  # whatever JSON is in a file
+    metadata: object = told  # the file may contain any JSON
     if not isinstance(metadata, dict) or not isinstance(metadata.get("identity"), dict):
-        raise FileFormatError(f"{path} does not say which run it belongs to, so it is no checkpoint. Delete it to start anew.")
+        raise FileFormatError(f"{path} does not say which run it belongs to, so it is not a checkpoint. Delete it to start anew.")
     found, threads = metadata["identity"], metadata.get("threads")
-    # a warm start is made of sums, whose last bits depend on the threads; the saved logits stand in its place anyway
+    # the initial logits of a warm start depend on sums, and so on the number of threads; saved logits replace them anyway
     passed_over = {"initial"} if threads != torch.get_num_threads() else set()
     differing = [key for key in sorted({*found, *identity} - passed_over) if found.get(key) != identity.get(key)]
     if differing == ["weights"]:
@@ -156,10 +156,10 @@ def load(checkpoint: Checkpoint, identity: Json, structure: Structure) -> Saved 
 
 
 class Keeper:
-    """Writes checkpoints when it is time.
+    """Writes the checkpoints of a run, and knows when the next one is due.
 
     Raises:
-        RunFolderError: the folder cannot be written, which is better known before the run than at its first checkpoint.
+        RunFolderError: the folder cannot be written. This is checked before the run, not only at the first checkpoint.
     """
 
     def __init__(self, checkpoint: Checkpoint, identity: Json) -> None:
@@ -167,7 +167,7 @@ class Keeper:
         folder = checkpoint.file.parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()  # without a name, so that nothing stays
+            tempfile.TemporaryFile(dir=folder).close()  # has no name, so that nothing is left in the folder
         except OSError as error:
             raise RunFolderError(f"Cannot write the checkpoint into {folder}: {error.strerror}. Name another folder.") from error
         self._last = time.monotonic()
@@ -186,7 +186,7 @@ class Keeper:
             "threads": torch.get_num_threads(),
             "nan": with_nan(saved.tensors),
         }
-        # views of one memory are stored one by one
+        # safetensors refuses tensors that share memory: views are copied
         tensors = {
             name: tensor.clone() if tensor.untyped_storage().nbytes() != tensor.nbytes else tensor
             for name, tensor in saved.tensors.items()
@@ -196,7 +196,7 @@ class Keeper:
 
 
 def _spelled(value: object) -> object:
-    """NaN and the infinities as words, since JSON has none; `maskscope.training.saved` reads them."""
+    """Replaces NaN and infinities by words, because JSON does not have them; `maskscope.training.saved` reads the words."""
     if isinstance(value, dict):
         return {key: _spelled(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Finding a mask: the network stays as it is, one logit a weight is learned so that sampled masks perform the function."""
+"""Finds masks: learns one logit for each weight of a frozen network, so that the network performs a function under the mask."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -15,24 +15,24 @@ from maskscope.training.judgement import Judgement, warn_of_faults
 from maskscope.training.loop import LoopConfig, LoopResult, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.mask_objective import MaskObjective
+from maskscope.training.mask_search import MaskSearch, require_searches
 from maskscope.training.memory import check_memory, needs, said_on_failure
 from maskscope.training.observers import History, Observer, usual_observers
 from maskscope.training.seeds import child_seed, isolated_random
 from maskscope.training.surroundings import usual_mode
-from maskscope.training.wanted import Wanted, check_wanted
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """What `discover` found: the mask, the logits behind it, how the search went, and what came of it.
+    """The result of `discover`: the mask, its logits, how the search went, and how good the mask is.
 
     Args:
-        mask: the logits, thresholded.
-        logits: what was learned.
+        mask: the thresholded logits.
+        logits: the learned logits.
         history: the loss of every step.
         reference_loss: the loss without a mask, on the data of the first step.
-        seconds: of the search.
-        judgement: of the mask, on data that the search did not train on; None if it was not asked for, or no data were left.
+        seconds: the time of the search.
+        judgement: the judgement of the mask, on data after those of the search; None if switched off, or if no data were left.
     """
 
     mask: BinaryMask
@@ -64,46 +64,46 @@ def discover(
     judge: bool = True,
     watch: bool = True,
 ) -> Discovery:
-    """Finds the weights that carry a function of a trained network, which is left untouched.
+    """Finds the weights that carry a function of a trained network. The network is not changed.
 
-    The network runs in eval mode, each of the S samples of a step in a call of its own or all of them in one (`Compute`); modes
-    are put back afterwards, also on an error. Global random state does not change.
+    The network runs in eval mode: one call for each of the S samples of a step, or one call for all of them (see `Compute`). Its
+    modes are restored afterwards, also on an error. Global random state does not change.
 
     Args:
         network: any module.
-        loss: ``loss(network, part)``, a scalar that is small when the network performs the function; it may call the network as
-            it likes.
-        batches: a function ``batches(index) -> part`` or an iterable of parts; each of the S samples of a step gets one part, of
-            B / S items for a batch of B items a step.
-        selection: the weights that may be masked; all, unless told.
+        loss: ``loss(network, part)``, a scalar that is small if the network performs the function; it may call the network in
+            any way.
+        batches: a function ``batches(index) -> part`` or an iterable of parts. Each of the S samples of a step gets one part; for
+            a batch size of B items per step, a part has B / S items.
+        selection: the weights that may be masked; by default, all.
         config: the settings.
-        seed: root seed of the mask noise.
-        name: which function this is for. It is part of the noise's key: masks that are to be compared need different names, or
-            different repeats, or seeds.
-        repeat: which of several masks for the same function.
-        observers: who watches.
-        checkpoint: where to keep the state of the run; if the file is there, the run goes on from it. True for a file in the
-            folder ``maskscope-checkpoints`` whose name is told when the search begins.
-        compute: how the work is done.
-        initial: where the logits start (`maskscope.analysis.warm_start`, say); all at ``initial_logit`` unless given.
-        check: whether to ask first if the network and the loss do what makes a mask mean something (docs/guests.md); it costs as
-            much as three steps.
-        judge: whether to judge the mask at the end on parts that the search did not train on (`Discovery.judgement`), as many as
-            a step has samples and at least four, and to warn if something speaks against it.
-        watch: whether to show progress and to warn while the search goes astray, beside what ``observers`` do.
+        seed: the root seed of the mask noise.
+        name: the name of the function. The mask noise depends on it: masks that will be compared need different names, repeats
+            or seeds.
+        repeat: the number of the repeat, if there are several masks for the same function.
+        observers: objects that watch the run.
+        checkpoint: where to save the state of the run; if the file exists, the run is resumed from it. True for a file in the
+            folder ``maskscope-checkpoints``, whose name is shown at the start of the search.
+        compute: how the computation is done.
+        initial: the initial logits (for example `maskscope.analysis.warm_start`); by default, all are ``initial_logit``.
+        check: whether to check first that masking works with this network and this loss (docs/guests.md); this takes as long as
+            three steps.
+        judge: whether to judge the mask at the end on parts after those of the search (`Discovery.judgement`), as many as a step
+            has samples and at least four, and to warn if the mask has faults.
+        watch: whether to show progress and to warn during the search if it goes wrong, in addition to ``observers``.
 
     Raises:
-        GuestError: they do not; or going over to eval mode changes the network's weights.
-        LossError: the loss is no scalar, or has no gradient path to the selected weights.
+        GuestError: masking does not work with this network or this loss; or setting eval mode changes the network's weights.
+        LossError: the loss is not a scalar, or has no gradient with respect to the selected weights.
         NotFiniteError: a gradient is NaN or infinite.
         BatchesError: the batches are empty or end too early.
         SelectionError: the selection is for another network.
         ConfigError: the checkpoint belongs to another run.
-        OutOfMemoryError: this needs more memory than there is.
+        OutOfMemoryError: there is not enough memory.
 
     Source: Csordás et al. 2021, section 2; differences are listed in docs/method.md.
     """
-    wanted = Wanted(name, batches, seed, repeat, observers, initial)
+    wanted = MaskSearch(name, batches, seed, repeat, observers, initial)
     (found,) = discover_many(
         network,
         loss,
@@ -122,7 +122,7 @@ def discover(
 def discover_many(
     network: nn.Module,
     loss: Loss,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[MaskSearch],
     *,
     selection: Selection | None = None,
     config: MaskConfig | None = None,
@@ -132,31 +132,31 @@ def discover_many(
     judge: bool = True,
     watch: bool = True,
 ) -> list[Discovery]:
-    """Finds several masks over one frozen network together: functions, repeats, seeds. Each is what `discover` finds, unless the
-    loss draws from torch's own generator.
+    """Finds several masks of one frozen network together: for several functions, repeats or seeds.
 
-    Where the samples of a step go in one call, those of all masks do. That pays where a step is mostly overhead: in small
-    networks and on accelerators (`reproduction/benchmarks.md`). The logits of all masks are in memory at one time.
+    Each mask is equal to the one that `discover` finds, unless the loss draws random numbers from torch's own generator. If the
+    samples of a step are run in one call, those of all masks are. That is faster if a step is mostly overhead: for small networks
+    and on accelerators (`reproduction/benchmarks.md`). The logits of all masks are in memory at the same time.
 
     Args:
         network: any module.
-        loss: ``loss(network, part)``; the functions differ in their data.
-        wanted: the masks.
+        loss: ``loss(network, part)``, the same for all; functions differ in their data.
+        wanted: the masks to find.
         selection: see `discover`; the same for all.
-        config: the settings, the same for all.
-        checkpoint: of all of them together.
-        compute: how the work is done.
+        config: the settings; the same for all.
+        checkpoint: see `discover`; one file for all masks together.
+        compute: how the computation is done.
         check: see `discover`.
         judge: see `discover`.
         watch: see `discover`; one line of progress for all masks.
 
     Raises:
         GuestError: see `discover`.
-        ConfigError: nothing is wanted, or two of the wanted have one identity: their noise would be the same.
-        OutOfMemoryError: this needs more memory than there is.
+        ConfigError: there is no mask to find, or two have the same name, repeat and seed: their noise would be the same.
+        OutOfMemoryError: there is not enough memory.
     """
     wanted = list(wanted)
-    check_wanted(wanted)
+    require_searches(wanted)
     selection = select(network) if selection is None else selection
     config = MaskConfig() if config is None else config
     compute = Compute() if compute is None else compute
@@ -184,9 +184,9 @@ def discover_many(
     }
     kept = as_checkpoint(checkpoint, lambda: usual_name("-".join(one.name for one in wanted), identity))
     if watch and kept and checkpoint is True:
-        say(f"its state is kept in {kept.file}: the same call goes on from there")
+        say(f"its state is kept in {kept.file}: the same call continues from there")
     elif watch and not kept:
-        say("nothing is kept until it ends; with checkpoint=True it could be stopped, and taken up again")
+        say("nothing is kept until it ends; with checkpoint=True it could be stopped and resumed")
     seed = child_seed(wanted[0].seed, "network-noise", *(part for one in wanted for part in (one.name, one.repeat)))
     with (
         usual_mode(),
@@ -225,7 +225,7 @@ def discover_many(
 
 
 def _judged(objective: MaskObjective, result: LoopResult, seed: int) -> list[Judgement | None]:
-    """What came of each mask; the loss may draw from torch's generator, which is as it was afterwards."""
+    """Judges each mask. The loss may draw random numbers from torch's generator, whose state is restored afterwards."""
     with isolated_random(child_seed(seed, "judgement"), objective.device):
         return [
             objective.judge(track, len(history.loss), history.loss[0]) if history.loss else None

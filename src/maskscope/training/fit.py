@@ -1,4 +1,4 @@
-"""Fitting the weights of a network: an ordinary training run."""
+"""Trains the weights of a network: an ordinary training run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ from maskscope.training.surroundings import usual_mode
 
 @dataclass(frozen=True)
 class FitConfig(LoopConfig):
-    """How a network is trained; the paper has Adam 1e-3 and clipping at 1, and SGD for ResNet-110.
+    """How a network is trained; the paper uses Adam with 1e-3 and clipping at 1, and SGD for ResNet-110.
 
     Args:
-        milestones: steps from which on the learning rate is a tenth of what it was.
-        warmup: steps over which the learning rate rises linearly to what it is then.
+        milestones: steps at which the learning rate is divided by 10.
+        warmup: the number of steps over which the learning rate rises linearly to its full value.
     """
 
     milestones: tuple[int, ...] = ()
@@ -43,7 +43,7 @@ class FitConfig(LoopConfig):
 
 
 class WeightObjective(Objective):
-    """All parameters of a network, and its loss on one part a step."""
+    """Trains the parameters of a network on its loss, with one part of data for each step."""
 
     def __init__(self, network: nn.Module, loss: Loss, batches: Batches, config: FitConfig) -> None:
         self._network, self._loss, self._parts = network, loss, StepParts([batches])
@@ -76,10 +76,10 @@ class WeightObjective(Objective):
         if all(parameter.grad is None for parameter in parameters):
             raise LossError(NO_PATH)
         for parameter, before in zip(parameters, reached_before, strict=True):
-            if parameter.grad is None and before:  # Adam's moments go on fading
+            if parameter.grad is None and before:  # a zero gradient, so that Adam's moments continue to decay
                 parameter.grad = torch.zeros_like(parameter)
             elif parameter.grad is not None and parameter.grad.layout is not torch.strided:
-                parameter.grad = parameter.grad.to_dense()  # of embeddings that are asked for sparse ones; Adam wants all of it
+                parameter.grad = parameter.grad.to_dense()  # nn.Embedding(sparse=True) gives sparse ones, which Adam refuses
         return value.detach().reshape(1)
 
 
@@ -93,25 +93,25 @@ def fit(
     observers: Sequence[Observer] = (),
     checkpoint: Checkpoint | str | Path | None = None,
 ) -> LoopResult:
-    """Trains all parameters of a network in place, in training mode; its modes and ``.grad`` are then as they were.
+    """Trains all parameters of a network in place, in training mode; its modes and ``.grad`` are restored afterwards.
 
-    Gradients that come sparse are made dense: each step moves all of a parameter.
+    Sparse gradients are made dense, so each step updates all elements of a parameter.
 
     Args:
         network: any module.
         loss: ``loss(network, part)``, a scalar.
-        batches: a function of the step, or an iterable; one part a step.
+        batches: a function of the step, or an iterable; each step uses one part.
         config: steps, learning rate, clipping.
-        seed: for whatever the network draws (dropout).
-        observers: who watches.
-        checkpoint: where to keep the state of the run; if the file is there, the run goes on from it. The network must be the
-            one that the run began with, by names, shapes and values, or the one that it broke off with. What the loss and the
-            data are cannot be seen: give each run a file of its own.
+        seed: the seed of the random numbers that the network draws (dropout).
+        observers: objects that watch the run.
+        checkpoint: where to save the state of the run; if the file exists, the run is resumed from it. The network must have the
+            names, shapes and values from the start of the run, or those at its interruption. The loss and the data cannot be
+            compared, so use a separate file for each run.
 
     Raises:
-        ConfigError: nothing can be trained; or the checkpoint belongs to another run, or cannot hold the network.
+        ConfigError: nothing can be trained; or the checkpoint belongs to another run, or the network cannot be saved in it.
         FileFormatError: the checkpoint is damaged.
-        LossError: the loss is no scalar, or has no gradient path to the parameters.
+        LossError: the loss is not a scalar, or has no gradient with respect to the parameters.
         NotFiniteError: a gradient is NaN or infinite.
         BatchesError: the batches are empty or end too early.
     """
@@ -134,7 +134,7 @@ def fit(
             return run_loop(objective, config, seed=seed, identity=identity, observers=[observers], checkpoint=checkpoint)
     finally:
         if has_modes_of_its_own(network):
-            network.train(modes[0][1])  # adapters that were merged are merged again, as they are now
+            network.train(modes[0][1])  # adapters that were merged before training are merged again, with their new values
         for module, mode in modes:
             module.training = mode
         for parameter, gradient in gradients:
@@ -142,7 +142,7 @@ def fit(
 
 
 def _check(network: nn.Module) -> None:
-    """Raises `ConfigError` where there is nothing to train, or where it cannot be trained in place."""
+    """Raises `ConfigError` if there is nothing to train, or if a parameter cannot be trained in place."""
     parameters = dict(network.named_parameters())
     if not parameters:
         raise ConfigError(f"The network ({type(network).__name__}) has no parameters, so there is nothing to train.")

@@ -1,4 +1,4 @@
-"""What people hand over as batches: taken as what it is, or refused with what to write instead."""
+"""Checks what a user passes as ``batches``; if it cannot be used, the error says what to write instead."""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,12 +14,12 @@ _FUNCTION = "a function batches(index) -> part"
 
 
 def function_or_iterable(batches: object) -> tuple[Callable[[int], Any] | None, Iterable[Any]]:
-    """A function of an index, or None and an iterable of parts.
+    """Returns ``batches`` as a function of an index (and an empty iterable), or as None and an iterable of parts.
 
-    A generator function without parameters is an iterable that can begin again: each time it is called anew.
+    A generator function without parameters counts as an iterable that can start again: it is called once for each pass.
 
     Raises:
-        BatchesError: it is neither, or it is one part and not many; says what to pass.
+        BatchesError: it is neither, or it is one part instead of many; the message says what to pass.
     """
     if isinstance(batches, Mapping) or (hasattr(batches, "keys") and hasattr(batches, "__getitem__")):
         raise BatchesError(f"batches is a {type(batches).__name__}, which is one part. {_many('batches')}")
@@ -49,7 +49,7 @@ def function_or_iterable(batches: object) -> tuple[Callable[[int], Any] | None, 
 
 
 class _CalledAnew(Iterable[Any]):
-    """What a generator function yields; it begins again by another call."""
+    """An iterable over what a generator function yields; each pass calls the function again."""
 
     def __init__(self, function: Callable[[], Iterator[Any]]) -> None:
         self._function = function
@@ -77,7 +77,7 @@ def _function(batches: Callable[..., Any]) -> tuple[Callable[[int], Any] | None,
 
 
 def _takes(function: Callable[..., Any], *arguments: object) -> bool:
-    """Whether it can be called with these arguments; where Python cannot tell, yes."""
+    """Whether the function can be called with these arguments; True if Python cannot tell."""
     try:
         inspect.signature(function).bind(*arguments)
     except TypeError:
@@ -94,7 +94,7 @@ def _is_map_style(batches: object) -> bool:
 
 
 def _refuse_one_part(batches: tuple[Any, ...] | list[Any]) -> None:
-    """A pair ``(x, y)`` is one part. A list of tensors of one dtype and dimension is many parts."""
+    """Refuses a tuple ``(x, y)``, which is one part. A list of tensors with one dtype and number of dimensions is many parts."""
     arrays = [part for part in batches if isinstance(part, Tensor | np.ndarray)]
     kinds = {(str(part.dtype), part.ndim) for part in arrays}
     if arrays and (isinstance(batches, tuple) or len(kinds) > 1):

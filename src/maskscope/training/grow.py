@@ -1,4 +1,4 @@
-"""Growing: a mask and the weights that no earlier mask uses are learned together, so that a network takes up task after task."""
+"""Growing: learns a mask together with the weights that no earlier mask uses, so that a network can learn task after task."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -35,7 +35,7 @@ from maskscope.training.surroundings import usual_mode
 
 @dataclass(frozen=True)
 class Growth:
-    """What `grow` found: the mask, the logits behind it, and how it went. The weights are the network's."""
+    """The result of `grow`: the mask, its logits, and how the run went. The trained weights are in the network."""
 
     mask: BinaryMask
     logits: MaskLogits
@@ -61,47 +61,47 @@ def grow(
     kernels: str = "auto",
     check: bool = True,
 ) -> Growth:
-    """Learns a mask and, IN PLACE, all selected weights that are not in ``used``: those keep their bits.
+    """Learns a mask and, IN PLACE, all selected weights that are not in ``used``. The weights in ``used`` do not change.
 
-    One Adam with one learning rate trains logits and weights together, and their gradient is clipped together. Each of the S
-    samples of a step runs the network in eval mode under a mask of its own, on its own part of the data. Parameters outside the
-    selection take part as they are and are not trained, nor are buffers. Modes and ``.grad`` are afterwards as they were, also on
-    an error; global random state does not change. After an error or Ctrl-C the weights are those of the last step.
+    One Adam optimizer with one learning rate trains logits and weights, and their gradient is clipped together. Each of the S
+    samples of a step runs the network in eval mode under its own mask, on its own part of the data. Parameters outside the
+    selection and buffers are used, but not trained. Modes and ``.grad`` are restored afterwards, also on an error; global random
+    state does not change. After an error or Ctrl-C, the weights are those of the last step.
 
-    What an earlier mask computes stays the same to the bit if ``used`` holds all its weights. Free weights start where they are:
-    who wants them anew initialises them before.
+    The outputs under an earlier mask stay the same to the bit if ``used`` contains all its weights. The other (free) weights
+    start from their current values: initialise them before if you want new ones.
 
     Args:
         network: any module.
         loss: ``loss(network, part)``, a scalar; see `discover`.
-        batches: a function ``batches(index) -> part`` or an iterable of parts; each of the S samples of a step gets one part, of
-            B / S items for a batch of B items a step.
-        selection: the weights that may be masked and trained; all, unless told.
+        batches: a function ``batches(index) -> part`` or an iterable of parts. Each of the S samples of a step gets one part; for
+            a batch size of B items per step, a part has B / S items.
+        selection: the weights that may be masked and trained; by default, all.
         used: the weights that must not change, over all selected tensors: the union of earlier masks; None for a first task.
-        initial: where the logits start; ``config.initial_logit`` plays no part.
-        config: the settings; steps, learning rate, clipping, accumulation and schedule are for logits and weights alike.
-        seed: root seed of the mask noise.
-        name: which task this is for; part of the noise's key.
-        repeat: which of several masks for the same task.
-        observers: who watches. There is no reference loss: the unmasked network is no network of interest.
-        checkpoint: where to keep the state of the run, the weights included; if the file is there, the run goes on from it,
-            whatever the free weights of ``network`` are by then.
-        executor: a name in ``maskscope.masks.EXECUTORS``: who runs the samples of a step.
-        kernels: a name in ``maskscope.masks.KERNELS``: who draws the gates and turns gradients.
+        initial: the initial logits; ``config.initial_logit`` is not used.
+        config: the settings; steps, learning rate, clipping, accumulation and schedule apply to logits and weights.
+        seed: the root seed of the mask noise.
+        name: the name of the task; the mask noise depends on it.
+        repeat: the number of the repeat, if there are several masks for the same task.
+        observers: objects that watch the run. There is no reference loss: the unmasked network has no meaning here.
+        checkpoint: where to save the state of the run with the weights; if the file exists, the run is resumed from it, and the
+            free weights of ``network`` are replaced by the saved ones.
+        executor: a name in ``maskscope.masks.EXECUTORS``: how the samples of a step are run.
+        kernels: a name in ``maskscope.masks.KERNELS``: the implementation of the passes over the weights.
         check: see `discover`.
 
     Raises:
         GuestError: see `discover`.
         ConfigError: ``stop_when_settled``, or the checkpoint belongs to another run.
-        MaskMismatchError: ``used`` or ``initial`` is for other weights than those selected.
+        MaskMismatchError: ``used`` or ``initial`` is not for the selected weights.
         SelectionError: the selection is for another network, or a selected parameter does not require a gradient.
-        LossError: the loss is no scalar, or has no gradient path to the selected weights.
+        LossError: the loss is not a scalar, or has no gradient with respect to the selected weights.
         NotFiniteError: a gradient is NaN or infinite.
         BatchesError: the batches are empty or end too early.
-        OutOfMemoryError: this needs more memory than there is.
+        OutOfMemoryError: there is not enough memory.
 
-    Source: Csordás et al. 2021, permuted MNIST (weights and masks trained together); which weights are used, what is initialised
-    anew between tasks and where the logits start are for the caller.
+    Source: Csordás et al. 2021, permuted MNIST (weights and masks trained together). The caller decides which weights count as
+    used, which are initialised again between tasks, and where the logits start.
     """
     checkpoint = as_checkpoint(checkpoint)
     selection = select(network) if selection is None else selection
@@ -194,7 +194,7 @@ def _check_used(selection: Selection, used: BinaryMask) -> None:
 
 
 def _fixed(network: nn.Module, selection: Selection, used: BinaryMask | None) -> str:
-    """A digest of what a run leaves alone. The free weights are in the checkpoint; the network's may be half-trained."""
+    """A digest of all weights that a run does not change. Free weights are excluded, because they may be half-trained already."""
     kept = {name: parameter.detach() for name, parameter in network.named_parameters() if name not in selection.names}
     if used is not None:
         weights = selection.of(network)
@@ -203,7 +203,7 @@ def _fixed(network: nn.Module, selection: Selection, used: BinaryMask | None) ->
 
 
 def _needs(network: nn.Module, selection: Selection, executor: str, device: torch.device, samples: int) -> list[Need]:
-    """What `grow` allocates above the network and the activations of one call."""
+    """The memory that `grow` allocates in addition to the network and the activations of one call."""
     itemsizes = {name: weight.itemsize for name, weight in selection.of(network).items()}
     size = sum(itemsizes[weight.name] * weight.count for weight in selection.weights)
     rows = min(samples, SAMPLES_PER_GROUP)

@@ -1,4 +1,4 @@
-"""The logits of one mask and the free weights under it, as the loop trains them together."""
+"""The objective of growing: the logits of one mask and the free weights, trained together by the loop."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ class GrowthObjective(Objective):
     """One track: the mean loss of S sampled masks, each on its own part, plus the penalty; logits and free weights are trained.
 
     Args:
-        network: whose parameters are trained in place; their ``.grad`` is set.
+        network: the network; its parameters are trained in place, and their ``.grad`` is set.
         loss: ``loss(network, part)``, a scalar.
-        batches: where the parts come from.
-        logits: what is learned of the mask; changed in place.
-        free: for each selected weight a bool tensor, False where it must not change; None if all are free.
+        batches: the source of the parts.
+        logits: the logits of the mask; changed in place.
+        free: for each selected weight a bool tensor, False where it must not change; None if all weights are free.
         noise: the identity of the mask's random stream.
         config: the settings.
-        executor: who runs the samples of a step.
-        kernels: who makes the passes.
-        say: told what the user should know of a long preparation.
-        check: whether to ask first what `maskscope.masks.laws` asks.
+        executor: the name of the executor.
+        kernels: the name of the kernels.
+        say: called with a line of text during a long preparation.
+        check: whether to check the laws of `maskscope.masks.laws` first.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class GrowthObjective(Objective):
         return {"logits": self.logits.flat} | weights | self._executor.state()
 
     def measures(self, track: int) -> dict[str, float]:
-        """Density of the mask as it stands, and the share of undecided weights."""
+        """The density of the current mask, and the share of undecided weights."""
         del track
         return {"density": self.logits.density(), "undecided": self.logits.undecided()}
 
@@ -86,8 +86,10 @@ class GrowthObjective(Objective):
         self._executor.close()
 
     def accumulate(self, step: int) -> Float[Tensor, " tracks"]:
-        """Gradients, with g_k that of sample k's loss at the masked weights w * b_k: of the logits the penalty's
-        + mean over k of  w * g_k * slope_k;  of the weights the mean over k of  b_k * g_k,  and 0 where they are not free.
+        """Computes the gradients of a step, from the gradient g_k of sample k's loss with respect to the masked weights w * b_k.
+
+        Gradient of the logits = that of the penalty + mean over k of  w * g_k * slope_k.
+        Gradient of the weights = mean over k of  b_k * g_k,  and 0 for weights that are not free.
         """
         assert self.logits.flat.grad is not None
         parts = self._parts.lend(step, self._config.parts_per_step)
@@ -106,9 +108,9 @@ class GrowthObjective(Objective):
 
 @dataclass(frozen=True)
 class _Trained:
-    """A parameter, with its values and its gradient as the passes over the weights want them: contiguous.
+    """A parameter, with its values and its gradient as contiguous tensors, which the kernels need.
 
-    They are the parameter's own memory and its ``.grad`` if it is contiguous itself, else copies.
+    If the parameter is contiguous, they are its own memory and its ``.grad``; else they are copies.
     """
 
     parameter: nn.Parameter
@@ -124,13 +126,13 @@ class _Trained:
         return cls(parameter, values, gradient, gates)
 
     def begin(self) -> None:
-        """Makes the values current and the gradient 0."""
+        """Before a step: updates the copy of the values if there is one, and sets the gradient to 0."""
         if not self.parameter.is_contiguous():
             self.values.copy_(self.parameter.detach())
         self.gradient.zero_()
 
     def end(self, kernels: Kernels) -> None:
-        """Makes the gradient of what is not free exactly 0: Adam, begun anew, then leaves its bits alone."""
+        """After a step: sets the gradient to exactly 0 where the weight is not free, so that a new Adam does not change it."""
         if self.free is not None:
             flat = self.gradient.view(-1)
             kernels.copy_open(flat, self.free, 0, flat[None])

@@ -1,4 +1,4 @@
-"""What a search ended with, judged on data that it did not train on: a failed search must not look like a good one."""
+"""Judges the mask of a search on new data, so that a failed search does not look like a good one."""
 
 import math
 import warnings
@@ -7,25 +7,25 @@ from dataclasses import asdict, dataclass
 from maskscope.masks import WeakMaskWarning
 from maskscope.storage import Json
 
-# keep probabilities between .05 and .95: a share of them above which a threshold is a toss-up
+# if a larger share of weights has a keep probability between .05 and .95, thresholding is arbitrary
 _UNDECIDED = 0.1
-# the first step has other data than the judgement, so its loss differs a little for that reason alone
+# relative difference of losses that is accepted, because the first step used other data than the judgement
 _MARGIN = 0.1
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Losses of the network without a mask, under sampled masks and under the mask that was found, on the same parts of data.
+    """The losses of a network without a mask, under sampled masks and under the found mask, on the same parts of data.
 
     Args:
-        unmasked_loss: mean over the parts; so are the next two.
-        sampled_loss: each part under a mask of its own, drawn from the logits as in training.
-        masked_loss: under the thresholded mask, which is what is kept.
-        first_loss: of the first step of the search, under its first samples.
-        density: share of the weights that the mask keeps.
-        undecided: share of the weights whose keep probability is between .05 and .95.
-        parts: how many parts.
-        unseen: whether the search had not trained on them; False where the batches are an iterable that began again.
+        unmasked_loss: the mean loss over the parts without a mask.
+        sampled_loss: the mean loss if each part has its own mask, sampled from the logits as in training.
+        masked_loss: the mean loss under the thresholded mask, the result of the search.
+        first_loss: the loss of the first step of the search, under sampled masks.
+        density: the share of weights that the mask keeps.
+        undecided: the share of weights whose keep probability is between .05 and .95.
+        parts: the number of parts.
+        unseen: whether the search did not train on these parts; False if the batches are an iterable that started again.
     """
 
     unmasked_loss: float
@@ -39,7 +39,7 @@ class Judgement:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """Why the mask should not be taken for the function's, each with what to change; none if nothing speaks against it."""
+        """The reasons why the mask may not carry the function, each with what to change; empty if there are none."""
         found = []
         if self.density == 0:
             found.append("it keeps no weight at all: lower penalty_weight, and see whether the loss depends on the network")
@@ -60,11 +60,11 @@ class Judgement:
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing speaks against the mask."""
+        """Whether the mask has no faults."""
         return not self.faults
 
     def as_json(self) -> Json:
-        """The numbers and the faults, for `BinaryMask.made_by`; None for a loss that is NaN or infinite, which JSON has not."""
+        """The numbers and the faults, for `BinaryMask.made_by`; None replaces NaN and infinity, which JSON does not have."""
         numbers = {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
         return numbers | {"faults": list(self.faults)}
 
@@ -77,6 +77,6 @@ class Judgement:
 
 
 def warn_of_faults(name: str, judgement: Judgement) -> None:
-    """Warns once for a mask, if something speaks against it."""
+    """Gives one warning for a mask, if it has faults."""
     if judgement.faults:
         warnings.warn(f"the mask {name} is weak: {'; '.join(judgement.faults)}", WeakMaskWarning, stacklevel=4)

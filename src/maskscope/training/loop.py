@@ -1,4 +1,4 @@
-"""The one training loop. What is trained and what is minimised come as an `Objective`; who watches, as observers."""
+"""The only training loop. An `Objective` says what is trained and what is minimised; observers watch."""
 
 import math
 import signal
@@ -16,27 +16,27 @@ from maskscope.errors import ConfigError, NotFiniteError, UnknownNameError
 from maskscope.storage import Json
 from maskscope.training.checkpoint import STATE, Checkpoint, Keeper, load
 from maskscope.training.objective import Objective
-from maskscope.training.observers import History, Moment, Observer
+from maskscope.training.observers import History, Observer, StepReport
 from maskscope.training.optimizer_state import OPTIMIZERS, make_optimizer, optimizer_tensors, restore_optimizer
 from maskscope.training.saved import Saved, Structure
 from maskscope.training.seeds import child_seed, isolated_random, reseed
 
-# what asks a process to end; a closed terminal sends the last, which not every system has
+# signals that ask a process to end; SIGHUP is sent when a terminal is closed, and not every system has it
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How long, how fast, how clipped, and who moves the parameters.
+    """The settings of the loop: steps, learning rate, clipping and optimizer.
 
     Args:
-        steps: the number of steps, exactly.
-        learning_rate: the optimizer's.
+        steps: the exact number of steps.
+        learning_rate: the learning rate of the optimizer.
         clip_norm: the largest gradient norm; 0 for no clipping.
         optimizer: ``adam``; or ``sgd``, with momentum .9.
-        weight_decay: factor of the parameters that is added to their gradient.
-        betas: Adam's two decay rates.
-        eps: what Adam adds to the root of the second moment.
+        weight_decay: the parameters, times this factor, are added to their gradient.
+        betas: the two decay rates of Adam.
+        eps: the number that Adam adds to the root of the second report.
     """
 
     steps: int
@@ -63,13 +63,13 @@ class LoopConfig:
             raise ConfigError(f"betas are {self.betas} and eps is {self.eps}; from 0 to below 1, and above 0, were expected.")
 
     def optimizer_settings(self) -> dict[str, Any]:
-        """What the optimizer is made with."""
+        """The arguments of the optimizer."""
         chosen: dict[str, Any] = {"lr": self.learning_rate, "weight_decay": self.weight_decay}
         return chosen | ({"betas": self.betas, "eps": self.eps} if self.optimizer == "adam" else {})
 
 
 def require_finite(settings: object, *names: str) -> None:
-    """Raises `ConfigError` for the first of these settings that is NaN or infinite, with which nothing can be trained."""
+    """Raises `ConfigError` for the first of these settings that is NaN or infinite."""
     for name in names:
         value = getattr(settings, name)
         if not math.isfinite(value):
@@ -78,7 +78,7 @@ def require_finite(settings: object, *names: str) -> None:
 
 @dataclass(frozen=True)
 class LoopResult:
-    """How a run went: for each track its history and the loss that it is compared with; and the seconds over all sessions."""
+    """The result of a run: the history and the reference loss of each track, and the seconds of all its sessions together."""
 
     histories: list[History]
     reference_losses: list[float]
@@ -94,21 +94,21 @@ def run_loop(
     observers: Sequence[Sequence[Observer]] = ((),),
     checkpoint: Checkpoint | None = None,
 ) -> LoopResult:
-    """Trains for ``config.steps`` steps, or takes up a saved run and does the rest of them; or until the objective is done.
+    """Trains up to step ``config.steps``, from the start or from a checkpoint; ends earlier if the objective is done.
 
-    Every step has its own seed for torch's generators, so that a resumed run draws what an unbroken one would.
+    Every step sets its own seed of torch's generators, so that a resumed run draws the same numbers as an uninterrupted one.
 
     Args:
-        objective: what is trained.
-        config: how.
-        seed: for torch's generators.
-        identity: of the run, for its checkpoint; a file of another run is refused, and nothing of it is taken over.
-        observers: for each track, who watches it.
-        checkpoint: where to keep the state.
+        objective: what is trained and what is minimised.
+        config: the settings.
+        seed: the root seed of torch's generators.
+        identity: the identity of the run, for its checkpoint; the file of a run with another identity is an error.
+        observers: the observers of each track.
+        checkpoint: where to save the state.
 
     Raises:
-        NotFiniteError: a gradient is NaN or infinite; the last checkpoint is still good.
-        KeyboardInterrupt: after Ctrl-C, SIGTERM or SIGHUP, when the step is done and the checkpoint is written.
+        NotFiniteError: a gradient is NaN or infinite; the last checkpoint is not affected.
+        KeyboardInterrupt: after Ctrl-C, SIGTERM or SIGHUP; raised when the step is finished and the checkpoint is written.
     """
     leaves = [leaf for track in objective.parameters for leaf in track]
     optimizer = make_optimizer(config.optimizer, leaves, config.optimizer_settings())
@@ -132,7 +132,7 @@ def run_loop(
     with isolated_random(seed, objective.device), _deferred_interrupt() as interrupted:
         for track, own in watchers:
             for observer in own:
-                observer.begin(track.moment(start))
+                observer.begin(track.report(start))
         try:
             done = objective.is_done(start)
             for step in range(start, config.steps):
@@ -147,7 +147,7 @@ def run_loop(
                 optimizer.step()
                 done = step + 1 == config.steps or objective.is_done(step + 1)
                 for track, own in watchers:
-                    now = track.moment(step + 1, losses[track.number], is_last=done)
+                    now = track.report(step + 1, losses[track.number], is_last=done)
                     for observer in own:
                         observer.after_step(now)
                 if interrupted.is_set():
@@ -170,12 +170,12 @@ class _Track:
     number: int
     history: History
 
-    def moment(self, step: int, loss: float | None = None, *, is_last: bool = False) -> Moment:
+    def report(self, step: int, loss: float | None = None, *, is_last: bool = False) -> StepReport:
         known = self.history.loss
         loss = (known[-1] if known else math.nan) if loss is None else loss
         first = known[0] if known else loss
         reference = self.objective.reference_loss(self.number)
-        return Moment(step, self.steps, loss, reference, first, lambda: self.objective.measures(self.number), is_last)
+        return StepReport(step, self.steps, loss, reference, first, lambda: self.objective.measures(self.number), is_last)
 
 
 def _restore(objective: Objective, optimizer: torch.optim.Optimizer, saved: Saved | None) -> list[History]:
@@ -183,7 +183,7 @@ def _restore(objective: Objective, optimizer: torch.optim.Optimizer, saved: Save
         return [History() for _ in objective.parameters]
     with torch.no_grad():
         for name, tensor in _stored(objective).items():
-            # what expand() shows many times is there once
+            # elements that expand() repeats are in memory once
             once = tuple(slice(None) if stride else slice(0, 1) for stride in tensor.stride())
             tensor[once].copy_(saved.tensors[name][once])
     restore_optimizer(optimizer, saved.tensors)
@@ -201,7 +201,7 @@ def _stored(objective: Objective) -> dict[str, Tensor]:
 
 
 def _clip(parameters: list[Tensor], limit: float, step: int, loss: float, title: str) -> None:
-    """Scales the gradient down to the limit; one that is below it is left alone, which saves a pass over it."""
+    """Scales the gradient down to the limit. A gradient below the limit is not multiplied, which saves a pass over it."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = float(torch.nn.utils.get_total_norm(gradients))
     if not math.isfinite(norm):
@@ -215,7 +215,7 @@ def _clip(parameters: list[Tensor], limit: float, step: int, loss: float, title:
 
 @contextmanager
 def _deferred_interrupt() -> Iterator[threading.Event]:
-    """Ctrl-C, SIGTERM and SIGHUP set a flag that is looked at between steps; a second Ctrl-C interrupts at once."""
+    """Ctrl-C, SIGTERM and SIGHUP set a flag, which is checked between steps; a second Ctrl-C interrupts at once."""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield flag
@@ -226,7 +226,7 @@ def _deferred_interrupt() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         flag.set()
 
-    # a process under nohup is to outlive its terminal
+    # a process under nohup ignores SIGHUP, to survive its terminal
     ignored = {number for number in STOP_SIGNALS[2:] if signal.getsignal(number) == signal.SIG_IGN}
     previous = {number: signal.signal(number, remember) for number in STOP_SIGNALS if number not in ignored}
     try:

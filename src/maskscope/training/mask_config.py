@@ -1,4 +1,4 @@
-"""How a mask is found, and how the work of it is done."""
+"""The settings of a search for masks, and of its computation."""
 
 import math
 import warnings
@@ -13,7 +13,7 @@ from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.masks import EXECUTORS, KERNELS, has_bfloat16, is_faster_batched, make_estimator, make_penalty
 from maskscope.training.loop import LoopConfig, require_finite
 
-# What the learning rate is multiplied by when a share of the steps is done.
+# The factor of the learning rate as a function of the share of steps done.
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda share: 1.0,
     "linear": lambda share: 1 - share,
@@ -24,24 +24,24 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 @dataclass(frozen=True)
 class MaskConfig:
-    """How a mask is found. The defaults are the paper's, but for the penalty, which it sets for each experiment.
+    """The settings of a search. The defaults are the paper's, except the penalty weight, which it sets for each experiment.
 
     Args:
-        steps: optimisation steps, exactly, unless ``stop_when_settled``.
-        samples_per_step: S, the independent mask samples of a step; each sees its own part of the data.
-        learning_rate: Adam's, for the logits.
+        steps: the number of optimisation steps; fewer are possible with ``stop_when_settled``.
+        samples_per_step: S, the number of independent mask samples in a step; each gets its own part of the data.
+        learning_rate: the learning rate of Adam for the logits.
         penalty_weight: alpha, the factor of the penalty (the paper's beta / batch size of the network's training).
-        initial_logit: where every logit starts; 2 is a keep probability of .88.
+        initial_logit: the initial value of every logit; 2 is a keep probability of .88.
         estimator: a name in ``maskscope.masks.ESTIMATORS``.
         penalty: a name in ``maskscope.masks.PENALTIES``.
         temperature: tau of the estimator's slope.
         clip_norm: the largest norm of the logits' gradient; 0 for no clipping.
-        accumulation: parts that each sample sees before the logits move: a larger batch's gradient in a smaller one's memory.
-        schedule: of the learning rate: ``constant``; ``linear`` or ``cosine`` to 0 at the last step; ``warm-cosine``: from 0 over
-            the first tenth, and as a cosine to 0 over the second half.
-        stop_when_settled: ends before ``steps`` once fewer logits than 1 % of those kept are undecided (keep probability between
-            .05 and .95) and the density moved by less than 1 % of itself over the last tenth of the steps done; not before a
-            tenth of the steps, nor while the mask is as dense as at the start.
+        accumulation: the number of parts that each sample gets in a step: the gradient of a larger batch in less memory.
+        schedule: the schedule of the learning rate: ``constant``; ``linear`` or ``cosine`` to 0 at the last step;
+            ``warm-cosine``: linearly from 0 over the first tenth of the steps, and as a cosine to 0 over the second half.
+        stop_when_settled: whether to stop early when the mask does not change any more: the undecided logits (keep probability
+            between .05 and .95) are at most 1 % of the number kept, and the density changed by at most 1 % of itself over the
+            last tenth of the steps done. At least a tenth of ``steps`` is done, and the density must be below its initial value.
     """
 
     steps: int = 20_000
@@ -71,19 +71,19 @@ class MaskConfig:
 
     @property
     def parts_per_step(self) -> int:
-        """Parts of data that a step takes."""
+        """The number of parts of data that a step uses."""
         return self.samples_per_step * self.accumulation
 
 
 @dataclass(frozen=True)
 class Compute:
-    """How the work is done. Each step is the same to rounding, but for ``dtype``.
+    """How the computation is done. Executors and kernels do not change the result, except for rounding; ``dtype`` does.
 
     Args:
-        executor: a name in ``maskscope.masks.EXECUTORS``: who runs the samples of a step.
-        kernels: a name in ``maskscope.masks.KERNELS``: who draws the gates and turns gradients.
-        dtype: of the masked copies: ``weight`` for that of the weights; ``bfloat16`` for half the memory traffic and, where there
-            are instructions for it, faster products; everything they meet is brought to it by torch's autocast.
+        executor: a name in ``maskscope.masks.EXECUTORS``: how the samples of a step are run.
+        kernels: a name in ``maskscope.masks.KERNELS``: the implementation of the passes over the weights.
+        dtype: the dtype of the masked copies: ``weight`` for that of the weights; ``bfloat16`` for half the memory traffic and,
+            on hardware that supports it, faster products. torch's autocast converts the other operands.
     """
 
     executor: str = "auto"
@@ -104,14 +104,14 @@ class Compute:
 
 
 class SlowBfloat16Warning(UserWarning):
-    """The device has no instructions for bfloat16; torch imitates it, many times slower than float32."""
+    """The device has no instructions for bfloat16; torch emulates it, many times slower than float32."""
 
 
 def check_bfloat16(network: nn.Module, compute: Compute, device: torch.device) -> None:
-    """Looks whether the device can do what `Compute` asks of it.
+    """Checks whether the device supports bfloat16, and warns if it is slow.
 
     Raises:
-        ConfigError: torch's recurrent layers cannot run in bfloat16 here.
+        ConfigError: torch's recurrent layers cannot run in bfloat16 on this device.
     """
     if has_bfloat16(device):
         return

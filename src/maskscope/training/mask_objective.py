@@ -1,4 +1,4 @@
-"""The logits of one mask or several over one frozen network, as the loop trains them."""
+"""The objective of a search: the logits of one mask or several masks of one frozen network."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -27,8 +27,8 @@ from maskscope.masks.parts import PartCopies
 from maskscope.training.batches import StepParts
 from maskscope.training.judgement import Judgement
 from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16
+from maskscope.training.mask_search import MaskSearch
 from maskscope.training.objective import Objective
-from maskscope.training.wanted import Wanted
 
 
 class MaskObjective(Objective):
@@ -38,7 +38,7 @@ class MaskObjective(Objective):
         self,
         network: nn.Module,
         loss: Loss,
-        wanted: Sequence[Wanted],
+        wanted: Sequence[MaskSearch],
         selection: Selection,
         config: MaskConfig,
         compute: Compute,
@@ -95,11 +95,11 @@ class MaskObjective(Objective):
         return self._names[track]
 
     def measures(self, track: int) -> dict[str, float]:
-        """Density of the mask as it stands, and the share of undecided weights."""
+        """The density of the current mask, and the share of undecided weights."""
         return {"density": self.logits[track].density(), "undecided": self.logits[track].undecided()}
 
     def reference_loss(self, track: int) -> float:
-        """See `Objective.reference_loss`: of the unmasked network, on the data of the first step."""
+        """See `Objective.reference_loss`: the loss of the unmasked network on the data of the first step."""
         return self._references[track]
 
     def set_reference_loss(self, track: int, value: float) -> None:
@@ -111,7 +111,7 @@ class MaskObjective(Objective):
         return SCHEDULES[self._config.schedule](step / self._config.steps)
 
     def is_done(self, step: int) -> bool:
-        """See `Objective.is_done`: all masks are settled, looked at some 200 times a run (`MaskConfig.stop_when_settled`)."""
+        """See `Objective.is_done`: whether all masks are settled (`MaskConfig.stop_when_settled`); checked about 200 times."""
         if not self._config.stop_when_settled or step % self._every:
             return False
         now = step // self._every
@@ -124,7 +124,7 @@ class MaskObjective(Objective):
         return all(settled)
 
     def accumulate(self, step: int) -> Float[Tensor, " tracks"]:
-        """Gradient = the penalty's + mean over the samples k of  w * g_k * slope_k (docs/method.md)."""
+        """Gradient = that of the penalty + mean over the samples k of  w * g_k * slope_k (docs/method.md)."""
         parts = self._parts.lend(step, self._config.parts_per_step)
         if step == 0 and self._is_unchecked:
             check_guest(self._network, self._loss, self._executor, self.logits, parts)
@@ -139,9 +139,9 @@ class MaskObjective(Objective):
         return losses
 
     def judge(self, track: int, steps: int, first_loss: float) -> Judgement | None:
-        """A mask as it stands, on parts that training for so many steps did not use; None if there is no part left.
+        """Judges the current mask of a track on parts after those of ``steps`` steps; None if there is no part left.
 
-        In the weights' own precision, and without the penalty.
+        The losses are computed in the precision of the weights, and without the penalty.
         """
         index, count = steps * self._config.parts_per_step, max(_LEAST_PARTS, self._config.samples_per_step)
         parts, unseen = self._parts.beyond(track, index, count)
@@ -164,15 +164,15 @@ class MaskObjective(Objective):
         return sum(self._loss_under(weights, part) for part in parts) / len(parts)
 
     def _loss_under(self, weights: Mapping[str, Tensor], part: object) -> float:
-        """The loss with copies of other weights, with gradients on as in a step, for the loss may take some inside."""
+        """The loss with other weights. Gradients are recorded as in a step, because the loss may compute gradients itself."""
         leaves = {name: weight.detach().clone().requires_grad_() for name, weight in weights.items()}
         with torch.enable_grad():
             return float(call_with(self._network, leaves, lambda guest: self._loss(guest, part)).detach())
 
 
-# A mask is judged on as many parts as a step has samples, but on no fewer.
+# A mask is judged on as many parts as a step has samples, but on at least this many.
 _LEAST_PARTS = 4
 
 
 def _nobody(text: str) -> None:
-    """Listens to what is said, and does nothing."""
+    """Ignores a line of text."""

@@ -1,4 +1,4 @@
-"""What finding masks needs of memory, known before it begins: an error then is better than a killed process later."""
+"""The memory that a search needs, checked before it starts: an error then is better than a killed process later."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from maskscope.training.mask_config import Compute
 
 @dataclass(frozen=True)
 class Need:
-    """Bytes, what they are for, and what lowers them."""
+    """A need of memory: the bytes, what they are for, and what lowers them."""
 
     bytes: int
     what: str
@@ -26,15 +26,15 @@ class Need:
 def needs(
     network: nn.Module, selection: Selection, compute: Compute, device: torch.device, *, samples: int, masks: int
 ) -> list[Need]:
-    """What `discover_many` allocates above the frozen network and the activations of one call.
+    """The memory that `discover_many` allocates in addition to the frozen network and the activations of one call.
 
     Args:
-        network: whose weights are masked.
-        selection: which of them.
-        compute: how the work is done.
-        device: where.
-        samples: S.
-        masks: found together.
+        network: the network whose weights are masked.
+        selection: the weights that are masked.
+        compute: how the computation is done.
+        device: the device of the network.
+        samples: S, the number of samples in a step.
+        masks: the number of masks that are found together.
     """
     count = selection.count
     exclude = "select fewer weights (exclude=...)"
@@ -58,10 +58,10 @@ def needs(
 
 
 def check_memory(wanted: Sequence[Need], device: torch.device) -> None:
-    """Compares needs with what is there.
+    """Compares the needs with the available memory.
 
     Raises:
-        OutOfMemoryError: says how much is needed for what, and what lowers it.
+        OutOfMemoryError: there is too little; the message says how much is needed, for what, and what lowers it.
     """
     there = available_bytes(device)
     if there is not None and sum(need.bytes for need in wanted) > there:
@@ -70,7 +70,7 @@ def check_memory(wanted: Sequence[Need], device: torch.device) -> None:
 
 @contextmanager
 def said_on_failure(wanted: Sequence[Need], device: torch.device) -> Iterator[None]:
-    """Turns torch's own error of memory inside the block into one that says what is needed for what.
+    """Turns torch's own out-of-memory error inside the ``with`` block into one that says how much is needed, and for what.
 
     Raises:
         OutOfMemoryError: an allocation failed.
@@ -93,9 +93,9 @@ def _message(wanted: Sequence[Need], device: torch.device, there: int | None) ->
 
 
 def available_bytes(device: torch.device) -> int | None:
-    """Memory that can still be taken; None where the system does not say."""
+    """The available memory in bytes; None if the system does not tell."""
     if device.type == "cuda":
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, for the next who asks
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # torch keeps it to reuse it
         return int(torch.cuda.mem_get_info(device)[0]) + kept
     listing = Path("/proc/meminfo")
     if device.type != "cpu" or not listing.exists():
@@ -107,7 +107,7 @@ def available_bytes(device: torch.device) -> int | None:
 
 
 def _container_bytes() -> int | None:
-    """What a container's limit (cgroup v2) leaves; None without one."""
+    """The memory that is left within the limit of a container (cgroup v2); None if there is no limit."""
     limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
     if not limit.exists() or not used.exists():
         return None

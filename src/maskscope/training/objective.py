@@ -1,4 +1,4 @@
-"""What is trained and what is minimised: the arguments of the one loop."""
+"""What an objective is: it tells the training loop what is trained and what is minimised."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Objective(ABC):
-    """One or more *tracks* that are trained together, each with a loss, a gradient norm and a history of its own."""
+    """One or more *tracks* that are trained together; each has its own parameters, loss, gradient norm and history."""
 
     device: torch.device
 
@@ -20,40 +20,40 @@ class Objective(ABC):
 
     @abstractmethod
     def state(self) -> dict[str, Tensor]:
-        """Everything that changes during training, by name; the live tensors."""
+        """Everything that changes during training, by name; the live tensors, not copies."""
 
     @abstractmethod
     def accumulate(self, step: int) -> Float[Tensor, " tracks"]:
-        """Sets ``.grad`` of the parameters to the gradient of step number ``step`` (from 0); returns each track's mean loss."""
+        """Sets ``.grad`` of the parameters to the gradient of step ``step`` (from 0); returns the mean loss of each track."""
 
-    def close(self) -> None:  # noqa: B027 - most hold nothing
-        """Gives back what is held beside memory, such as threads; a later step gets it anew."""
+    def close(self) -> None:  # noqa: B027 - most objectives have nothing to release
+        """Releases resources other than memory, such as threads; a later step creates them again."""
 
     def title(self, track: int) -> str:
-        """What a track is called in messages."""
+        """The name of a track in messages."""
         del track
         return ""
 
     def measures(self, track: int) -> Mapping[str, float]:
-        """Slower things worth showing."""
+        """Other quantities of a track to show; they may take long to compute."""
         del track
         return {}
 
     def reference_loss(self, track: int) -> float:
-        """The loss that a track's is compared with; NaN if there is none."""
+        """The loss to compare the loss of a track with; NaN if there is none."""
         del track
         return float("nan")
 
     def set_reference_loss(self, track: int, value: float) -> None:
-        """Puts back what `reference_loss` said before the run was interrupted."""
+        """Restores the reference loss of a resumed run."""
         del track, value
 
     def learning_rate_factor(self, step: int) -> float:
-        """What the learning rate is multiplied by in a step."""
+        """The factor of the learning rate in a step."""
         del step
         return 1.0
 
     def is_done(self, step: int) -> bool:
-        """Whether training may end after ``step`` steps, before the last one."""
+        """Whether training can stop early, after ``step`` steps."""
         del step
         return False

@@ -1,4 +1,4 @@
-"""Who watches a run. Observers read; they change nothing, and a run with them gives the same bits as one without."""
+"""Observers watch a run. They change nothing: a run gives the same bits with and without them."""
 
 import math
 import sys
@@ -13,17 +13,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @dataclass(frozen=True)
-class Moment:
-    """A run as it stands after a step.
+class StepReport:
+    """What observers get after a step.
 
     Args:
-        step: steps done.
-        steps: steps in all.
-        loss: mean loss of the step's data.
-        reference_loss: the same data's loss at the first step without masks; NaN when weights are fitted.
-        first_loss: the first step's loss.
-        measure: works out slower things when asked: for masks ``density`` and ``undecided``.
-        is_last: whether the run ends with this step, be it before ``steps``.
+        step: the number of steps done.
+        steps: the number of steps of the whole run.
+        loss: the mean loss of this step.
+        reference_loss: the loss without masks on the data of the first step; NaN if weights are fitted.
+        first_loss: the loss of the first step.
+        measure: computes quantities that take longer: for masks, ``density`` and ``undecided``.
+        is_last: whether the run ends with this step, possibly before ``steps``.
     """
 
     step: int
@@ -36,44 +36,44 @@ class Moment:
 
 
 class Observer:
-    """Watches a run; override what is of interest."""
+    """Watches a run. Subclasses override the methods that they need."""
 
-    def begin(self, moment: Moment) -> None:
-        """Called once before the first step of this process, at the step where it takes up the run."""
+    def begin(self, report: StepReport) -> None:
+        """Called once before the first step in this process; ``report.step`` is above 0 if the run is resumed."""
 
-    def after_step(self, moment: Moment) -> None:
+    def after_step(self, report: StepReport) -> None:
         """Called after each step."""
 
     def note(self, text: str) -> None:
-        """Called before `begin` with what the user should know of a long preparation."""
+        """Called with a line of text for the user, for example before a long preparation."""
 
     def end(self) -> None:
-        """Called once at the end, also after an error."""
+        """Called once at the end of the run, also after an error."""
 
 
 @dataclass
 class History(Observer):
-    """What is remembered of a run: the loss of every step, and the measures at some 200 of them."""
+    """Records the loss of every step, and the measures at some 200 steps."""
 
     loss: list[float] = field(default_factory=list)
     measured_at: list[int] = field(default_factory=list)
     measures: dict[str, list[float]] = field(default_factory=dict)
 
-    def after_step(self, moment: Moment) -> None:
-        """Appends."""
-        self.loss.append(moment.loss)
-        if moment.step % max(1, moment.steps // 200) == 0 or moment.is_last:
-            self.measured_at.append(moment.step)
-            for name, value in moment.measure().items():
+    def after_step(self, report: StepReport) -> None:
+        """Records the step."""
+        self.loss.append(report.loss)
+        if report.step % max(1, report.steps // 200) == 0 or report.is_last:
+            self.measured_at.append(report.step)
+            for name, value in report.measure().items():
                 self.measures.setdefault(name, []).append(value)
 
 
 class ProgressBar(Observer):
-    """A bar on a terminal; plain lines, one in ``seconds``, anywhere else. One for several masks shows the range of each number.
+    """Shows a bar on a terminal, and elsewhere a plain line every ``seconds``. For several masks it shows ranges of numbers.
 
     Args:
-        label: what is running.
-        stream: where to; standard error unless told.
+        label: the name of the run.
+        stream: where to write; by default, standard error.
         seconds: the time between two plain lines.
     """
 
@@ -82,11 +82,11 @@ class ProgressBar(Observer):
         self._bar: Progress | None = None
         self._shown = self._began = 0.0
         self._first = self._watched = 0
-        self._moments: list[Moment] = []
+        self._reports: list[StepReport] = []
 
     @classmethod
     def of_all(cls, bars: Sequence["ProgressBar"]) -> "ProgressBar":
-        """One in the place of several: two bars at a time would write over each other."""
+        """One bar that replaces several: two bars at the same time would overwrite each other."""
         if len({id(bar) for bar in bars}) == 1:
             return bars[0]
         labels = [bar._label for bar in bars]
@@ -95,37 +95,37 @@ class ProgressBar(Observer):
         one._stream = bars[0]._stream
         return one
 
-    def begin(self, moment: Moment) -> None:
+    def begin(self, report: StepReport) -> None:
         """Shows the bar."""
         self._watched += 1
         if self._watched > 1:
             return
-        self._began, self._shown = time.monotonic(), -math.inf  # the first step is shown: it runs
-        self._first, self._moments = moment.step, []
+        self._began, self._shown = time.monotonic(), -math.inf  # the first step is always shown, to say that the run works
+        self._first, self._reports = report.step, []
         if self._stream.isatty():
             columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[state]}"))
             self._bar = Progress(TextColumn("{task.description}"), *columns, console=Console(file=self._stream))
             self._bar.start()
-            self._bar.add_task(self._label, total=moment.steps, completed=moment.step, state="")
+            self._bar.add_task(self._label, total=report.steps, completed=report.step, state="")
 
     def note(self, text: str) -> None:
         """Writes a line."""
         self._stream.write(f"{self._label}: {text}\n")
         self._stream.flush()
 
-    def after_step(self, moment: Moment) -> None:
+    def after_step(self, report: StepReport) -> None:
         """Moves the bar, or writes a line when it is time."""
-        self._moments.append(moment)
-        if len(self._moments) < self._watched:
+        self._reports.append(report)
+        if len(self._reports) < self._watched:
             return
-        moments, self._moments = self._moments, []
+        moments, self._reports = self._reports, []
         now = time.monotonic()
-        if now - self._shown < (0.2 if self._bar else self._seconds) and not moment.is_last:
+        if now - self._shown < (0.2 if self._bar else self._seconds) and not report.is_last:
             return
-        if self._shown == -math.inf:  # the first step pays for buffers and compilers: the clock runs from its end
-            self._began, self._first = now, moment.step
+        if self._shown == -math.inf:  # the rate is measured from the end of the first step, which includes compiling
+            self._began, self._first = now, report.step
         self._shown = now
-        rate = (moment.step - self._first) / max(now - self._began, 1e-9)
+        rate = (report.step - self._first) / max(now - self._began, 1e-9)
         measures = [one.measure() for one in moments]
         state = "  ".join(
             [
@@ -136,15 +136,15 @@ class ProgressBar(Observer):
         left = ""
         if rate:
             state += f"  {rate:.1f} steps/s"
-            left = f"  {(moment.steps - moment.step) / rate:.0f} s left"
+            left = f"  {(report.steps - report.step) / rate:.0f} s left"
         if self._bar:
-            self._bar.update(self._bar.task_ids[0], completed=moment.step, state=state)
+            self._bar.update(self._bar.task_ids[0], completed=report.step, state=state)
         else:
-            self._stream.write(f"{self._label}: {moment.step}/{moment.steps}  {state}{left}\n")
+            self._stream.write(f"{self._label}: {report.step}/{report.steps}  {state}{left}\n")
             self._stream.flush()
 
     def end(self) -> None:
-        """Takes the bar away."""
+        """Removes the bar."""
         self._watched = 0
         if self._bar:
             self._bar.stop()
@@ -157,15 +157,15 @@ def _range(values: Sequence[float], form: str) -> str:
 
 
 class LossWarning(UserWarning):
-    """The loss under the mask is not what it should be."""
+    """The loss under the mask is not finite, or too high."""
 
 
 class Watchdog(Observer):
-    """Warns, once each, when the loss is not finite, or when the masked network has left the unmasked one behind.
+    """Warns if the loss is not finite, or if it stays far above the loss of the unmasked network; once for each reason.
 
-    The second is judged in the second half of a run, and at its end, on the mean loss m of the last 100 steps: with the first
-    step's loss f and the unmasked loss u, warns when m > u + max(f - u, u, 0) / 2. Then the mask does not carry the function: the
-    penalty is too strong, or the steps are too few.
+    The second is checked in the second half of a run and at its end. Let m be the mean loss of the last 100 steps, f the loss of
+    the first step and u the unmasked loss: it warns if m > u + max(f - u, u, 0) / 2. Then the mask does not carry the function:
+    the penalty is too strong, or there are too few steps.
     """
 
     _WINDOW = 100
@@ -174,19 +174,19 @@ class Watchdog(Observer):
         self._recent: list[float] = []
         self._warned: set[str] = set()
 
-    def after_step(self, moment: Moment) -> None:
-        """Looks."""
-        if not math.isfinite(moment.loss):
-            self._warn("finite", f"step {moment.step}: the loss is {moment.loss}")
+    def after_step(self, report: StepReport) -> None:
+        """Checks the loss of the step."""
+        if not math.isfinite(report.loss):
+            self._warn("finite", f"step {report.step}: the loss is {report.loss}")
             return
-        self._recent = [*self._recent[-self._WINDOW + 1 :], moment.loss]
-        if (moment.step * 2 < moment.steps and not moment.is_last) or len(self._recent) < self._WINDOW:
+        self._recent = [*self._recent[-self._WINDOW + 1 :], report.loss]
+        if (report.step * 2 < report.steps and not report.is_last) or len(self._recent) < self._WINDOW:
             return
-        mean, reference = sum(self._recent) / self._WINDOW, moment.reference_loss
-        if mean > reference + max(moment.first_loss - reference, reference, 0) / 2:
+        mean, reference = sum(self._recent) / self._WINDOW, report.reference_loss
+        if mean > reference + max(report.first_loss - reference, reference, 0) / 2:
             self._warn(
                 "behind",
-                f"step {moment.step}: the loss under the mask is {mean:.3g}, that of the unmasked network "
+                f"step {report.step}: the loss under the mask is {mean:.3g}, that of the unmasked network "
                 f"{reference:.3g}; the mask does not carry the function. Lower penalty_weight, or take more steps.",
             )
 
@@ -197,11 +197,11 @@ class Watchdog(Observer):
 
 
 def usual_observers(given: Sequence[Sequence[Observer]], titles: Sequence[str]) -> list[list[Observer]]:
-    """For each of several masks that are found together, those given, with a watchdog, and one line of progress for all of them.
+    """The given observers of each mask, plus a watchdog for each, and one progress bar for all masks together.
 
     Args:
-        given: for each mask.
-        titles: of the masks, for the line.
+        given: the observers of each mask.
+        titles: the names of the masks, for the progress bar.
     """
     bars = [observer for own in given for observer in own if isinstance(observer, ProgressBar)]
     bar = ProgressBar.of_all(bars or [ProgressBar(title) for title in titles])

@@ -1,4 +1,4 @@
-"""The optimizer of a run: how it is made, and its state as flat tensors, for the run's checkpoint."""
+"""Makes the optimizer of a run, and saves and restores its state as named tensors for the checkpoint."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -9,7 +9,8 @@ from torch import Tensor
 
 from maskscope.masks.maskable import is_packed, is_uninitialised
 
-# What each keeps of every parameter that has had a gradient; `step` is one number, the rest have the parameter's shape.
+# The state of each optimizer for a parameter that has had a gradient. `step` is one number; the others have the shape of the
+# parameter.
 _KEEPS: dict[type[torch.optim.Optimizer], frozenset[str]] = {
     torch.optim.Adam: frozenset(("step", "exp_avg", "exp_avg_sq")),
     torch.optim.SGD: frozenset(("momentum_buffer",)),
@@ -21,10 +22,10 @@ OPTIMIZERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], dict[str, Any]
 
 
 def make_optimizer(name: str, leaves: Iterable[Tensor], settings: Mapping[str, Any]) -> torch.optim.Optimizer:
-    """The optimizer of that name.
+    """The optimizer with this name, in torch's fused form if possible.
 
-    torch's fused loops run over a parameter's memory from its start, whatever its strides: of a column of a larger matrix they
-    would write into the other columns. And they know no complex numbers. There the plain form serves.
+    torch's fused loops ignore strides: for a parameter that is a column of a larger matrix, they would write into the other
+    columns. They do not support complex numbers either. In these cases the plain form is used.
     """
     leaves = list(leaves)
     kind, own = OPTIMIZERS[name]
@@ -33,7 +34,7 @@ def make_optimizer(name: str, leaves: Iterable[Tensor], settings: Mapping[str, A
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """An optimizer's state as flat names: ``optimizer/<parameter index>/<state>``."""
+    """The state of an optimizer as tensors with names ``optimizer/<parameter index>/<state>``."""
     return {
         f"optimizer/{index}/{name}": value if isinstance(value, Tensor) else torch.tensor(value, device="cpu")
         for index, state in optimizer.state_dict()["state"].items()
@@ -43,12 +44,12 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def optimizer_faults(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], step: int) -> list[str]:
-    """Why the optimizer's part of a checkpoint does not fit it, a sentence for each reason; empty if it does.
+    """The reasons why a checkpoint does not fit the optimizer, one sentence for each; empty if it fits.
 
     Args:
-        optimizer: as it is at the start of a run.
-        tensors: of the checkpoint.
-        step: the steps that it says were done.
+        optimizer: the optimizer at the start of a run.
+        tensors: the tensors of the checkpoint.
+        step: the number of steps done, as stated in the checkpoint.
     """
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     keeps = _KEEPS[type(optimizer)]
@@ -70,7 +71,7 @@ def optimizer_faults(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Ten
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Puts back what `optimizer_tensors` took; `optimizer_faults` found nothing."""
+    """Restores the state that `optimizer_tensors` returned; `optimizer_faults` must have found no faults."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimizer/"):
@@ -80,7 +81,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
 
 
 def _place(key: str, count: int) -> tuple[int, str] | None:
-    """Which parameter and which of its states a name is for."""
+    """The index of the parameter and the name of the state in a tensor's name; None if it is not such a name."""
     parts = key.split("/")
     if len(parts) != 3 or not parts[1].isdecimal() or len(parts[1]) > 9 or str(int(parts[1])) != parts[1]:
         return None

@@ -1,4 +1,4 @@
-"""What a checkpoint holds, and whether a file holds it: a right checksum says that nobody changed it, not who made it."""
+"""The content of a checkpoint, and checks that a file has it: a right checksum only shows that the file was not changed."""
 
 import math
 from collections.abc import Mapping
@@ -28,13 +28,13 @@ class Saved:
 
 @dataclass(frozen=True)
 class Structure:
-    """What a checkpoint of a run must hold.
+    """What a checkpoint of a run must contain.
 
     Args:
-        steps: of the whole run.
-        tracks: trained together.
-        state: the run's own live tensors, by their names in the file.
-        optimizer: with its parameters.
+        steps: the number of steps of the whole run.
+        tracks: the number of tracks.
+        state: the live tensors of the run, by their names in the file.
+        optimizer: the optimizer, with its parameters.
     """
 
     steps: int
@@ -44,16 +44,16 @@ class Structure:
 
 
 def checked(tensors: dict[str, Tensor], metadata: Json, structure: Structure, source: str) -> Saved:
-    """What a file holds, if it fits the run.
+    """Checks that the content of a file fits the run, and returns it as a `Saved`.
 
     Args:
-        tensors: as read.
-        metadata: as read.
-        structure: what has to be there.
-        source: how to name the file in an error.
+        tensors: the tensors in the file.
+        metadata: the metadata in the file.
+        structure: what the file must contain.
+        source: the name of the file in an error message.
 
     Raises:
-        FileFormatError: names everything that is missing, foreign, or of another kind, dtype or shape.
+        FileFormatError: it does not fit; the message lists what is missing, not expected, or of another type, dtype or shape.
     """
     faults = []
     step: Any = metadata.get("step")
@@ -74,7 +74,7 @@ def checked(tensors: dict[str, Tensor], metadata: Json, structure: Structure, so
     state = {name: tensor for name, tensor in tensors.items() if not name.startswith("optimizer/")}
     faults += _tensor_faults(state, structure.state)
     faults += optimizer_faults(structure.optimizer, tensors, step)
-    if "nan" in metadata:  # earlier versions did not say
+    if "nan" in metadata:  # earlier versions did not write it
         known = metadata["nan"] if isinstance(metadata["nan"], list) else []
         faults += [f"{name} holds NaN, which it did not when it was written" for name in with_nan(tensors) if name not in known]
     if faults:
@@ -88,7 +88,7 @@ def checked(tensors: dict[str, Tensor], metadata: Json, structure: Structure, so
 
 
 def with_nan(tensors: Mapping[str, Tensor]) -> list[str]:
-    """The names of those that hold NaN."""
+    """The names of the tensors that contain NaN."""
     return [name for name, tensor in tensors.items() if tensor.is_floating_point() and bool(tensor.isnan().any())]
 
 
@@ -136,7 +136,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """A number of moderate size, or the word for one that JSON has not."""
+    """Whether it is a number of moderate size, or the word for NaN or infinity."""
     if isinstance(value, str):
         return value in _WORDS
     return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 1000)

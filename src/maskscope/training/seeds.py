@@ -1,4 +1,4 @@
-"""Randomness as an argument: named children of one root seed, and a place where torch's own generator is borrowed."""
+"""Randomness as an argument: named seeds derived from one root seed, and a block with its own state of torch's generator."""
 
 import hashlib
 from collections.abc import Iterator
@@ -10,16 +10,17 @@ from maskscope.storage import canonical_json
 
 
 def child_seed(root: int, *names: str | int) -> int:
-    """The seed of a named purpose under a root seed: 63 bits of SHA-256, so that no two purposes share a stream."""
+    """The seed for a named purpose, derived from a root seed: 63 bits of SHA-256, so that no two purposes share a stream."""
     text = canonical_json(["maskscope/seed", root, *names])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 
 
 @contextmanager
 def isolated_random(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """A block in which torch's global generators are seeded; afterwards they are as they were, also on an error.
+    """A ``with`` block in which torch's global generators are seeded; their state is restored afterwards, also on an error.
 
-    Layers that draw from the global generator (initialisation, dropout) become reproducible, and nobody else's stream moves.
+    So layers that draw from the global generator (initialisation, dropout) are reproducible, and the user's random numbers do not
+    change.
     """
     devices = [device] if device is not None and device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
@@ -28,7 +29,7 @@ def isolated_random(seed: int, device: torch.device | None = None) -> Iterator[N
 
 
 def reseed(seed: int, device: torch.device | None = None) -> None:
-    """Seeds torch's generators for this device; call it inside `isolated_random` only."""
+    """Seeds torch's generators for this device; must only be called inside `isolated_random`."""
     torch.default_generator.manual_seed(seed)
     if device is not None and device.type == "cuda":
         with torch.cuda.device(device):

@@ -1,4 +1,4 @@
-"""What a user has set around a call, kept from what happens inside."""
+"""Protects training from torch modes that the user's code has set."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from maskscope.errors import ConfigError
 
 @contextmanager
 def usual_mode() -> Iterator[None]:
-    """A block in which gradients are recorded as usual, also inside the user's ``no_grad`` or ``inference_mode``.
+    """A ``with`` block in which gradients are recorded as usual, also inside the user's ``no_grad`` or ``inference_mode``.
 
     Raises:
-        ConfigError: new tensors would be on the meta device, where nothing has values.
+        ConfigError: new tensors would be on the meta device, where tensors have no values.
     """
     if torch.empty(0).is_meta:
         raise ConfigError(

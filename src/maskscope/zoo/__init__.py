@@ -1,4 +1,4 @@
-"""Ordinary PyTorch networks; this package imports torch only."""
+"""Ordinary PyTorch networks for the studies; this package imports only torch."""
 
 from maskscope.zoo.cnn import CNN
 from maskscope.zoo.lstm import LSTM

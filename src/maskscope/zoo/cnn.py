@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 
 class CNN(nn.Module):
-    """Four 3 x 3 convolutions of 32, 64, 128 and 256 channels, ReLU, halving between them, a global mean, a linear map.
+    """Four 3 x 3 convolutions (32, 64, 128, 256 channels) with ReLU and max-pooling between them, a global mean, a linear layer.
 
     Args:
-        classes: outputs.
-        channels: of the images.
-        dropout: whether there is dropout, .25 after the third convolution and .5 after the fourth.
+        classes: the number of classes.
+        channels: the number of channels of the images.
+        dropout: whether there is dropout: 0.25 after the third convolution and 0.5 after the fourth.
 
     Source: Csordás et al. 2021; sizes from their code (`models/conv.py`). 390,986 parameters with 3 channels and 10 classes.
     """
@@ -32,6 +32,6 @@ class CNN(nn.Module):
         self.output = nn.Linear(256, classes)
 
     def forward(self, images: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n classes"]:
-        """Scores of the classes."""
+        """The scores of the classes."""
         scores: Tensor = self.output(self.features(images).mean((2, 3)))
         return scores

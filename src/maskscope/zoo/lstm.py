@@ -1,18 +1,18 @@
-"""The recurrent network of the paper's arithmetic experiments, on torch's own LSTM."""
+"""The recurrent network of the paper's arithmetic experiments, built on torch's own LSTM."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 
 class LSTM(nn.Module):
-    """A stack of LSTM layers. It sees one input at every one of a few steps and answers at the last; or it is shown a sequence.
+    """A stack of LSTM layers. It reads the same input for some steps and answers at the last; or it reads a sequence.
 
     Args:
-        inputs: features of the input.
-        outputs: scores.
-        hidden: units of each layer.
-        layers: number of layers.
-        steps: times that the input is shown.
+        inputs: the number of input features.
+        outputs: the number of output scores.
+        hidden: the number of units of each layer.
+        layers: the number of layers.
+        steps: how many times the input is shown.
 
     Source: Csordás et al. 2021, section 3.1: 2 layers of 256, 3 steps; 834,560 weights without biases for 42 inputs, 20 outputs.
     """
@@ -24,7 +24,7 @@ class LSTM(nn.Module):
         self.output = nn.Linear(hidden, outputs)
 
     def forward(self, x: Float[Tensor, "n *steps inputs"]) -> Float[Tensor, "n *steps outputs"]:
-        """Scores at the last step for an input without steps; for a sequence, scores at each of its steps."""
+        """The scores at the last step if the input has no steps; for a sequence, the scores at each of its steps."""
         repeated = x.dim() == 2
         states, _ = self.core(x[:, None].expand(-1, self.steps, -1) if repeated else x)
         scores: Tensor = self.output(states[:, -1] if repeated else states)

@@ -11,7 +11,7 @@ class MLP(nn.Module):
     """Linear layers with ReLU between them, initialised as torch does (Kaiming uniform, a = sqrt 5).
 
     Args:
-        sizes: units of the input, of each hidden layer and of the output; at least two numbers.
+        sizes: the number of units of the input, of each hidden layer and of the output; at least two numbers.
 
     Example:
         >>> network = MLP([42, 400, 400, 200, 20])
@@ -24,7 +24,7 @@ class MLP(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
 
     def forward(self, inputs: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
-        """Scores of the outputs, without an activation."""
+        """The scores of the outputs, without an activation function."""
         *hidden, last = self.layers
         for layer in hidden:
             inputs = layer(inputs).relu()

@@ -5,21 +5,21 @@ from torch import Tensor, nn
 
 
 class ResNet(nn.Module):
-    """A 3 x 3 convolution, three groups of basic blocks of 16, 32 and 64 channels, a global mean, a linear map.
+    """A 3 x 3 convolution, three groups of basic blocks with 16, 32 and 64 channels, a global mean, a linear layer.
 
-    Each group has (depth - 2) / 6 blocks; the second and the third begin with a stride of 2. Every convolution is without a bias
-    and is followed by batch norm. Initialised as torch does (Kaiming uniform, a = sqrt 5; batch norm 1 and 0).
+    Each group has (depth - 2) / 6 blocks; the second and the third group start with a stride of 2. Convolutions have no bias and
+    are followed by batch norm. Initialised as torch does (Kaiming uniform, a = sqrt 5; batch norm 1 and 0).
 
     Args:
-        depth: layers with weights along the main path, 6 n + 2.
-        classes: outputs.
-        channels: of the images.
+        depth: the number of layers with weights along the main path, 6 n + 2.
+        classes: the number of classes.
+        channels: the number of channels of the images.
 
     Raises:
-        ValueError: there is no network of that depth.
+        ValueError: there is no network of this depth.
 
-    Source: He et al. 2016, section 4.2, but where the shape changes the shortcut is a 1 x 1 convolution with batch norm, as
-    Csordás et al. 2021 have it (`models/resnet.py`): 1,730,714 parameters at depth 110 with 3 channels and 10 classes.
+    Source: He et al. 2016, section 4.2. One difference, from Csordás et al. 2021 (`models/resnet.py`): if the shape changes, the
+    shortcut is a 1 x 1 convolution with batch norm. 1,730,714 parameters at depth 110 with 3 channels and 10 classes.
     """
 
     def __init__(self, depth: int = 110, classes: int = 10, channels: int = 3) -> None:
@@ -33,7 +33,7 @@ class ResNet(nn.Module):
         self.output = nn.Linear(64, classes)
 
     def forward(self, images: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n classes"]:
-        """Scores of the classes."""
+        """The scores of the classes."""
         scores: Tensor = self.output(self.groups(self.stem(images)).mean((2, 3)))
         return scores
 
@@ -43,7 +43,7 @@ def _group(before: int, after: int, blocks: int, stride: int = 2) -> nn.Sequenti
 
 
 class _Block(nn.Module):
-    """Two convolutions, and a shortcut past them."""
+    """A basic block: two convolutions, plus a shortcut."""
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()

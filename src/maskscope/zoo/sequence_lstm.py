@@ -1,4 +1,4 @@
-"""The recurrent encoder and decoder of the paper's SCAN experiment, on torch's own LSTM."""
+"""The recurrent encoder and decoder of the paper's SCAN experiment, built on torch's own LSTM."""
 
 import torch
 from jaxtyping import Float, Int64
@@ -9,26 +9,27 @@ State = tuple[Tensor, Tensor]
 
 
 class SequenceLSTM(nn.Module):
-    """Reads a sequence of tokens and, from the state it is then in, writes another. There is no attention.
+    """Reads a sequence of tokens with an encoder, and writes another from the encoder's last state. There is no attention.
 
-    Where answers are given to be read back (teacher forcing), decoding is one call of the fused layers; where the network reads
-    its own answers, a loop of steps. Sequences that have ended take no part in either. Where gradients are wanted, the loop only
-    finds out what the answers are, and then they are read back in one call: without dropout that is the same; with dropout, what
-    is read was written under another draw.
+    With given answers (teacher forcing), decoding is one call of the fused layers; else the network reads its own answers in a
+    loop over steps. Sequences that have ended are not computed further. If gradients are needed, the loop only finds the answers,
+    which are then read in one call with gradients. Without dropout this gives the same scores; with dropout, the second pass uses
+    other dropout masks than the loop.
 
     Args:
-        inputs: tokens that are read.
-        outputs: tokens that are written; the last one stands for the start and the end.
-        hidden: units of each layer.
-        layers: of the encoder and of the decoder.
-        embedding: features of a token.
-        dropout: share of features dropped, of the embeddings and between layers.
+        inputs: the number of input tokens.
+        outputs: the number of output tokens; the last one marks the start and the end.
+        hidden: the number of units of each layer.
+        layers: the number of layers of the encoder, and of the decoder.
+        embedding: the number of features of a token.
+        dropout: the dropout rate, for the embeddings and between layers.
 
     Attributes:
-        decoder_always_drops: whether the decoder's embedding is dropped in eval mode too, as in the authors' code.
+        decoder_always_drops: whether dropout on the decoder's embedding is also active in eval mode, as in the authors' code.
 
-    Source: Csordás et al. 2021; initialisation as in their code (`layers/masked_lstm.py`): Xavier normal, the candidate's
-    recurrent weights orthogonal, biases 0 but for the forget gate's 1. 987,000 weights without biases and embeddings for 2 x 200.
+    Source: Csordás et al. 2021; initialisation as in their code (`layers/masked_lstm.py`): Xavier normal; the recurrent weights
+    of the candidate are orthogonal; biases are 0, except 1 for the forget gate. 987,000 weights without biases and embeddings for
+    2 x 200.
     """
 
     def __init__(
@@ -53,14 +54,14 @@ class SequenceLSTM(nn.Module):
         asked: Int64[Tensor, " n"],
         answers: Int64[Tensor, "n steps"] | None = None,
     ) -> Float[Tensor, "n steps outputs"]:
-        """Scores of the next token at each step; zeros behind what is asked for.
+        """The scores of the next token at each step; zeros after the last token that is asked for.
 
         Args:
-            tokens: what is read, padded with anything.
-            lengths: how many tokens of each row count, at least 1.
-            asked: how many tokens of each row are to be written, at least 1.
-            answers: the right ones, each of which is read at the next step, padded with any token; if not given, the network
-                reads the ones that it scores highest.
+            tokens: the tokens to read, padded with any token.
+            lengths: the number of tokens in each row without padding, at least 1.
+            asked: the number of tokens to write for each row, at least 1.
+            answers: the right tokens, padded with any token; the decoder reads each at the next step. If not given, it reads its
+                own tokens: those with the highest score.
         """
         read = pack_padded_sequence(
             self.dropout(self.input_embedding(tokens)), lengths.cpu(), batch_first=True, enforce_sorted=False
@@ -86,7 +87,7 @@ class SequenceLSTM(nn.Module):
         return result
 
     def _write_own(self, state: State, asked: Tensor) -> Tensor:
-        # rows that write most come first, so that those still writing are the first ones at every step
+        # rows are sorted by length, longest first, so that at every step the rows that are not finished are the first ones
         asked, order = asked.cpu().sort(descending=True, stable=True)
         sizes = (asked[:, None] > torch.arange(int(asked[0]))).sum(0)
         order = order.to(state[0].device)

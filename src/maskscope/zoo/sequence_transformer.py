@@ -1,4 +1,4 @@
-"""The Transformer encoder and decoder of the paper's SCAN and Mathematics experiments, on torch's own layers."""
+"""The Transformer encoder and decoder of the paper's SCAN and Mathematics experiments, built on torch's own layers."""
 
 import math
 
@@ -7,35 +7,35 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad, scaled_dot_product_attention
 
-# rows that go in one call on a processor, those of like length together: more would be mostly padding (docs/speed.md)
-_ROWS_AT_ONCE = 16
+# rows of similar length are run in one call on a CPU, at most this many: more would be mostly padding (docs/speed.md)
+_ROWS_PER_CALL = 16
 
 
 class SequenceTransformer(nn.Module):
-    """Reads a sequence of tokens and writes another, attending to what it has read and written.
+    """Reads a sequence of tokens and writes another, with attention to the input and to the tokens written so far.
 
-    Norms come after each part, positions are sinusoids, the maps of attention have no biases. Where answers are given to be read
-    back (teacher forcing), all steps go in one call; where the network reads its own answers, keys and values of earlier steps
-    are kept, and sequences that have ended take no further part.
+    Norms come after each sub-layer, positions are sinusoidal, and the projections of attention have no biases. With given answers
+    (teacher forcing), all steps are one call; else the network reads its own answers, keys and values of earlier steps are
+    cached, and sequences that have ended are not computed further.
 
     Args:
-        inputs: tokens that are read.
-        outputs: tokens that are written; the last one stands for the start and the end.
-        width: features of the model.
-        heads: of each attention.
-        feedforward: units of each feed-forward part.
-        layers: of the encoder and of the decoder.
-        longest: tokens that can be read, and written: the size of the position table.
-        dropout: share of features dropped.
-        tied: whether one embedding serves for reading, for writing and, divided by the square root of ``width``, as the output
-            map; ``inputs`` and ``outputs`` are then equal.
+        inputs: the number of input tokens.
+        outputs: the number of output tokens; the last one marks the start and the end.
+        width: the width of the model.
+        heads: the number of heads of each attention.
+        feedforward: the number of hidden units of each feed-forward part.
+        layers: the number of layers of the encoder, and of the decoder.
+        longest: the size of the position table: the largest length of the input and of the output.
+        dropout: the dropout rate.
+        tied: whether input embedding, output embedding and output layer (scaled by 1 / sqrt ``width``) share one matrix; then
+            ``inputs`` and ``outputs`` must be equal.
 
     Raises:
-        ValueError: ``width`` does not divide by ``heads``; tied, but different numbers of tokens.
+        ValueError: ``width`` is not a multiple of ``heads``; or ``tied`` with different numbers of tokens.
 
-    Source: Vaswani et al. 2017; sizes and what is tied from Csordás et al. 2021. Linear maps start Xavier uniform (with the gain
-    of ReLU where one follows), embeddings normal with deviation 1. 603,700 weights without biases of linear maps and embeddings
-    for width 100, feed-forward 200, 3 layers and 7 outputs; scale and shift of the norms are among them.
+    Source: Vaswani et al. 2017; sizes and tying are from Csordás et al. 2021. Linear layers are initialised Xavier uniform (with
+    the gain of ReLU if a ReLU follows), embeddings normal with deviation 1. 603,700 weights for width 100, feed-forward 200, 3
+    layers and 7 outputs, without embeddings and the biases of linear layers, but with scale and shift of the norms.
     """
 
     def __init__(
@@ -85,47 +85,47 @@ class SequenceTransformer(nn.Module):
         asked: Int64[Tensor, " n"],
         answers: Int64[Tensor, "n steps"] | None = None,
     ) -> Float[Tensor, "n steps outputs"]:
-        """Scores of the next token at each step; what stands behind what is asked for means nothing.
+        """The scores of the next token at each step; scores after the last token that is asked for have no meaning.
 
         Args:
-            tokens: what is read, padded with any token.
-            lengths: how many tokens of each row count, at least 1.
-            asked: how many tokens of each row are to be written, at least 1.
-            answers: the right ones, each of which is read at the next step, padded with any token; if not given, the network
-                reads the ones that it scores highest.
+            tokens: the tokens to read, padded with any token.
+            lengths: the number of tokens in each row without padding, at least 1.
+            asked: the number of tokens to write for each row, at least 1.
+            answers: the right tokens, padded with any token; the decoder reads each at the next step. If not given, it reads its
+                own tokens: those with the highest score.
 
         Raises:
             ValueError: a sequence is longer than the table of positions.
         """
-        if answers is not None and len(tokens) > _ROWS_AT_ONCE and tokens.device.type == "cpu":
+        if answers is not None and len(tokens) > _ROWS_PER_CALL and tokens.device.type == "cpu":
             return self._in_groups(tokens, lengths, asked, answers)
-        hidden = torch.arange(tokens.shape[1], device=tokens.device) >= lengths[:, None]
+        padding = torch.arange(tokens.shape[1], device=tokens.device) >= lengths[:, None]
         read = self._embedded(self.input_embedding, tokens)
         for layer in self.encoder:
-            read = layer(read, src_key_padding_mask=hidden)
+            read = layer(read, src_key_padding_mask=padding)
         if answers is None:
-            return self._write_own(read, hidden, asked)
+            return self._write_own(read, padding, asked)
         start = torch.full_like(answers[:, :1], self.start)
         written = self._embedded(self._written_embedding, torch.cat([start, answers[:, :-1]], 1))
         steps = written.shape[1]
         future = torch.ones(steps, steps, dtype=torch.bool, device=tokens.device).triu(1)
         for layer in self.decoder:
-            written = layer(written, read, tgt_mask=future, memory_key_padding_mask=hidden, tgt_is_causal=True)
+            written = layer(written, read, tgt_mask=future, memory_key_padding_mask=padding, tgt_is_causal=True)
         return self._scores(written)
 
     def _in_groups(self, tokens: Tensor, lengths: Tensor, asked: Tensor, answers: Tensor) -> Tensor:
         order = asked.argsort(descending=True, stable=True)
         found = []
-        for rows in order.split(_ROWS_AT_ONCE):
+        for rows in order.split(_ROWS_PER_CALL):
             reads, writes = int(lengths[rows].max()), int(asked[rows].max())
             scores = self(tokens[rows, :reads], lengths[rows], asked[rows], answers[rows, :writes])
             found.append(pad(scores, (0, 0, 0, answers.shape[1] - writes)))
         return torch.cat(found)[order.argsort()]
 
-    def _write_own(self, read: Tensor, hidden: Tensor, asked: Tensor) -> Tensor:
-        # rows that write most come first, so that those still writing are the first ones at every step
+    def _write_own(self, read: Tensor, padding: Tensor, asked: Tensor) -> Tensor:
+        # rows are sorted by length, longest first, so that at every step the rows that are not finished are the first ones
         order = asked.argsort(descending=True, stable=True)
-        read, seen = read[order], ~hidden[order]
+        read, seen = read[order], ~padding[order]
         caches = [_Cache(layer, read) for layer in self.decoder]
         token = torch.full_like(order, self.start)
         steps = []
@@ -161,7 +161,7 @@ class SequenceTransformer(nn.Module):
 
 
 class _Cache:
-    """Keys and values of what a decoder layer has written and read, ``[rows, heads, steps, features]`` each."""
+    """Keys and values of a decoder layer: of the tokens written so far, and of the input; ``[rows, heads, steps, features]``."""
 
     def __init__(self, layer: nn.Module, read: Tensor) -> None:
         attention = layer.multihead_attn
@@ -173,7 +173,7 @@ class _Cache:
 
 
 def _decode_step(layer: nn.Module, x: Tensor, cache: _Cache, seen: Tensor) -> Tensor:
-    """One position through torch's decoder layer, with the keys and values of earlier ones; equal to its own call to rounding."""
+    """Runs torch's decoder layer for one position, with cached keys and values; equal to a call of the layer up to rounding."""
     assert isinstance(layer, nn.TransformerDecoderLayer)
     rows, own = len(x), layer.self_attn
     dropout = own.dropout if layer.training else 0.0
@@ -203,7 +203,7 @@ def _merged(x: Tensor, attention: nn.MultiheadAttention) -> Tensor:
 
 
 def _sinusoids(longest: int, width: int) -> Float[Tensor, "longest width"]:
-    """Source: Vaswani et al. 2017, section 3.5."""
+    """The table of sinusoidal positions. Source: Vaswani et al. 2017, section 3.5."""
     places = torch.arange(longest, dtype=torch.float32)[:, None]
     rates = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-math.log(10_000.0) / width))
     table = torch.zeros(longest, width)

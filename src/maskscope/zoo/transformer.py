@@ -1,4 +1,4 @@
-"""A small Transformer encoder over a short sequence of feature vectors; ours, not the paper's."""
+"""A small Transformer encoder for a short sequence of feature vectors. It is not in the paper."""
 
 import torch
 from jaxtyping import Float
@@ -6,18 +6,18 @@ from torch import Tensor, nn
 
 
 class Transformer(nn.Module):
-    """A linear embedding with learned positions, torch's own encoder layers, the mean over positions, a linear map.
+    """A linear embedding with learned positions, torch's own encoder layers, the mean over positions, a linear layer.
 
-    A flat input is cut into positions, zeros being added to fill the last.
+    A flat input is divided into positions, and the last position is filled up with zeros.
 
     Args:
-        features: of each position.
-        length: positions.
-        outputs: scores.
-        width: of the model.
-        heads: of the attention.
-        feedforward: units of each feed-forward part.
-        layers: number of layers.
+        features: the number of features of each position.
+        length: the number of positions.
+        outputs: the number of output scores.
+        width: the width of the model.
+        heads: the number of attention heads.
+        feedforward: the number of hidden units of each feed-forward part.
+        layers: the number of layers.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Transformer(nn.Module):
         self.output = nn.Linear(width, outputs)
 
     def forward(self, x: Float[Tensor, "n *positions features"]) -> Float[Tensor, "n outputs"]:
-        """Scores."""
+        """The output scores."""
         if x.dim() == 2:
             length, features = len(self.position_embedding), self.embedding.in_features
             x = nn.functional.pad(x, (0, length * features - x.shape[1])).unflatten(1, (length, features))

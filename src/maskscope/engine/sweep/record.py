@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from maskscope.engine.earlier_formats import in_present_format
 from maskscope.engine.folder import SWEEP_RECORD
 from maskscope.engine.quantities import Quantity, find_quantity
-from maskscope.engine.record import DataOrigin, Provenance
-from maskscope.engine.record_file import CURE, holds_sweep, reader_of
+from maskscope.engine.records.earlier_formats import in_present_format
+from maskscope.engine.records.file import CURE, holds_sweep, reader_of
+from maskscope.engine.records.record import DataOrigin, Provenance
 from maskscope.engine.spec import from_json
 from maskscope.errors import ConfigError, FileFormatError
 from maskscope.storage import Json, read_json

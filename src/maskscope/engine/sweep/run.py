@@ -11,9 +11,9 @@ import torch
 
 from maskscope.engine.folder import RECORD, SWEEP_RECORD, locked, require_room
 from maskscope.engine.job import Job
-from maskscope.engine.provenance import provenance
-from maskscope.engine.record import Record
-from maskscope.engine.record_file import require_replaceable
+from maskscope.engine.records.file import require_replaceable
+from maskscope.engine.records.provenance import provenance
+from maskscope.engine.records.record import Record
 from maskscope.engine.run import by_kind, run_here
 from maskscope.engine.runtime import require_device
 from maskscope.engine.spec import to_json

@@ -1,4 +1,4 @@
-"""Estimators by name. To add one: one file beside these, one row here; the contract tests take it from the table."""
+"""Estimators by name. To add one, add one file to this folder and one row here; the contract tests use the table."""
 
 from maskscope.errors import UnknownNameError
 from maskscope.masks.estimators.gate import Estimator, Gates
@@ -14,11 +14,11 @@ __all__ = ["ESTIMATORS", "Estimator", "Gates", "make_estimator"]
 
 
 def make_estimator(name: str, temperature: float = 1.0) -> Estimator:
-    """The estimator of that name.
+    """The estimator with this name.
 
     Raises:
-        UnknownNameError: no such estimator.
-        ConfigError: a temperature that it cannot have.
+        UnknownNameError: there is no such estimator.
+        ConfigError: the estimator does not work at this temperature.
     """
     if name not in ESTIMATORS:
         raise UnknownNameError("estimator", name, ESTIMATORS)

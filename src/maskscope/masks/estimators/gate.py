@@ -1,6 +1,7 @@
-"""What an estimator is: a way for the gradient to go back through a gate that cannot move.
+"""What an estimator is: a way to pass a gradient back through a gate that is only 0 or 1.
 
-A hard gate b is 0 or 1, so the loss has no derivative with respect to its logit. An estimator replaces it by a *slope*:
+A hard gate b is 0 or 1, so the loss has no useful derivative with respect to its logit. An estimator replaces the derivative of
+the gate by a *slope*:
 
     gradient of logit  =  mean over the samples k of  w * g_k * slope_k
 
@@ -20,7 +21,7 @@ from maskscope.masks.kernels.threshold import keep_threshold, position
 
 @dataclass(frozen=True)
 class Gates:
-    """Samples of the gates of n weights."""
+    """Sampled gates of n weights: whether each is open, and its slope."""
 
     is_open: Bool[Tensor, "samples n"]
     slope: Float32[Tensor, "samples n"]
@@ -28,13 +29,13 @@ class Gates:
 
 @dataclass(frozen=True)
 class Estimator(ABC):
-    """A way to learn a logit through hard samples; a new one is one file and one row in the table.
+    """A way to learn a logit from hard samples. To add one, add one file and one row in the table.
 
-    Every estimator obeys: a gate is open exactly when its draw is below `keep_threshold`, so that hard samples are
-    Bernoulli(sigmoid(logit)) and the same draws give the same masks whatever the estimator.
+    For every estimator, a gate is open exactly when its draw is below `keep_threshold`. So hard samples are
+    Bernoulli(sigmoid(logit)), and equal draws give equal masks with all estimators.
 
     Args:
-        temperature: tau, above 0; it shapes the slope only, never the samples.
+        temperature: tau, above 0; it changes only the slope, never the samples.
     """
 
     temperature: float = 1.0
@@ -48,6 +49,6 @@ class Estimator(ABC):
         """The slope of a gate."""
 
     def gates(self, logits: Float32[Tensor, " n"], draws: Int64[Tensor, "samples n"]) -> Gates:
-        """The gates of samples from their draws, each in [0, 2^32): the definition that the kernels are compared with."""
+        """The gates for given draws, each in [0, 2^32). This is the definition; the kernels are tested against it."""
         is_open = draws < keep_threshold(position(logits))
         return Gates(is_open, self.law().slope(logits, is_open, draws))

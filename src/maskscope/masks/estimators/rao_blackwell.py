@@ -1,4 +1,4 @@
-"""The paper's gradient with less noise: the slope is replaced by its mean over all noise that gives the same gate."""
+"""The paper's gradient with less noise: the slope is replaced by its mean over all noise values that give the same gate."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -19,8 +19,8 @@ _SERIES_BELOW = 0.05
 class RaoBlackwell(Estimator):
     """slope = E[ s (1 - s) | b, l ]: the same mean gradient as `StraightThrough`, never a larger variance.
 
-    The forward pass sees the noise only through b, so averaging the slope given b changes no expectation. The slope depends on
-    the logit alone: it is looked up once for four samples, and a sample needs no logarithm.
+    The forward pass depends on the noise only through b, so averaging the slope given b changes no expectation. The mean depends
+    only on b and the logit: it is looked up once for four samples, and no sample needs a logarithm.
 
     Source: Paulus, Maddison, Krause, "Rao-Blackwellizing the Straight-Through Gumbel-Softmax Gradient Estimator", ICLR 2021;
     the closed form for one binary gate at temperature 1 is derived in docs/method.md.
@@ -38,7 +38,7 @@ class RaoBlackwell(Estimator):
             )
 
     def law(self) -> TableSlope:
-        """See `Estimator.law`; read between the grid's points the table is within 1e-6 of the closed form."""
+        """See `Estimator.law`; the interpolated table is within 1e-6 of the closed form."""
         return _law()
 
 
@@ -50,13 +50,13 @@ def _law() -> TableSlope:
 def mean_slopes(logits: Float64[Tensor, " n"]) -> tuple[Float64[Tensor, " n"], Float64[Tensor, " n"]]:
     """c_1(l) and c_0(l) = c_1(-l): the mean of s (1 - s) given an open and given a closed gate.
 
-    The textbook form cancels near l = 0 and overflows far from it. Here everything is in a = exp(-|l|) <= 1, in double
-    precision, with the series 1/6 - l/48 - l^2/160 - l^3/2880 for |l| < 0.05.
+    The textbook formula loses precision near l = 0 by cancellation, and overflows for large |l|. Here everything is computed from
+    a = exp(-|l|) <= 1 in double precision, with the series 1/6 - l/48 - l^2/160 - l^3/2880 for |l| < 0.05.
     """
     size = logits.abs()
     a = torch.exp(-size)
     unlikely = _slope_of_unlikely_gate(a)
-    # T = E[s (1 - s)] over both gates; the slope of the likelier gate is what the other one leaves of it
+    # total = E[s (1 - s)] over both gates; subtracting the part of the unlikely gate gives that of the likely one
     total = a * ((size - 2) + (size + 2) * a) / (1 - a) ** 3
     likely = (1 + a) * total - a * unlikely
     near_zero = size < _SERIES_BELOW

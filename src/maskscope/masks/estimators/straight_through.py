@@ -1,4 +1,4 @@
-"""The paper's estimator: Gumbel-sigmoid with a hard forward pass and the soft gate's derivative backward."""
+"""The paper's estimator: Gumbel-sigmoid with a hard gate in the forward pass and the derivative of the soft gate backward."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from maskscope.masks.kernels.slopes import LogisticSlope
 class StraightThrough(Estimator):
     """s = sigmoid(z / tau) with z = logit + logistic noise; b = 1[z > 0] forward, ds/dl = s (1 - s) / tau backward.
 
-    Source: Csordás et al. 2021, section 2. There the noise is the difference of two Gumbels, made from two uniforms; the
-    logit of *one* uniform has the same law (docs/method.md).
+    Source: Csordás et al. 2021, section 2. There the noise is the difference of two Gumbel variables, computed from two uniform
+    ones; the logit of *one* uniform variable has the same distribution (docs/method.md).
     """
 
     def law(self) -> LogisticSlope:
-        """See `Estimator.law`; the noise is read from the same draw that opens the gate."""
+        """See `Estimator.law`; the noise is computed from the same draw that opens the gate."""
         return LogisticSlope(self.temperature)

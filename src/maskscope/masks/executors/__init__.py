@@ -1,4 +1,4 @@
-"""Executors by name: who runs the S masked networks of a step. To add one: one file beside these, one row here."""
+"""Executors by name: they run the S masked networks of a step. To add one, add one file to this folder and one row here."""
 
 from collections.abc import Mapping
 
@@ -37,10 +37,10 @@ __all__ = [
 
 
 def make_executor(name: str, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> Executor:
-    """The executor of that name, for a network, a loss and weights under masks.
+    """The executor with this name, for a network, a loss and weights under masks.
 
     Raises:
-        UnknownNameError: no such executor.
+        UnknownNameError: there is no such executor.
     """
     if name not in EXECUTORS:
         raise UnknownNameError("executor", name, EXECUTORS)
@@ -48,18 +48,18 @@ def make_executor(name: str, network: nn.Module, loss: Loss, units: Mapping[str,
 
 
 def working_bytes(name: str, network: nn.Module, itemsizes: Mapping[str, int], device: torch.device, rows: int) -> int:
-    """The most bytes of masked copies and weight gradients that an executor has at one time.
+    """The largest memory, in bytes, that an executor needs at one time for masked copies and weight gradients.
 
-    Sequential: one copy of every weight, and the gradient of the largest, which is handed on as it arises. Threads: for
-    each sample a copy of every weight and its gradient. Batched: one block of the linear maps' weights; of all
-    other weights, and of small ones, all copies and as much again for their gradients.
+    Sequential: one copy of every weight, and the gradient of the largest weight (each gradient is passed on when it is ready).
+    Threads: for each sample, a copy of every weight and its gradient. Batched: for large weights of linear layers, one block of
+    copies; for all other weights, all copies and all their gradients.
 
     Args:
-        name: of the executor.
-        network: whose weights are masked.
-        itemsizes: bytes of an element of each masked weight's copies, by dotted name.
-        device: where.
-        rows: masks times samples of a group.
+        name: the name of the executor.
+        network: the network whose weights are masked.
+        itemsizes: the bytes of one element of the masked copies of each weight, by dotted name.
+        device: the device of the network.
+        rows: the number of masks times the number of samples in a group.
     """
     parameters = dict(network.named_parameters())
     sizes = {weight: itemsize * parameters[weight].numel() for weight, itemsize in itemsizes.items()}

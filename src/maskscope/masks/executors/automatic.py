@@ -14,7 +14,7 @@ from maskscope.masks.executors.sequential import SequentialExecutor
 from maskscope.masks.gradient import Loss
 from maskscope.masks.randomness import Randomness
 
-# Batched, a convolution becomes a grouped one, which takes longer than one call for each sample (reproduction/benchmarks.md).
+# vmap turns a convolution into a grouped convolution, which is slower than one call for each sample (reproduction/benchmarks.md).
 _SLOWER_BATCHED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
@@ -22,16 +22,16 @@ _SEQUENTIAL, _BATCHED, _UNTRIED = range(3)
 
 
 def is_faster_batched(network: nn.Module) -> bool:
-    """Whether all samples in one call take less time than one call for each."""
+    """Whether one call for all samples is faster than one call for each sample."""
     return not any(isinstance(module, _SLOWER_BATCHED) for module in network.modules())
 
 
 @final
 class AutomaticExecutor(Executor):
-    """Batched, unless the network has layers for which that is slower, or it turns out not to work.
+    """Uses the batched executor, unless the network has layers that are slower batched, or batching fails.
 
-    The choice depends on the network and the parts alone, never on a clock; and it is part of a run's state (`choice`), so that a
-    run that is taken up goes on as it was.
+    The choice depends only on the network and the parts, never on measured time. It is saved in a run's checkpoint (`choice`), so
+    that a resumed run continues in the same way.
     """
 
     name = "auto"
@@ -52,7 +52,7 @@ class AutomaticExecutor(Executor):
         if self.choice == _SEQUENTIAL:
             return self._sequential.run(parts)
         before = self.takes
-        # at the first try, to be put back if it fails half-way; Adam's moments, twice as large, are not there yet
+        # saved at the first try only, to restore them if it fails half-way; Adam's moments, twice as large, do not exist yet
         saved = [unit.gradients() for unit in self.units.values()] if self.choice == _UNTRIED else None
         start = None if saved is None else Randomness(next(iter(self.units.values())).device)
         try:
@@ -67,10 +67,10 @@ class AutomaticExecutor(Executor):
             if "DefaultCPUAllocator" in str(error):
                 raise
             if saved is not None and start is not None:
-                start.put_back()  # what the attempt has drawn is drawn again
+                start.put_back()  # so that the same random numbers are drawn again
                 for unit, gradients in zip(self.units.values(), saved, strict=True):
                     unit.restore(gradients)
-            elif self.takes != before:  # half of the gradients are there already
+            elif self.takes != before:  # some gradients were already added
                 raise ConfigError(f"Batched, the backward pass fails: {error}. Take executor='sequential'.") from error
-            self.choice.fill_(_SEQUENTIAL)  # vmap cannot do this; an error of the user's own comes again here
+            self.choice.fill_(_SEQUENTIAL)  # vmap cannot do this; an error in the user's code is raised again by the next line
             return self._sequential.run(parts)

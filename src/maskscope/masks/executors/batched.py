@@ -1,14 +1,14 @@
-"""All samples of a group in one call: the network is vmapped over its masks.
+"""Runs all samples of a group in one call: the network is vmapped over its masks.
 
 `torch.func.vmap` has the semantics of one call for each sample, and torch's batched operations do the work. Small weights are
-given to it as masked copies, ``[samples, *shape]``. For the large weights of linear maps it sees stand-ins, and a function mode
-looks at every torch function that the network calls:
+given to it as masked copies, ``[samples, *shape]``. Large weights of linear layers are replaced by stand-ins, and a
+``TorchFunctionMode`` looks at every torch function that the network calls:
 
-* a linear map with a stand-in becomes a product that makes the masked copies block by block, each just before it is multiplied,
-  and hands its weight gradient on block by block: neither exists as a whole;
-* any other use of a stand-in gets all copies at once.
+* a linear layer with a stand-in becomes a product that makes the masked copies block by block, each just before it is used, and
+  passes on its weight gradient block by block; so neither ever exists as a whole;
+* any other operation on a stand-in gets all masked copies at once.
 
-A stand-in is full of NaN and takes no memory: were a use to escape the mode, the loss would say so at once.
+A stand-in is full of NaN and takes no memory: if the mode missed an operation, the loss would be NaN.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,18 +32,18 @@ from maskscope.masks.executors.recurrent import PLAIN, applies
 from maskscope.masks.gradient import NO_PATH, BackwardPass, Loss, scalar_loss
 from maskscope.masks.parts import is_same
 
-# Masked copies of a weight are made as a whole up to so many bytes; there a product in blocks costs more than it saves.
+# Up to this size, in bytes, all masked copies of a weight are made at once: a product in blocks would cost more than it saves.
 WHOLE_BYTES = 1 << 20
 _TENSOR = object()  # stands for the tensors among the leaves of a part
 
 
 class CannotBatchError(Exception):
-    """These parts cannot go in one call; they can one by one."""
+    """These parts cannot be run in one call, but one by one."""
 
 
 @final
 class BatchedExecutor(Executor):
-    """One vmapped call for all samples of a group, and of all masks in work."""
+    """One vmapped call for all samples of a group, of all masks that are searched together."""
 
     name = "batched"
 
@@ -57,7 +57,7 @@ class BatchedExecutor(Executor):
         """See `Executor.run`.
 
         Raises:
-            ConfigError: the samples cannot go in one call.
+            ConfigError: the samples cannot be run in one call.
         """
         try:
             return self.attempt(parts)
@@ -73,10 +73,10 @@ class BatchedExecutor(Executor):
             ) from error
 
     def attempt(self, parts: Sequence[Sequence[Any]]) -> Tensor:
-        """The same, with whatever error comes.
+        """The same as `run`, but errors are raised as they are.
 
         Raises:
-            CannotBatchError: the parts differ in structure or shape; nothing has been done.
+            CannotBatchError: the parts differ in structure or shape; nothing was computed.
         """
         rows = [part for mine in parts for part in mine]
         stacked, constants, structure = _stack(rows)
@@ -93,7 +93,7 @@ class BatchedExecutor(Executor):
                 value = call_with(self.network, copies | stand_ins, lambda guest: self.loss(guest, part))
             return scalar_loss(value).reshape(())
 
-        # the fused attention of processors has no rule for vmap; its plain form has
+        # on CPUs, fused attention cannot be vmapped; the plain form (MATH) can
         with torch.enable_grad(), self.precision(), sdpa_kernel(SDPBackend.MATH):
             losses = torch.func.vmap(one)(sample, leaves, stacked)
             with self._listening():
@@ -104,7 +104,7 @@ class BatchedExecutor(Executor):
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
-        """Gradients are taken in our own backward pass, not in one that the loss makes."""
+        """Marks our own backward pass: gradients of backward passes inside the loss are not taken."""
         for unit in self.units.values():
             unit.listens = True
         try:
@@ -138,14 +138,14 @@ def _hand_over(unit: GatedWeight, leaf: Tensor) -> None:
 
 
 def linear_weights(network: nn.Module) -> set[str]:
-    """The weights that only `linear` uses, as far as modules tell; attention's output map is a Linear that is not called."""
+    """The weights of all Linear modules. That of attention's output projection is excluded: this module is never called."""
     own = nn.modules.linear.NonDynamicallyQuantizableLinear
     linear = [name for name, m in network.named_modules() if isinstance(m, nn.Linear) and not isinstance(m, own)]
     return {f"{name}.weight" if name else "weight" for name in linear}
 
 
 class _StandInMode(TorchFunctionMode):
-    """Gives every use of a stand-in what it stands for, and recurrent layers operations that can be batched."""
+    """Replaces stand-ins by masked copies in every torch function, and recurrent layers by operations that can be vmapped."""
 
     _ASKS_ONLY_FOR_SHAPE = frozenset(
         (
@@ -206,7 +206,7 @@ def _stand_in(unit: GatedWeight) -> Tensor:
 
 
 def _stack(rows: Sequence[Any]) -> tuple[list[Tensor], list[Any], Any]:
-    """The tensors of the parts, stacked; all leaves of a part, with `_TENSOR` for the tensors; its structure."""
+    """Returns the tensors of the parts, stacked; the leaves of a part, with `_TENSOR` in place of tensors; and its structure."""
     flattened = [pytree.tree_flatten(row) for row in rows]
     structure = flattened[0][1]
     if any(other != structure for _, other in flattened):

@@ -1,4 +1,4 @@
-"""What an executor is: it runs the masked networks of a step and brings their gradients home."""
+"""What an executor is: it runs the masked networks of a step and adds their gradients to those of the logits."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -15,18 +15,18 @@ from maskscope.masks.kernels import SAMPLES_PER_GROUP
 
 
 class Executor(ABC):
-    """A way to run the S masked networks of a step, for one mask in work or several.
+    """A way to run the S masked networks of a step, for one mask or for several masks that are searched together.
 
-    All of them do the same: mean over the samples k of the loss of the network under sample k on part k, and
+    All executors compute the same: the mean over the samples k of the loss of the network under sample k on part k, and
 
         gradient of l  +=  1/S * sum over k of  w * g_k * slope_k
 
-    to rounding, for every mask.
+    for every mask, up to rounding.
 
     Args:
-        network: the guest, in the mode in which it is to run.
+        network: the network, in the mode in which it is to run.
         loss: ``loss(network, part)``, a scalar.
-        units: its weight tensors under their masks, by dotted name.
+        units: its weight tensors with their masks, by dotted name.
     """
 
     name: str
@@ -36,12 +36,13 @@ class Executor(ABC):
         self._reduced = next((unit.dtype for unit in units.values() if unit.is_reduced), None)
 
     def add_gradients(self, step: int, parts: Sequence[Sequence[Any]], samples: int) -> Float[Tensor, " masks"]:
-        """Adds the gradients of a step to every mask's.
+        """Runs a step and adds its gradients to those of every mask.
 
         Args:
-            step: its number; it addresses the draws.
-            parts: for each mask, its parts of data: sample after sample, the same number for each.
-            samples: S.
+            step: the number of the step; the random draws depend on it.
+            parts: for each mask, its parts of data: all parts of the first sample, then those of the second, and so on; every
+                sample has equally many.
+            samples: S, the number of samples.
 
         Returns:
             The mean loss of each mask.
@@ -59,14 +60,14 @@ class Executor(ABC):
 
     @abstractmethod
     def run(self, parts: Sequence[Sequence[Any]]) -> Tensor:
-        """One group of samples; the units are turned to it. Returns the losses, ``[masks, samples]``."""
+        """Runs one group of samples, for which `GatedWeight.begin` was called. Returns the losses, ``[masks, samples]``."""
 
     def state(self) -> dict[str, Tensor]:
-        """What it has found out on the way and goes by; the live tensors, for a run's checkpoint."""
+        """Choices that it made during the run, as live tensors, to be saved in a checkpoint and restored from it."""
         return {}
 
-    def close(self) -> None:  # noqa: B027 - most hold nothing
-        """Gives back what is held beside memory, such as threads; a later step gets it anew."""
+    def close(self) -> None:  # noqa: B027 - most executors have nothing to release
+        """Releases resources other than memory, such as threads; a later step creates them again."""
 
     @property
     def takes(self) -> int:
@@ -74,7 +75,7 @@ class Executor(ABC):
         return sum(unit.takes for unit in self.units.values())
 
     def precision(self) -> AbstractContextManager[object]:
-        """Where masked copies are of lower precision, what they meet is brought to it by torch's autocast."""
+        """Autocast to the dtype of the masked copies, if this is a lower precision than that of the weights."""
         if self._reduced is None:
             return nullcontext()
         device = next(iter(self.units.values())).device

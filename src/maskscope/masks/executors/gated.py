@@ -1,4 +1,4 @@
-"""What is masked and what is learned, as the executors see it: each weight tensor with its logits under every mask in work."""
+"""Weights and masks in the form that executors use: each weight tensor with its logits, for all masks searched together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from maskscope.masks.sample import Noise
 
 @dataclass(frozen=True)
 class LearnedMask:
-    """One mask in work.
+    """One mask that is being learned.
 
     Args:
-        logits: what is learned.
-        gradient: where the gradient of the logits is added up, in the order of ``logits.flat``.
+        logits: its logits.
+        gradient: the vector to which gradients of the logits are added, in the order of ``logits.flat``.
         noise: the identity of its random stream.
     """
 
@@ -29,7 +29,7 @@ class LearnedMask:
 
 @dataclass(frozen=True)
 class _Slice:
-    """One mask's share of one weight tensor."""
+    """The part of one mask that belongs to one weight tensor."""
 
     key: tuple[int, int]
     logits: Float32[Tensor, " n"]
@@ -38,13 +38,13 @@ class _Slice:
 
 
 class Workspace:
-    """Memory that is used again by whoever needs some for a short time; fresh memory costs as much as the arithmetic."""
+    """Memory for short use, which is reused, because allocating takes as long as the arithmetic."""
 
     def __init__(self) -> None:
         self._memory: dict[tuple[torch.dtype, torch.device], Tensor] = {}
 
     def take(self, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """A vector of that many elements, with anything in them; the next call may hand out the same memory."""
+        """An uninitialised vector of ``count`` elements; the next call may return the same memory."""
         memory = self._memory.get((dtype, device))
         if memory is None or memory.numel() < count:
             memory = self._memory[dtype, device] = torch.empty(count, dtype=dtype, device=device)
@@ -52,9 +52,9 @@ class Workspace:
 
 
 class GatedWeight:
-    """One weight tensor under the sampled masks of all masks in work: makes its masked copies, takes their gradients.
+    """One weight tensor under the samples of all masks searched together: makes its masked copies, takes their gradients.
 
-    Rows of copies and of gradients are the samples of the first mask, then those of the second, and so on.
+    The rows of copies and of gradients are the samples of the first mask, then those of the second, and so on.
     """
 
     def __init__(
@@ -71,15 +71,15 @@ class GatedWeight:
         self.workspace = workspace
         self._weight, self._compute = weight.view(-1), compute.view(-1)
         self._own_gradient = None if own_gradient is None else own_gradient.view(-1)
-        self._gated = Workspace()  # not the common one, which may hold the gradient that is being taken
+        self._gated = Workspace()  # not ``workspace``, whose memory may contain the gradient that is being taken
         self._slices, self._kernels, self._law = slices, kernels, law
-        self.takes = 0  # gradients taken so far: tells whether a pass that failed had begun to
-        self.listens = False  # whether gradients that arise inside autograd are ours to take
+        self.takes = 0  # the number of gradients taken so far: tells whether a failed backward pass had taken some
+        self.listens = False  # whether autograd is in our own backward pass, whose gradients are to be taken
         self.begin(0, 0, 1, 1.0)
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the masked copies."""
+        """The dtype of the masked copies."""
         return self._compute.dtype
 
     @property
@@ -89,29 +89,29 @@ class GatedWeight:
 
     @property
     def device(self) -> torch.device:
-        """Of the weight."""
+        """The device of the weight."""
         return self._weight.device
 
     @property
     def rows(self) -> int:
-        """Masks times samples."""
+        """The number of masks times the number of samples."""
         return len(self._slices) * self._samples
 
     def begin(self, step: int, group: int, samples: int, scale: float) -> None:
-        """Turns to a group of samples of a step; gradients are then added with a factor of ``scale``."""
+        """Starts a group of samples of a step; its gradients are multiplied by ``scale`` when they are added."""
         self._step, self._group, self._samples, self._scale = step, group, samples, scale
         self.is_drawn = False
 
     def draw(self) -> None:
         """Draws the gates of all elements."""
         for mine in self._slices:
-            self._kernels.open_gates(mine.logits, self._at(mine, 0), self._samples, mine.gates)
+            self._kernels.open_gates(mine.logits, self._address(mine, 0), self._samples, mine.gates)
         self.is_drawn = True
 
     def copies(self, out: Tensor, start: int = 0) -> Tensor:
-        """Writes the masked copies of the elements from ``start`` on to ``out``, ``[rows, elements]``; draws if need be.
+        """Writes the masked copies of the elements from ``start`` on to ``out``, ``[rows, elements]``; draws gates if needed.
 
-        Who asks for a tensor in pieces does so in order: what was asked for once need not be drawn again.
+        A tensor that is copied in pieces must be copied in order the first time: gates are drawn piece by piece, and then reused.
         """
         here = slice(start, start + out.shape[1])
         for mask, mine in enumerate(self._slices):
@@ -119,7 +119,7 @@ class GatedWeight:
             if self.is_drawn:
                 self._kernels.copy_open(self._compute[here], mine.gates[here], 0, into)
             else:
-                at = self._at(mine, start)
+                at = self._address(mine, start)
                 self._kernels.draw_masked(mine.logits[here], self._compute[here], at, mine.gates[here], into)
         self.is_drawn = self.is_drawn or here.stop == self._weight.numel()
         return out
@@ -129,20 +129,20 @@ class GatedWeight:
         self._kernels.copy_open(self._compute, self._slices[mask].gates, sample, out[None])
 
     def take(self, gradients: Tensor, start: int = 0) -> None:
-        """Adds what gradients with respect to masked copies, ``[rows, elements]`` from ``start`` on, are for what is learned."""
+        """Turns gradients of masked copies, ``[rows, elements]`` from ``start`` on, into gradients of the logits; adds them."""
         for mask in range(len(self._slices)):
             self._take(mask, gradients[mask * self._samples : (mask + 1) * self._samples], start, 0)
 
     def take_sample(self, mask: int, sample: int, gradient: Tensor) -> None:
-        """The same for the whole tensor under one sample of one mask."""
+        """The same as `take`, for the whole tensor under one sample of one mask."""
         self._take(mask, gradient.reshape(1, -1), 0, sample)
 
     def gradients(self) -> list[Tensor]:
-        """A copy of the gradients as they stand: for each mask, and the weight's own if it is learned too."""
+        """Copies of the current gradients: one for each mask, and that of the weight if it is learned too."""
         return [gradient.clone() for gradient in self._all_gradients()]
 
     def restore(self, gradients: Sequence[Tensor]) -> None:
-        """Puts the gradients back."""
+        """Restores gradients that `gradients` returned."""
         for mine, gradient in zip(self._all_gradients(), gradients, strict=True):
             mine.copy_(gradient)
 
@@ -159,7 +159,7 @@ class GatedWeight:
             self._weight[here],
             mine.gates[here],
             gradients,
-            self._at(mine, start),
+            self._address(mine, start),
             first_sample=first_sample,
             scale=self._scale,
             out=mine.gradient[here],
@@ -168,13 +168,13 @@ class GatedWeight:
             self._add_own(self._own_gradient[here], mine.gates[here], gradients, first_sample)
 
     def _add_own(self, out: Tensor, gates: Tensor, gradients: Tensor, first_sample: int) -> None:
-        """The gradient of a masked weight is that of its copy behind an open gate, and 0 behind a closed one."""
+        """Adds the gradient of the weight itself: that of its copy if the gate is open, else 0."""
         gated = self._gated.take(gradients.shape[1], gradients.dtype, gradients.device)
         for row, gradient in enumerate(gradients):
             self._kernels.copy_open(gradient, gates, first_sample + row, gated[None])
             out.add_(gated, alpha=self._scale)
 
-    def _at(self, mine: _Slice, start: int) -> Address:
+    def _address(self, mine: _Slice, start: int) -> Address:
         return Address(mine.key, self._step, self._group, start)
 
 
@@ -186,16 +186,16 @@ def gate(
     law: SlopeLaw,
     own_gradients: Mapping[str, Tensor] | None = None,
 ) -> dict[str, GatedWeight]:
-    """Brings weights and masks together.
+    """Combines weights and masks.
 
     Args:
-        weights: contiguous, by dotted name; frozen, unless there are ``own_gradients``.
-        compute: the same in the dtype of the masked copies.
-        masks: at least one; all over these weights.
-        kernels: who makes the passes.
-        law: of the slope.
-        own_gradients: where the weights are learned too, contiguous memory to which their gradients are added: the sum over masks
-            of the mean over samples of gate times gradient.
+        weights: the weights, contiguous, by dotted name; frozen, unless ``own_gradients`` is given.
+        compute: the same weights in the dtype of the masked copies.
+        masks: at least one mask; all cover these weights.
+        kernels: the kernels for the passes over the weights.
+        law: the law of the slope.
+        own_gradients: if the weights are learned too: contiguous memory to which their gradients are added, the sum over masks of
+            the mean over samples of gate times gradient.
     """
     samples: dict[str, list[_Slice]] = {name: [] for name in weights}
     for mask in masks:
@@ -212,6 +212,6 @@ def gate(
 
 
 def groups(samples: int) -> list[tuple[int, int]]:
-    """The groups of S samples: their numbers and how many samples each has."""
+    """Divides S samples into groups: returns the number of each group and its number of samples."""
     whole, rest = divmod(samples, SAMPLES_PER_GROUP)
     return [(number, SAMPLES_PER_GROUP) for number in range(whole)] + ([(whole, rest)] if rest else [])

@@ -1,8 +1,8 @@
-"""torch's LSTM over packed sequences on processors: one product a step, and a compiled loop for all the rest of it.
+"""A faster LSTM for packed sequences on CPUs: one matrix product for each step, and a compiled loop for everything else.
 
-torch's own makes a weight's gradient anew at every step and adds it up: on a processor, and with the few rows of one sample, that
-is most of a backward pass (`docs/speed.md`). Here the backward pass keeps the gates' gradients of all steps and multiplies once.
-Equal to torch's own to rounding.
+torch's LSTM computes a gradient of the weights at every step and adds these up: on a CPU, with the few rows of one sample, that
+takes most of the backward pass (`docs/speed.md`). Here the backward pass stores the gradients of the gates of all steps and does
+one product at the end. The results are equal to torch's up to rounding.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ from maskscope.masks.executors.recurrent import lstm_step
 
 
 class PackedLSTMMode(TorchFunctionMode):
-    """Runs every LSTM that is given packed sequences on a processor as it is done here; leaves everything else alone."""
+    """Runs every LSTM that gets packed sequences on a CPU by `packed_lstm`; does not change anything else."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.lstm and not kwargs and _applies(*args):
@@ -30,7 +30,7 @@ class PackedLSTMMode(TorchFunctionMode):
 
 
 def _applies(x: Tensor, sizes: Any, states: Any, weights: Any, *rest: Any) -> bool:
-    """Packed sequences have a tensor in second place and a list in fourth; no projections, one direction, one dtype."""
+    """Whether `packed_lstm` can be used: packed sequences (argument 2 is a tensor), no projections, one direction, one dtype."""
     if not isinstance(sizes, Tensor) or not isinstance(weights, list) or x.device.type != "cpu" or x.dim() != 2:
         return False
     has_biases, layers, _, _, bidirectional = rest
@@ -41,9 +41,9 @@ def _applies(x: Tensor, sizes: Any, states: Any, weights: Any, *rest: Any) -> bo
 
 @cache
 def _loops() -> Any:
-    """The compiled loops, imported when they are needed; None without numba: then torch's own LSTM serves."""
+    """The compiled loops, imported at first use; None without numba: then torch's own LSTM is used."""
     try:
-        import_module("maskscope.masks.kernels.compiler")  # first: it knows what can be wrong with numba
+        import_module("maskscope.masks.kernels.compiler")  # first, because it turns all errors of numba into ImportError
         return import_module("maskscope.masks.kernels.lstm_loops")
     except ImportError:
         return None
@@ -60,7 +60,7 @@ def packed_lstm(
     train: bool,
     bidirectional: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """``torch.lstm`` for packed sequences; arguments as torch has them."""
+    """``torch.lstm`` for packed sequences, with the same arguments."""
     assert not bidirectional
     each, steps = (4 if has_biases else 2), _Steps(sizes)
     hidden, memory = [], []
@@ -76,9 +76,9 @@ def packed_lstm(
 
 
 class _Steps:
-    """Where the rows of each step are, and what came before and last of each sequence.
+    """The rows of each step in the packed tensors, the rows of the states before it, and the last row of each sequence.
 
-    The initial states stand in front of all rows.
+    In tensors of states, the initial states are in front of all rows.
     """
 
     def __init__(self, sizes: Tensor) -> None:
@@ -91,7 +91,7 @@ class _Steps:
         self.last = rows + torch.tensor(self.starts)[lengths - 1] + torch.arange(rows)
 
     def __iter__(self) -> Iterator[tuple[int, int, int]]:
-        """First row of the states before each step, its own first row, its rows."""
+        """For each step: the first row of the states before it, its own first row, and its number of rows."""
         return zip(self.earlier, self.starts, self.sizes, strict=True)
 
     def __reversed__(self) -> Iterator[tuple[int, int, int]]:
@@ -99,7 +99,7 @@ class _Steps:
 
 
 class _Layer(torch.autograd.Function):
-    """One layer: outputs of all steps, and the last state of each sequence."""
+    """One layer: returns the outputs of all steps, and the last state of each sequence."""
 
     @staticmethod
     def forward(
@@ -125,7 +125,7 @@ class _Layer(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
         x, inputs, recurrent, gates, memories, squashed, states, *given = ctx.saved_tensors
-        if torch.is_grad_enabled():  # the gradient itself is to be differentiated, as in a gradient penalty
+        if torch.is_grad_enabled():  # the gradient itself will be differentiated, as in a gradient penalty
             return None, *_plain_gradients(ctx.steps, (x, *given[:2], inputs, recurrent, given[2]), grads)
         steps, loops = ctx.steps, _loops()
         grad, grad_state, grad_memory = grads[0].contiguous(), *(one.clone() for one in grads[1:])
@@ -149,7 +149,7 @@ class _Layer(torch.autograd.Function):
 
 
 def _plain_gradients(steps: _Steps, given: tuple[Tensor | None, ...], grads: Sequence[Tensor]) -> list[Tensor | None]:
-    """The gradients of a layer by what it was given, with a history: through the same layer in plain operations."""
+    """The gradients of a layer with respect to its inputs, themselves differentiable: computed with plain operations."""
     needed = [one is not None and one.requires_grad for one in given]
     wanted = [one for one, is_needed in zip(given, needed, strict=True) if is_needed]
     found = iter(torch.autograd.grad(_plain_layer(steps, *given), wanted, grads, create_graph=True))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Masked weights inside autograd: made in the forward pass, again in the backward pass, their gradients handed on at once."""
+"""Masked weights inside autograd: made in the forward pass, made again in the backward pass; gradients are passed on at once."""
 
 from collections.abc import Iterator
 from typing import Any, cast
@@ -9,30 +9,30 @@ from torch import Tensor
 
 from maskscope.masks.executors.gated import GatedWeight
 
-# Bytes of masked copies in work at one time: they stay in a processor's last-level cache between being made and being used. On an
-# accelerator a block is as large as fills it.
+# Bytes of masked copies in a block. On a CPU a block must stay in the last-level cache until it is used; on an accelerator it
+# must be large enough to use all of the device.
 CACHE_BYTES = {"cpu": 8 << 20, "cuda": 256 << 20}
 
 
 def block_bytes(device: torch.device) -> int:
-    """Bytes of the masked copies that are in work at one time."""
+    """The size of one block of masked copies, in bytes."""
     return CACHE_BYTES.get(device.type, CACHE_BYTES["cuda"])
 
 
 def masked_product(x: Tensor, sample: Tensor, anchor: Tensor, unit: GatedWeight) -> Tensor:
-    """``x @ masked(weight).T`` for the sample at hand, inside vmap.
+    """``x @ masked(weight).T`` for the current sample, inside vmap.
 
     Args:
-        x: the layer's input, ``[..., in]``.
-        sample: the index of the row of copies; it carries vmap's dimension.
-        anchor: a scalar that needs a gradient, so that the backward pass comes by even where ``x`` needs none.
+        x: the input of the layer, ``[..., in]``.
+        sample: the row of the masked copies; this tensor has the vmapped dimension.
+        anchor: a scalar that requires a gradient, so that the backward pass is run also if ``x`` requires none.
         unit: the weight, ``[out, in]``.
     """
     return _apply(_UnderVmap, x, sample, anchor, unit)
 
 
 def all_copies(sample: Tensor, anchor: Tensor, unit: GatedWeight) -> Tensor:
-    """The whole masked weight of the sample at hand, inside vmap."""
+    """The whole masked weight of the current sample, inside vmap."""
     return _apply(_UnderVmap, None, sample, anchor, unit)
 
 
@@ -42,7 +42,7 @@ def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
 
 
 class _UnderVmap(torch.autograd.Function):
-    """Takes the samples out of vmap's hands, as a leading dimension."""
+    """Turns the vmapped dimension (the samples) into a normal leading dimension."""
 
     @staticmethod
     def forward(x: Tensor | None, sample: Tensor, anchor: Tensor, unit: GatedWeight) -> Tensor:
@@ -87,7 +87,7 @@ class _Copies(torch.autograd.Function):
 class _Product(torch.autograd.Function):
     """``x[k] @ masked_k(weight).T`` for every row k, in blocks of output features.
 
-    Outputs and input gradients are made transposed, ``[rows, features, items]``: the products are then 10 % faster.
+    Outputs and input gradients are computed transposed, ``[rows, features, items]``: this makes the products 10 % faster.
     """
 
     @staticmethod
@@ -97,7 +97,7 @@ class _Product(torch.autograd.Function):
         y = x.new_empty(x.shape[0], unit.shape[0], x.shape[1])
         for block, copies in _blocks(unit):
             torch.bmm(copies, x.mT, out=y[:, block])
-        return y.mT.contiguous()  # as torch's own: networks may take a view of it
+        return y.mT.contiguous()  # contiguous like torch's own result, because networks may call .view on it
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -110,13 +110,13 @@ class _Product(torch.autograd.Function):
             if dx is not None:
                 torch.baddbmm(dx, scratch.mT, out, out=dx)
             if unit.listens:
-                torch.bmm(out, x, out=scratch)  # the copies have done their work
+                torch.bmm(out, x, out=scratch)  # overwrites the copies, which are no longer needed
                 unit.take(scratch.view(unit.rows, -1), block.start * unit.shape[1])
         return None if dx is None else dx.mT.contiguous(), torch.zeros(()), None
 
 
 def _blocks(unit: GatedWeight, *, fill: bool = True) -> Iterator[tuple[slice, Tensor]]:
-    """Runs of output features, each with memory for its copies ``[rows, features, in]``, filled with them unless told not to."""
+    """Yields blocks of output features, each with memory ``[rows, features, in]``, which has the masked copies if ``fill``."""
     features, inputs = unit.shape
     at_once = max(1, block_bytes(unit.device) // (unit.rows * inputs * unit.dtype.itemsize))
     count = -(-features // at_once)

@@ -1,7 +1,7 @@
-"""torch's fused recurrent layers in plain operations, so that vmap can batch them: it has no rule for the fused ones.
+"""torch's recurrent layers in plain operations, so that vmap can batch them: it cannot batch torch's fused layers.
 
-On a processor and for short sequences this costs less than one fused call for each sample, whose products are four times smaller.
-Equal to torch's own to rounding; dropout must be off, as it is in eval mode.
+On a CPU and for short sequences this is faster than one fused call for each sample, whose products are four times smaller. The
+results are equal to torch's up to rounding; dropout must be off, as it is in eval mode.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-# One step: projected input, state, hidden weight and its bias to the next state; the first entry is the output.
+# A cell maps the projected input, the state, the hidden weight and its bias to the next state. The output is the first entry.
 State = tuple[Tensor, ...]
 Cell = Callable[[Tensor, State, Tensor, Tensor | None], State]
 
@@ -46,7 +46,7 @@ def _stack(
     bidirectional: bool,
     batch_first: bool,
 ) -> tuple[Tensor, State]:
-    """Layers and directions; arguments as torch's own functions have them. States: ``[layers * directions, batch, hidden]``."""
+    """Runs all layers and directions; arguments as in torch's functions. States: ``[layers * directions, batch, hidden]``."""
     if train and dropout:
         raise NotImplementedError("dropout between recurrent layers")
     sequence = x.transpose(0, 1) if batch_first else x
@@ -108,5 +108,5 @@ PLAIN: dict[Any, Callable[..., Any]] = {
 
 
 def applies(function: Any, arguments: Sequence[Any]) -> bool:
-    """Whether the plain form serves. Packed sequences, whose list of weights comes one place later, stay with torch."""
+    """Whether the plain form can be used: not for packed sequences, for which the list of weights is one argument later."""
     return function in (torch.lstm_cell, torch.gru_cell) or isinstance(arguments[2], list)

@@ -1,4 +1,4 @@
-"""One call of the network for each sample: the definition of a step, right for every network."""
+"""One call of the network for each sample. This is the definition of a step, and works for every network."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -15,9 +15,9 @@ from maskscope.masks.gradient import BackwardPass, Loss, loss_and_handed_gradien
 
 @final
 class SequentialExecutor(Executor):
-    """A masked copy of the weights, a call and its backward pass; then the next sample.
+    """For each sample: makes a masked copy of the weights, calls the network, and runs the backward pass.
 
-    One masked copy is alive at a time, and each weight gradient becomes the logits' as it arises.
+    Only one masked copy is in memory at a time; each weight gradient is turned into that of the logits when it is ready.
     """
 
     name = "sequential"

@@ -1,7 +1,7 @@
-"""Calls of several samples at a time, each in a thread of its own: for networks whose operations are too small to be divided.
+"""Runs several samples at the same time, each in its own thread: for networks whose operations are small.
 
-On a processor an operation of torch is divided among all threads; where it is small, waiting for each other takes longer than the
-work. Here the samples are divided instead, and each thread has its share of the processor to itself.
+On a CPU, torch divides each operation among all threads; for small operations, synchronising the threads takes longer than the
+work. Here the samples are divided instead, and each thread uses its own share of the CPU.
 """
 
 from collections import deque
@@ -29,11 +29,11 @@ _MUTABLE = (list, dict, set, deque)
 
 @final
 class ThreadedExecutor(Executor):
-    """A call and its backward pass for each sample, as the sequential executor has them, as many at a time as torch has threads.
+    """One call and one backward pass for each sample, like the sequential executor, but as many in parallel as torch has threads.
 
-    Gradients are added in the order of the samples, so that the bits do not depend on who is done first. Each thread calls a copy
-    of the module that shares its tensors. A loss or a module that draws random numbers, or keeps things elsewhere, must not be
-    called from several threads: that wants another executor. On an accelerator calls go one by one.
+    Gradients are added in the order of the samples, so that the result does not depend on which thread finishes first. Each
+    thread calls a copy of the module that shares its tensors. Use another executor if the loss or a module draws random numbers,
+    or keeps state outside the module. On an accelerator, the calls are made one after the other.
     """
 
     name = "threads"
@@ -48,20 +48,20 @@ class ThreadedExecutor(Executor):
         """See `Executor.run`."""
         rows = [(mask, sample, part) for mask, mine in enumerate(parts) for sample, part in enumerate(mine)]
         if self._pool is None:
-            self._begin(len(rows))
+            self._start_threads(len(rows))
         assert self._pool is not None
-        # the compiled passes are divided among all threads: they come before the calls and after them, not in between
+        # the compiled passes use all threads themselves, so they run before and after the calls, not inside them
         for unit in self.units.values():
             unit.draw()
         for (mask, sample, _), (_, copies, _) in zip(rows, self._guests, strict=False):
             for name, unit in self.units.items():
                 unit.copy_sample(mask, sample, copies[name].view(-1))
-        with twin_of(self.network):  # only the copies are to be called
+        with twin_of(self.network):  # only the copies may be called
             calls = [
                 self._pool.submit(self._call, guest, copies, backward, part)
                 for (_, _, part), (guest, copies, backward) in zip(rows, self._guests, strict=False)
             ]
-            wait(calls)  # after an error in one, nobody may still be at work on the guest
+            wait(calls)  # also after an error in one: no thread may still be running when we return
         losses = []
         for (mask, sample, _), call in zip(rows, calls, strict=True):
             value, gradients = call.result()
@@ -76,8 +76,8 @@ class ThreadedExecutor(Executor):
             self._pool.shutdown()
             self._pool = None
 
-    def _begin(self, rows: int) -> None:
-        """A guest with copies for each sample, and threads which each have their share of torch's."""
+    def _start_threads(self, rows: int) -> None:
+        """Makes a copy of the module and memory for masked copies for each sample, and threads that share torch's threads."""
         self._guests = [
             (
                 self._copy_of_network(),
@@ -92,18 +92,18 @@ class ThreadedExecutor(Executor):
 
         def start() -> None:
             torch.set_num_threads(max(1, threads // workers))
-            torch.get_num_threads()  # a new thread takes over the common number when it first needs it: now, not later
+            torch.get_num_threads()  # a thread reads the global number at first use: this makes it happen now, not later
             ready.wait()
 
         self._pool = ThreadPoolExecutor(workers, "maskscope-sample", start)
-        for _ in range(workers):  # each waits for the others, so that none takes two
+        for _ in range(workers):  # each start waits at the barrier, so every worker starts exactly once
             self._pool.submit(bool)
         ready.wait()
-        torch.set_num_threads(threads)  # what a thread sets is what new threads begin with
+        torch.set_num_threads(threads)  # restore it: the number that a thread sets is also the default for new threads
 
     def _copy_of_network(self) -> nn.Module:
         network, belongings = self.network, Belongings(self.network)
-        shared = (*network.parameters(), *network.buffers(), *belongings.tensors())  # a call is lent copies
+        shared = (*network.parameters(), *network.buffers(), *belongings.tensors())  # safe to share: calls get copies of them
         common = [function for function in belongings.functions if any(isinstance(one, _MUTABLE) for one in _closure(function))]
         if common:
             titles = ", ".join(sorted({str(getattr(function, "__qualname__", function)) for function in common}))
@@ -121,6 +121,6 @@ class ThreadedExecutor(Executor):
 
 
 def _closure(function: Any) -> Iterator[Any]:
-    """What a function and all its copies hold together; arguments that were bound to it are copied."""
+    """The objects in a function's closure, which all copies of the function share; arguments of a ``partial`` are copied."""
     if not isinstance(function, partial):
         yield from held_by(function)

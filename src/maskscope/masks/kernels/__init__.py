@@ -1,4 +1,4 @@
-"""Random bits, keep thresholds and the passes over the weights: a definition in plain PyTorch, and faster ways to its bits."""
+"""Random bits, keep thresholds and the passes over the weights: a definition in plain PyTorch, and faster kernels equal to it."""
 
 import warnings
 from functools import cache
@@ -29,21 +29,20 @@ KERNELS = ("auto", "cpu", "cuda", "reference")
 
 
 class SlowKernelsWarning(UserWarning):
-    """The compiled kernels cannot be used, and plain PyTorch does their work: same bits, ten times slower."""
+    """The compiled kernels cannot be used, so plain PyTorch is used instead: the same masks, about ten times slower."""
 
 
 def make_kernels(device: torch.device, name: str = "auto") -> Kernels:
-    """Who makes the passes on a device.
+    """The kernels for a device.
 
     Args:
-        device: of the weights.
-        name: ``auto`` for the fastest that is installed, with one warning if that is plain PyTorch, because a package is
-            missing or the environment keeps it from working;
-            ``reference`` for plain PyTorch; ``cpu`` or ``cuda`` for those.
+        device: the device of the weights.
+        name: ``auto`` for the fastest kernels that are installed, with one warning if that is plain PyTorch, because a package
+            is missing or does not work here; ``reference`` for plain PyTorch; ``cpu`` or ``cuda`` for those kernels.
 
     Raises:
-        UnknownNameError: no kernels of that name.
-        ConfigError: they do not run on this device, or what they need is not installed.
+        UnknownNameError: there are no kernels with this name.
+        ConfigError: they do not run on this device, or a package that they need is not installed.
     """
     if name not in KERNELS:
         raise UnknownNameError("kernels", name, KERNELS)

@@ -1,4 +1,4 @@
-"""How loops become machine code: numba, which needs no C compiler on the user's machine (docs/dependencies.md says why numba)."""
+"""Compiles loops with numba, which needs no C compiler on the user's machine (docs/dependencies.md says why numba)."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -10,25 +10,25 @@ try:
     from numba import config, get_num_threads, njit, set_num_threads
 except ImportError:
     raise
-except Exception as error:  # of any type: numba looks at its settings in the environment while it is imported
+except Exception as error:  # of any type: numba reads its environment variables at import, and fails on wrong ones
     raise ImportError(f"{error} See the variables NUMBA_... in the environment") from error
 
 
 if vars(config)["DISABLE_JIT"]:
-    # the loops would run in plain Python, those of them that can
+    # the loops would run in plain Python, and some of them cannot
     raise ImportError("NUMBA_DISABLE_JIT is set in the environment, so that it compiles nothing")
 
 
 class KernelCacheWarning(UserWarning):
-    """There is no folder for compiled kernels, so that they are compiled at every start."""
+    """Compiled kernels cannot be stored on disk, so they are compiled at every start."""
 
 
 def compiled(*, contract: bool = False, parallel: bool = True) -> Callable[[Any], Any]:
-    """A loop that other threads of Python can run beside, compiled at its first call for each kind of arguments and kept on disk.
+    """A decorator that compiles a loop at its first call for each combination of types, stores it on disk, and releases the GIL.
 
     Args:
-        contract: whether a product and a sum may become one rounding. Never for gates, which must come out the same anywhere.
-        parallel: whether it is divided among threads itself.
+        contract: whether a product and a sum may be rounded once (fused). Never for gates, which must be equal on all machines.
+        parallel: whether the loop itself is divided among threads.
     """
     options: dict[str, Any] = {"parallel": parallel, "error_model": "numpy", "nogil": True}
     if contract:
@@ -40,7 +40,7 @@ def compiled(*, contract: bool = False, parallel: bool = True) -> Callable[[Any]
         except RuntimeError as error:
             _warn(error)
             return njit(**options)(function)
-        if (cache := getattr(loop, "_cache", None)) is not None:  # none where NUMBA_DISABLE_JIT is set
+        if (cache := getattr(loop, "_cache", None)) is not None:  # None if NUMBA_DISABLE_JIT is set
             _do_without_cache_where_it_fails(cache)
         return loop
 
@@ -48,16 +48,16 @@ def compiled(*, contract: bool = False, parallel: bool = True) -> Callable[[Any]
 
 
 def _do_without_cache_where_it_fails(cache: Any) -> None:
-    """What cannot be read from the folder of compiled loops is compiled, and what cannot be written there is used all the same.
+    """If a compiled loop cannot be read from disk, it is compiled; if it cannot be written to disk, it is used without storing.
 
-    Numba lets errors through from there: a full disk, a file that was cut short, another user's folder.
+    Numba itself would raise an error: for a full disk, a file that is cut short, another user's folder.
     """
     load, save = cache.load_overload, cache.save_overload
 
     def load_or_compile(*arguments: Any) -> Any:
         try:
             return load(*arguments)
-        except Exception as error:  # a damaged pickle can surface as nearly any kind of error
+        except Exception as error:  # a damaged pickle can raise nearly any exception
             _warn(error)
             return None
 
@@ -66,7 +66,7 @@ def _do_without_cache_where_it_fails(cache: Any) -> None:
             save(*arguments)
         except Exception as error:
             _warn(error)
-            # the index may name a file by now that was not written, and under whose name an older loop may lie
+            # the index may already name the file that was not written, and an older loop may have that file name
             with suppress(OSError):
                 Path(cache._cache_file._index_path).unlink(missing_ok=True)
 
@@ -84,7 +84,7 @@ def _warn(error: Exception) -> None:
 
 @contextmanager
 def on_threads(count: int) -> Iterator[None]:
-    """Loops run on so many threads, if there are as many; afterwards the setting is as it was."""
+    """Inside the ``with`` block, loops use ``count`` threads, or all if there are fewer; then the setting is restored."""
     before = get_num_threads()
     set_num_threads(max(1, min(count, int(vars(config)["NUMBA_NUM_THREADS"]))))
     try:

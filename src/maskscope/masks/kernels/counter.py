@@ -1,7 +1,7 @@
 """The random bits of the masks: which draw belongs to which weight, sample and step. This file is the specification.
 
-A counter-based generator makes a draw from its *address* alone, so that any part of it can be made again, anywhere, in
-any order: after a kill, in a backward pass, in another chunk, process, shard or kind of device.
+A counter-based generator computes a draw from its *address* alone. So any draw can be computed again, anywhere and in any order:
+after a crash, in a backward pass, in another chunk, process, shard or type of device.
 
 Generator: Philox-4x32 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
 
@@ -18,8 +18,8 @@ output      word j is the draw of sample 4 * block + j
 rounds      7: the fewest that passed all of the authors' tests; 7 cost 5.2 ns a draw here, 10 cost 7.9
 ==========  ====================================================================================
 
-The identity holds the root seed, the purpose, *which mask it is*, the repeat and the dotted parameter name. With one key
-for all masks, two functions would share their noise at every step and overlap for that reason alone.
+The identity contains the root seed, the purpose, *the name of the mask*, the repeat and the dotted parameter name. With one key
+for all masks, two functions would share their noise at every step, and this alone would make their masks overlap.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ SAMPLES_PER_BLOCK = 4
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
 _LOW = 0xFFFFFFFF
-# Elements in work at one time: a few buffers of this length stay in the second-level cache.
+# Elements that are processed at a time: a few buffers of this length fit into the second-level cache.
 CHUNK = 1 << 16
 
 Word = int | Tensor
@@ -46,10 +46,10 @@ Words = tuple[Word, Word, Word, Word]
 
 
 def stream_key(*identity: str | int) -> tuple[int, int]:
-    """The two key words of a stream of draws: a digest of what the stream is for.
+    """The two key words of a stream of draws: a digest of its identity.
 
     Args:
-        identity: whatever tells this stream from every other, in a fixed order.
+        identity: values that together distinguish this stream from all others, in a fixed order.
     """
     name = json.dumps(["maskscope/draws", LAYOUT_VERSION, *identity], ensure_ascii=True, separators=(",", ":"))
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
@@ -59,15 +59,15 @@ def stream_key(*identity: str | int) -> tuple[int, int]:
 def philox(counter: Words, key: tuple[int, int], rounds: int = ROUNDS, spare: list[Tensor] | None = None) -> Words:
     """Philox-4x32: four words of 32 random bits from a counter of four words and a key of two.
 
-    Each counter word is an ``int`` or an int64 tensor with values in [0, 2^32), which is used up; what is constant over a chunk
-    stays an ``int`` for the first rounds, which saves their work. Source: Salmon et al. 2011, section 3; checked in the
-    tests against the vectors published with Random123, for 7 and for 10 rounds.
+    Each counter word is an ``int`` or an int64 tensor with values in [0, 2^32); tensors are overwritten. Words that are constant
+    over a chunk stay an ``int`` for the first rounds, which saves work. Source: Salmon et al. 2011, section 3; the tests compare
+    with the vectors published with Random123, for 7 and for 10 rounds.
 
     Args:
         counter: the four words.
         key: the two words of the key.
         rounds: 7 in the layout.
-        spare: up to five int64 tensors of the chunk's length to work in; fresh memory costs as much as the arithmetic.
+        spare: up to five int64 tensors of the chunk's length as scratch memory; allocating takes as long as the arithmetic.
     """
     x0, x1, x2, x3 = counter
     k0, k1 = key
@@ -100,7 +100,7 @@ def draw_words(
 
 
 def chunks(elements: int, first: int = 0) -> Iterator[tuple[int, int]]:
-    """Cuts ``elements`` elements from global index ``first`` on into (start, count); no chunk straddles a 2^32 border."""
+    """Divides ``elements`` elements from global index ``first`` on into (start, count); no chunk crosses a multiple of 2^32."""
     end = first + elements
     while first < end:
         count = min(CHUNK, end - first, ((first >> 32) + 1 << 32) - first)
@@ -114,7 +114,7 @@ def _buffers(count: int, device: torch.device) -> tuple[Tensor, ...]:
 
 
 def _multiply(x: Word, multiplier: int, spare: list[Tensor]) -> tuple[Word, Word]:
-    """High and low half of the 64-bit product. A wrapped int64 product has the right bits; the shift copies the sign."""
+    """High and low half of the 64-bit product. The int64 product may wrap, but has the right bits; the shift copies the sign."""
     if isinstance(x, int):
         return x * multiplier >> 32, x * multiplier & _LOW
     product = torch.mul(x, multiplier, out=spare.pop() if spare else None)

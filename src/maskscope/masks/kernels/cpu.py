@@ -1,4 +1,4 @@
-"""The passes on processors: tensors to the loops of `loops.py`, on as many threads as torch has."""
+"""The passes on CPUs: calls the loops of `loops.py` with tensors, on as many threads as torch uses."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,10 +21,10 @@ from maskscope.masks.kernels.threshold import threshold_table
 
 @final
 class CpuKernels(Kernels):
-    """Loops compiled by numba: no C compiler is needed; they are compiled at first use and kept on disk.
+    """Loops compiled by numba, without a C compiler; they are compiled at first use and stored on disk.
 
     Raises:
-        ImportError: numba is not installed, or the environment has settings for it that it cannot work with.
+        ImportError: numba is not installed, or does not work with its settings in the environment.
     """
 
     name = "cpu"
@@ -35,17 +35,17 @@ class CpuKernels(Kernels):
         self._loops, self._logistic, self._on_threads = loops, logistic_loops, compiler.on_threads
         threads = torch.get_num_threads()
         try:
-            with compiler.on_threads(threads):  # starts numba's threads, which sets the number of torch's to that of the cores
+            with compiler.on_threads(threads):  # starts numba's threads, which resets torch's number of threads to all cores
                 torch.set_num_threads(threads)
         except (ValueError, RuntimeError) as error:
             what = str(error).partition("\n")[0].rstrip(".")
             raise ImportError(f"{what}: see NUMBA_NUM_THREADS and NUMBA_THREADING_LAYER in the environment") from error
 
     def prepare(self, law: SlopeLaw, dtypes: Iterable[tuple[torch.dtype, torch.dtype]], say: Callable[[str], object]) -> None:
-        """See `Kernels.prepare`: makes every pass over a few weights, and compares gates and gradient with the definition's.
+        """See `Kernels.prepare`: runs every pass on a few weights, and compares gates and gradient with the definition.
 
         Raises:
-            ConfigError: machine code on disk is that of another version: a date and a size are all that the compiler knows it by.
+            ConfigError: they differ: the compiled code on disk is of another version. Numba checks only date and size of a file.
         """
         began = time.perf_counter()
         folder = self._loops.open_gates.stats.cache_path
@@ -135,7 +135,7 @@ class CpuKernels(Kernels):
 
 
 def _pieces(elements: int, at: Address) -> Iterator[tuple[slice, tuple[Any, ...]]]:
-    """The elements, cut where the low word of their index overflows (nearly always one piece), and the loops' words for each."""
+    """The elements in pieces in which the low word of the index does not overflow (nearly always one), with the loops' words."""
     low = 0xFFFFFFFF
     start = 0
     while start < elements:
@@ -152,7 +152,7 @@ def _bits(tensor: Tensor) -> Any:
 
 
 def _numbers(tensor: Tensor) -> Any:
-    """float32 and float64 as they are, bfloat16 as 16 bits, everything else made float32."""
+    """The values for the loops: float32 and float64 unchanged, bfloat16 as 16-bit integers, everything else as float32."""
     if tensor.dtype == torch.bfloat16:
         return tensor.view(torch.uint16).numpy()
     return tensor.numpy() if tensor.dtype in (torch.float32, torch.float64) else tensor.to(torch.float32).numpy()
@@ -171,6 +171,6 @@ def _slopes(law: TableSlope) -> tuple[Any, Any]:
 
 
 def _packed(table: Any) -> Any:
-    """An entry in the low half of each word, its rise to the next one, divided by 512, in the high half."""
+    """Packs a table: the low half of each word is an entry, the high half is its rise to the next entry, divided by 512."""
     rise = np.diff(table, append=table[-1:]) / np.float32(512)
     return np.stack([table, rise.astype(np.float32)], axis=1).view(np.uint64)[:, 0].copy()

@@ -1,4 +1,4 @@
-"""The passes on CUDA devices: tensors to the programs of `triton_loops.py`. On processors too, under Triton's interpreter.
+"""The passes on CUDA devices: calls the programs of `triton_loops.py` with tensors. On CPUs, they run in Triton's interpreter.
 
 Not yet run on a device: CI has the interpreter (TRITON_INTERPRET=1, set before triton is first imported), which tells whether the
 bits are right, and nothing of speed.
@@ -16,19 +16,19 @@ from maskscope.masks.kernels.passes import Address, Kernels
 from maskscope.masks.kernels.slopes import LogisticSlope, SlopeLaw, TableSlope
 from maskscope.masks.kernels.threshold import threshold_table
 
-# Four weights a thread: a float32 access is then 16 bytes, and all accesses of a program have one layout (float64 excepted).
-# With more, Triton gives the gates' bytes and the copies other layouts, and sends each row through shared memory in between.
+# Four weights for each thread: a float32 access is then 16 bytes, and all accesses of a program have one layout (except float64).
+# With more, Triton chooses different layouts for the gates' bytes and the copies, and moves each row through shared memory.
 BLOCK = 1024
-# For the compiler, not the interpreter. Unsigned words wrap on purpose, which Triton's debug mode would report; Triton 3.9
-# warns when nothing is said about fusion.
+# Options for the compiler; the interpreter has none. Unsigned words wrap on purpose, which Triton's debug mode would report;
+# Triton 3.9 warns if enable_fp_fusion is not set.
 _OPTIONS = {"num_warps": 8, "sanitize_overflow": False, "enable_fp_fusion": False}
 
 
 @final
 class CudaKernels(Kernels):
-    """Programs compiled by Triton, at first use of each combination of dtypes and rows; Triton keeps them on disk.
+    """Programs compiled by Triton, at first use of each combination of dtypes and rows; Triton stores them on disk.
 
-    Accesses are up to 16 bytes wide where ``n`` is a multiple of 16, else single elements.
+    Memory accesses are up to 16 bytes wide if ``n`` is a multiple of 16, else one element.
 
     Raises:
         ImportError: Triton is not installed.
@@ -87,34 +87,34 @@ class CudaKernels(Kernels):
 
 
 def _launch(program: Any, like: Tensor, *arguments: Any, **constants: int) -> None:
-    """Runs a program over as many elements as ``like`` has, on its device: Triton's own choice is the current one."""
+    """Runs a program for all elements of ``like``, on its device; Triton alone would use the current device."""
     options = _OPTIONS if like.is_cuda else {}
     with torch.cuda.device_of(like):
         program[(-(-like.numel() // BLOCK),)](*arguments, **constants, BLOCK=BLOCK, **options)
 
 
 def _words(at: Address) -> tuple[int, ...]:
-    """The pieces of an address in the programs' order."""
+    """The words of an address, in the order of the programs' arguments."""
     low = 0xFFFFFFFF
     words = (at.first & low, at.first >> 32, at.step & low, at.step >> 32, *at.key, at.group)
     return tuple(_signed(word) for word in words)
 
 
 def _signed(word: int) -> int:
-    """The signed integer with the bits of an unsigned 32-bit word; so that every piece has one type, int32."""
+    """The signed integer with the bits of an unsigned 32-bit word, so that every word is passed as int32."""
     return word - (word >> 31 << 32)
 
 
 @cache
 def _thresholds(device: torch.device) -> Int64[Tensor, " entries"]:
-    """An entry in the low half of each word, its rise to the next one in the high half."""
+    """The table of thresholds: the low half of each word is an entry, the high half is its rise to the next entry."""
     table, rise = threshold_table(device)
     return table | rise << 32
 
 
 @cache
 def _slopes(law: TableSlope, device: torch.device) -> tuple[Int64[Tensor, " entries"], Int64[Tensor, " entries"]]:
-    """The tables for closed and for open gates: entries as above, in float32, and rises divided by 512."""
+    """The tables for closed and for open gates, packed like `_thresholds`; entries are float32, rises are divided by 512."""
     rises = law.tables.diff(append=law.tables[:, -1:]) / 512
     closed, opened = torch.stack([law.tables, rises], dim=-1).view(torch.int64)[..., 0].to(device)
     return closed.contiguous(), opened.contiguous()

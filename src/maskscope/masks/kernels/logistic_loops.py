@@ -1,4 +1,4 @@
-"""The gradient pass for a slope that depends on the draw itself, which is made again: a loop like those of `loops.py`."""
+"""The gradient pass for a slope that depends on the draw, which is computed again: a loop like those of `loops.py`."""
 
 import numpy as np
 from numba import njit, prange
@@ -7,12 +7,12 @@ from maskscope.masks.kernels.compiler import compiled
 from maskscope.masks.kernels.loops import CHUNK, philox, real
 
 f32, i32, u32, u64 = np.float32, np.int32, np.uint32, np.uint64
-_HUGE = f32(1e18)  # its slope is 0 in float32, and its square is finite
+_HUGE = f32(1e18)  # for this value the slope is 0 in float32, and its square is still finite
 
 
 @njit(inline="always")
 def exp(x):
-    """e^x for |x| <= 80, in float32, within 3e-7: the library's exp is not vectorised."""
+    """e^x for |x| <= 80, in float32, with an error below 3e-7. Written here because the library's exp is not vectorised."""
     y = x * f32(1.4426950408889634)
     whole = np.floor(y + f32(0.5))
     rest = (x - whole * f32(0.693359375)) - whole * f32(-2.12194440e-4)  # ln 2 in two parts
@@ -28,7 +28,7 @@ def exp(x):
 
 @njit(inline="always")
 def _odds(word):
-    """V / (1 - v) of the uniform number v = (word + 1/2) / 2^32."""
+    """The odds v / (1 - v) of the uniform number v = (word + 1/2) / 2^32."""
     return (f32(word) + f32(0.5)) / (f32(~word) + f32(0.5))
 
 
@@ -36,7 +36,7 @@ def _odds(word):
 def add_logistic_gradient(
     logits, weights, gradients, temperature, key0, key1, step0, step1, group, first, first_sample, scale, out
 ):
-    """Kernels.add_gradient for a LogisticSlope: with e = exp(-z / tau), z = l - log odds, the slope is e / (1 + e)^2 / tau."""
+    """Kernels.add_gradient for a LogisticSlope. With e = exp(-z / tau) and z = l - log odds, the slope is e / (1 + e)^2 / tau."""
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
         begin = chunk * CHUNK
         logit, weight, into = logits[begin : begin + CHUNK], weights[begin : begin + CHUNK], out[begin : begin + CHUNK]

@@ -1,11 +1,11 @@
-"""The passes as loops over plain arrays, compiled for the processor at hand by numba; `cpu.py` calls them with tensors.
+"""The passes as loops over plain arrays, compiled by numba for this CPU; `cpu.py` calls them with tensors.
 
-How they come to be fast, each measured (docs/speed.md): work goes in runs of `CHUNK` weights, so that what one loop leaves for
-the next stays in the first-level cache; every inner loop is simple enough for the compiler to vectorise, which is why positions,
-table look-ups, draws and gates are loops of their own; a table entry and its rise are one 64-bit word, read once.
+Why they are fast, each point measured (docs/speed.md): weights are processed in chunks of `CHUNK`, so that the results of one
+loop are still in the first-level cache for the next. Every inner loop is simple enough for the compiler to vectorise; therefore
+positions, table look-ups, draws and gates are separate loops. A table entry and its rise are one 64-bit word, read once.
 
-Annotations are left out: numba infers types, from arguments that `cpu.py` makes. A compiled function is kept on disk under the
-date of its *own* file: who changes what `logistic_loops.py` uses of this one must empty the cache (`make clean`).
+There are no annotations: numba infers types from the arguments that `cpu.py` passes. Danger: numba stores a compiled function
+under the date of its *own* file. If you change a function here that `logistic_loops.py` uses, empty the cache (`make clean`).
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ _MAY_OPEN = i32((LIMIT - 23) << 15)  # the threshold is 0 up to a logit of -22.9
 
 @njit(inline="always")
 def philox(x0, x1, x2, x3, k0, k1):
-    """counter.philox, on one counter."""
+    """`counter.philox` for one counter."""
     for _ in range(ROUNDS):
         p0 = u64(x0) * _M0
         p1 = u64(x2) * _M1
@@ -42,27 +42,27 @@ def philox(x0, x1, x2, x3, k0, k1):
 
 @njit(inline="always")
 def _fixed(logit):
-    """threshold.position, before it is cut into index and fraction."""
+    """`threshold.position`, before it is split into index and fraction."""
     below = i32(np.floor(min(max(logit, -_LIMIT), _LIMIT) * _FINE)) + _MIDDLE
     return min(below, _LAST)
 
 
 @njit(inline="always")
 def _threshold(fixed, table):
-    """threshold.keep_threshold; ``table`` has an entry in the low and its rise in the high half of each word."""
+    """`threshold.keep_threshold`; the low half of each word of ``table`` is an entry, the high half is its rise."""
     word = table[fixed >> 8]
     return u32((word & _LOW) + (((word >> u64(32)) * u64(2 * (fixed & 255) + 1)) >> u64(9)))
 
 
 @njit(inline="always")
 def _interpolated(fixed, table):
-    """Position.interpolate; ``table`` has a float32 entry in the low and its rise / 512 in the high half of each word."""
+    """`Position.interpolate`; the low half of each word of ``table`` is a float32 entry, the high half is its rise / 512."""
     word = table[fixed >> 8]
     return np.uint32(word & _LOW).view(np.float32) + np.uint32(word >> u64(32)).view(np.float32) * f32(2 * (fixed & 255) + 1)
 
 
 def real(value):
-    """A number as float32; bfloat16 comes as the 16 bits that it is."""
+    """A number as float32; a bfloat16 number is passed as a 16-bit integer with its bits."""
     raise NotImplementedError("compiled code only")
 
 
@@ -83,7 +83,7 @@ def _positions(logits):
 
 @njit(inline="always")
 def _limits(fixed, table):
-    """The thresholds of a run of weights."""
+    """The thresholds of a chunk of weights."""
     limit = np.empty(fixed.size, np.uint32)
     for i in range(fixed.size):
         limit[i] = _threshold(fixed[i], table)
@@ -92,9 +92,9 @@ def _limits(fixed, table):
 
 @njit(inline="always")
 def _few_above(fixed, least, one_in):
-    """The places of the weights at a position of at least ``least``, if they are fewer than one in so many; else none, and False.
+    """The indices of weights with a position of at least ``least``, and True; none and False if they are 1 / ``one_in`` or more.
 
-    Most logits end far below where a gate ever opens. Then only the others are worth the work: the bits are the same.
+    Late in a search most logits are so low that their gates never open. Then only the others need work; the bits are the same.
     """
     count = i32(0)
     for i in range(fixed.size):
@@ -110,7 +110,7 @@ def _few_above(fixed, least, one_in):
 
 @njit(inline="always")
 def _counter(first, begin, block):
-    """Counter words 0 and 1 of an element; word 0 does not overflow within a call (`cpu.py` sees to it)."""
+    """Counter words 0 and 1 of an element; `cpu.py` ensures that word 0 does not overflow within a call."""
     element = u64(first) + u64(begin)
     return u32(element), u32(element >> u64(32)) | (u32(block) << u32(16))
 
@@ -122,7 +122,7 @@ def _compare(x0, x1, x2, x3, h):
 
 @njit(inline="always")
 def _add_gates(limit, low, high, step0, step1, key0, key1, keep, shift, bits):
-    """Adds the gates of one block of four samples, as 32-bit words: so the compiler keeps to vectors of eight."""
+    """Adds the gates of one block of four samples, as 32-bit words, so that the compiler uses vectors of eight."""
     for i in range(limit.size):
         x0, x1, x2, x3 = philox(u32(low + u32(i)), high, step0, step1, key0, key1)
         bits[i] |= (_compare(x0, x1, x2, x3, limit[i]) & keep) << shift
@@ -130,7 +130,7 @@ def _add_gates(limit, low, high, step0, step1, key0, key1, keep, shift, bits):
 
 @njit(inline="always")
 def _add_gates_of(places, limit, low, high, step0, step1, key0, key1, keep, shift, bits):
-    """The same for some places of the run; limits and bits are theirs."""
+    """The same as `_add_gates`, for some weights of the chunk only; ``limit`` and ``bits`` have one entry for each of these."""
     for j in range(places.size):
         x0, x1, x2, x3 = philox(u32(low + u32(places[j])), high, step0, step1, key0, key1)
         bits[j] |= (_compare(x0, x1, x2, x3, limit[j]) & keep) << shift
@@ -138,7 +138,7 @@ def _add_gates_of(places, limit, low, high, step0, step1, key0, key1, keep, shif
 
 @njit(inline="always")
 def _add_gates_and_copies(limit, low, high, step0, step1, key0, key1, shift, bits, weight, row0, row1, row2, row3):
-    """As `_add_gates`, and the four masked copies from the draws while they are in registers."""
+    """The same as `_add_gates`, and also writes the four masked copies while the draws are in registers."""
     for i in range(limit.size):
         x0, x1, x2, x3 = philox(u32(low + u32(i)), high, step0, step1, key0, key1)
         h, w = limit[i], weight[i]
@@ -151,7 +151,7 @@ def _add_gates_and_copies(limit, low, high, step0, step1, key0, key1, shift, bit
 
 @njit(inline="always")
 def _open_few(places, fixed, table, begin, key0, key1, step0, step1, group, first, samples, gates):
-    """Gates of a run of which only the weights at some places may open; returns theirs as words."""
+    """Draws the gates of a chunk in which only the weights at ``places`` may open; returns the gates of these as words."""
     mine = np.empty(places.size, np.int32)
     for j in range(places.size):
         mine[j] = fixed[places[j]]
@@ -168,7 +168,7 @@ def _open_few(places, fixed, table, begin, key0, key1, step0, step1, group, firs
 
 @compiled()
 def open_gates(logits, table, key0, key1, step0, step1, group, first, samples, gates):
-    """Kernels.open_gates."""
+    """`Kernels.open_gates`."""
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
         begin = chunk * CHUNK
         into, fixed = gates[begin : begin + CHUNK], _positions(logits[begin : begin + CHUNK])
@@ -187,7 +187,7 @@ def open_gates(logits, table, key0, key1, step0, step1, group, first, samples, g
 
 @compiled()
 def draw_masked(logits, weights, table, key0, key1, step0, step1, group, first, gates, out):
-    """Kernels.draw_masked for a multiple of four samples; weights and copies as integers of their size."""
+    """`Kernels.draw_masked` for a multiple of four samples; weights and copies are passed as integers of their size."""
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
         begin = chunk * CHUNK
         end = begin + CHUNK
@@ -213,7 +213,7 @@ def draw_masked(logits, weights, table, key0, key1, step0, step1, group, first, 
 
 @compiled()
 def copy_open(weights, gates, first_sample, out):
-    """Kernels.copy_open; weights and copies as integers of their size. A gate shifted to the sign and back is all ones, or 0."""
+    """`Kernels.copy_open`, with weights as integers. A gate's bit, shifted to the sign and back, is all ones or 0."""
     kind = out.dtype.type
     for chunk in prange((weights.size + CHUNK - 1) // CHUNK):
         begin = chunk * CHUNK
@@ -230,7 +230,7 @@ def copy_open(weights, gates, first_sample, out):
 
 @compiled(contract=True)
 def add_table_gradient(logits, weights, gates, gradients, table_closed, table_open, first_sample, scale, out):
-    """Kernels.add_gradient for a TableSlope."""
+    """`Kernels.add_gradient` for a TableSlope."""
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
         begin = chunk * CHUNK
         logit, weight = logits[begin : begin + CHUNK], weights[begin : begin + CHUNK]
@@ -238,7 +238,7 @@ def add_table_gradient(logits, weights, gates, gradients, table_closed, table_op
         n = logit.size
         fixed, closed, opened = _positions(logit), np.empty(n, np.float32), np.empty(n, np.float32)
         places, few = _few_above(fixed, i32(1), 4)
-        if few:  # all others have the slope of the lowest position, and no gate open
+        if few:  # all other weights have the slope of the lowest position, and their gates are closed
             closed[:] = _interpolated(i32(0), table_closed)
             opened[:] = _ZERO
             for j in range(places.size):
@@ -250,7 +250,7 @@ def add_table_gradient(logits, weights, gates, gradients, table_closed, table_op
             for i in range(n):
                 opened[i] = _interpolated(fixed[i], table_open)
         rows, k = gradients.shape[0], 0
-        while k + 4 <= rows:  # four streams at once: their sum, and the sum of those behind open gates
+        while k + 4 <= rows:  # four rows at once: the sum of gradients behind open gates, and the sum behind closed ones
             g0, g1 = gradients[k, begin : begin + CHUNK], gradients[k + 1, begin : begin + CHUNK]
             g2, g3 = gradients[k + 2, begin : begin + CHUNK], gradients[k + 3, begin : begin + CHUNK]
             place = u32(first_sample + k)

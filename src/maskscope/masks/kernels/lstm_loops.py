@@ -1,7 +1,8 @@
-"""What an LSTM does between its products, a step at a time, as loops like those of `loops.py`; `packed.py` calls them.
+"""The operations of an LSTM step other than matrix products, as loops like those of `loops.py`; `packed.py` calls them.
 
-Each inner loop goes along one row of few arrays, so that the compiler vectorises it. Arrays of states have the rows of the
-initial state in front of those of all steps: what comes before a step's rows begins at ``earlier``, its own at ``now``.
+Each inner loop runs along one row of a few arrays, so that the compiler vectorises it. In arrays of states, the rows of the
+initial state are in front of those of all steps: the states before a step start at row ``earlier``, those after it at row
+``now``.
 """
 
 import numpy as np
@@ -38,7 +39,7 @@ def _tanh_of(x):
 
 @njit
 def _tanh_in_single(x):
-    """Within 3e-7 of it, relatively: a polynomial (Cephes' tanhf, Moshier) where the quotient would cancel."""
+    """The tanh of x, with a relative error below 3e-7; near 0, where the quotient cancels, Cephes' tanhf (Moshier)."""
     square = x * x
     p = f32(-5.70498872745e-3)
     p = p * square + f32(2.06390887954e-2)
@@ -52,17 +53,18 @@ def _tanh_in_single(x):
 
 @compiled(contract=True, parallel=False)
 def step_forward(gates, memories, squashed, states, earlier, now, first, rows):
-    """Projected gates to gates, memories and outputs.
+    """Computes gates, memories (cell states) and outputs of a step from the projected gates.
 
     Args:
-        gates: ``[n, 4 * units]``, what the products made; becomes the gates, in torch's order (enter, forget, candidate, leave).
-        memories: ``[initial + n, units]``.
-        squashed: ``[n, units]``; becomes the hyperbolic tangent of the memories.
-        states: ``[initial + n, units]``, what is put out.
-        earlier: first row of the memories before this step.
-        now: first row of this step in memories and states.
-        first: first row of this step in gates and squashed.
-        rows: of this step.
+        gates: ``[n, 4 * units]``, the results of the products; overwritten by the gates, in torch's order: input (enter), forget,
+            candidate, output (leave).
+        memories: ``[initial + n, units]``; the rows of this step are written.
+        squashed: ``[n, units]``; receives the hyperbolic tangent of the memories.
+        states: ``[initial + n, units]``; receives the outputs.
+        earlier: the first row of the memories before this step.
+        now: the first row of this step in memories and states.
+        first: the first row of this step in gates and squashed.
+        rows: the number of rows of this step.
     """
     units = squashed.shape[1]
     for row in range(rows):
@@ -85,16 +87,17 @@ def step_forward(gates, memories, squashed, states, earlier, now, first, rows):
 
 @compiled(contract=True, parallel=False)
 def step_backward(gates, memories, squashed, grad, grad_state, grad_memory, grad_gates, earlier, first, rows):
-    """The gradients of a step's gates before they were squashed, and of the memories before it.
+    """Computes the gradients of a step: of the gates before the activation functions, and of the memories before the step.
 
     Args:
         gates: as `step_forward` leaves them.
         memories: as `step_forward` leaves them.
         squashed: as `step_forward` leaves them.
-        grad: ``[n, units]``, of what was put out.
-        grad_state: ``[initial, units]``, what later steps add to it.
-        grad_memory: ``[initial, units]``, of this step's memories by later steps; becomes that of the memories before it.
-        grad_gates: ``[n, 4 * units]``, where the gates' go.
+        grad: ``[n, units]``, the gradients of the outputs.
+        grad_state: ``[initial, units]``, the gradients of the outputs that come from later steps.
+        grad_memory: ``[initial, units]``, the gradients of this step's memories that come from later steps; overwritten by those
+            of the memories before this step.
+        grad_gates: ``[n, 4 * units]``, receives the gradients of the gates.
         earlier: as in `step_forward`.
         first: as in `step_forward`.
         rows: as in `step_forward`.

@@ -1,7 +1,7 @@
-"""The passes over the weights that a mask step is made of, and who makes them: one interface, same bits, other speeds.
+"""The interface of the kernels: the passes over the weights in a mask step. All kernels give the same bits at different speeds.
 
-Gates are packed: one byte a weight holds a *group* of up to eight samples, bit ``j`` the sample ``8 * group + j``. So the
-backward pass reads what the forward pass drew, at a quarter of a byte a sample for S = 4, instead of storing masks.
+Gates are packed: the byte of a weight has a *group* of up to eight samples; bit ``j`` is sample ``8 * group + j``. So the
+backward pass reads the gates that the forward pass drew, and for S = 4 a sample of a gate takes a quarter of a byte.
 """
 
 from abc import ABC, abstractmethod
@@ -19,13 +19,13 @@ SAMPLES_PER_GROUP = 8
 
 @dataclass(frozen=True)
 class Address:
-    """Where in the random stream a run of weights draws (counter.py): element ``first`` on, of one tensor, step and group.
+    """The position in the random stream (counter.py) of consecutive weights, from element ``first`` of a tensor on.
 
     Args:
-        key: the tensor's stream.
+        key: the key of the tensor's stream.
         step: the optimisation step.
-        group: of eight samples.
-        first: index of the first weight in the whole tensor, row-major; below 2^48.
+        group: the group of eight samples.
+        first: the index of the first weight in the whole tensor, row-major; below 2^48.
     """
 
     key: tuple[int, int]
@@ -43,30 +43,30 @@ class Address:
 
 
 class Kernels(ABC):
-    """A way to make the passes. All tensors are contiguous vectors on one device; ``n`` weights of one parameter tensor.
+    """An implementation of the passes, for ``n`` weights of one parameter tensor. All tensors are contiguous, on one device.
 
-    Every implementation gives the same gates, bit for bit, and the same gradient to rounding; the contract tests compare.
+    Every implementation gives the same gates, bit for bit, and the same gradient up to rounding; the contract tests compare them.
     """
 
     name: str
 
     def prepare(self, law: SlopeLaw, dtypes: Iterable[tuple[torch.dtype, torch.dtype]], say: Callable[[str], object]) -> None:
-        """Compiles what will be needed for these dtypes of weights and of their copies, and tells if that takes long."""
+        """Compiles the passes for these pairs of dtypes (of weights, of copies); calls ``say`` with a line if that takes long."""
         del law, dtypes, say
 
     @abstractmethod
     def open_gates(self, logits: Float32[Tensor, " n"], at: Address, samples: int, gates: UInt8[Tensor, " n"]) -> None:
-        """Draws a group of 1 to 8 samples: bit j of ``gates`` is set where sample j keeps the weight; the other bits are 0."""
+        """Draws a group of 1 to 8 samples: bit j of ``gates`` is 1 if sample j keeps the weight; all other bits are 0."""
 
     @abstractmethod
     def copy_open(self, weights: Tensor, gates: UInt8[Tensor, " n"], first_sample: int, out: Tensor) -> None:
-        """Writes masked copies: ``out[k]`` is each weight where the gate of sample ``first_sample + k`` is open, else +0.
+        """Writes masked copies: ``out[k]`` has the weights whose gate in sample ``first_sample + k`` is open, else +0.
 
         Args:
             weights: ``[n]``, of any real floating dtype.
             gates: from `open_gates`.
-            first_sample: the sample of the first row, within the group.
-            out: ``[rows, n]``, of the weights' dtype.
+            first_sample: the number, in the group, of the sample of the first row.
+            out: ``[rows, n]``, with the dtype of the weights.
         """
 
     def draw_masked(
@@ -93,13 +93,13 @@ class Kernels(ABC):
         """``out += scale * weight * sum over the rows k of gradients[k] * slope of sample first_sample + k``.
 
         Args:
-            law: of the slope.
-            logits: as they were when the gates were drawn.
+            law: the law of the slope.
+            logits: the logits that the gates were drawn with.
             weights: ``[n]``, unmasked.
             gates: from `open_gates`.
             gradients: ``[rows, n]``, with respect to the masked weights, of any real floating dtype.
-            at: what the gates were drawn at; laws that need the draws make them again.
-            first_sample: the sample of the first row, within the group.
+            at: the address that the gates were drawn at; laws that need the draws compute them again.
+            first_sample: the number, in the group, of the sample of the first row.
             scale: a factor, 1/S for a mean over S samples.
-            out: what is added to.
+            out: the vector that the gradient is added to.
         """

@@ -1,4 +1,4 @@
-"""The passes in plain PyTorch: slow, in chunks that stay in cache, on any device. This is the definition."""
+"""The passes in plain PyTorch, on any device: slow, in chunks that fit into the cache. This is the definition."""
 
 from typing import final
 
@@ -15,7 +15,7 @@ from maskscope.masks.kernels.threshold import keep_threshold, position
 
 @final
 class ReferenceKernels(Kernels):
-    """What every faster implementation must equal."""
+    """The definition of the passes; every faster implementation must give the same results."""
 
     name = "reference"
 
@@ -66,7 +66,7 @@ def _pieces(elements: int, at: Address) -> "list[tuple[slice, Address]]":
 
 
 def _draws(at: Address, samples: int, like: Tensor) -> Int64[Tensor, "samples n"]:
-    """The draws of the first samples of the group, for as many elements as ``like`` has, on its device."""
+    """The draws of the first ``samples`` samples of the group, for all elements of ``like``, on its device."""
     rows = []
     for block in range(-(-samples // SAMPLES_PER_BLOCK)):
         number = at.group * (SAMPLES_PER_GROUP // SAMPLES_PER_BLOCK) + block

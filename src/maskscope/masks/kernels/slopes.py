@@ -1,6 +1,6 @@
-"""How a gradient goes back through a gate: the laws that the kernels know, each with its definition in plain PyTorch.
+"""Laws of the slope: how a gradient is passed back through a gate. Each has its definition in plain PyTorch.
 
-A law is a value, not a method times a kernel: an estimator says which law it has, and every kernel serves every estimator.
+An estimator names its law, and every kernel supports every law; so kernels need no code for single estimators.
 """
 
 from abc import ABC, abstractmethod
@@ -16,22 +16,22 @@ from maskscope.masks.kernels.threshold import Position, position
 
 @dataclass(frozen=True, eq=False)
 class SlopeLaw(ABC):
-    """The slope of a gate, given its logit, whether it is open, and the draw that opened it."""
+    """The slope of a gate as a function of its logit, whether it is open, and its draw."""
 
     @abstractmethod
     def slope(
         self, logits: Float32[Tensor, " n"], is_open: Bool[Tensor, "s n"], draws: Int64[Tensor, "s n"]
     ) -> Float32[Tensor, "s n"]:
-        """The definition: the slope of each gate. Draws are in [0, 2^32)."""
+        """The slope of each gate (the definition); draws are in [0, 2^32)."""
 
 
 @dataclass(frozen=True, eq=False)
 class TableSlope(SlopeLaw):
-    """A slope that depends on the logit and the gate alone: two tables over the thresholds' grid, read linearly between points.
+    """A slope that depends only on the logit and on whether the gate is open: two tables, interpolated linearly.
 
     Args:
-        if_open: at each grid point.
-        if_closed: at each grid point.
+        if_open: the slope of an open gate at each point of the thresholds' grid.
+        if_closed: the slope of a closed gate at each point of the grid.
     """
 
     if_open: Float64[Tensor, " entries"]
@@ -39,13 +39,13 @@ class TableSlope(SlopeLaw):
 
     @cached_property
     def tables(self) -> Float32[Tensor, "2 entries"]:
-        """Both tables as the kernels read them: closed first, so that a gate's bit is its row."""
+        """Both tables in the form for the kernels: closed first, so that the bit of a gate is the row of its table."""
         return torch.stack([self.if_closed, self.if_open]).to(torch.float32)
 
     def slope(
         self, logits: Float32[Tensor, " n"], is_open: Bool[Tensor, "s n"], draws: Int64[Tensor, "s n"]
     ) -> Float32[Tensor, "s n"]:
-        """See `SlopeLaw.slope`; the draws play no part."""
+        """See `SlopeLaw.slope`; the draws are not used."""
         del draws
         where: Position = position(logits)
         closed, opened = (where.interpolate(table) for table in _on(self, logits.device))
@@ -54,7 +54,7 @@ class TableSlope(SlopeLaw):
 
 @dataclass(frozen=True, eq=False)
 class LogisticSlope(SlopeLaw):
-    """s (1 - s) / tau with s = sigmoid(z / tau), z = logit + logistic noise; the noise is read from the gate's own draw.
+    """s (1 - s) / tau with s = sigmoid(z / tau), z = logit + logistic noise; the noise is computed from the draw of the gate.
 
     Args:
         temperature: tau.

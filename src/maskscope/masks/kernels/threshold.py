@@ -1,7 +1,7 @@
-"""From a logit to the integer that a draw is compared with, by integer arithmetic alone.
+"""Converts a logit to the integer threshold for its draw, by integer arithmetic only.
 
-A float sigmoid differs in its last bit between libraries, and even between strided and contiguous tensors; at 50 million
-draws a step that flips bits. So the keep probability is a table of sigmoid(x) * 2^32 at steps of 1/128, interpolated:
+The last bit of a float sigmoid differs between libraries, and even between strided and contiguous tensors; with 50 million draws
+in a step, that changes some gates. So the keep probability is a table of sigmoid(x) * 2^32 at steps of 1/128, interpolated:
 
     q = floor(clamp(l, -24, 24) * 2^15)                        exact in float32 (a power of two, then floor)
     i, f = q >> 8, q & 255
@@ -9,9 +9,9 @@ draws a step that flips bits. So the keep probability is a table of sigmoid(x) *
 
     keep  <=>  draw < threshold,    so    P(keep) = threshold / 2^32
 
-P(keep) differs from sigmoid(l) by less than 6e-6 (quantised logit; the interpolation adds 7e-7), and is 0 below a logit of
--22.9 and 1 - 2^-32 at the other end. The table is shipped, not computed, because `exp` differs between platforms; the tests make
-it again in exact decimal arithmetic.
+P(keep) differs from sigmoid(l) by less than 6e-6 (because the logit is quantised; the interpolation adds 7e-7). It is 0 below a
+logit of -22.9, and 1 - 2^-32 at the other end. The table is part of the package and not computed, because `exp` differs between
+platforms; the tests compute it again in exact decimal arithmetic.
 """
 
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ _FIXED_POINT = 1 << 15
 
 @dataclass(frozen=True)
 class Position:
-    """Where logits lie on the table's grid."""
+    """The positions of logits on the grid of the table."""
 
-    index: Int64[Tensor, " n"]  # of the grid point below
-    fraction: Int64[Tensor, " n"]  # 2 f + 1: odd, in [1, 511]; of 512
+    index: Int64[Tensor, " n"]  # the index of the grid point below
+    fraction: Int64[Tensor, " n"]  # the distance from it in 1/512 of a step: 2 f + 1, odd, in [1, 511]
 
     def interpolate(self, table: Float32[Tensor, " entries"]) -> Float32[Tensor, " n"]:
-        """Reads a table over the same grid, linearly interpolated."""
+        """The values of a table over the same grid, linearly interpolated."""
         below = table.index_select(0, self.index)
         rise = table.diff(append=table[-1:]).index_select(0, self.index)
         return below.addcmul_(rise, self.fraction, value=1 / 512)
@@ -50,7 +50,7 @@ def position(logits: Float32[Tensor, " n"]) -> Position:
 
 
 def keep_threshold(where: Position) -> Int64[Tensor, " n"]:
-    """The threshold at each position, in [0, 2^32): a weight is kept when its draw is below it."""
+    """The threshold at each position, in [0, 2^32): a weight is kept if its draw is below its threshold."""
     table, rise = threshold_table(where.index.device)
     threshold = rise.index_select(0, where.index)
     return threshold.mul_(where.fraction).bitwise_right_shift_(9).add_(table.index_select(0, where.index))
@@ -58,7 +58,7 @@ def keep_threshold(where: Position) -> Int64[Tensor, " n"]:
 
 @cache
 def threshold_table(device: torch.device) -> tuple[Int64[Tensor, " entries"], Int64[Tensor, " entries"]]:
-    """The thresholds at the grid points, and the rise from each to the next."""
+    """The thresholds at the grid points, and the difference from each to the next (its rise)."""
     with as_file(files("maskscope.masks.kernels") / "sigmoid_table.npy") as path:
         table = torch.from_numpy(np.load(path, allow_pickle=False).astype(np.int64)).to(device)
     return table, table.diff(append=table[-1:])

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.drawing.scores import accuracy_panels, confusion_panels
 from maskscope.report.numbers import Number, number_of
 from maskscope.report.over_networks import (

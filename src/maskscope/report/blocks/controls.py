@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from maskscope.procedure.controls import SHUFFLED_LABELS, SHUFFLED_WEIGHTS, UNTRAINED
-from maskscope.procedure.result import MaskRecord, NetworkResult
+from maskscope.procedure.record import MaskRecord
+from maskscope.procedure.result import NetworkResult
 from maskscope.report.blocks.accuracy import RANDOM, TOP
 from maskscope.report.drawing.scores import control_panels
 from maskscope.report.numbers import Number, in_words, number_of

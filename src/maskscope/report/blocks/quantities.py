@@ -1,6 +1,6 @@
 """Every number of a record."""
 
-from maskscope.engine.record import Record
+from maskscope.engine.records.record import Record
 from maskscope.report.numbers import NOTATION, Points, number_of
 from maskscope.report.section import Section
 from maskscope.report.table import Row, Table, columns

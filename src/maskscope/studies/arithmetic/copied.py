@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.blocks.accuracy import removal_of
 from maskscope.report.blocks.overlap import overlap_table, sharing_tables
 from maskscope.report.drawing.overlaps import overlap_panels

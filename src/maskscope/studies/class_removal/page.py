@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.blocks.accuracy import NETWORK, UNDER, accuracy_table, confusion_table
 from maskscope.report.blocks.half_mask import half_mask_section
 from maskscope.report.blocks.masks import histogram_section, weights_section

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from maskscope.engine.quantities import Numbers, Unit
-from maskscope.engine.record import DataOrigin
+from maskscope.engine.records.record import DataOrigin
 from maskscope.engine.study import Study
 from maskscope.errors import UnknownNameError
 from maskscope.masks import BinaryMask
@@ -66,7 +66,7 @@ class _Removal(Subject[ClassRemovalSpec]):
         """
         kept = (OUTPUT,) if spec.keep_output else ()
         own = _distorting(spec)
-        return [Search(name, name, compared=name != own, keeps=() if name == own else kept) for name in task.sought]
+        return [Search(name, name, compared=name != own, keeps=() if name == own else kept) for name in task.mask_targets]
 
     def found_together(self, spec: ClassRemovalSpec, weights: int) -> bool:
         return spec.together
@@ -109,7 +109,7 @@ class _Removal(Subject[ClassRemovalSpec]):
 
 def _masks(task: Task) -> dict[str, str]:
     """The mask that is found without each class, by the class."""
-    return {name: removal_name(name) for name in task.functions if removal_name(name) in task.sought}
+    return {name: removal_name(name) for name in task.functions if removal_name(name) in task.mask_targets}
 
 
 def _distorting(spec: ClassRemovalSpec) -> str:

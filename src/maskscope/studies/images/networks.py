@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from maskscope.data import ImageData, load_images
-from maskscope.engine.record import DataOrigin
+from maskscope.engine.records.record import DataOrigin
 from maskscope.errors import ConfigError
 from maskscope.studies.images.spec import ImageSpec
 from maskscope.tasks import ImageClasses, Task

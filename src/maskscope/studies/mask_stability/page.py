@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.blocks.accuracy import accuracy_table
 from maskscope.report.blocks.core import core_section
 from maskscope.report.blocks.masks import histogram_section, weights_section

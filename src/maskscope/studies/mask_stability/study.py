@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from maskscope.engine.quantities import Numbers, Unit
-from maskscope.engine.record import DataOrigin
+from maskscope.engine.records.record import DataOrigin
 from maskscope.engine.study import Study
 from maskscope.errors import ConfigError
 from maskscope.procedure.procedure import MaskProcedure

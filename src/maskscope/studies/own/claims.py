@@ -1,5 +1,6 @@
 """Claims that make sense for any network: whether the masks of its functions are sufficient, specific, necessary, different."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations, permutations
 from typing import Any
@@ -51,11 +52,10 @@ def claims_of(functions: Sequence[str]) -> tuple[Claim, ...]:
 
 
 def own_numbers(network: NetworkResult[Any]) -> Numbers:
-    """Under each mask, and without its weights, the share of each function's score that is there; undefined where it is 0."""
+    """Under each mask, and without its weights, the share of each function's score that is there; NaN where the score is 0."""
     numbers: Numbers = {}
     for found in (found for found in network.masks if found.repeat == 0):
         for function, whole in network.unmasked.accuracy.items():
-            if whole > 0:
-                numbers[KEPT, found.function, function] = found.sufficiency.accuracy[function] / whole
-                numbers[LEFT, found.function, function] = found.necessity.accuracy[function] / whole
+            numbers[KEPT, found.function, function] = found.sufficiency.accuracy[function] / whole if whole else math.nan
+            numbers[LEFT, found.function, function] = found.necessity.accuracy[function] / whole if whole else math.nan
     return numbers

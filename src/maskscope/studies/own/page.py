@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.blocks.accuracy import accuracy_section, accuracy_table
 from maskscope.report.blocks.controls import controls_section
 from maskscope.report.blocks.core import core_section
@@ -22,9 +22,25 @@ def question(record: MaskRecord[Any]) -> str:
     """What was asked."""
     return (
         f"Which weights of the network carry {in_words(list(record.functions))}, and are they the same weights? A mask was "
-        "sought for each function, with the weights frozen; scores are those of the study's own score, on data that no mask was "
-        "found with where the study has such."
+        "sought for each function, with the weights frozen. Accuracy is here the study's own score, which need not be the share "
+        f"of right answers. {' '.join(_scored_on(record))}"
     )
+
+
+def _scored_on(record: MaskRecord[Any]) -> list[str]:
+    """A sentence for each kind of data that scores are over: were masks found with them?"""
+    words = {
+        "held-out parts": "It is over parts of the data that no mask was found with",
+        "parts of indices that no search asks for": (
+            "It is over parts of indices that no search asked for, and the study's own functions of an index say whether these "
+            "are other data"
+        ),
+        "parts seen in the search": "It is over parts that masks were found with, and tells nothing of other data",
+    }
+    of = dict(zip(record.functions, record.spec.get("scored_on", ()), strict=False))
+    named = {where: [name for name in record.functions if of.get(name) == where] for where in words}
+    found = {where: names for where, names in named.items() if names}
+    return [words[where] + (f": {in_words(names)}." if len(found) > 1 else ".") for where, names in found.items()]
 
 
 def cautions(record: MaskRecord[Any]) -> list[str]:

@@ -15,11 +15,15 @@ class OwnSpec:
     networks: tuple[str, ...] = field(default=(), metadata=counts(None))
     """Digests of the given weights, one for each network; a run finds them."""
     functions: tuple[str, ...] = field(default=(), metadata=counts(ANALYSIS))
-    """Digests of the functions' data, in their order; a run finds them."""
+    """Digests of the data that masks are found with, one for each function; a run finds them."""
+    scored: tuple[str, ...] = field(default=(), metadata=counts(ANALYSIS))
+    """Digests of the data that scores are over, one for each function; a run finds them."""
+    scored_on: tuple[str, ...] = field(default=(), metadata=counts(None))
+    """Whether masks were found with the data that scores are over, for each function; a run finds it."""
     loss: str = field(default="", metadata=counts(MASKS, MASKS))
-    """Digest of the loss's source; a run finds it."""
+    """Digest of the loss function; a run finds it."""
     score: str = field(default="", metadata=counts(ANALYSIS))
-    """Digest of the score's source; a run finds it."""
+    """Digest of the score function; a run finds it."""
     exclude: tuple[str, ...] = field(default=("*bias*",), metadata=counts(MASKS))
     """Patterns of the parameters that no mask is over."""
     mask: MaskSpec = field(default_factory=MaskSpec, metadata=counts(MASKS, MASKS))

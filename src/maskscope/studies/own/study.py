@@ -1,147 +1,63 @@
 """The user's own network: the plainest study, and the first that a reader should open."""
 
-import copy
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from maskscope.engine.job import Job
-from maskscope.engine.quantities import Numbers, Unit
 from maskscope.engine.run import run_study
-from maskscope.engine.runtime import Runtime
 from maskscope.engine.study import Study as EngineStudy
-from maskscope.errors import ConfigError, MaskscopeError, StudyFileError
-from maskscope.masks import select
-from maskscope.procedure.plans import Search
+from maskscope.errors import ConfigError
 from maskscope.procedure.procedure import MaskProcedure
-from maskscope.procedure.result import MaskRecord, NetworkResult
+from maskscope.procedure.record import MaskRecord
 from maskscope.procedure.settings import MaskSpec
-from maskscope.procedure.subject import Subject
-from maskscope.studies.own.claims import UNITS, claims_of, own_numbers
-from maskscope.studies.own.data import code_fingerprint, fingerprint, function_data, require_names
+from maskscope.studies.differences import METHOD
+from maskscope.studies.own.claims import claims_of
+from maskscope.studies.own.data import function_data, require_names
+from maskscope.studies.own.networks import MakeNetwork, given_networks
 from maskscope.studies.own.page import PAGE
 from maskscope.studies.own.spec import OwnSpec
-from maskscope.tasks import Task
-from maskscope.tasks.functions import FunctionData, Loss, Score, UserFunctions
+from maskscope.studies.own.subject import Own
+from maskscope.tasks.functions import Loss, Score
 from maskscope.training import MaskConfig, Observer, ProgressBar
 
 _NAME = "own"
-
-
-class Own(Subject[OwnSpec]):
-    """Given networks and functions that they perform.
-
-    Args:
-        networks: trained; the first seed is of the first.
-        functions: with their data.
-        loss: of a network on a part.
-        score: of a network on a part.
-        untrained: makes an untrained network, from torch's generator; None: there is no such control.
-    """
-
-    units: ClassVar[Mapping[str, Unit]] = UNITS
-
-    def __init__(
-        self,
-        networks: Sequence[nn.Module],
-        functions: Sequence[FunctionData],
-        loss: Loss,
-        score: Score,
-        untrained: Callable[[], nn.Module] | None = None,
-    ) -> None:
-        self._networks, self._functions, self._untrained = networks, functions, untrained
-        self._loss, self._score = loss, score
-
-    def task(
-        self,
-        spec: OwnSpec,
-        device: torch.device,
-        data_dir: Path | None = None,
-        relabelled: Mapping[str, int] | None = None,
-    ) -> Task:
-        """See `Subject.task`."""
-        if not self._networks:
-            _absent()
-        return UserFunctions(self._functions, self._loss, self._score, device)
-
-    def network(self, spec: OwnSpec, task: Task) -> nn.Module:
-        """See `Subject.network`: untrained, where the user says how; else a copy of the first, whose weights will be replaced."""
-        made = self._untrained() if self._untrained is not None else copy.deepcopy(self._networks[0])
-        return made.to(task.device)
-
-    def given(self, spec: OwnSpec, seed: int) -> nn.Module:
-        """See `Subject.given`."""
-        return copy.deepcopy(self._networks[seed])
-
-    def given_digest(self, spec: OwnSpec, seed: int) -> str:
-        """See `Subject.given_digest`."""
-        return spec.networks[seed]
-
-    def data_digest(self, spec: OwnSpec, search: Search) -> str:
-        """See `Subject.data_digest`."""
-        by_name = dict(zip((one.name for one in self._functions), spec.functions, strict=True))
-        return by_name.get(search.function) or fingerprint(list(spec.functions))
-
-    def unmasked(self, spec: OwnSpec) -> tuple[str, ...]:
-        """See `Subject.unmasked`."""
-        return spec.exclude
-
-    def numbers(self, network: NetworkResult[Any]) -> Numbers:
-        """See `Subject.numbers`."""
-        return own_numbers(network)
-
-    def pinned(self, spec: OwnSpec, data_dir: Path | None) -> OwnSpec:
-        """See `Subject.pinned`: weights, data, loss and score by their digests."""
-        return replace(
-            spec,
-            networks=tuple(fingerprint(dict(network.state_dict())) for network in self._networks),
-            functions=tuple(one.digest for one in self._functions),
-            loss=code_fingerprint(self._loss),
-            score=code_fingerprint(self._score),
-        )
-
-    def for_timing(self, spec: OwnSpec) -> OwnSpec:
-        """See `Subject.for_timing`: the data are there already, and the steps of a plan are named by their digests."""
-        return self.pinned(spec, None)
-
-    def require(self, spec: OwnSpec, runtime: Runtime) -> None:
-        """See `Subject.require`: that networks, data, loss and score fit together, by using them once."""
-        if "untrained" in spec.controls and self._untrained is None:
-            raise ConfigError(
-                "controls has untrained, but nobody said how to make an untrained network: give untrained=..., a function that "
-                "returns one, or leave the control out."
-            )
-        task = self.task(spec, runtime.device)
-        for place, network in enumerate(self._networks):
-            select(network, exclude=spec.exclude)
-            for function in task.functions:
-                _require_fit(copy.deepcopy(network).to(runtime.device), task, function, place)
+_SMOKE_STEPS = 20
+_DIFFERENCES = ("Networks, functions, loss and score are the user's own: the paper says nothing of them.", *METHOD)
 
 
 class Study:
-    """A study of networks that the user brings: which weights carry each function, and do two functions use the same?
+    """Which weights of a trained network carry each of its functions, and do two functions use the same weights?
+
+    A study finds a binary mask for each function and one for all of them together, measures every function under every mask and
+    without its weights, compares the masks with each other and with what chance gives, and writes a page about it.
 
     Args:
-        network: trained; or several of one kind, which are the replicates: with one there are no intervals.
-        functions: data of each function by its name: a list or another iterable of parts, of which the last fifth is kept for
-            scores; or a function of an index.
-        loss: ``loss(network, part) -> scalar tensor``, what the network was trained by or what says that the function is there.
-        score: ``score(network, part)``: a share from 0 to 1, or such a number for each item, as
-            ``(network(x).argmax(-1) == y)``.
-        scored: parts for scores by the function's name; else as said.
+        network: the trained network; it is not changed. Or a list of networks of one kind, trained from different seeds, each a
+            module or the state dict of one: they are the replicates. With one network there are no intervals, and every claim
+            stays open.
+        functions: the data of each function by the function's name: a list of parts (or a DataLoader, or a generator function),
+            or a function ``batches(index) -> part``. A part is whatever ``loss`` and ``score`` take, such as a pair
+            ``(inputs, targets)``; on an accelerator its tensors are moved there.
+        loss: ``loss(network, part) -> scalar tensor``: small where the network performs the function.
+        score: ``score(network, part)``: a number from 0 to 1 for each item, such as ``network(x).argmax(-1) == y``, or one
+            share. The score of a function is the mean of all these numbers.
+        scored: parts for scores, by the function's name. Functions that are not named: of a list, its last fifth, which no mask
+            is found with; of a function of an index, parts of indices that no search asks for.
         exclude: patterns of the parameters that no mask is over.
-        config: how each mask is found.
-        repeats: further masks for each function: the ceiling of overlap.
-        untrained: makes an untrained network; then that is a control, too.
+        config: how each mask is found; the penalty's weight matters most.
+        repeats: further masks for each function, with other noise and data order: two masks for the same function are the most
+            that two functions can be expected to share.
+        untrained: makes an untrained network of this kind; masks are then sought there, too, where nothing should be found.
         name: of the study.
 
     Raises:
         BatchesError: a function has no batches, or they are no such thing.
-        ConfigError: names cannot be told apart, or there is no network.
+        ConfigError: names cannot be told apart, or the networks are none, or of different kinds.
 
     Example:
         >>> from torch import nn
@@ -154,13 +70,12 @@ class Study:
         ...     score=lambda network, x: network(x)[:, 0] > 0,
         ...     config=MaskConfig(steps=2),
         ... )
-        >>> study.study.name, len(study.study.claims)
-        ('own', 4)
+        >>> record = study.run("runs/mine", preset="smoke")  # doctest: +SKIP
     """
 
     def __init__(
         self,
-        network: nn.Module | Sequence[nn.Module],
+        network: nn.Module | Sequence[nn.Module | Mapping[str, Any]],
         functions: Mapping[str, object],
         loss: Loss,
         score: Score,
@@ -169,19 +84,22 @@ class Study:
         exclude: Sequence[str] = ("*bias*",),
         config: MaskConfig | None = None,
         repeats: int = 1,
-        untrained: Callable[[], nn.Module] | None = None,
+        untrained: MakeNetwork | None = None,
         name: str = _NAME,
     ) -> None:
-        networks = [network] if isinstance(network, nn.Module) else list(network)
-        if not networks:
-            raise ConfigError("network is an empty list; a torch module, or a list of some of one kind, was expected.")
+        networks = given_networks(network, untrained)
+        if not isinstance(functions, Mapping):
+            raise ConfigError(
+                f"functions is of the type {type(functions).__name__}; the data of each function by its name was expected, as in "
+                'functions={"add": batches}.'
+            )
         require_names(functions)
-        if unknown := sorted(set(scored or {}) - set(functions)):
+        if unknown := sorted(map(str, set(scored or {}) - set(functions))):
             raise ConfigError(f"scored names {', '.join(unknown)}, which is no function of this study: {', '.join(functions)}.")
+        for what, one in {"loss": loss, "score": score, "untrained": untrained or _absent}.items():
+            if not callable(one):
+                raise ConfigError(f"{what} is of the type {type(one).__name__}; a function was expected.")
         data = [function_data(key, batches, (scored or {}).get(key)) for key, batches in functions.items()]
-        controls = ("untrained", "shuffled-weights") if untrained is not None else ("shuffled-weights",)
-        spec = OwnSpec(exclude=tuple(exclude), mask=mask_spec(config or MaskConfig()), repeats=repeats, controls=controls)  # type: ignore[arg-type]
-        smoke = replace(spec, mask=replace(spec.mask, steps=min(spec.mask.steps, 20)), random_draws=1)
         self.networks = len(networks)
         self.study = EngineStudy(
             name=name,
@@ -189,13 +107,9 @@ class Study:
             spec=OwnSpec,
             procedure=MaskProcedure(Own(networks, data, loss, score, untrained)),
             page=PAGE,
-            presets={
-                _NAME: {
-                    "quick": ("as the study says", spec),
-                    "smoke": ("a few steps; shows that everything runs, not that anything is found", smoke),
-                }
-            },
+            presets={_NAME: _presets(tuple(exclude), config or MaskConfig(), repeats, has_untrained=untrained is not None)},
             claims=claims_of(tuple(functions)),
+            differences=_DIFFERENCES,
             kind="",
             reader=_NAME,
             networks=len(networks),
@@ -208,28 +122,41 @@ class Study:
         preset: str = "quick",
         device: str = "cpu",
         watch: Callable[[str], Sequence[Observer]] = lambda name: (ProgressBar(name),),
-        announce: Callable[[str], None] = print,
+        announce: Callable[[str], None] = lambda text: print(text, file=sys.stderr),
     ) -> "MaskRecord[Any]":
         """Makes whatever the run folder lacks: masks, record, page, figures, tables. What is finished is not done again.
 
         Args:
             out: the run folder.
-            preset: ``quick``, or ``smoke`` to see whether it runs.
+            preset: ``quick`` for the study as it is; ``smoke`` for a few steps, to see whether everything runs.
             device: torch device.
-            watch: makes the observers of a long step from its name.
-            announce: is told what happens.
+            watch: makes the observers of a search from its name: a progress bar each; ``lambda name: ()`` for none.
+            announce: is told in words what happens; on standard error unless told.
 
         Raises:
             MaskscopeError: the network, the data, the loss or the score do not fit together, or the folder cannot be used.
         """
         from maskscope.report import write_everything
 
-        spec = self.study.preset(preset)
-        job = Job(self.study, spec, tuple(range(self.networks)), str(out), device)
+        job = Job(self.study, self.study.preset(preset), tuple(range(self.networks)), str(out), device)
         record = run_study(preset, job, watch=watch, announce=announce)
         announce(f"report: {write_everything(record, PAGE, Path(job.run))}")
         assert isinstance(record, MaskRecord), "as every study of masks has it"
         return record
+
+
+def _presets(
+    exclude: tuple[str, ...], config: MaskConfig, repeats: int, *, has_untrained: bool
+) -> dict[str, tuple[str, OwnSpec]]:
+    mask = mask_spec(config)
+    spec = OwnSpec(exclude=exclude, mask=mask, repeats=repeats)
+    if has_untrained:
+        spec = replace(spec, controls=("untrained", *spec.controls))
+    smoke = replace(spec, mask=replace(mask, steps=min(mask.steps, _SMOKE_STEPS)), random_draws=1)
+    return {
+        "quick": ("as the study says", spec),
+        "smoke": ("a few steps; shows that everything runs, not that anything is found", smoke),
+    }
 
 
 def mask_spec(config: MaskConfig) -> MaskSpec:
@@ -251,35 +178,8 @@ def mask_spec(config: MaskConfig) -> MaskSpec:
     )
 
 
-def _require_fit(network: nn.Module, task: Task, function: str, place: int) -> None:
-    """Uses loss and score once, so that what does not fit is said before any work."""
-    part = task.batches(function, 1, 0)(0)
-    try:
-        loss = task.loss(network, part)
-    except MaskscopeError:
-        raise
-    except Exception as error:
-        raise ConfigError(
-            f"The loss cannot be computed for network {place} and the data of function {function}: {type(error).__name__}: "
-            f"{error}. Loss, network and data should fit together: loss(network, part) is called with one part at a time."
-        ) from error
-    found: object = loss
-    if not isinstance(found, Tensor) or found.numel() != 1:
-        what = f"a tensor of shape {list(found.shape)}" if isinstance(found, Tensor) else f"of the type {type(found).__name__}"
-        raise ConfigError(f"The loss of function {function} is {what}; a scalar tensor was expected.")
-    try:
-        task.score(network)
-    except MaskscopeError:
-        raise
-    except Exception as error:
-        raise ConfigError(
-            f"The score cannot be computed for network {place}: {type(error).__name__}: {error}. score(network, part) is called "
-            "with one part at a time."
-        ) from error
-
-
 def _absent(*_: Any) -> Any:
-    raise StudyFileError("This record is of a network that is not here: it can be shown, not run. Run the file that made it.")
+    """Stands for what a study that only reads records has not; `Own.require` says so before it is called."""
 
 
 # reads the records of all studies of a user's own networks; it has none to run

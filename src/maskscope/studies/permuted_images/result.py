@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from maskscope.engine.record import Record
+from maskscope.engine.records.record import Record
 
 FIRST_LAYER = "layers.0."
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 from maskscope.engine.artefact import Artefact, Stage
 from maskscope.engine.claims import Claim, Lack
 from maskscope.engine.quantities import Unit
-from maskscope.engine.record import DataOrigin, Record
+from maskscope.engine.records.record import DataOrigin, Record
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json, settings_at
 from maskscope.engine.step import Effort, Step

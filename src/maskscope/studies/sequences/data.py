@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from maskscope.data import DATA_VARIABLE, named_folder
-from maskscope.engine.record import DataOrigin
+from maskscope.engine.records.record import DataOrigin
 from maskscope.errors import ConfigError, DataError
 from maskscope.studies.sequences.spec import SequenceSpec
 

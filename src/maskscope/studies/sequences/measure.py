@@ -10,7 +10,8 @@ from torch import nn
 from maskscope.analysis import score
 from maskscope.masks import BinaryMask, call_masked, evaluation_mode
 from maskscope.procedure.plans import Companion, Search
-from maskscope.procedure.result import EvaluationPart, Kept
+from maskscope.procedure.record import EvaluationPart
+from maskscope.procedure.result import Kept
 from maskscope.procedure.subject import MaskedNetwork
 from maskscope.studies.sequences.result import AnsweredExample, Baseline, OutputRows, SequenceResult
 from maskscope.tasks import Scores, SequenceTask
@@ -33,8 +34,8 @@ def trained_alone(sets: Sequence[str]) -> list[Companion]:
 
 def searches(task: SequenceTask) -> list[Search]:
     """A mask for each set of training questions, judged by the test of what it is found with, where there is one."""
-    own = {name: f"{name}{FOUND_WITH}" for name in task.sought}
-    return [Search(name, name, judged_by=own[name] if own[name] in task.functions else "") for name in task.sought]
+    own = {name: f"{name}{FOUND_WITH}" for name in task.mask_targets}
+    return [Search(name, name, judged_by=own[name] if own[name] in task.functions else "") for name in task.mask_targets]
 
 
 def measure_sequences(masked: MaskedNetwork[Any], sets: Sequence[str], *, examples: int, drops: bool) -> SequenceResult:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from maskscope.procedure.controls import SHUFFLED_WEIGHTS, UNTRAINED
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.blocks.accuracy import INVERSE, accuracy_table
 from maskscope.report.blocks.controls import controls_section
 from maskscope.report.blocks.core import core_section
@@ -23,10 +23,10 @@ from maskscope.studies.sequences.answers import example_of, examples, examples_s
 from maskscope.studies.sequences.drawing import output_panels, sequence_panels
 from maskscope.studies.sequences.values import (
     is_scan,
+    mask_targets,
     noun,
     seen_of_all,
     seen_sentence,
-    sought,
     token_noun,
     trained_on,
     what_it_is,
@@ -104,7 +104,7 @@ def _accuracy(record: MaskRecord[Any]) -> Section:
         "with should be left, and the question is what becomes of the commands that it was found without."
         if scan
         else "Under the full mask, which was found with all levels, nearly all that the network can do should be left. Under the "
-        f"mask for {' or '.join(sought(record))} questions these should be left, and the question is what becomes of the others."
+        f"mask for {' or '.join(mask_targets(record))} questions these should be left, and the question is what becomes of the others."
     )
     beside = (
         "A network that was trained on the split alone, without masks, says how far one comes that has never seen what is held "

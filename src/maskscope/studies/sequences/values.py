@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from maskscope.procedure.result import EvaluationPart, MaskRecord
+from maskscope.procedure.record import EvaluationPart, MaskRecord
 from maskscope.report.numbers import in_words
 from maskscope.report.over_networks import WHOLE, mask_label, mask_names, networks, own_function
 from maskscope.studies.sequences.numbers import TRAINED_ON_IT
@@ -66,7 +66,7 @@ def token_noun(record: MaskRecord[Any]) -> str:
     return "action" if is_scan(record) else "character"
 
 
-def sought(record: MaskRecord[Any]) -> list[str]:
+def mask_targets(record: MaskRecord[Any]) -> list[str]:
     """The masks for parts of the questions."""
     return [name for name in mask_names(record) if name != WHOLE]
 
@@ -74,7 +74,7 @@ def sought(record: MaskRecord[Any]) -> list[str]:
 def families(record: MaskRecord[Any]) -> list[Family]:
     """The tests of each mask."""
     found = []
-    for mask in sought(record):
+    for mask in mask_targets(record):
         own = own_function(record, mask)
         unseen = f"{mask}{UNSEEN}" if f"{mask}{UNSEEN}" in record.functions else ""
         found.append(Family(mask, mask if own != mask else "", unseen, own))
@@ -146,7 +146,7 @@ def what_it_is(record: MaskRecord[Any], test: str) -> str:
         return "those of them that the network was not trained on either"
     if test.endswith(FOUND_WITH):
         return f"training part of split {test.removesuffix(FOUND_WITH)}: the commands that its mask was found with"
-    if test in sought(record):
+    if test in mask_targets(record):
         return f"commands {_HELD_OUT.get(test, 'of one kind')}: split {test} holds them out, and its mask was found without them"
     return f"test part of split {test}: commands drawn at random that the network was not trained on"
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.cautions import not_learned
 from maskscope.report.key_number import KeyNumber, key_number
 from maskscope.report.numbers import count_text, in_words, mean_text
@@ -13,9 +13,9 @@ from maskscope.studies.sequences.values import (
     about_mask,
     families,
     is_scan,
+    mask_targets,
     part_of,
     share_text,
-    sought,
     trained_on,
     unmasked_and_masked,
 )
@@ -38,8 +38,8 @@ def _scan_question(record: MaskRecord[Any]) -> str:
     return (
         f"Are held-out combinations done by the weights that do the rest? {_networks(record)}, trained to answer commands of "
         "SCAN (“jump twice after walk left”) with actions, on the training part of split simple: four in five of all commands, "
-        f"drawn at random. The {'splits' if len(sought(record)) > 1 else 'split'} {in_words(sought(record))} "
-        f"{'hold' if len(sought(record)) > 1 else 'holds'} out commands of one kind. For each a mask was found with the commands "
+        f"drawn at random. The {'splits' if len(mask_targets(record)) > 1 else 'split'} {in_words(mask_targets(record))} "
+        f"{'hold' if len(mask_targets(record)) > 1 else 'holds'} out commands of one kind. For each a mask was found with the commands "
         "that are left, over the weights of a network that knows the held-out ones too. What those are made of occurs in the "
         "commands that are left; if the network does them by weights of their own all the same, these weights are removed, and "
         f"the held-out commands fall.{own}"
@@ -51,7 +51,7 @@ def _mathematics_question(record: MaskRecord[Any]) -> str:
         f"Are hard questions answered by the weights that answer easy ones? {_networks(record)}, trained on easy, medium and "
         f"hard questions of module {record.spec.get('module', '')} of the Mathematics Dataset, which are answered character by "
         "character. The full mask was found with questions of all levels, "
-        f"{in_words([mask_label(one) for one in sought(record)])} with those of that level alone. The way to the answer is the "
+        f"{in_words([mask_label(one) for one in mask_targets(record)])} with those of that level alone. The way to the answer is the "
         "same at every level: if the other levels fall under a mask that keeps its own, the network has weights for them "
         "that are not needed there."
     )
@@ -66,7 +66,7 @@ def sentences(record: MaskRecord[Any]) -> list[str]:
     if is_scan(record):
         return [*_on_first(record), *(text for family in families(record) for text in _on_held_out(record, family))]
     said = []
-    for mask in sought(record):
+    for mask in mask_targets(record):
         others = [test for test in record.functions if test != mask]
         full, part = ([record.quantity("sufficiency", name, test) for test in (mask, *others)] for name in (WHOLE, mask))
         numbers = [

@@ -1,4 +1,4 @@
-"""Questions of five modules of the DeepMind Mathematics Dataset: drawn anew, or read from the published archive."""
+"""Questions of five modules of the DeepMind Mathematics Dataset: newly generated, or read from the published archive."""
 
 from maskscope.tasks.mathematics.archive import read_archive, write_archive
 from maskscope.tasks.mathematics.generate import generate, generate_questions

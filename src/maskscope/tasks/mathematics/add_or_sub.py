@@ -26,7 +26,7 @@ _DIFFERENCES = (
     "Subtract {1} from {0}.",
     "What is {1} less than {0}?",
 )
-# for differences that are not negative: these words do not say which of the two numbers is the greater one
+# only for differences that are not negative: these sentences do not say which number is subtracted
 _DISTANCES = (
     "What is the difference between {0} and {1}?",
     "What is the difference between {1} and {0}?",
@@ -37,7 +37,7 @@ _FALLING = _DIFFERENCES + _DISTANCES
 
 
 def draw(chance: Chance, entropy: int) -> Question:
-    """A question whose two numbers share an entropy."""
+    """A question about two numbers, between which the entropy is divided."""
     first = max(UNIT, chance.below(entropy + 1))
     left, right = chance.number(first), chance.number(entropy - first)
     places = max(left.places, right.places)

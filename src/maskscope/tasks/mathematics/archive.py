@@ -1,4 +1,4 @@
-"""Questions in the published layout: a level is a folder, a module a text file in it, a line the question, a line its answer."""
+"""Questions in the published layout: a folder for each level, in it a text file for each module, question and answer in turn."""
 
 import os
 from collections.abc import Iterable
@@ -26,23 +26,23 @@ _AGAIN = "Unpack this file from the archive again."
 
 
 def read_archive(folder: Path, module: str, test_items: int = 10_000, seed: int = 1234) -> Questions:
-    """One module of the unpacked archive, divided into training and test.
+    """Reads one module of the unpacked archive and divides it into training and test.
 
-    A question that was seen before, in the order easy, medium, hard, interpolate, is dropped. Random items of each training
-    level become the test; all of ``interpolate`` is test.
+    The levels are read in the order easy, medium, hard, interpolate; a question that was in an earlier level is dropped. Random
+    questions of each training level become its test; all questions of ``interpolate`` are test.
 
     Args:
-        folder: the archive's own folder, or the one that holds it.
+        folder: the folder of the archive, or the folder that contains it.
         module: a short name of ``MODULES``.
-        test_items: how many of each training level.
-        seed: of the division; every level is divided by a generator of its own.
+        test_items: how many questions of each training level become the test.
+        seed: the seed of the division; every level has its own generator.
 
     Raises:
         UnknownNameError: there is no such module.
-        FileFormatError: a file is not there or is not of the archive, or a level has too few questions.
-        ConfigError: less than no question is to become the test.
+        FileFormatError: a file is missing or is not of the archive, or a level has too few questions.
+        ConfigError: ``test_items`` is negative.
 
-    Source: Csordás et al. 2021, mathematics; which questions are dropped, and how many become the test, as in the authors' code.
+    Source: Csordás et al. 2021, mathematics; the questions to drop and the size of the test are as in the authors' code.
     """
     if module not in MODULES:
         raise UnknownNameError("module of the Mathematics Dataset", module, MODULES)
@@ -70,10 +70,11 @@ def read_archive(folder: Path, module: str, test_items: int = 10_000, seed: int 
 
 
 def write_archive(questions: Questions, folder: Path) -> list[Path]:
-    """Writes questions as the archive has them, and returns the paths.
+    """Writes questions in the layout of the archive, and returns the paths.
 
-    The published folders know no division: ``train-easy`` holds what is learned from, and what is judged by lies beside it in
-    ``test-easy``, and so on, and in ``interpolate``. ``read_archive`` takes no notice of ``test-easy``; it divides the others.
+    The published archive is not divided into training and test. Here, ``train-easy`` contains the training questions and
+    ``test-easy`` the test questions, and so on for the other levels; ``interpolate`` has test questions only. ``read_archive``
+    ignores ``test-easy`` and divides ``train-easy`` again.
     """
     folders = [(name, questions.train[level]) for level, name in _folders("train").items()]
     folders += [(name, questions.test[level]) for level, name in _folders("test").items()]
@@ -111,7 +112,7 @@ def _check_there(folder: Path, root: Path, paths: Iterable[Path]) -> None:
 def _read(path: Path) -> list[Question]:
     content = read_plain(path, most=_LARGEST, cure=_AGAIN)
     try:
-        # editors put a byte order mark in front, end lines in their own way, and add a blank one
+        # editors may add a byte order mark, other line ends, and blank lines at the end
         text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise FileFormatError(f"{path} is no text: byte {error.start} is not UTF-8. {_AGAIN}") from error
@@ -131,7 +132,7 @@ def _read(path: Path) -> list[Question]:
             f"{_AGAIN}"
         )
     if not text.endswith("\n"):
-        # a cut answer is an answer, and a wrong one
+        # an answer that is cut short looks like an answer, but a wrong one
         raise FileFormatError(
             f"{path}, line {len(lines)}: the last line has no end, so that its answer may be cut short: {lines[-1][:_SHOWN]!r}. "
             f"{_AGAIN} If the answer is whole, put a line break after it."

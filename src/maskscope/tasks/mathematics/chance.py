@@ -1,7 +1,7 @@
-"""Numbers drawn by entropy: the logarithm to base ten of how many values a number can take.
+"""Random numbers of a given entropy. Entropy is the logarithm to base ten of how many values a number can take.
 
-Entropies are integers, in ``UNIT``\\ ths of a digit, and the widest values come from integer and decimal arithmetic: the power
-function of the processor's library may differ in the last bit, and so would the questions.
+Entropies are integers: numbers of 1/``UNIT`` of a digit. Ranges of values are computed in integer and decimal arithmetic, because
+floating-point powers can differ in the last bit between machines, and the questions would differ too.
 """
 
 import random
@@ -14,7 +14,7 @@ UNIT = 256
 _T = TypeVar("_T")
 _CONTEXT = Context(prec=50)
 _VARIABLES = "abcdfghijklmnopqrstuvwxyz"
-# what one product of a 53-bit fraction and a count can still choose evenly
+# up to this count, a random fraction of 53 bits times the count chooses evenly enough
 _EVEN = 1 << 40
 
 
@@ -27,13 +27,13 @@ class Decimals(NamedTuple):
 
 @cache
 def widest(entropy: int) -> int:
-    """The bound of integers of both signs: half of 10 ** entropy, rounded up."""
+    """The largest absolute value of an integer of this entropy: half of 10 ** entropy, rounded up."""
     values = _CONTEXT.power(Decimal(10), _CONTEXT.divide(Decimal(entropy), Decimal(UNIT)))
     return int(_CONTEXT.divide(values, Decimal(2)).to_integral_value(ROUND_CEILING))
 
 
 class Chance:
-    """A stream of choices from a seed, the same on every platform.
+    """A stream of random choices from a seed, the same on every platform.
 
     Args:
         seed: any text.
@@ -51,7 +51,7 @@ class Chance:
         return self._bits(count.bit_length() + 64) % count
 
     def pick(self, choices: Sequence[_T]) -> _T:
-        """One of some things."""
+        """A random one of the choices."""
         return choices[int(self.fraction() * len(choices))]
 
     def shuffle(self, items: list[_T]) -> None:
@@ -61,23 +61,23 @@ class Chance:
             items[last], items[other] = items[other], items[last]
 
     def variables(self, count: int) -> list[str]:
-        """Different names of variables, in alphabetical order; the base of the natural logarithm is none."""
+        """Different random names of variables, in alphabetical order; never ``e``."""
         names = list(_VARIABLES)
         return sorted(names.pop(self.below(len(names))) for _ in range(count))
 
     def integer(self, entropy: int) -> int:
-        """An integer of either sign; entropies of less than a digit count as one."""
+        """A random integer of either sign; an entropy below one digit counts as one digit."""
         bound = widest(max(entropy, UNIT))
         return self.below(2 * bound + 1) - bound
 
     def nonzero(self, entropy: int) -> int:
-        """An integer of either sign, but zero."""
+        """A random integer of either sign that is not zero."""
         bound = widest(max(entropy, UNIT))
         size = 1 + self.below(bound)
         return size if self.fraction() < 0.5 else -size
 
     def decimal(self, entropy: int) -> Decimals:
-        """A number that is no integer, of as many digits as ``integer``; the point stands anywhere before or among them."""
+        """A random number that is not an integer, with the digits of ``integer`` and a decimal point at a random position."""
         places = 1 + self.below(max(1, -(-entropy // UNIT)))
         while True:
             numerator = self.integer(entropy)
@@ -85,17 +85,17 @@ class Chance:
                 return Decimals(numerator, places)
 
     def shares(self, entropy: int, count: int) -> list[int]:
-        """An entropy divided among some numbers, every division as likely as any other."""
+        """Divides an entropy among ``count`` numbers at random: cuts it at uniformly drawn positions."""
         cuts = sorted(self.below(entropy + 1) for _ in range(count - 1))
         return [after - before for before, after in zip((0, *cuts), (*cuts, entropy), strict=True)]
 
     def number(self, entropy: int) -> Decimals:
-        """An integer or no integer, with even chances."""
+        """A random number: with probability 1/2 an integer, else a decimal."""
         return Decimals(self.integer(entropy), 0) if self.fraction() < 0.5 else self.decimal(entropy)
 
 
 def written(number: Decimals) -> str:
-    """A number in digits, with no zeros at the end that say nothing."""
+    """A number in decimal digits, without zeros at the end of its decimal part."""
     numerator, places = number
     if not places:
         return str(numerator)

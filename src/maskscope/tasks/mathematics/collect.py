@@ -5,18 +5,21 @@ from maskscope.tasks.mathematics.questions import Question
 from maskscope.tasks.mathematics.terms import Monomial, summands, written_polynomial, written_sum, written_term
 
 _DEGREES = (1, 2, 3)
-# for one term in the answer, two, ...: the entropy, in tenths of a digit, from which three, four, ... terms may be added to it
-_FROM = ((0, 33, 53, 76, 96), (23, 43, 67, 92), (35, 60, 83), (50, 75, 95))
-_FEWEST = 2
+# one row for each number of terms in the answer (1, 2, ...): the entropies, in tenths of a digit, from which on three, four, ...
+# terms may be added
+_EXTRA_TERMS_FROM = ((0, 33, 53, 76, 96), (23, 43, 67, 92), (35, 60, 83), (50, 75, 95))
+_LEAST_EXTRA_TERMS = 2
 
 
 def draw(chance: Chance, entropy: int) -> Question:
-    """A sum whose terms add up to one to four terms of different degree; other degrees may cancel."""
+    """A sum that simplifies to one to four terms of different degrees; the terms of other degrees may cancel."""
     degree = chance.pick(_DEGREES)
     kept = [degree, *_lower(chance, degree, entropy)]
     for_split = entropy * _split_share(chance) // 1000
     for_answer = (entropy // 16 + (entropy - for_split) * 7 // 8) * (1 + len(kept)) // 2
-    extra = _FEWEST + chance.below(1 + sum(for_split >= bound * UNIT // 10 for bound in _FROM[len(kept) - 1]))
+    extra = _LEAST_EXTRA_TERMS + chance.below(
+        1 + sum(for_split >= bound * UNIT // 10 for bound in _EXTRA_TERMS_FROM[len(kept) - 1])
+    )
     sizes = _sizes(chance, degree, kept, extra)
     shares = chance.shares(for_answer, len(kept))
     values = {power: chance.nonzero(share) for power, share in zip(kept, shares, strict=True)}
@@ -34,17 +37,17 @@ def draw(chance: Chance, entropy: int) -> Question:
 
 
 def _split_share(chance: Chance) -> int:
-    """What of the entropy, in thousandths, is that of the splitting: rarely little. Its law was read off a sample."""
+    """The part of the entropy that is used for the splitting, in thousandths; rarely small. Fitted to a sample of questions."""
     place = chance.below(1000)
     return 1000 - place * 10 // 18 if place < 610 else 1270 - place
 
 
 def _lower(chance: Chance, degree: int, entropy: int) -> list[int]:
-    """The powers below the degree that have a term in the answer; the more the greater the entropy."""
+    """The powers below the degree that have a term in the answer; the greater the entropy, the more of them."""
     powers = list(range(degree))
     chance.shuffle(powers)
     count = 0
-    # in thousandths: that there is a second term, and then a third
+    # the probabilities of a second term, and then of a third, in thousandths
     tenths = entropy * 10 // UNIT
     if chance.below(1000) < 170 + (65 if degree > 1 else 48) * (tenths - 42) // 10:
         count = 1
@@ -54,7 +57,7 @@ def _lower(chance: Chance, degree: int, entropy: int) -> list[int]:
 
 
 def _sizes(chance: Chance, degree: int, kept: list[int], extra: int) -> dict[int, int]:
-    """How many terms of each power there are: one of each that is kept, and more of any; what cancels has two or more."""
+    """The number of terms of each power: at least one for powers in the answer, two or more for powers that cancel."""
     counts = [0] * (degree + 1)
     for power in kept:
         counts[power] = 1

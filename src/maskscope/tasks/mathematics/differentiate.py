@@ -22,17 +22,18 @@ _FIRST_OF_ONE = (
 _HIGHER = ("Find the {2} derivative of {0} wrt {1}.", "What is the {2} derivative of {0} wrt {1}?")
 _HIGHER_OF_ONE = ("Find the {2} derivative of {0}.", "What is the {2} derivative of {0}?")
 _ORDINALS = ("first", "second", "third")
-# hundredths, for one variable, two, ...: how many variables; by how much the degree exceeds the order, from none to three
+# cumulated hundredths. _VARIABLES: of one variable, two, ...; _EXCESS: a row for each number of variables, of a degree that
+# exceeds the order of the derivative by 0 to 3
 _VARIABLES = (40, 77, 96, 100)
 _EXCESS = ((25, 50, 75, 100), (27, 52, 77, 100), (62, 86, 95, 100), (85, 96, 99, 100))
-# the degree in another variable, from one to three
+# cumulated hundredths of a degree of one to three in each other variable
 _DEGREES = (36, 66, 100)
-# the choice among three orders takes a part of the entropy, log10(3)
+# the choice of one of three orders uses log10(3) of the entropy
 _ORDER = UNIT * 477 // 1000
 
 
 def draw(chance: Chance, entropy: int) -> Question | None:
-    """A polynomial some of whose terms survive and some vanish; both have the same entropy. None if a variable is in no term."""
+    """A polynomial to differentiate; terms that vanish and terms that do not have equal entropy. None if a variable is unused."""
     order = 1 + chance.below(3)
     count = 1 + _among(chance, _VARIABLES)
     names = chance.variables(count)
@@ -60,14 +61,14 @@ def draw(chance: Chance, entropy: int) -> Question | None:
 
 
 def derivative(polynomial: dict[Monomial, int], by: int, order: int) -> dict[Monomial, int]:
-    """The partial derivative of an order, by the variable at a place."""
+    """The partial derivative of an order, with respect to variable number ``by``."""
     for _ in range(order):
         polynomial = {(*key[:by], key[by] - 1, *key[by + 1 :]): value * key[by] for key, value in polynomial.items() if key[by]}
     return polynomial
 
 
 def _terms(chance: Chance, variables: int, entropy: int, most: int) -> int:
-    """How many terms survive, or vanish; a single one in two variables has half the chance of any other number."""
+    """A random number of terms. With two variables, a single term has half the probability of any other number."""
     steps = int(10 * entropy >= 47 * UNIT) + (entropy >= 6 * UNIT) + 2
     if variables == 1:
         return 1 + chance.below(min(most, steps))
@@ -78,6 +79,6 @@ def _terms(chance: Chance, variables: int, entropy: int, most: int) -> int:
 
 
 def _among(chance: Chance, up_to: tuple[int, ...]) -> int:
-    """The place in a table of cumulated hundredths."""
+    """A random index, drawn from a table of cumulated hundredths."""
     drawn = chance.below(100)
     return sum(drawn >= bound for bound in up_to)

@@ -1,4 +1,4 @@
-"""Questions of every module and level, drawn anew from a seed."""
+"""Generates questions of every module and level from a seed."""
 
 from collections.abc import Callable, Container
 
@@ -26,7 +26,7 @@ _DRAW: dict[str, _Draw] = {
     "collect": collect.draw,
 }
 _DRAW_BEYOND: dict[str, _Draw] = {"add_or_sub": add_or_sub.draw, "sort": sort.draw_more}
-# digits, from and to: of all training levels, of ``interpolate``, of ``extrapolate``
+# ranges of the entropy, in digits: of all training levels together, of ``interpolate``, of ``extrapolate``
 _ENTROPY: dict[str, dict[str, tuple[int, int]]] = {
     "add_or_sub": {"train": (4, 16), INTERPOLATE: (12, 12), EXTRAPOLATE: (16, 20)},
     "linear_1d": {"train": (3, 10), INTERPOLATE: (8, 8)},
@@ -34,19 +34,19 @@ _ENTROPY: dict[str, dict[str, tuple[int, int]]] = {
     "sort": {"train": (3, 10), INTERPOLATE: (8, 8), EXTRAPOLATE: (10, 12)},
     "collect": {"train": (3, 10), INTERPOLATE: (8, 8)},
 }
-# a draw may be too long, or known already: how many a question, and how many more, before we say that there are no more
+# a drawn question may be too long or a duplicate; draws for each question, and extra draws, before we give up
 _TRIES, _MORE_TRIES = 100, 10_000
 
 
 def generate(module: str, level: str, count: int, seed: int, *, apart_from: Container[str] = frozenset()) -> list[Question]:
-    """Different questions of one level.
+    """Generates different questions of one level.
 
     Args:
         module: a short name of ``MODULES``.
         level: one of ``LEVELS``, ``interpolate``, or, where the module has it, ``extrapolate``.
-        count: how many.
-        seed: of the questions.
-        apart_from: texts of questions that must not be among them.
+        count: the number of questions.
+        seed: the seed of the questions.
+        apart_from: texts of questions that must not be generated.
 
     Raises:
         UnknownNameError: there is no such module, or it has no such level.
@@ -57,7 +57,7 @@ def generate(module: str, level: str, count: int, seed: int, *, apart_from: Cont
     if level not in levels_of(module):
         raise UnknownNameError(f"level of {module}", level, levels_of(module))
     if count < 0:
-        raise ConfigError(f"{count} questions were asked for; ask for none or more.")
+        raise ConfigError(f"{count} questions were asked for; a number of at least 0 was expected.")
     low, high = _bounds(module, level)
     chance, drawn = Chance(f"{module} {level} {seed}"), dict[str, Question]()
     draw = (_DRAW_BEYOND if level == EXTRAPOLATE else _DRAW)[module]
@@ -78,12 +78,12 @@ def generate(module: str, level: str, count: int, seed: int, *, apart_from: Cont
 
 
 def levels_of(module: str) -> tuple[str, ...]:
-    """The levels that a module has questions of."""
+    """The levels that a module has."""
     return (*LEVELS, *(level for level in (INTERPOLATE, EXTRAPOLATE) if level in _ENTROPY[module]))
 
 
 def _bounds(module: str, level: str) -> tuple[int, int]:
-    """The least and the greatest entropy of a level: a third of the training range, or what its table says."""
+    """The least and the greatest entropy of a level: a third of the training range, or the values in `_ENTROPY`."""
     if level not in LEVELS:
         low, high = _ENTROPY[module][level]
         return low * UNIT, high * UNIT
@@ -93,13 +93,13 @@ def _bounds(module: str, level: str) -> tuple[int, int]:
 
 
 def generate_questions(module: str, train_items: int, test_items: int, seed: int) -> Questions:
-    """Questions of all levels; none twice, neither in two levels nor in training and test.
+    """Generates questions of all levels; no question occurs twice, in one level or in different ones.
 
     Args:
         module: a short name of ``MODULES``.
-        train_items: how many of each of ``LEVELS``.
-        test_items: how many of each of ``LEVELS``, and of ``interpolate``.
-        seed: of all of them.
+        train_items: the number of training questions of each of ``LEVELS``.
+        test_items: the number of test questions of each of ``LEVELS``, and of ``interpolate``.
+        seed: the seed of all questions.
 
     Raises:
         UnknownNameError: there is no such module.

@@ -1,17 +1,17 @@
-"""Linear equations in one unknown, whose solution is an integer."""
+"""Linear equations in one unknown with an integer solution."""
 
 from maskscope.tasks.mathematics.chance import UNIT, Chance
 from maskscope.tasks.mathematics.questions import Question
 from maskscope.tasks.mathematics.terms import summands, written_sum, written_term
 
-# with solution 0, how often several constants become further multiples of the unknown, in hundredths
+# if the solution is 0: how often, in hundredths, the constants are replaced by more multiples of the unknown
 _HOMOGENEOUS = 63
 
 
 def draw(chance: Chance, entropy: int) -> Question:
-    """An equation ``a*x + b = 0``, its terms split and put on either side.
+    """An equation ``a*x + b = 0`` whose terms are split into several and put on either side.
 
-    A quarter of the entropy is that of the solution; of the rest, a third to two thirds is that of the coefficient.
+    A quarter of the entropy is used for the solution; of the rest, a third to two thirds is used for the coefficient.
     """
     solution = chance.integer(entropy // 4)
     rest = entropy - entropy // 4

@@ -1,4 +1,4 @@
-"""What a question is, which modules there are, and what holds for all of them.
+"""Questions, the names of modules and levels, and the limits that apply to all of them.
 
 Source: Saxton, Grefenstette, Hill and Kohli, "Analysing Mathematical Reasoning Abilities of Neural Models", ICLR 2019.
 """
@@ -29,7 +29,7 @@ ALPHABET = " *+,-./0123456789=?ACDFPSTWabcdefghijklmnopqrstuvwxyz"
 
 
 class Question(NamedTuple):
-    """A question, and its one right answer, both as they are written."""
+    """A question and its only right answer, both as text."""
 
     question: str
     answer: str
@@ -37,12 +37,12 @@ class Question(NamedTuple):
 
 @dataclass(frozen=True)
 class Questions:
-    """Questions of one module to learn from, and questions to be judged by; no question stands in them twice.
+    """Training and test questions of one module; no question occurs twice.
 
     Args:
         module: its short name.
         train: the questions of each level of ``LEVELS``.
-        test: those of each level, and of ``interpolate``.
+        test: the questions of each level of ``LEVELS``, and of ``interpolate``.
     """
 
     module: str
@@ -51,7 +51,7 @@ class Questions:
 
 
 def digest_of(questions: Questions) -> str:
-    """SHA-256 over all of it: the module, the parts, and their questions and answers in order."""
+    """SHA-256 over the module, the names of the parts, and all questions and answers in order."""
     content = hashlib.sha256(f"{questions.module}\n".encode())
     for name, part in (("train", questions.train), ("test", questions.test)):
         for level in sorted(part):
@@ -61,10 +61,10 @@ def digest_of(questions: Questions) -> str:
 
 
 def divide(items: Sequence[Question], test_items: int, seed: int) -> tuple[tuple[Question, ...], tuple[Question, ...]]:
-    """What remains to learn from, and a random part to be judged by, both in the order they came in.
+    """Divides questions at random into training and test, and returns both, each in its original order.
 
     Raises:
-        ConfigError: more are to be taken than there are, or less than none.
+        ConfigError: ``test_items`` is negative, or larger than the number of questions.
     """
     if not 0 <= test_items <= len(items):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Numbers to be put in order: integers, or integers, decimals and fractions."""
+"""Lists of numbers to sort: only integers, or integers, decimals and fractions."""
 
 from functools import cache
 from math import gcd, lcm
@@ -31,12 +31,12 @@ class _Number(NamedTuple):
 
 
 def draw(chance: Chance, entropy: int) -> Question:
-    """Three to seven numbers, the more the greater the entropy."""
+    """A list of three to seven numbers; the greater the entropy, the longer the list may be."""
     return _asked(chance, entropy, _FEWEST + chance.below(min(_MOST, _FEWEST + entropy // (2 * UNIT)) - _FEWEST + 1), True)
 
 
 def draw_more(chance: Chance, entropy: int) -> Question:
-    """Nine integers, rarely ten."""
+    """A list of nine integers, sometimes ten."""
     return _asked(chance, entropy, 9 + (chance.below(8) == 0), False)
 
 
@@ -72,7 +72,7 @@ def _decimal(number: Decimals) -> _Number:
 
 
 def _fraction(chance: Chance, entropy: int) -> _Number:
-    """A fraction in lowest terms; the denominator has a wider range where few numbers are prime to the numerator."""
+    """A fraction in lowest terms; the range of denominators is wider if few numbers are coprime to the numerator."""
     above = chance.below(entropy + 1)
     numerator = 1 + chance.below(widest(above) + (above < UNIT))
     range_ = 2 * widest(entropy - above) + 2
@@ -86,7 +86,7 @@ def _fraction(chance: Chance, entropy: int) -> _Number:
 
 @cache
 def _coprime(number: int) -> int:
-    """How many of the numbers up to this one have no factor in common with it."""
+    """How many of the numbers up to this one are coprime to it (Euler's totient)."""
     count, rest, factor = number, number, 2
     while factor * factor <= rest:
         if rest % factor == 0:

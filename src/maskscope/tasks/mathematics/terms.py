@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from maskscope.tasks.mathematics.chance import UNIT, Chance
 
-# the exponents of the variables, in the order of the variables: for a power of one variable, (exponent,)
+# the exponents of all variables, in the order of the variables; with one variable, (exponent,)
 Monomial = tuple[int, ...]
-# how wide the numbers of a sum may be, for one that may vary, two, ...: hundredths of their entropy
+# the range of the numbers of a sum of two, three, ... numbers, in hundredths of their entropy
 _WIDTH = (130, 70, 48, 38, 32, 28, 25)
 _NARROWEST, _WIDEST = 50, 150
 
@@ -22,15 +22,15 @@ def written_term(coefficient: int, names: Sequence[str], powers: Monomial) -> st
 
 
 def written_sum(terms: Iterable[str]) -> str:
-    """Terms with signs, as in ``-x + 2 - y``; nothing at all is zero."""
+    """A sum of terms, as in ``-x + 2 - y``; without terms, ``0``."""
     text = " + ".join(terms).replace("+ -", "- ")
     return text or "0"
 
 
 def written_polynomial(polynomial: dict[Monomial, int], names: Sequence[str]) -> str:
-    """A polynomial by falling exponents, the first variable first.
+    """A polynomial with its terms by decreasing exponents, those of the first variable first.
 
-    A positive number stands before the one term that is taken from it: ``1 - 2*x``.
+    If it is a positive number minus one term in one variable, the number is written first: ``1 - 2*x``.
     """
     powers = sorted((key for key, value in polynomial.items() if value), reverse=True)
     one_and_number = len(powers) == 2 and not any(powers[1]) and sum(map(bool, powers[0])) == 1
@@ -40,16 +40,16 @@ def written_polynomial(polynomial: dict[Monomial, int], names: Sequence[str]) ->
 
 
 def summands(chance: Chance, value: int, count: int, entropy: int) -> list[int]:
-    """Some integers that add up to a value.
+    """Random integers that add up to a value.
 
-    Its size is cut at random; then the same random number is added to all but one, and what was added is taken from that one; and
-    small differences are spread over them in the same way.
+    First the value is cut into parts at random. Then one random number is added to all parts but one, and subtracted from that
+    one as often; for three or more integers, small random differences are added and subtracted in the same way.
 
     Args:
         chance: the stream of choices.
         value: the sum.
-        count: of how many integers.
-        entropy: of them all.
+        count: how many integers.
+        entropy: the entropy of all of them together.
     """
     if count == 1:
         return [value]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from maskscope.engine.record import Record
+from maskscope.engine.records.record import Record
 from maskscope.report.numbers import NOT_MEASURED, Number, Points, exact, latex_number, points_text
 from maskscope.report.page import Page
 from maskscope.report.section import Section, whole_tables

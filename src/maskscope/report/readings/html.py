@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from maskscope.engine.record import Record
-from maskscope.report.figures import inline_figures
+from maskscope.engine.records.record import Record
 from maskscope.report.headline import headline, summary_sentences, tally, title
 from maskscope.report.origin import origin, settings, unverified
 from maskscope.report.page import Page
-from maskscope.report.template import template
+from maskscope.report.readings.figures import inline_figures
+from maskscope.report.readings.template import template
 from maskscope.report.verdicts import agreements, claim_groups, contradictions
 from maskscope.storage import write_bytes
 

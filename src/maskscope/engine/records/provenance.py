@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 import maskscope
-from maskscope.engine.record import Provenance
+from maskscope.engine.records.record import Provenance
 
 _PACKAGES = ("torch", "numpy", "safetensors", "scipy", "numba", "triton")
 

@@ -1,4 +1,4 @@
-"""What is looked for: a mask, by the data of its function and the identity of its noise."""
+"""The request for one mask: the data of its function, and the identity of its noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from maskscope.training.observers import Observer
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MaskSearch:
     """One of several masks that `discover_many` finds together.
 
     Args:
-        name: which function it is for; part of the noise's key.
+        name: the name of the function; the mask noise depends on it.
         batches: a function ``batches(index) -> part`` or an iterable of parts.
-        seed: root seed of the mask noise.
-        repeat: which of several masks for the same function.
-        observers: who watches.
-        initial: where its logits start; all at ``initial_logit`` of the settings unless given.
+        seed: the root seed of the mask noise.
+        repeat: the number of the repeat, if there are several masks for the same function.
+        observers: objects that watch the run.
+        initial: the initial logits; by default, all are ``initial_logit`` of the settings.
     """
 
     name: str
@@ -31,15 +31,15 @@ class Wanted:
 
     @property
     def noise(self) -> Noise:
-        """The identity of its random stream."""
+        """The identity of the mask's random stream."""
         return Noise(self.seed, self.name, self.repeat)
 
     def __str__(self) -> str:
         return f"{self.name} (seed {self.seed}, repeat {self.repeat})"
 
 
-def check_wanted(wanted: Sequence[Wanted]) -> None:
-    """Raises `ConfigError` if nothing is wanted, or two of the wanted have one identity."""
+def require_searches(wanted: Sequence[MaskSearch]) -> None:
+    """Raises `ConfigError` if there is no mask to find, or if two have the same name, repeat and seed."""
     if not wanted:
         raise ConfigError("No mask is wanted; at least one was expected.")
     noises = [one.noise for one in wanted]

@@ -7,14 +7,14 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from maskscope.engine.record import Record
+from maskscope.engine.records.record import Record
 from maskscope.report.headline import summary_sentences, tally, title
 from maskscope.report.numbers import Number, interval_text
 from maskscope.report.origin import origin, unverified
 from maskscope.report.page import Page
+from maskscope.report.readings.template import cell_text
 from maskscope.report.section import Section
 from maskscope.report.table import Cell, Table
-from maskscope.report.template import cell_text
 from maskscope.report.verdicts import agreements, claim_groups, contradictions
 
 VERDICT_STYLES = {"supported": "green", "not supported": "red", "inconclusive": "yellow"}

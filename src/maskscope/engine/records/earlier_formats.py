@@ -12,7 +12,7 @@ from maskscope.analysis import Summary
 from maskscope.engine.claims import About, Condition, Lack, Outcome, Verdict, VerdictWord, outcome_of
 from maskscope.engine.legible import brief
 from maskscope.engine.quantities import Quantity, Unit
-from maskscope.engine.record import FORMAT
+from maskscope.engine.records.record import FORMAT
 from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.study import Procedure
 from maskscope.errors import ConfigError

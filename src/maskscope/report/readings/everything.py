@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from maskscope.engine.record import Record
-from maskscope.report.figures import write_figures
-from maskscope.report.formats import write_tables
-from maskscope.report.html import write_report
+from maskscope.engine.records.record import Record
 from maskscope.report.page import Page
+from maskscope.report.readings.figures import write_figures
+from maskscope.report.readings.files import write_tables
+from maskscope.report.readings.html import write_report
 
 
 def write_everything(record: Record, page: Page[Any], folder: Path) -> Path:

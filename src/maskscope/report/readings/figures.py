@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from maskscope.engine.record import Record
+from maskscope.engine.records.record import Record
 from maskscope.errors import ConfigError, MissingExtraError
 from maskscope.report.page import Page
 from maskscope.report.section import Section, all_figures

@@ -1,0 +1,139 @@
+"""The networks that a user gives: of one kind, taken as modules or as weights for one; and whether the data fit them."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from maskscope.errors import ConfigError, LossError, MaskscopeError
+from maskscope.masks import evaluation_mode
+from maskscope.masks.gradient import scalar_loss
+from maskscope.tasks import Task
+from maskscope.training import isolated_random
+
+MakeNetwork = Callable[[], nn.Module]
+_EXPECTED = "a torch module, or a list of modules or state dicts of one kind, was expected"
+
+
+def given_networks(given: object, untrained: MakeNetwork | None) -> list[nn.Module]:
+    """The networks, as modules.
+
+    Args:
+        given: a module; or several, each a module or a state dict.
+        untrained: makes a network that state dicts fit; needed where no module is among those given.
+
+    Raises:
+        ConfigError: there are none, they are no networks, or of different kinds.
+    """
+    if isinstance(given, nn.Module):
+        return [given]
+    if isinstance(given, Mapping) or not isinstance(given, Sequence):
+        raise ConfigError(f"network is of the type {type(given).__name__}; {_EXPECTED}.")
+    if not given:
+        raise ConfigError(f"network is an empty list; {_EXPECTED}.")
+    pattern = next((one for one in given if isinstance(one, nn.Module)), None)
+    if pattern is None and untrained is not None:
+        with isolated_random(0):
+            pattern = untrained()
+    if pattern is None:
+        raise ConfigError(
+            "network is a list of state dicts only: give one as a module, or untrained=..., which makes such a network."
+        )
+    return [_as_module(one, place, pattern) for place, one in enumerate(given)]
+
+
+def _as_module(given: object, place: int, pattern: nn.Module) -> nn.Module:
+    if isinstance(given, nn.Module):
+        require_kind(given, f"Network {place}", pattern)
+        return given
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"Network {place} is of the type {type(given).__name__}; {_EXPECTED}.")
+    module = copy.deepcopy(pattern)
+    try:
+        module.load_state_dict(dict(given))
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"The state dict of network {place} does not fit {type(pattern).__name__}: {' '.join(str(error).split())} Several "
+            "networks are replicates, and have to be of one kind."
+        ) from error
+    return module
+
+
+def require_kind(network: nn.Module, name: str, pattern: nn.Module) -> None:
+    """Raises `ConfigError` unless a network has the weights that another has: names, shapes and dtypes."""
+    expected, found = _layout(pattern), _layout(network)
+    differing = sorted(key for key in {*expected, *found} if expected.get(key) != found.get(key))
+    if differing:
+        key, nothing = differing[0], "nothing"
+        raise ConfigError(
+            f"{name} is of another kind than the others: as {key} it has {found.get(key, nothing)}, and "
+            f"{expected.get(key, nothing)} was expected. All networks of a study are replicates: the same modules, trained from "
+            "other seeds."
+        )
+
+
+def _layout(network: nn.Module) -> dict[str, str]:
+    return {name: f"{one.dtype} {list(one.shape)}" for name, one in network.state_dict().items()}
+
+
+def as_they_are(network: nn.Module, pattern: nn.Module) -> nn.Module:
+    """A network with the modes of another of its kind, and its choice of what is trained."""
+    modes = dict(pattern.named_modules(remove_duplicate=False))
+    for name, module in network.named_modules(remove_duplicate=False):
+        module.training = modes[name].training if name in modes else module.training
+    trained = {name: one.requires_grad for name, one in pattern.named_parameters(remove_duplicate=False)}
+    for name, parameter in network.named_parameters(remove_duplicate=False):
+        parameter.requires_grad_(trained.get(name, parameter.requires_grad))
+    return network
+
+
+def require_fit(network: nn.Module, task: Task, place: int) -> None:
+    """Uses loss and score once for each function, so that what does not fit is said before any work.
+
+    Args:
+        network: a copy, on the task's device.
+        task: with data, loss and score.
+        place: of the network among those given.
+    """
+    network.requires_grad_(True)
+    with isolated_random(0, task.device):
+        for function in task.functions:
+            _require_loss(network, task, function, place)
+        try:
+            with evaluation_mode(network), torch.no_grad():
+                task.score(network)
+        except MaskscopeError:
+            raise
+        except Exception as error:
+            raise ConfigError(
+                f"The score cannot be computed for network {place}: {_described(error)}. It is called with one part at a time: "
+                "score(network, part)."
+            ) from error
+
+
+def _require_loss(network: nn.Module, task: Task, function: str, place: int) -> None:
+    part: Any = task.batches(function, 1, 0)(0)
+    try:
+        loss: object = task.loss(network, part)
+    except MaskscopeError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"The loss cannot be computed for network {place} and the data of function {function}: {_described(error)}. Loss, "
+            "network and data should fit together; the loss is called with one part at a time: loss(network, part)."
+        ) from error
+    try:
+        scalar = scalar_loss(loss)
+    except LossError as error:
+        raise LossError(f"Of function {function}: {error}") from error
+    if not scalar.requires_grad:
+        raise LossError(
+            f"No gradient leads from the loss of function {function} back to the weights. Look for torch.no_grad, .detach(), "
+            ".item() or an argmax in the loss or the network."
+        )
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
