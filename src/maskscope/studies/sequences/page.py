@@ -104,7 +104,8 @@ def _accuracy(record: MaskRecord[Any]) -> Section:
         "with should be left, and the question is what becomes of the commands that it was found without."
         if scan
         else "Under the full mask, which was found with all levels, nearly all that the network can do should be left. Under the "
-        f"mask for {' or '.join(mask_targets(record))} questions these should be left, and the question is what becomes of the others."
+        f"mask for {' or '.join(mask_targets(record))} questions these should be left, and the question is what becomes of the "
+        "others."
     )
     beside = (
         "A network that was trained on the split alone, without masks, says how far one comes that has never seen what is held "

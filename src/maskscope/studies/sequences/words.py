@@ -35,11 +35,12 @@ def _scan_question(record: MaskRecord[Any]) -> str:
         if trained_on(record)
         else ""
     )
+    splits = mask_targets(record)
     return (
         f"Are held-out combinations done by the weights that do the rest? {_networks(record)}, trained to answer commands of "
         "SCAN (“jump twice after walk left”) with actions, on the training part of split simple: four in five of all commands, "
-        f"drawn at random. The {'splits' if len(mask_targets(record)) > 1 else 'split'} {in_words(mask_targets(record))} "
-        f"{'hold' if len(mask_targets(record)) > 1 else 'holds'} out commands of one kind. For each a mask was found with the commands "
+        f"drawn at random. The {'splits' if len(splits) > 1 else 'split'} {in_words(splits)} "
+        f"{'hold' if len(splits) > 1 else 'holds'} out commands of one kind. For each a mask was found with the commands "
         "that are left, over the weights of a network that knows the held-out ones too. What those are made of occurs in the "
         "commands that are left; if the network does them by weights of their own all the same, these weights are removed, and "
         f"the held-out commands fall.{own}"
@@ -51,8 +52,8 @@ def _mathematics_question(record: MaskRecord[Any]) -> str:
         f"Are hard questions answered by the weights that answer easy ones? {_networks(record)}, trained on easy, medium and "
         f"hard questions of module {record.spec.get('module', '')} of the Mathematics Dataset, which are answered character by "
         "character. The full mask was found with questions of all levels, "
-        f"{in_words([mask_label(one) for one in mask_targets(record)])} with those of that level alone. The way to the answer is the "
-        "same at every level: if the other levels fall under a mask that keeps its own, the network has weights for them "
+        f"{in_words([mask_label(one) for one in mask_targets(record)])} with those of that level alone. The way to the answer "
+        "is the same at every level: if the other levels fall under a mask that keeps its own, the network has weights for them "
         "that are not needed there."
     )
 
