@@ -16,6 +16,7 @@ from maskscope.masks import (
     select,
     unmasked,
 )
+from maskscope.studies.own.study import Study
 from maskscope.training import (
     Checkpoint,
     Compute,
@@ -53,6 +54,7 @@ __all__ = [
     "Observer",
     "ProgressBar",
     "Selection",
+    "Study",
     "Wanted",
     "Watchdog",
     "WeakMaskWarning",

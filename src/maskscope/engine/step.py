@@ -22,7 +22,7 @@ class Effort:
     """
 
     kind: str = ""
-    steps: float = 0.0
+    steps: int = 0
 
 
 @dataclass(frozen=True)

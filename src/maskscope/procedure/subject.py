@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import nn
@@ -23,6 +23,7 @@ from maskscope.tasks import Task
 from maskscope.training import History
 
 
+@runtime_checkable
 class MaskSettings(Protocol):
     """What the settings of every study of single networks have."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -19,6 +19,7 @@ from maskscope.zoo import CNN, ResNet
 OUTPUT = "output.*"
 
 
+@runtime_checkable
 class WithImages(Protocol):
     """Settings that name images."""
 
