@@ -14,9 +14,8 @@ from maskscope.engine.plan import make_plan
 from maskscope.engine.run import run_study
 from maskscope.errors import BatchesError, ConfigError, LossError, ScoreError
 from maskscope.report.headline import summary_sentences
-from maskscope.studies.own.data import function_data, require_names
+from maskscope.studies.own.data import function_data
 from maskscope.studies.own.fingerprints import code_fingerprint, network_fingerprint
-from maskscope.studies.own.networks import given_networks
 from maskscope.studies.own.page import PAGE
 
 FEW = ms.MaskConfig(steps=3, samples_per_step=2, learning_rate=0.5)
@@ -176,7 +175,7 @@ def test_what_changed_is_named_and_what_does_not_depend_on_it_is_kept(tmp_path):
 def test_changed_parts_for_scores_keep_the_masks(tmp_path):
     run(study(scored={"x": batches(0, 2, seed=3)}), tmp_path / "run")
     made = run(study(scored={"x": batches(0, 2, seed=4)}), tmp_path / "run")[1]
-    assert names(made)[0] == "seed-0-mask-all-0" or "-mask-" not in " ".join(names(made))
+    assert names(made) == ["seed-0-analysis", "seed-0-analysis-shuffled-weights"]
 
 
 def test_the_dry_run_needs_no_folder(tmp_path):
