@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 
 from maskscope.analysis import summarise
-from maskscope.errors import UnknownNameError
 from maskscope.engine.claims import Claim, Condition, Lack, judge
 from maskscope.engine.quantities import Quantity, unit_of
+from maskscope.errors import UnknownNameError
 from maskscope.procedure.units import UNITS
 
 CLAIM = Claim(

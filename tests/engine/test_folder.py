@@ -6,9 +6,9 @@ from pathlib import Path
 import filelock
 import pytest
 
-from maskscope.errors import RunFolderError
 from maskscope.engine import folder as run_folder
 from maskscope.engine.folder import RECORD, SWEEP_RECORD, locked, locked_by_worker, require_file, require_room
+from maskscope.errors import RunFolderError
 from maskscope.storage import write_json
 
 

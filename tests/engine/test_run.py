@@ -14,16 +14,16 @@ import filelock
 import pytest
 import torch
 
-from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
 from maskscope.engine.address import study_at
 from maskscope.engine.job import Job
 from maskscope.engine.plan import make_plan
 from maskscope.engine.record_file import begun_settings, load_record
 from maskscope.engine.run import changed_settings, run_study
-from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.engine.spec import to_json
+from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
 from maskscope.masks import BinaryMask
 from maskscope.procedure.plans import NetworkPlan
+from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.procedure.stages import network_stage
 from maskscope.storage import read_json
 from maskscope.storage.atomic import _unfinished

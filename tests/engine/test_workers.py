@@ -54,7 +54,9 @@ def test_each_step_is_made_once_by_either_of_two_and_the_bits_are_those_of_one(t
 
 
 def test_steps_of_each_kind_are_dealt_out_so_that_none_is_forgotten(tmp_path):
-    steps = [(seed, step) for seed in (0, 1, 2) for step in TOY.procedure.steps("toy", TOY.spec(), seed, job_in(tmp_path).runtime())]
+    steps = [
+        (seed, step) for seed in (0, 1, 2) for step in TOY.procedure.steps("toy", TOY.spec(), seed, job_in(tmp_path).runtime())
+    ]
     for of in (1, 2, 3, 5):
         shares = [workers._mine(steps, Share(job_in(tmp_path), first, of)) for first in range(of)]
         names = [step.name for share in shares for _, step in share]

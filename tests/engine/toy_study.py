@@ -82,9 +82,7 @@ def _value(artefact: Artefact) -> int:
     return value
 
 
-def _work(
-    spec: ToySpec, run: Path, names: Sequence[str], inputs: Mapping[str, Artefact], _checkpoint: Path
-) -> Sequence[Write]:
+def _work(spec: ToySpec, run: Path, names: Sequence[str], inputs: Mapping[str, Artefact], _checkpoint: Path) -> Sequence[Write]:
     if names[0] == spec.fails:
         raise MaskscopeError(f"{names[0]} cannot be made.")
     with open(run / LOG, "a", encoding="utf-8") as log:

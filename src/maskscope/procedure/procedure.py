@@ -170,8 +170,9 @@ class MaskProcedure(Procedure[Spec]):
         networks, spec = body.get("networks"), body.get("spec")
         if not isinstance(networks, list) or not isinstance(spec, dict):
             return body
-        named = spec.get("controls", ())
-        notes = [vars(_note(self.subject.controls[name])) for name in named if name in self.subject.controls]
+        named = spec.get("controls")
+        known_names = [name for name in named if name in [*self.subject.controls]] if isinstance(named, list) else []
+        notes = [vars(_note(self.subject.controls[name])) for name in known_names]
         known = {key: value for key, value in body.items() if key != "growths"}
         of_networks = [self.subject.from_second_format(one) if isinstance(one, dict) else one for one in networks]
         return known | {"networks": of_networks, "controls": notes}
