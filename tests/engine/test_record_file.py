@@ -7,7 +7,7 @@ import os
 import pytest
 from rich.console import Console
 
-from maskscope.engine.record_file import begun_settings, load_record, require_replaceable
+from maskscope.engine.record_file import begun, load_record, require_replaceable
 from maskscope.engine.spec import from_json, read_spec, to_json
 from maskscope.engine.state import state_of_claims
 from maskscope.engine.sweep.record import SweepRecord, load_sweep
@@ -34,7 +34,7 @@ def body(record):
     return json.loads(json.dumps(to_json(record), allow_nan=True).replace("NaN", "null"))
 
 
-@pytest.mark.parametrize("kind", [MaskRecord, MaskRecord[RemovalResult], SweepRecord, AdditionMultiplicationSpec])
+@pytest.mark.parametrize("kind", [MaskRecord[RemovalResult], SweepRecord, AdditionMultiplicationSpec])
 @pytest.mark.parametrize("value", [[], None, 3, "x", True, [{}]])
 def test_a_value_of_another_shape_is_named(kind, value):
     with pytest.raises(ConfigError, match=rf"Not a valid {kind.__name__}: .* an object with the fields of {kind.__name__}"):
@@ -102,7 +102,7 @@ def test_a_damaged_record_is_made_again_from_its_artefacts_and_said(tmp_path, te
     said = []
     require_replaceable(tmp_path / "record.json", said.append)
     assert "cannot be used, and is made again from the artefacts" in said[0]
-    assert begun_settings(tmp_path, "addition-multiplication") == {}
+    assert begun(tmp_path, "addition-multiplication").get("spec", {}) == {}
 
 
 def test_what_would_be_lost_is_not_replaced(tmp_path):
@@ -120,7 +120,7 @@ def test_a_record_that_can_be_read_is_replaced_without_a_word(tmp_path, body):
     write_json(tmp_path / "record.json", body)
     require_replaceable(tmp_path / "record.json", said.append)
     assert said == []
-    assert begun_settings(tmp_path, "addition-multiplication") == body["spec"]
+    assert begun(tmp_path, "addition-multiplication").get("spec", {}) == body["spec"]
 
 
 def test_signs_that_do_something_are_written_out(tmp_path, body, record, monkeypatch):
@@ -150,7 +150,8 @@ def test_a_record_of_ours_is_as_it_was(body, record):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda body: body | {"experiment": "another"}, "no experiment 'another'"),
+        (lambda body: body | {"study": "another"}, "no experiment 'another'"),
+        (lambda body: body | {"experiment": "another"}, "experiment: addition-multiplication was expected, but another was found"),
         (lambda body: body | {"spec": {}}, None),
         (lambda body: body | {"spec": {"hidden": 3}}, "hidden: 3 was found"),
         (lambda body: body | {"networks": []}, "at least one that was trained"),

@@ -110,7 +110,7 @@ def test_a_value_that_stands_twice_is_refused():
 @pytest.mark.parametrize("name", known_studies())
 def test_every_setting_of_every_study_has_a_name_and_keeps_its_value(name):
     study = study_at(name)
-    spec = study.spec()
+    spec = study.preset("smoke")
     for name in settings_of(study.spec):
         setting = setting_named(study, name)
         value = setting.of(spec)
