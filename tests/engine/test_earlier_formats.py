@@ -15,7 +15,7 @@ from maskscope.engine.spec import to_json
 from maskscope.engine.sweep.record import load_sweep
 from maskscope.errors import ConfigError, FileFormatError
 from maskscope.procedure.floors import layers_of
-from maskscope.procedure.result import with_floors
+from maskscope.procedure.record import with_floors
 from maskscope.procedure.units import UNITS
 from maskscope.report.verdicts import RULE, asked_text, condition_text, reasons
 from maskscope.storage import read_json, write_json

@@ -12,7 +12,7 @@ from maskscope.engine.spec import from_json, read_spec, to_json
 from maskscope.engine.state import state_of_claims
 from maskscope.engine.sweep.record import SweepRecord, load_sweep
 from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.procedure.settings import MaskSpec
 from maskscope.report import comparison, show_claims, show_comparison, show_record
 from maskscope.storage import write_json
@@ -151,7 +151,10 @@ def test_a_record_of_ours_is_as_it_was(body, record):
     ("change", "message"),
     [
         (lambda body: body | {"study": "another"}, "no experiment 'another'"),
-        (lambda body: body | {"experiment": "another"}, "experiment: addition-multiplication was expected, but another was found"),
+        (
+            lambda body: body | {"experiment": "another"},
+            "experiment: addition-multiplication was expected, but another was found",
+        ),
         (lambda body: body | {"spec": {}}, None),
         (lambda body: body | {"spec": {"hidden": 3}}, "hidden: 3 was found"),
         (lambda body: body | {"networks": []}, "at least one that was trained"),

@@ -18,6 +18,7 @@ from maskscope.engine.sweep.run import point_folder, run_sweep
 from maskscope.errors import ConfigError, FileFormatError, RunFolderError, UnknownNameError
 from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
+from maskscope.studies.images import networks as image_networks
 from tests.small_images import small_images
 
 SPEC = AdditionMultiplicationSpec(

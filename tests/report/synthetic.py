@@ -14,18 +14,8 @@ from maskscope.engine.record import Provenance
 from maskscope.engine.spec import to_json
 from maskscope.masks import OverlapCounts
 from maskscope.procedure.numbers import quantities
-from maskscope.procedure.result import (
-    ControlNote,
-    CoreResult,
-    HalfMask,
-    Kept,
-    MaskRecord,
-    MaskResult,
-    NetworkResult,
-    PairResult,
-    SharingResult,
-    with_floors,
-)
+from maskscope.procedure.record import ControlNote, MaskRecord, with_floors
+from maskscope.procedure.result import CoreResult, HalfMask, Kept, MaskResult, NetworkResult, PairResult, SharingResult
 from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
 from maskscope.tasks import Scores
 

@@ -11,7 +11,8 @@ from maskscope.engine.claims import judge
 from maskscope.engine.record import DataOrigin
 from maskscope.engine.spec import to_json
 from maskscope.masks import OverlapCounts
-from maskscope.procedure.result import HalfMask, Kept, MaskRecord, MaskResult, NetworkResult, PairResult, SharingResult
+from maskscope.procedure.record import MaskRecord
+from maskscope.procedure.result import HalfMask, Kept, MaskResult, NetworkResult, PairResult, SharingResult
 from maskscope.studies.class_removal.result import Filters, Owned, RemovalResult
 from maskscope.studies.class_removal.spec import ClassRemovalSpec
 from maskscope.studies.mask_stability.spec import MaskStabilitySpec

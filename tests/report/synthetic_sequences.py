@@ -9,16 +9,8 @@ from maskscope.analysis import Sharing, density_floor
 from maskscope.engine.address import study_at
 from maskscope.engine.record import DataOrigin
 from maskscope.masks import OverlapCounts
-from maskscope.procedure.result import (
-    EvaluationPart,
-    HalfMask,
-    Kept,
-    MaskRecord,
-    MaskResult,
-    NetworkResult,
-    PairResult,
-    SharingResult,
-)
+from maskscope.procedure.record import EvaluationPart, MaskRecord
+from maskscope.procedure.result import HalfMask, Kept, MaskResult, NetworkResult, PairResult, SharingResult
 from maskscope.studies.mathematics.spec import MathematicsSpec
 from maskscope.studies.scan.spec import ScanSpec
 from maskscope.studies.sequences.result import AnsweredExample, Baseline, OutputRows, SequenceResult

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.studies.sequences.answers import Run, aligned, faults, marks, ruler, seen_words, short_forms, shown_as
 from maskscope.studies.sequences.result import AnsweredExample
 from tests.report.pages import all_tables, page, sections

@@ -26,7 +26,8 @@ from maskscope.procedure.plans import (
     mask_plans,
     network_plans,
 )
-from maskscope.procedure.result import ControlNote, MaskRecord, NetworkResult, with_floors
+from maskscope.procedure.record import ControlNote, MaskRecord, with_floors
+from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.stages import analysis_stage, mask_role, mask_stage, network_role, network_stage
 from maskscope.procedure.subject import Subject
 from maskscope.procedure.timing import FIT, MASK, SCORE, seconds_of_steps

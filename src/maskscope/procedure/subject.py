@@ -16,7 +16,8 @@ from maskscope.engine.runtime import Runtime
 from maskscope.masks import BinaryMask, MaskLogits
 from maskscope.procedure.controls import SHUFFLED_WEIGHTS, UNTRAINED, Control, by_name
 from maskscope.procedure.plans import Companion, MaskPlan, Search
-from maskscope.procedure.result import EvaluationPart, NetworkResult
+from maskscope.procedure.record import EvaluationPart
+from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.settings import MaskSpec
 from maskscope.storage import Json
 from maskscope.tasks import Task

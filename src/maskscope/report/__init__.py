@@ -1,6 +1,5 @@
 """Records to tables, figures and one HTML page; reads records, never runs anything."""
 
-from maskscope.report.claims_overview import show_claims
 from maskscope.report.compare import ComparedQuantity, Comparison, comparison, show_comparison
 from maskscope.report.everything import write_everything
 from maskscope.report.figures import write_figures
@@ -10,7 +9,7 @@ from maskscope.report.key_number import KeyNumber
 from maskscope.report.page import Page
 from maskscope.report.section import Figure, Section
 from maskscope.report.sweep.page import show_sweep, write_sweep_figures, write_sweep_report, write_sweep_tables
-from maskscope.report.terminal import show_record
+from maskscope.report.terminal import show_claims, show_record
 
 __all__ = [
     "ComparedQuantity",

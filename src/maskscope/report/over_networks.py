@@ -9,7 +9,8 @@ from maskscope.analysis import Summary, summarise
 from maskscope.engine.quantities import TRAINED
 from maskscope.masks import OverlapCounts
 from maskscope.procedure.floors import belongs, layers_of
-from maskscope.procedure.result import MaskRecord, MaskResult, NetworkResult, PairResult
+from maskscope.procedure.record import MaskRecord
+from maskscope.procedure.result import MaskResult, NetworkResult, PairResult
 from maskscope.report.numbers import brief
 from maskscope.tasks import Scores, Task
 

@@ -8,7 +8,8 @@ from typing import Any
 from maskscope.analysis import NullTest, Sharing, Summary
 from maskscope.masks import iou_from_dice
 from maskscope.procedure.numbers import P_HOLM, P_VALUE, SHARING
-from maskscope.procedure.result import MaskRecord, NetworkResult, SharingResult
+from maskscope.procedure.record import MaskRecord
+from maskscope.procedure.result import NetworkResult, SharingResult
 from maskscope.report.over_networks import networks, over_networks
 
 # the measure of normalised sharing, and the weights that it is over

@@ -1,4 +1,4 @@
-"""A record in the terminal: verdicts beside the paper, accuracy and overlap, as tables. Text is never read as markup."""
+"""A record in the terminal, and every claim with what records say of it, as tables. Text is never read as markup."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +8,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from maskscope.engine.record import Record
+from maskscope.engine.state import ClaimState
 from maskscope.report.headline import summary_sentences, tally, title
 from maskscope.report.numbers import Number, interval_text
 from maskscope.report.origin import origin, unverified
@@ -35,6 +36,20 @@ def show_record(record: Record, page: Page[Any], console: Console) -> None:
     data = f"data: {made['data']}; " if "data" in made else ""
     place = f"{data}seeds {made['seeds']}; maskscope {made['maskscope']}; {made['device']}"
     console.print(Text(f"{place}; {made['time, summed over processes']} of work, summed over processes"))
+
+
+def show_claims(found: Sequence[ClaimState], console: Console) -> None:
+    """Prints the claims of each experiment and kind of network: verdict, what the paper reports, and from which record."""
+    for experiment, network in dict.fromkeys((one.experiment, one.network) for one in found):
+        here = [one for one in found if (one.experiment, one.network) == (experiment, network)]
+        table = Grid("claim", "about", "verdict", "the paper", "record", title=f"{experiment}, {network}", title_justify="left")
+        for one in here:
+            verdict = Text(one.verdict or "-", style=VERDICT_STYLES.get(one.verdict, "dim"))
+            table.add_row(Text(one.claim), Text(one.about), verdict, Text(one.paper or "-"), Text(_where(one)))
+        console.print(table)
+    for one in (one for one in found if one.contradicts_paper):
+        place = f"{one.experiment}, {one.network}, {_where(one)}"
+        console.print(Text(f"Contradicts the paper: {one.claim} ({place}): {one.verdict}; the paper: {one.paper}"))
 
 
 def show_tables(sections: Sequence[Section], console: Console) -> None:
@@ -89,3 +104,12 @@ def _cell_text(cell: Cell) -> str:
     if isinstance(cell, Number) and cell.summary.n > 1:
         return f"{text} [{interval_text(cell.summary, cell.notation)}]"
     return text
+
+
+def _where(one: ClaimState) -> str:
+    """Which record speaks of a claim, or how to make one."""
+    if not one.verdict:
+        kind = f" --{one.kind} {one.network}" if one.kind else ""
+        return f"no record: maskscope run {one.experiment}{kind} --seeds 3"
+    settings = ["-".join(map(str, value)) if isinstance(value, list | tuple) else str(value) for value in one.settings]
+    return ", ".join([one.preset, *settings, f"n = {one.networks}"])

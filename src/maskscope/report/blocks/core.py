@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from maskscope.procedure.result import CoreResult, MaskRecord, MaskResult, NetworkResult
+from maskscope.procedure.record import MaskRecord
+from maskscope.procedure.result import CoreResult, MaskResult, NetworkResult
 from maskscope.report.numbers import Number
 from maskscope.report.over_networks import mask_of, networks, over_networks, whole_procedures
 from maskscope.report.section import Section

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from maskscope.engine.quantities import TRAINED, Quantity
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.cautions import not_learned
 from maskscope.report.headline import title
 from maskscope.report.key_number import MOST_NAMED, KeyNumber, key_number

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.drawing.overlaps import overlap_panels, sharing_panels
 from maskscope.report.numbers import Number, Points, count_text
 from maskscope.report.over_networks import (

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from maskscope.analysis import Summary
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.drawing.charts import WIDTH, colour_of, draw_legend, draw_points
 from maskscope.report.drawing.grids import heat_panel
 from maskscope.report.drawing.panel import BAND, INK, MUTED, Axes, Panel

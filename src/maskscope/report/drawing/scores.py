@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars
 from maskscope.report.drawing.grids import Lane, Rows, bar_panel, heat_panel
 from maskscope.report.drawing.panel import MUTED, WHOLE_COLOUR, Axes, Panel

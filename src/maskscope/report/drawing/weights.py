@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.drawing.charts import colour_of
 from maskscope.report.drawing.grids import bar_panel, heat_panel
 from maskscope.report.drawing.panel import BAND, MUTED, Axes, Panel

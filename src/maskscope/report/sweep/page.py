@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.text import Text
 
 from maskscope.engine.sweep.record import SweepRecord
+from maskscope.report.blocks.spread import points_note
 from maskscope.report.figures import inline_figures, write_section_figures
 from maskscope.report.formats import write_section_tables
 from maskscope.report.numbers import count_text
 from maskscope.report.origin import data_rows, made_by, settings
 from maskscope.report.section import Figure, Section
-from maskscope.report.spread import points_note
 from maskscope.report.sweep.drawing import sweep_panels
 from maskscope.report.sweep.numbers import networks_of
 from maskscope.report.sweep.tables import sweep_tables

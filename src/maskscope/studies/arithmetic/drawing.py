@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.drawing.charts import WIDTH, draw_legend
 from maskscope.report.drawing.panel import INK, MUTED, Axes, Panel
 from maskscope.report.numbers import brief, plain

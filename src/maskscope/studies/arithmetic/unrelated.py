@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from maskscope.analysis import proportion, summarise
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.blocks.overlap import pair_label
 from maskscope.report.numbers import Points, count_text, mean_text
 from maskscope.report.scale import Null, family, nulls, sharing_pairs

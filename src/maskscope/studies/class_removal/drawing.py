@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from maskscope.analysis import Summary
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, draw_bars, draw_legend, heat_size, name_cells
 from maskscope.report.drawing.curves import Curve, draw_curves
 from maskscope.report.drawing.floored_bars import Row, floored_bars

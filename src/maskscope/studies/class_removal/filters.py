@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.drawing.panel import Axes, Panel
 from maskscope.report.over_networks import networks
 from maskscope.studies.class_removal.result import Filters, removal_of

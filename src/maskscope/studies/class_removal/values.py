@@ -5,7 +5,8 @@ from typing import Any
 
 from maskscope.analysis import GradientCosine, Summary, summarise
 from maskscope.procedure.floors import belongs
-from maskscope.procedure.result import MaskRecord, NetworkResult
+from maskscope.procedure.record import MaskRecord
+from maskscope.procedure.result import NetworkResult
 from maskscope.report.over_networks import WHOLE, Measure, mask_of, networks, over_networks, over_pairs
 from maskscope.studies.class_removal.result import Owned, removal_of
 

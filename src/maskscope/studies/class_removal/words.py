@@ -3,7 +3,7 @@
 from typing import Any
 
 from maskscope.analysis import Summary
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.cautions import classes_not_learned
 from maskscope.report.key_number import KeyNumber, key_number
 from maskscope.report.numbers import count_text, in_words, mean_text, plain

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.drawing.floored_bars import Row, floored_bars
 from maskscope.report.drawing.panel import FUNCTION_COLOURS, WHOLE_COLOUR, Panel
 from maskscope.report.over_networks import function_pairs, overlap, overlap_floor, paired_names

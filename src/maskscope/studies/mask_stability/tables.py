@@ -4,7 +4,8 @@ import math
 from typing import Any
 
 from maskscope.analysis import Summary
-from maskscope.procedure.result import MaskRecord, NetworkResult
+from maskscope.procedure.record import MaskRecord
+from maskscope.procedure.result import NetworkResult
 from maskscope.report.numbers import Number
 from maskscope.report.over_networks import function_pairs, over_networks, overlap, overlap_floor
 from maskscope.report.table import Row, Table, columns

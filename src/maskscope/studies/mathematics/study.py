@@ -17,7 +17,8 @@ from maskscope.engine.record import DataOrigin
 from maskscope.engine.study import Study
 from maskscope.procedure.plans import Search
 from maskscope.procedure.procedure import MaskProcedure
-from maskscope.procedure.result import EvaluationPart, NetworkResult
+from maskscope.procedure.record import EvaluationPart
+from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.subject import Compared, MaskedNetwork, Subject
 from maskscope.storage import Json
 from maskscope.studies.mathematics.paper import CLAIMS, DIFFERENCES, PRESETS

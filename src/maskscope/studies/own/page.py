@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.blocks.accuracy import accuracy_section, accuracy_table
 from maskscope.report.blocks.controls import controls_section
 from maskscope.report.blocks.core import core_section

@@ -13,7 +13,7 @@ from maskscope.engine.run import run_study
 from maskscope.engine.study import Study as EngineStudy
 from maskscope.errors import ConfigError
 from maskscope.procedure.procedure import MaskProcedure
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.procedure.settings import MaskSpec
 from maskscope.studies.differences import METHOD
 from maskscope.studies.own.claims import claims_of

@@ -19,7 +19,8 @@ from maskscope.engine.study import Study
 from maskscope.procedure.measure import random_halves
 from maskscope.procedure.plans import Companion, Search
 from maskscope.procedure.procedure import MaskProcedure
-from maskscope.procedure.result import EvaluationPart, NetworkResult
+from maskscope.procedure.record import EvaluationPart
+from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.subject import Compared, MaskedNetwork, Subject
 from maskscope.storage import Json
 from maskscope.studies.scan.paper import CLAIMS, DIFFERENCES, PRESETS

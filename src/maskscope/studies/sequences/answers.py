@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, zip_longest
 from typing import Any
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.examples import Answer, Example, Mark, Run
 from maskscope.report.numbers import count_text
 from maskscope.report.over_networks import mask_label, networks

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.drawing.charts import colour_of
 from maskscope.report.drawing.grids import Rows, bar_panel
 from maskscope.report.drawing.panel import FUNCTION_COLOURS, INK, WHOLE_COLOUR, Axes, Panel

@@ -10,7 +10,8 @@ from torch import nn
 from maskscope.analysis import score
 from maskscope.masks import BinaryMask, call_masked, evaluation_mode
 from maskscope.procedure.plans import Companion, Search
-from maskscope.procedure.result import EvaluationPart, Kept
+from maskscope.procedure.record import EvaluationPart
+from maskscope.procedure.result import Kept
 from maskscope.procedure.subject import MaskedNetwork
 from maskscope.studies.sequences.result import AnsweredExample, Baseline, OutputRows, SequenceResult
 from maskscope.tasks import Scores, SequenceTask

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.numbers import Points, number_of
 from maskscope.report.over_networks import WHOLE, mask_label, mask_names
 from maskscope.report.table import Cell, Column, Row, Table, columns

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from maskscope.procedure.result import EvaluationPart, MaskRecord
+from maskscope.procedure.record import EvaluationPart, MaskRecord
 from maskscope.report.numbers import in_words
 from maskscope.report.over_networks import WHOLE, mask_label, mask_names, networks, own_function
 from maskscope.studies.sequences.numbers import TRAINED_ON_IT

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maskscope.procedure.result import MaskRecord
+from maskscope.procedure.record import MaskRecord
 from maskscope.report.numbers import POINTS_BELOW
 from maskscope.report.over_networks import few, networks
 
