@@ -9,9 +9,9 @@ from typing import Any, TypeVar, cast, get_args, get_origin
 
 import cattrs
 
-from maskscope.engine.legible import brief, legible_json
 from maskscope.errors import ConfigError, suggestion
 from maskscope.storage import Json, read_plain_json
+from maskscope.storage.legible import brief, legible_json
 
 Value = TypeVar("Value")
 # of one file in one message

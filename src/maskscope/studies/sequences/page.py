@@ -13,11 +13,11 @@ from maskscope.report.blocks.half_mask import half_mask_section
 from maskscope.report.blocks.masks import histogram_section, weights_section
 from maskscope.report.blocks.overlap import overlap_section
 from maskscope.report.blocks.quantities import quantities_section
+from maskscope.report.blocks.spread import points_note
 from maskscope.report.examples import ExampleGroup, Examples
 from maskscope.report.over_networks import function_pairs, networks, repeated
 from maskscope.report.page import Page
 from maskscope.report.section import Figure, Section, present
-from maskscope.report.spread import points_note
 from maskscope.studies.sequences import tables
 from maskscope.studies.sequences.answers import example_of, examples, examples_seed, seen_words, short_forms
 from maskscope.studies.sequences.drawing import output_panels, sequence_panels
