@@ -230,9 +230,9 @@ class Room:
 class Kill(Observer):
     """Ctrl-C after some steps of a search."""
 
-    def after_step(self, moment):
+    def after_step(self, report):
         """Ends the search, as a person would."""
-        if moment.step == 2:
+        if report.step == 2:
             signal.raise_signal(signal.SIGINT)
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from maskscope.engine.address import study_at
 from maskscope.engine.job import Job
 from maskscope.engine.plan import make_plan
-from maskscope.engine.record_file import load_record
+from maskscope.engine.records.file import load_record
 from maskscope.engine.run import run_study
 from maskscope.errors import StudyFileError
 from maskscope.report import show_record, write_everything
@@ -117,8 +117,8 @@ class Count(Kill):
     def __init__(self, steps):
         self._steps = steps
 
-    def after_step(self, moment):
-        self._steps.append(moment.step)
+    def after_step(self, report):
+        self._steps.append(report.step)
 
 
 def test_two_workers_give_the_same_bits(finished, tmp_path):

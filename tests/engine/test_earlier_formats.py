@@ -9,8 +9,8 @@ import pytest
 from maskscope.analysis import density_floor
 from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.claims import Condition
-from maskscope.engine.earlier_formats import condition_of
-from maskscope.engine.record_file import load_record
+from maskscope.engine.records.earlier_formats import condition_of
+from maskscope.engine.records.file import load_record
 from maskscope.engine.spec import to_json
 from maskscope.engine.sweep.record import load_sweep
 from maskscope.errors import ConfigError, FileFormatError
@@ -48,7 +48,7 @@ def in_second_format(record):
     body = to_json(record)
     del body["study"]
     body |= {"format": 2, "networks": body.get("networks", []), "growths": body.get("growths", [])}
-    body |= {"sought": body.get("sought", []), "evaluated_on": body.get("evaluated_on", [])}
+    body |= {"mask_targets": body.get("mask_targets", []), "evaluated_on": body.get("evaluated_on", [])}
     body.pop("controls", None)
     for network in body["networks"]:
         more = network.pop("more") or {}

@@ -7,7 +7,7 @@ import os
 import pytest
 from rich.console import Console
 
-from maskscope.engine.record_file import begun, load_record, require_replaceable
+from maskscope.engine.records.file import begun, load_record, require_replaceable
 from maskscope.engine.spec import from_json, read_spec, to_json
 from maskscope.engine.state import state_of_claims
 from maskscope.engine.sweep.record import SweepRecord, load_sweep

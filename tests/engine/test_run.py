@@ -17,7 +17,7 @@ import torch
 from maskscope.engine.address import study_at
 from maskscope.engine.job import Job
 from maskscope.engine.plan import make_plan
-from maskscope.engine.record_file import begun, load_record
+from maskscope.engine.records.file import begun, load_record
 from maskscope.engine.run import run_study
 from maskscope.engine.spec import to_json
 from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError

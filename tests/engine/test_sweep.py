@@ -9,7 +9,7 @@ import pytest
 from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.job import Job
 from maskscope.engine.plan import make_plan
-from maskscope.engine.record_file import load_record
+from maskscope.engine.records.file import load_record
 from maskscope.engine.run import run_study
 from maskscope.engine.spec import to_json
 from maskscope.engine.sweep.points import named_sweeps, plan_points, require_untouched, sweep_named, sweep_over
