@@ -16,6 +16,7 @@ from maskscope.masks import (
     select,
     unmasked,
 )
+from maskscope.studies.own.study import Study
 from maskscope.training import (
     Checkpoint,
     Compute,
@@ -54,6 +55,7 @@ __all__ = [
     "Observer",
     "ProgressBar",
     "Selection",
+    "Study",
     "Watchdog",
     "WeakMaskWarning",
     "bake",

@@ -1,27 +1,32 @@
-"""Records of format 1, in which verdicts were sentences, load as values and say what they said."""
+"""Records of formats 1 and 2 load as values and say what they said."""
 
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from maskscope.engine.first_format import condition_of
-from maskscope.studies.catalogue import EXPERIMENTS
 
 from maskscope.analysis import density_floor
+from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.claims import Condition
+from maskscope.engine.records.earlier_formats import condition_of
 from maskscope.engine.records.file import load_record
 from maskscope.engine.spec import to_json
 from maskscope.engine.sweep.record import load_sweep
 from maskscope.errors import ConfigError, FileFormatError
-from maskscope.procedure.floors import layers_of, with_floors
+from maskscope.procedure.floors import layers_of
+from maskscope.procedure.record import with_floors
+from maskscope.procedure.units import UNITS
 from maskscope.report.verdicts import RULE, asked_text, condition_text, reasons
 from maskscope.storage import read_json, write_json
+from maskscope.studies.mask_stability.numbers import UNITS as STABILITY_UNITS
+from maskscope.studies.sequences.numbers import UNITS as SEQUENCE_UNITS
 from tests.report.synthetic import make_record
 from tests.report.synthetic_images import make_growth_record, make_removal_record
 from tests.report.synthetic_sequences import make_scan_record
 from tests.report.synthetic_sweep import make_sweep
 
+MEASURES = {**UNITS, **SEQUENCE_UNITS, **STABILITY_UNITS}
 REPRODUCTION = Path(__file__).parents[2] / "reproduction"
 COMMITTED = sorted(path.parent for path in REPRODUCTION.glob("*/record.json"))
 RECORDS = {
@@ -34,9 +39,28 @@ RECORDS = {
 }
 
 
-def in_first_format(record):
-    """A record as format 1 had it."""
+# fields of format 2 that every network had, and that only some studies filled
+OF_SOME = {"owned": [], "cosines": [], "filters": None, "sequences": None}
+
+
+def in_second_format(record):
+    """A record as format 2 had it: results that only some studies have were fields of all."""
     body = to_json(record)
+    del body["study"]
+    body |= {"format": 2, "networks": body.get("networks", []), "growths": body.get("growths", [])}
+    body |= {"mask_targets": body.get("mask_targets", []), "evaluated_on": body.get("evaluated_on", [])}
+    body.pop("controls", None)
+    for network in body["networks"]:
+        more = network.pop("more") or {}
+        network |= OF_SOME | ({"sequences": more} if "rows" in more else more)
+        for mask in network["masks"]:
+            del mask["judged_by"]
+    return body
+
+
+def in_first_format(record):
+    """A record as format 1 had it: verdicts were sentences, quantities had no unit, pairs no floors by place."""
+    body = in_second_format(record)
     del body["format"]
     body["quantities"] = [{key: value for key, value in one.items() if key != "unit"} for one in body["quantities"]]
     for network in body["networks"]:
@@ -61,10 +85,10 @@ def with_conditions(verdict, count):
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_both_formats_are_read_as_the_same_values(tmp_path, name):
+def test_all_formats_are_read_as_the_same_values(tmp_path, name):
     record = RECORDS[name]()
     assert record.verdicts
-    for body in (to_json(record), in_first_format(record)):
+    for body in (to_json(record), in_second_format(record), in_first_format(record)):
         write_json(tmp_path / "record.json", body)
         assert str(load_record(tmp_path)) == str(record)
 
@@ -78,11 +102,11 @@ def test_committed_records_say_what_they_said(folder):
         assert verdict.verdict == old["verdict"]
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", known_studies())
 def test_every_condition_is_read_back_from_its_words(name):
-    claims = EXPERIMENTS[name].claims
+    claims = study_at(name).claims
     for condition in (one for claim in claims for one in (*claim.premises, *claim.conditions)):
-        assert condition_of(condition_text(condition)) == condition
+        assert condition_of(condition_text(condition), study_at(name).procedure.units) == condition
 
 
 @pytest.mark.parametrize(
@@ -97,20 +121,22 @@ def test_every_condition_is_read_back_from_its_words(name):
     ],
 )
 def test_words_of_conditions(text, condition):
-    assert condition_of(text) == condition
+    assert condition_of(text, MEASURES) == condition
 
 
 @pytest.mark.parametrize("text", ["", "by eye", "accuracy >= high", "accuracy == 1"])
 def test_words_that_are_no_condition(text):
     with pytest.raises(ConfigError, match="no condition of format 1|is no|relation"):
-        condition_of(text)
+        condition_of(text, MEASURES)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda body: body | {"format": 3}, "its format is 3; 2 or a lower one was expected"),
+        (lambda body: body | {"format": 4}, "its format is 4; 3 or a lower one was expected"),
         (lambda body: body | {"format": "2"}, "its format is '2'"),
+        (lambda body: body | {"spec": body["spec"] | {"controls": 3}}, "controls: 3 was found; a list was expected"),
+        (lambda body: body | {"spec": body["spec"] | {"controls": [[]]}}, "controls"),
         (lambda body: body | {"verdicts": [body["verdicts"][0] | {"rule": "By eye."}]}, "the rule of format 1 was expected"),
         (lambda body: body | {"verdicts": [with_conditions(body["verdicts"][0], 400)]}, "161,202 outcomes; 100,000 at most"),
         (lambda body: body | {"verdicts": 3}, "verdicts: 3 was found; a list was expected"),

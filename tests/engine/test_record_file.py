@@ -5,18 +5,19 @@ import json
 import os
 
 import pytest
-from maskscope.studies.catalogue import state_of_claims
 from rich.console import Console
 
-from maskscope.engine.records.file import load_record, recorded_settings, require_replaceable
+from maskscope.engine.records.file import begun, load_record, require_replaceable
 from maskscope.engine.spec import from_json, read_spec, to_json
+from maskscope.engine.state import state_of_claims
 from maskscope.engine.sweep.record import SweepRecord, load_sweep
 from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
-from maskscope.procedure.result import Record
+from maskscope.procedure.record import MaskRecord
 from maskscope.procedure.settings import MaskSpec
 from maskscope.report import comparison, show_claims, show_comparison, show_record
 from maskscope.storage import write_json
-from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec
+from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
+from maskscope.studies.class_removal.result import RemovalResult
 from tests.report.pages import page, page_of
 from tests.report.synthetic import make_record
 
@@ -33,7 +34,7 @@ def body(record):
     return json.loads(json.dumps(to_json(record), allow_nan=True).replace("NaN", "null"))
 
 
-@pytest.mark.parametrize("kind", [Record, SweepRecord, AdditionMultiplicationSpec])
+@pytest.mark.parametrize("kind", [MaskRecord[RemovalResult], SweepRecord, AdditionMultiplicationSpec])
 @pytest.mark.parametrize("value", [[], None, 3, "x", True, [{}]])
 def test_a_value_of_another_shape_is_named(kind, value):
     with pytest.raises(ConfigError, match=rf"Not a valid {kind.__name__}: .* an object with the fields of {kind.__name__}"):
@@ -101,7 +102,7 @@ def test_a_damaged_record_is_made_again_from_its_artefacts_and_said(tmp_path, te
     said = []
     require_replaceable(tmp_path / "record.json", said.append)
     assert "cannot be used, and is made again from the artefacts" in said[0]
-    assert recorded_settings(tmp_path) == {}
+    assert begun(tmp_path, "addition-multiplication").get("spec", {}) == {}
 
 
 def test_what_would_be_lost_is_not_replaced(tmp_path):
@@ -119,7 +120,7 @@ def test_a_record_that_can_be_read_is_replaced_without_a_word(tmp_path, body):
     write_json(tmp_path / "record.json", body)
     require_replaceable(tmp_path / "record.json", said.append)
     assert said == []
-    assert recorded_settings(tmp_path) == body["spec"]
+    assert begun(tmp_path, "addition-multiplication").get("spec", {}) == body["spec"]
 
 
 def test_signs_that_do_something_are_written_out(tmp_path, body, record, monkeypatch):
@@ -142,14 +143,18 @@ def test_signs_that_do_something_are_written_out(tmp_path, body, record, monkeyp
 
 
 def test_a_record_of_ours_is_as_it_was(body, record):
-    again = from_json(Record, body)
+    again = from_json(MaskRecord[type(None)], body)
     assert str(again) == str(record)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda body: body | {"experiment": "another"}, "no experiment 'another'"),
+        (lambda body: body | {"study": "another"}, "no experiment 'another'"),
+        (
+            lambda body: body | {"experiment": "another"},
+            "experiment: addition-multiplication was expected, but another was found",
+        ),
         (lambda body: body | {"spec": {}}, None),
         (lambda body: body | {"spec": {"hidden": 3}}, "hidden: 3 was found"),
         (lambda body: body | {"networks": []}, "at least one that was trained"),

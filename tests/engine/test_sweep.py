@@ -5,18 +5,20 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from maskscope.studies.catalogue import EXPERIMENTS, experiment
 
+from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.job import Job
 from maskscope.engine.plan import make_plan
 from maskscope.engine.records.file import load_record
-from maskscope.engine.run import run_experiment
+from maskscope.engine.run import run_study
 from maskscope.engine.spec import to_json
-from maskscope.engine.sweep.record import SWEEPS, load_sweep, plan_points, require_untouched, sweep_named, sweep_over
+from maskscope.engine.sweep.points import named_sweeps, plan_points, require_untouched, sweep_named, sweep_over
+from maskscope.engine.sweep.record import load_sweep
 from maskscope.engine.sweep.run import point_folder, run_sweep
 from maskscope.errors import ConfigError, FileFormatError, RunFolderError, UnknownNameError
 from maskscope.procedure.settings import FitSpec, MaskSpec
-from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec
+from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
+from maskscope.studies.images import networks as image_networks
 from tests.small_images import small_images
 
 SPEC = AdditionMultiplicationSpec(
@@ -31,12 +33,17 @@ SPEC = AdditionMultiplicationSpec(
 )
 
 
-JOB = Job(SPEC, (0,), "runs")
+ARITHMETIC = study_at("addition-multiplication")
+JOB = Job(ARITHMETIC, SPEC, (0,), "runs")
+
+
+def named(name):
+    return sweep_named(name)[1]
 
 
 def run(folder, name="penalty", values=("1e-4", "1e-2"), spec=SPEC, seeds=(0,)):
     made = []
-    record = run_sweep(sweep_named(name), "quick", Job(spec, seeds, str(folder), threads=1), values, announce=made.append)
+    record = run_sweep(named(name), "quick", Job(ARITHMETIC, spec, seeds, str(folder), threads=1), values, announce=made.append)
     return record, made
 
 
@@ -57,25 +64,25 @@ def test_a_penalty_sweep_fits_one_network_and_finds_masks_at_every_value(tmp_pat
 
 def test_every_value_is_an_ordinary_run_below(tmp_path):
     record, _ = run(tmp_path / "sweep")
-    sweep = sweep_named("penalty")
+    sweep = named("penalty")
     for point in record.points:
         below = load_record(point_folder(tmp_path / "sweep", sweep, point.label))
         assert (below.experiment, below.spec) == ("addition-multiplication", point.spec)
         assert as_text(below.quantities) == as_text(point.quantities)
         assert below.verdicts
     shutil.copytree(tmp_path / "sweep" / "artefacts", tmp_path / "run" / "artefacts")
-    alone, made = Job(replace(SPEC, mask=replace(SPEC.mask, beta=1e-2)), (0,), str(tmp_path / "run"), threads=1), []
-    ordinary = run_experiment(experiment("addition-multiplication"), "quick", alone, announce=made.append)
+    alone, made = Job(ARITHMETIC, replace(SPEC, mask=replace(SPEC.mask, beta=1e-2)), (0,), str(tmp_path / "run"), threads=1), []
+    ordinary = run_study("quick", alone, announce=made.append)
     assert made == [], "a run finds every artefact of the sweep"
     assert as_text(ordinary.networks) == as_text(below.networks)
 
 
 def test_workers_give_the_same_bits_and_nothing_is_left_to_do(tmp_path):
     record, _ = run(tmp_path / "one", values=("1e-2",))
-    job = Job(SPEC, (0,), str(tmp_path / "two"), threads=1)
-    again = run_sweep(sweep_named("penalty"), "quick", job, ("1e-2",), workers=2)
+    job = Job(ARITHMETIC, SPEC, (0,), str(tmp_path / "two"), threads=1)
+    again = run_sweep(named("penalty"), "quick", job, ("1e-2",), workers=2)
     assert as_text(again.points) == as_text(record.points)
-    planned = plan_points(sweep_named("penalty"), job, ("1e-2",))
+    planned = plan_points(named("penalty"), job, ("1e-2",))
     assert all(stage.done for one in planned for stage in make_plan(one.job).stages)
 
 
@@ -88,8 +95,8 @@ def test_an_estimator_sweep_differs_in_the_estimator_alone(tmp_path):
 
 
 def test_lists_of_numbers_stand_at_the_sizes_that_they_give_a_network(tmp_path):
-    job = Job(SPEC, (0,), str(tmp_path), threads=1)
-    record = run_sweep(sweep_over("addition-multiplication", "hidden"), "smoke", job, ("16x4", "8", "4 4"))
+    job = Job(ARITHMETIC, SPEC, (0,), str(tmp_path), threads=1)
+    record = run_sweep(sweep_over(ARITHMETIC, "hidden"), "smoke", job, ("16x4", "8", "4 4"))
     assert [(point.label, point.spec["hidden"]) for point in record.points] == [("4x4", [4, 4]), ("8", [8]), ("16x4", [16, 4])]
     inputs, outputs = 2 * 10 + 2, 10
     assert [point.value for point in record.points] == [
@@ -101,7 +108,7 @@ def test_lists_of_numbers_stand_at_the_sizes_that_they_give_a_network(tmp_path):
 
 
 def test_a_size_has_a_name():
-    sweep = sweep_named("size")
+    sweep = named("size")
     assert [(one.label, one.job.spec.hidden) for one in plan_points(sweep, JOB, ("medium", "40x8"))] == [
         ("medium", (800,) * 4),
         ("40x8", (40, 8)),
@@ -141,16 +148,17 @@ def as_text(value):
 
 
 def study_job(name, folder="runs", network=""):
-    return Job(experiment(name).preset("smoke", network), (0,), str(folder), threads=1)
+    study = study_at(name)
+    return Job(study, study.preset("smoke", network), (0,), str(folder), threads=1)
 
 
-@pytest.mark.parametrize("study", [name for name in EXPERIMENTS if name != "permuted-mnist"])
+@pytest.mark.parametrize("study", [name for name in known_studies() if name != "permuted-mnist"])
 def test_every_study_of_single_networks_can_be_swept(tmp_path, monkeypatch, study):
     monkeypatch.setattr(image_networks, "images_of", lambda name, _: small_images(name))
     job = study_job(study, tmp_path)
     few = {"fit": replace(job.spec.fit, steps=2), "mask": replace(job.spec.mask, steps=2), "controls": (), "random_draws": 1}
     job = replace(job, spec=replace(job.spec, **few, **SMALLER.get(study, {})))
-    record = run_sweep(sweep_over(study, "mask.steps"), "smoke", job, ("2",))
+    record = run_sweep(sweep_over(study_at(study), "mask.steps"), "smoke", job, ("2",))
     assert [(point.label, point.value) for point in record.points] == [("2", 2.0)]
     assert (record.experiment, record.sweep, record.chosen, record.scale) == (study, "mask.steps", "2", "number")
     assert as_text(load_sweep(tmp_path)) == as_text(record)
@@ -158,18 +166,18 @@ def test_every_study_of_single_networks_can_be_swept(tmp_path, monkeypatch, stud
         measured = {one.measure for one in point.quantities}
         assert {"sufficiency", "necessity", "density"} <= measured
         assert point.spec.get("data_digest", "pinned")
-        below = load_record(point_folder(tmp_path, sweep_over(study, "mask.steps"), point.label))
+        below = load_record(point_folder(tmp_path, sweep_over(study_at(study), "mask.steps"), point.label))
         assert as_text(below.quantities) == as_text(point.quantities)
 
 
 def test_networks_that_grow_cannot_be_swept_yet():
     with pytest.raises(ConfigError, match="permuted-mnist cannot be swept yet: .*grow.*maskscope run permuted-mnist"):
-        sweep_over("permuted-mnist", "mask.beta")
+        sweep_over(study_at("permuted-mnist"), "mask.beta")
 
 
 def test_a_task_that_cannot_be_made_is_known_before_any_value_is_run(tmp_path, monkeypatch):
     monkeypatch.setattr(image_networks, "images_of", lambda name, _: small_images(name))
-    sweep, job = sweep_over("cifar10-class-removal", "classes"), study_job("cifar10-class-removal", tmp_path / "run")
+    sweep, job = sweep_over(study_at("cifar10-class-removal"), "classes"), study_job("cifar10-class-removal", tmp_path / "run")
     with pytest.raises(UnknownNameError, match="dgo.*Did you mean 'dog'"):
         run_sweep(sweep, "smoke", job, ("cat,dog", "dgo"))
     assert not (tmp_path / "run").exists()
@@ -187,9 +195,9 @@ def test_what_is_lost_or_hidden_is_said_before_the_work(tmp_path):
 
 def test_an_option_of_its_own_does_not_set_what_is_varied():
     with pytest.raises(ConfigError, match="--mask.beta is what the sweep penalty varies: choose its values by --values"):
-        require_untouched(sweep_named("penalty"), replace(SPEC, mask=replace(SPEC.mask, beta=1e-3)), SPEC)
+        require_untouched(ARITHMETIC, named("penalty"), replace(SPEC, mask=replace(SPEC.mask, beta=1e-3)), SPEC)
     with pytest.raises(ConfigError, match=r"--train-items is what .* varies: choose its values by --over train_items VALUE"):
-        require_untouched(sweep_over("addition-multiplication", "train-items"), replace(SPEC, train_items=400), SPEC)
+        require_untouched(ARITHMETIC, sweep_over(ARITHMETIC, "train-items"), replace(SPEC, train_items=400), SPEC)
 
 
 def test_a_folder_without_a_sweep(tmp_path):
@@ -202,11 +210,11 @@ def test_a_folder_without_a_sweep(tmp_path):
         sweep_named("penalti")
 
 
-@pytest.mark.parametrize("name", SWEEPS)
+@pytest.mark.parametrize("name", named_sweeps())
 def test_every_preset_of_a_sweep_can_be_run(name):
-    sweep = SWEEPS[name]
+    study, sweep = sweep_named(name)
     for preset, (spec, values) in sweep.presets.items():
-        found = plan_points(sweep, Job(spec, (0,), "runs"), values)
+        found = plan_points(sweep, Job(study, spec, (0,), "runs"), values)
         labels = [f"{float(value):g}" if sweep.axis == "beta" else value for value in values]
         assert [one.label for one in found] == labels
         assert sweep.chosen.get(preset, "") in ("", *labels)

@@ -2,11 +2,14 @@
 
 import pytest
 
-from maskscope.engine.spec import STUDIES, from_json, to_json
+from maskscope.engine.address import known_studies, study_at
+from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.sweep.setting import label_of, parse_values, setting_named, settings_of
 from maskscope.errors import ConfigError, UnknownNameError
-from maskscope.studies.arithmetic.spec import AdditionMultiplicationSpec, DoubleAdditionSpec
-from maskscope.studies.images.spec import ClassRemovalSpec
+from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
+from maskscope.studies.double_addition.spec import DoubleAdditionSpec
+
+ARITHMETIC = study_at("addition-multiplication")
 
 
 @pytest.mark.parametrize(
@@ -30,7 +33,7 @@ from maskscope.studies.images.spec import ClassRemovalSpec
     ],
 )
 def test_values_are_of_the_types_of_the_settings(name, text, value, label):
-    setting = setting_named(AdditionMultiplicationSpec, name)
+    setting = setting_named(ARITHMETIC, name)
     assert setting.parse(text) == value
     assert type(setting.parse(text)) is type(value)
     assert label_of(value) == label
@@ -61,7 +64,7 @@ def test_values_are_of_the_types_of_the_settings(name, text, value, label):
     ],
 )
 def test_values_that_cannot_be(name, text, error, words):
-    setting = setting_named(AdditionMultiplicationSpec, name)
+    setting = setting_named(ARITHMETIC, name)
     with pytest.raises(error, match=words):
         setting.put(AdditionMultiplicationSpec(), setting.parse(text))
 
@@ -80,16 +83,16 @@ def test_values_that_cannot_be(name, text, error, words):
 )
 def test_unknown_names_get_the_closest_right_ones(name, error, words):
     with pytest.raises(error, match=words):
-        setting_named(AdditionMultiplicationSpec, name)
+        setting_named(ARITHMETIC, name)
 
 
 def test_the_digest_of_data_is_not_chosen():
     with pytest.raises(ConfigError, match="data_digest is found by the run"):
-        setting_named(ClassRemovalSpec, "data_digest")
+        setting_named(study_at("cifar10-class-removal"), "data_digest")
 
 
 def test_the_weight_of_the_penalty_can_be_named_as_the_library_names_it():
-    setting, spec = setting_named(DoubleAdditionSpec, "penalty_weight"), DoubleAdditionSpec()
+    setting, spec = setting_named(study_at("double-addition"), "penalty_weight"), DoubleAdditionSpec()
     changed = setting.put(spec, 1e-6)
     assert setting.name == "mask.penalty_weight"
     assert changed.mask.config().penalty_weight == pytest.approx(1e-6)
@@ -98,17 +101,18 @@ def test_the_weight_of_the_penalty_can_be_named_as_the_library_names_it():
 
 
 def test_a_value_that_stands_twice_is_refused():
-    setting = setting_named(AdditionMultiplicationSpec, "hidden")
+    setting = setting_named(ARITHMETIC, "hidden")
     assert parse_values(setting, ("small", "8x8"), {"small": (4,)}) == {"small": (4,), "8x8": (8, 8)}
     with pytest.raises(ConfigError, match="hidden is 4 twice in small 4; different values were expected"):
         parse_values(setting, ("small", "4"), {"small": (4,)})
 
 
-@pytest.mark.parametrize("kind", STUDIES)
-def test_every_setting_of_every_study_has_a_name_and_keeps_its_value(kind):
-    spec = kind() if kind.__name__ != "MaskStabilitySpec" else kind(repeats=1)
-    for name in settings_of(kind):
-        setting = setting_named(kind, name)
+@pytest.mark.parametrize("name", known_studies())
+def test_every_setting_of_every_study_has_a_name_and_keeps_its_value(name):
+    study = study_at(name)
+    spec = study.preset("smoke")
+    for name in settings_of(study.spec):
+        setting = setting_named(study, name)
         value = setting.of(spec)
         assert setting.put(spec, value) == spec
         assert setting.parse(label_of(value) if value != "" else "") == value

@@ -82,7 +82,7 @@ def test_law_2_a_generator_of_the_losss_own():
     def noisy(net, part):
         return cross_entropy(net(part[0] + torch.randn(part[0].shape, generator=generator)), part[1])
 
-    with pytest.raises(GuestError, match="come from a generator of the loss's own: draw them from torch's"):
+    with pytest.raises(GuestError, match="the loss has its own random generator: draw from torch's"):
         ms.discover(body(), noisy, part, config=CONFIG)
 
 
@@ -155,7 +155,7 @@ class WritesIntoObject(nn.Module):
 def test_law_5_what_is_written_by_another_way_is_named_and_put_back(executor):
     network = WritesIntoObject()
     before = portrait(network)
-    with pytest.raises(GuestError, match="not what they were: unused. A call writes into them"):
+    with pytest.raises(GuestError, match="not what they were: unused. A call changes them"):
         ms.discover(network, loss, part, config=CONFIG, compute=ms.Compute(executor=executor))
     assert_same(before, portrait(network))
 

@@ -5,8 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from maskscope.procedure.numbers import quantities
+from maskscope.procedure.numbers import quantities as quantities_of
+from maskscope.procedure.units import UNITS
 from tests.report.synthetic import make_record
+
+
+def quantities(networks, functions):
+    return quantities_of(networks, functions, lambda network: {}, UNITS)
 
 
 def quantity(found, measure, mask="", function="", variant="trained"):

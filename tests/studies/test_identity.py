@@ -94,8 +94,10 @@ GOLDEN = {
     "scan": ("eac0a948ed55", "083da51f9245"),
     "mathematics": ("d34be450b92e", "b29580ea179a"),
     "permuted-mnist": ("317e784dbe26", "317e784dbe26"),
-    "own": ("fbdb7043fa0b", "c3b66e967fa1"),
+    "own": ("7954d455e891", "8279f212b451"),
 }
+# what a run finds out for its page, and what follows from other settings
+FOLLOW = {("own", "scored_on")}
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,8 @@ def test_a_field_changes_exactly_the_identities_that_it_says(study, name):
     before, after = stages_of(STUDIES[study], spec), stages_of(STUDIES[study], other)
     differ = {name for name in before.keys() & after.keys() if before[name].identity != after[name].identity}
     assert differ == promised(item, before, after)
-    assert differ or before.keys() != after.keys(), "a field that no identity depends on, and no list of stages"
+    said = "a field that no identity depends on, and no list of stages"
+    assert differ or before.keys() != after.keys() or (study, name) in FOLLOW, said
 
 
 def test_every_study_is_walked():

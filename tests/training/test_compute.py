@@ -12,7 +12,7 @@ from tests.contracts.guests import GUESTS, IGNORED, make
 from tests.training.test_discover import loss, network, part
 
 CONFIG = ms.MaskConfig(steps=6, learning_rate=0.1, penalty_weight=1e-3)
-WANTED = [
+SEARCHES = [
     ms.MaskSearch("f", part),
     ms.MaskSearch("g", lambda index: part(index + 50), seed=2),
     ms.MaskSearch("f", part, repeat=1),
@@ -22,8 +22,8 @@ WANTED = [
 @pytest.mark.parametrize("executor", ["auto", "sequential"])
 def test_many_masks_are_those_found_one_by_one(executor):
     net, compute = network(), ms.Compute(executor=executor)
-    together = ms.discover_many(net, loss, WANTED, config=CONFIG, compute=compute)
-    for wanted, found in zip(WANTED, together, strict=True):
+    together = ms.discover_many(net, loss, SEARCHES, config=CONFIG, compute=compute)
+    for wanted, found in zip(SEARCHES, together, strict=True):
         settings = {"seed": wanted.seed, "name": wanted.name, "repeat": wanted.repeat}
         alone = ms.discover(net, loss, wanted.batches, config=CONFIG, compute=compute, **settings)
         torch.testing.assert_close(found.logits.flat, alone.logits.flat, rtol=1e-4, atol=1e-4)
@@ -43,7 +43,7 @@ def test_each_of_many_is_clipped_alone():
     torch.testing.assert_close(together[0].logits.flat, alone.logits.flat)
 
 
-@pytest.mark.parametrize(("wanted", "words"), [([], "No mask is wanted"), (WANTED[:1] * 2, "Wanted twice.*seed 0, repeat 0")])
+@pytest.mark.parametrize(("wanted", "words"), [([], "No mask is wanted"), (SEARCHES[:1] * 2, "Wanted twice.*seed 0, repeat 0")])
 def test_what_cannot_be_found_together(wanted, words):
     with pytest.raises(ConfigError, match=words):
         ms.discover_many(network(), loss, wanted, config=CONFIG)

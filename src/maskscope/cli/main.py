@@ -8,10 +8,10 @@ from typing import NoReturn
 from maskscope.cli import commands, data_command, run_command, sweep_command, verify_command
 from maskscope.cli.stopping import stopped_by_signals
 from maskscope.cli.streams import standard_streams
-from maskscope.engine.legible import legible
 from maskscope.engine.processes import INTERRUPTED
 from maskscope.engine.shortage import shortage_explained
 from maskscope.errors import MaskscopeError, UnknownNameError
+from maskscope.storage.legible import legible
 
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
     "list": ("studies, presets and estimators that there are", commands.list_command),

@@ -5,13 +5,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 import cattrs
 
-from maskscope.engine.legible import brief, legible_json
 from maskscope.errors import ConfigError, suggestion
 from maskscope.storage import Json, read_plain_json
+from maskscope.storage.legible import brief, legible_json
 
 Value = TypeVar("Value")
 # of one file in one message
@@ -27,21 +27,22 @@ def from_json(kind: Callable[..., Value], value: Any) -> Value:
     """A spec or a record from plain JSON values of any shape; text in it is made `legible`.
 
     Args:
-        kind: its class; a generic one with its argument, as ``NetworkResult[RemovalResult]``.
-        value: from a file.
+        kind: a dataclass, or a generic one with its parameters, such as ``NetworkResult[SequenceResult]``.
+        value: what the JSON holds.
 
     Raises:
         ConfigError: names every field that is unknown, missing, of the wrong kind or impossible.
     """
+    shape: Any = kind
     try:
-        found: Value = _CONVERTER.structure(legible_json(value), cast(Any, kind))
-        return found
+        found: Value = _CONVERTER.structure(legible_json(value), shape)
     except cattrs.BaseValidationError as error:
         faults = _faults(error, kind)
         more = [f"and {len(faults) - _MOST_FAULTS:,} more faults"] if len(faults) > _MOST_FAULTS else []
-        raise ConfigError("\n  ".join([f"Not a valid {kind.__name__}:", *faults[:_MOST_FAULTS], *more])) from error
+        raise ConfigError("\n  ".join([f"Not a valid {shape.__name__}:", *faults[:_MOST_FAULTS], *more])) from error
     except ConfigError as error:
-        raise ConfigError(f"Not a valid {kind.__name__}: {error}.") from error
+        raise ConfigError(f"Not a valid {shape.__name__}: {error}.") from error
+    return found
 
 
 def read_spec(path: Path, kind: type[Value]) -> Value:

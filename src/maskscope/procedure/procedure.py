@@ -14,6 +14,7 @@ from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json
 from maskscope.engine.step import Effort, Step, Work
 from maskscope.engine.study import Found, Needs, Procedure
+from maskscope.errors import UnknownNameError
 from maskscope.masks import Selection
 from maskscope.procedure.controls import Control
 from maskscope.procedure.numbers import quantities
@@ -68,8 +69,7 @@ class MaskProcedure(Procedure[Spec]):
     def plans(self, spec: Spec, work: SeedWork) -> Plans:
         """The networks and masks of one seed."""
         subject = self.subject
-        controls = [subject.controls[name] for name in spec.controls]
-        networks = network_plans(controls, subject.companions(spec, work.task))
+        networks = network_plans(self._controls(spec), subject.companions(spec, work.task))
         searches = subject.searches(spec, work.task)
         masks = mask_plans(networks, searches, repeats=spec.repeats, full_mask=subject.has_full_mask(spec))
         weights = work.selection(work.initial_network()).count
@@ -95,7 +95,7 @@ class MaskProcedure(Procedure[Spec]):
         """See `Procedure.found`."""
         subject = self.subject
         task = subject.task(spec, runtime.device, runtime.data_dir)
-        controls = [subject.controls[name] for name in spec.controls]
+        controls = self._controls(spec)
         variants = network_plans(controls, [])
         results = [self._result(made[seed][analysis_stage("", spec, seed, plan.name).name]) for plan in variants for seed in made]
         searches = subject.searches(spec, task)
@@ -171,11 +171,18 @@ class MaskProcedure(Procedure[Spec]):
         networks, spec = body.get("networks"), body.get("spec")
         if not isinstance(networks, list) or not isinstance(spec, dict):
             return body
-        named = spec.get("controls", ())
-        notes = [vars(_note(self.subject.controls[name])) for name in named if name in self.subject.controls]
-        known = {key: value for key, value in body.items() if key not in ("growths", "sought")}
+        named = spec.get("controls")
+        known_names = [name for name in named if name in [*self.subject.controls]] if isinstance(named, list) else []
+        notes = [vars(_note(self.subject.controls[name])) for name in known_names]
+        known = {key: value for key, value in body.items() if key not in ("growths", "mask_targets")}
         of_networks = [self.subject.from_second_format(one) if isinstance(one, dict) else one for one in networks]
-        return known | {"networks": of_networks, "controls": notes, "mask_targets": body.get("sought", ())}
+        return known | {"networks": of_networks, "controls": notes, "mask_targets": body.get("mask_targets", ())}
+
+    def _controls(self, spec: Spec) -> list[Control]:
+        for name in spec.controls:
+            if name not in self.subject.controls:
+                raise UnknownNameError("control of this study", name, self.subject.controls)
+        return [self.subject.controls[name] for name in spec.controls]
 
     def _network_step(self, study: str, spec: Spec, seed: int, plan: NetworkPlan, work: SeedWork) -> Step:
         stage = network_stage(study, self.subject, spec, seed, plan)

@@ -23,6 +23,9 @@ from maskscope.storage import Json
 from maskscope.tasks import Task
 from maskscope.training import History
 
+# fields that the results of every network had in format 2 of records, and that only some studies filled
+FIELDS_OF_SOME = ("owned", "cosines", "filters", "sequences")
+
 
 @runtime_checkable
 class MaskSettings(Protocol):
@@ -246,5 +249,8 @@ class Subject(ABC, Generic[Spec]):
         self.task(spec, torch.device("cpu"), runtime.data_dir)
 
     def from_second_format(self, network: Json) -> Json:
-        """A network's results in JSON, format 2, in the present one: ``more`` put together of what were fields of all."""
-        return network
+        """A network's results in JSON, format 2, in the present one: ``more`` put together of what were fields of all.
+
+        Where nothing is measured besides, these fields were there, and empty.
+        """
+        return {name: value for name, value in network.items() if name not in FIELDS_OF_SOME}

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from maskscope.errors import ScoreError
@@ -79,8 +78,8 @@ class UserFunctions(Task):
         each = [_in_order_of(one.parts, seed) for one in chosen]
         return lambda index: moved(each[index % len(each)](index // len(each)), self.device)
 
-    def loss(self, network: nn.Module, part: Any) -> Float[Tensor, ""]:
-        """The user's."""
+    def loss(self, network: nn.Module, part: Any) -> Any:
+        """Whatever the user's loss gives; who differentiates it asks whether it is a scalar tensor."""
         return self._loss(network, part)
 
     def score(self, run: Callable[..., Tensor]) -> Scores:

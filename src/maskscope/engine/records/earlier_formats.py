@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 from maskscope.analysis import Summary
 from maskscope.engine.claims import About, Condition, Lack, Outcome, Verdict, VerdictWord, outcome_of
-from maskscope.engine.legible import brief
 from maskscope.engine.quantities import Quantity, Unit
 from maskscope.engine.records.record import FORMAT
 from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.study import Procedure
 from maskscope.errors import ConfigError
+from maskscope.storage.legible import brief
 
 _RULE = (
     "Supported if the whole 95 % interval over networks satisfies every condition; not supported if it satisfies the "

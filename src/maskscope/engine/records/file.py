@@ -11,13 +11,13 @@ from maskscope.engine.address import file_digest, is_file, study_at
 from maskscope.engine.claims import verdict_of
 from maskscope.engine.folder import RECORD, SETTINGS, SWEEP_RECORD
 from maskscope.engine.job import Job
-from maskscope.engine.legible import brief, legible
 from maskscope.engine.records.earlier_formats import in_present_format
 from maskscope.engine.records.record import Record
 from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.study import Study
 from maskscope.errors import ConfigError, FileFormatError, RunFolderError, StudyFileError, UnknownNameError
 from maskscope.storage import Json, read_json, write_json
+from maskscope.storage.legible import brief, legible
 
 CURE = "Run again to have it remade."
 # of one record in one message

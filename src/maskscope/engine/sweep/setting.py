@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from maskscope.engine.legible import brief
 from maskscope.engine.study import Study
 from maskscope.errors import ConfigError, MaskscopeError, UnknownNameError
+from maskscope.storage.legible import brief
 
 # what a run finds out for itself
 _FOUND_BY_THE_RUN = ("data_digest",)

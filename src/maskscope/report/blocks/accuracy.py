@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 from maskscope.procedure.record import MaskRecord
+from maskscope.report.blocks.spread import spread_note
 from maskscope.report.drawing.scores import accuracy_panels, confusion_panels
 from maskscope.report.numbers import Number, number_of
 from maskscope.report.over_networks import (
@@ -16,7 +17,6 @@ from maskscope.report.over_networks import (
     whole_procedures,
 )
 from maskscope.report.section import Figure, Section
-from maskscope.report.spread import spread_note
 from maskscope.report.table import Cell, Row, Table, columns
 
 NETWORK = "Network"

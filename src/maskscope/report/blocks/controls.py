@@ -9,6 +9,7 @@ from maskscope.procedure.controls import SHUFFLED_LABELS, SHUFFLED_WEIGHTS, UNTR
 from maskscope.procedure.record import MaskRecord
 from maskscope.procedure.result import NetworkResult
 from maskscope.report.blocks.accuracy import RANDOM, TOP
+from maskscope.report.blocks.spread import spread_note
 from maskscope.report.drawing.scores import control_panels
 from maskscope.report.numbers import Number, in_words, number_of
 from maskscope.report.over_networks import (
@@ -22,7 +23,6 @@ from maskscope.report.over_networks import (
     own_function,
 )
 from maskscope.report.section import Figure, Section
-from maskscope.report.spread import spread_note
 from maskscope.report.table import Cell, Row, Table, columns
 
 # null controls that most studies can be run with

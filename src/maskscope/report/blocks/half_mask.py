@@ -4,11 +4,11 @@ from functools import partial
 from typing import Any
 
 from maskscope.procedure.record import MaskRecord
+from maskscope.report.blocks.spread import points_note
 from maskscope.report.drawing.scores import half_mask_panels
 from maskscope.report.numbers import Points, count_text, mean_text
 from maskscope.report.over_networks import WHOLE, half_mask_drop, mask_names, networks, whole_procedures
 from maskscope.report.section import Figure, Section
-from maskscope.report.spread import points_note
 from maskscope.report.table import Cell, Row, Table, columns
 
 

@@ -4,11 +4,11 @@ from functools import partial
 from typing import Any
 
 from maskscope.procedure.record import MaskRecord
+from maskscope.report.blocks.spread import spread_note
 from maskscope.report.drawing.weights import histogram_panels, weights_panels
 from maskscope.report.numbers import Number, mean_text
 from maskscope.report.over_networks import below_and_above, kept_share, mask_label, mask_names, maskable, tensor_names
 from maskscope.report.section import Figure, Section, short_or_folded
-from maskscope.report.spread import spread_note
 from maskscope.report.table import Row, Table, columns
 
 # a longer table is folded

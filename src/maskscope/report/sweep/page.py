@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from maskscope.engine.sweep.record import SweepRecord
+from maskscope.report.blocks.spread import points_note
 from maskscope.report.numbers import count_text
 from maskscope.report.origin import data_rows, made_by, settings
 from maskscope.report.readings.figures import inline_figures, write_section_figures
@@ -14,7 +15,6 @@ from maskscope.report.readings.files import write_section_tables
 from maskscope.report.readings.template import template
 from maskscope.report.readings.terminal import show_tables
 from maskscope.report.section import Figure, Section
-from maskscope.report.spread import points_note
 from maskscope.report.sweep.drawing import sweep_panels
 from maskscope.report.sweep.numbers import networks_of
 from maskscope.report.sweep.tables import sweep_tables

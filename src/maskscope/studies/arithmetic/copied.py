@@ -6,11 +6,11 @@ from typing import Any
 from maskscope.procedure.record import MaskRecord
 from maskscope.report.blocks.accuracy import removal_of
 from maskscope.report.blocks.overlap import overlap_table, sharing_tables
+from maskscope.report.blocks.spread import spread_note
 from maskscope.report.drawing.overlaps import overlap_panels
 from maskscope.report.drawing.scores import accuracy_panels
 from maskscope.report.over_networks import networks
 from maskscope.report.section import Figure, Section
-from maskscope.report.spread import spread_note
 
 # a longer table is folded
 _LONG = 40

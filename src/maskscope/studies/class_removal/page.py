@@ -8,10 +8,10 @@ from maskscope.report.blocks.accuracy import NETWORK, UNDER, accuracy_table, con
 from maskscope.report.blocks.half_mask import half_mask_section
 from maskscope.report.blocks.masks import histogram_section, weights_section
 from maskscope.report.blocks.quantities import quantities_section
+from maskscope.report.blocks.spread import line_note, points_note
 from maskscope.report.over_networks import few_pairs, function_pairs, networks, repeated
 from maskscope.report.page import Page
 from maskscope.report.section import Figure, Section, present, short_or_folded
-from maskscope.report.spread import line_note, points_note
 from maskscope.studies.class_removal import drawing, tables
 from maskscope.studies.class_removal.filters import filter_panels
 from maskscope.studies.class_removal.result import removal_of

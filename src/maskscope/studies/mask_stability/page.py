@@ -9,10 +9,10 @@ from maskscope.report.blocks.core import core_section
 from maskscope.report.blocks.masks import histogram_section, weights_section
 from maskscope.report.blocks.overlap import overlap_table
 from maskscope.report.blocks.quantities import quantities_section
+from maskscope.report.blocks.spread import points_note
 from maskscope.report.drawing.scores import accuracy_panels
 from maskscope.report.page import Page
 from maskscope.report.section import Figure, Section, present
-from maskscope.report.spread import points_note
 from maskscope.studies.mask_stability.drawing import stability_panels
 from maskscope.studies.mask_stability.tables import MEANS, SAME_PAIR, stability_table
 from maskscope.studies.mask_stability.words import cautions, key_numbers, question, sentences

@@ -20,7 +20,6 @@ from maskscope.errors import ConfigError
 from maskscope.procedure.procedure import MaskProcedure
 from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.subject import Subject
-from maskscope.storage import Json
 from maskscope.studies.images.networks import image_network, image_task, images_origin, pinned_images
 from maskscope.studies.mask_stability.numbers import UNITS, stability_numbers
 from maskscope.studies.mask_stability.page import PAGE
@@ -61,10 +60,6 @@ class _Stability(Subject[MaskStabilitySpec]):
 
     def origin(self, spec: MaskStabilitySpec, data_dir: Path | None) -> DataOrigin:
         return images_origin(spec, data_dir)
-
-    def from_second_format(self, network: Json) -> Json:
-        empty = ("owned", "cosines", "filters", "sequences")
-        return {name: value for name, value in network.items() if name not in empty}
 
 
 def class_pairs(classes: Sequence[str], spec: MaskStabilitySpec) -> dict[str, tuple[str, ...]]:

@@ -3,9 +3,9 @@
 from functools import partial
 
 from maskscope.report.blocks.quantities import quantities_section
+from maskscope.report.blocks.spread import line_note
 from maskscope.report.page import Page
 from maskscope.report.section import Figure, Section, present
-from maskscope.report.spread import line_note
 from maskscope.studies.permuted_images.drawing import shared_panels, task_panels
 from maskscope.studies.permuted_images.result import GrowthRecord
 from maskscope.studies.permuted_images.tables import earlier_table, growth_summary_table, shared_table, tasks_table

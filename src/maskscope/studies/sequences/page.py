@@ -13,11 +13,11 @@ from maskscope.report.blocks.half_mask import half_mask_section
 from maskscope.report.blocks.masks import histogram_section, weights_section
 from maskscope.report.blocks.overlap import overlap_section
 from maskscope.report.blocks.quantities import quantities_section
+from maskscope.report.blocks.spread import points_note
 from maskscope.report.examples import ExampleGroup, Examples
 from maskscope.report.over_networks import function_pairs, networks, repeated
 from maskscope.report.page import Page
 from maskscope.report.section import Figure, Section, present
-from maskscope.report.spread import points_note
 from maskscope.studies.sequences import tables
 from maskscope.studies.sequences.answers import example_of, examples, examples_seed, seen_words, short_forms
 from maskscope.studies.sequences.drawing import output_panels, sequence_panels
@@ -104,8 +104,8 @@ def _accuracy(record: MaskRecord[Any]) -> Section:
         "with should be left, and the question is what becomes of the commands that it was found without."
         if scan
         else "Under the full mask, which was found with all levels, nearly all that the network can do should be left. Under the "
-        f"mask for {' or '.join(mask_targets(record))} questions these should be left, and the question is what becomes of "
-        "the others."
+        f"mask for {' or '.join(mask_targets(record))} questions these should be left, and the question is what becomes of the "
+        "others."
     )
     beside = (
         "A network that was trained on the split alone, without masks, says how far one comes that has never seen what is held "

@@ -35,13 +35,14 @@ def _scan_question(record: MaskRecord[Any]) -> str:
         if trained_on(record)
         else ""
     )
+    splits = mask_targets(record)
     return (
         f"Are held-out combinations done by the weights that do the rest? {_networks(record)}, trained to answer commands of "
         "SCAN (“jump twice after walk left”) with actions, on the training part of split simple: four in five of all commands, "
-        f"drawn at random. The {'splits' if len(mask_targets(record)) > 1 else 'split'} {in_words(mask_targets(record))} "
-        f"{'hold' if len(mask_targets(record)) > 1 else 'holds'} out commands of one kind. For each a mask was found with the "
-        "commands that are left, over the weights of a network that knows the held-out ones too. What those are made of "
-        "occurs in the commands that are left; if the network does them by weights of their own all the same, these weights are removed, and "
+        f"drawn at random. The {'splits' if len(splits) > 1 else 'split'} {in_words(splits)} "
+        f"{'hold' if len(splits) > 1 else 'holds'} out commands of one kind. For each a mask was found with the commands "
+        "that are left, over the weights of a network that knows the held-out ones too. What those are made of occurs in the "
+        "commands that are left; if the network does them by weights of their own all the same, these weights are removed, and "
         f"the held-out commands fall.{own}"
     )
 

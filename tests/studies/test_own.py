@@ -1,0 +1,279 @@
+"""A study of a network of one's own: what it finds where the truth is known, what it is pinned to, and what it refuses."""
+
+import copy
+import functools
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import maskscope as ms
+from maskscope.engine.job import Job
+from maskscope.engine.plan import make_plan
+from maskscope.engine.run import run_study
+from maskscope.errors import BatchesError, ConfigError, LossError, ScoreError
+from maskscope.report.headline import summary_sentences
+from maskscope.studies.own.data import function_data
+from maskscope.studies.own.fingerprints import code_fingerprint, network_fingerprint
+from maskscope.studies.own.page import PAGE
+
+FEW = ms.MaskConfig(steps=3, samples_per_step=2, learning_rate=0.5)
+
+
+class Halves(nn.Module):
+    """Two networks side by side that share nothing: each answers for one half of the inputs."""
+
+    def __init__(self, seed=0):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.left, self.right = nn.Linear(2, 1, bias=False), nn.Linear(2, 1, bias=False)
+        with torch.no_grad():
+            self.left.weight.copy_(torch.tensor([[3.0, 3.0]]) + 0.1 * seed)
+            self.right.weight.copy_(torch.tensor([[3.0, 3.0]]) + 0.1 * seed)
+
+    def forward(self, x):
+        return torch.cat([self.left(x[:, :2]), self.right(x[:, 2:])], 1)
+
+
+def batches(place, parts=12, seed=0):
+    inputs = torch.randn(parts, 32, 4, generator=torch.Generator().manual_seed(seed + 10 * place))
+    return [(some, place) for some in inputs]
+
+
+def wanted(part):
+    inputs, place = part
+    return inputs[:, 2 * place : 2 * place + 2].sum(1) > 0
+
+
+def loss(network, part):
+    return nn.functional.binary_cross_entropy_with_logits(network(part[0])[:, part[1]], wanted(part).float())
+
+
+def other_loss(network, part):
+    return 2 * loss(network, part)
+
+
+def score(network, part):
+    return (network(part[0])[:, part[1]] > 0) == wanted(part)
+
+
+def other_score(network, part):
+    return score(network, part).double().mean()
+
+
+FUNCTIONS = {"x": batches(0), "x-train": batches(1)}
+
+
+def study(network=None, functions=FUNCTIONS, loss=loss, score=score, config=FEW, **more):
+    return ms.Study(network or Halves(), functions, loss, score, config=config, **more)
+
+
+def run(study, folder):
+    """The run without its page, which takes longest."""
+    made = []
+    job = Job(study.study, study.study.preset("quick"), tuple(range(study.networks)), str(folder), threads=1)
+    return run_study("quick", job, announce=made.append), made
+
+
+def names(made):
+    return [one for one in made if one.startswith("seed-")]
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """Two networks whose functions are in disjoint halves by construction."""
+    folder = tmp_path_factory.mktemp("own") / "run"
+    config = ms.MaskConfig(steps=60, samples_per_step=4, learning_rate=0.3, penalty_weight=3e-2)
+    networks = [Halves(0), Halves(1)]
+    made = []
+    return folder, study(networks, config=config).run(folder, watch=lambda name: (), announce=made.append), made
+
+
+def test_functions_in_disjoint_halves_are_found_there(planted):
+    _, record, _ = planted
+    for name, other in (("x", "x-train"), ("x-train", "x")):
+        assert record.quantity("sufficiency", name, name).summary.mean > 0.95
+        assert record.quantity("sufficiency", name, other).summary.mean < 0.65
+        assert record.quantity("necessity", name, name).summary.mean < 0.65
+        assert record.quantity("density", name).summary.mean == pytest.approx(0.5)
+    assert record.quantity("dice", "x, x-train").summary.mean == 0
+    assert record.quantity("dice", "x, x").summary.mean == pytest.approx(1)
+    verdicts = {one.name: one.verdict for one in record.verdicts}
+    assert verdicts["sufficient"] == "supported"
+    # each tensor is kept as a whole, or not at all: the floor in it equals the ceiling, and there is no scale between them
+    assert verdicts["different weights"] == "inconclusive"
+
+
+def test_names_with_a_common_beginning_are_not_confused(planted):
+    folder, record, _ = planted
+    for seed, network in enumerate(n for n in record.networks if n.variant == "trained"):
+        assert network.seed == seed
+        kept = {one.function: {name: part.kept for name, part in one.by_tensor.items()} for one in network.masks}
+        assert kept["x"] == {"left.weight": 2, "right.weight": 0}
+        assert kept["x-train"] == {"left.weight": 0, "right.weight": 2}
+    page = (folder / "report.html").read_text()
+    assert "mask x-train" in page
+
+
+def test_several_networks_are_replicates(planted):
+    _, record, _ = planted
+    assert record.sample_size == 2
+    found = record.quantity("sufficiency", "x", "x").summary
+    assert found.n == 2
+    assert found.low <= found.mean <= found.high
+
+
+def test_controls_and_baselines_are_in_the_record(planted):
+    _, record, _ = planted
+    assert [one.name for one in record.controls] == ["shuffled-weights"]
+    measures = {one.measure for one in record.quantities}
+    assert {"random removal", "top weights", "normalised sharing", "dice floor"} <= measures
+    assert {one.variant for one in record.quantities} == {"trained", "shuffled-weights"}
+
+
+def test_the_page_says_what_scores_are_over(planted):
+    assert "parts of the data that no mask was found with" in (planted[0] / "report.html").read_text()
+
+
+def test_one_network_has_no_interval_and_is_not_changed(tmp_path):
+    network = Halves().eval()
+    network.left.weight.requires_grad_(False)
+    network.right.weight.grad = torch.ones(1, 2)
+    before = copy.deepcopy(network)
+    drawn = torch.get_rng_state()
+    record, _ = run(study(network, untrained=Halves), tmp_path / "run")
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert all(torch.equal(a, b) for a, b in zip(network.state_dict().values(), before.state_dict().values(), strict=True))
+    assert not any(module.training for module in network.modules())
+    assert [one.requires_grad for one in network.parameters()] == [False, True]
+    assert torch.equal(network.right.weight.grad, torch.ones(1, 2))
+    assert [one.name for one in record.controls] == ["untrained", "shuffled-weights"]
+    assert {one.verdict for one in record.verdicts} == {"inconclusive"}
+    assert any("there is no interval" in sentence for sentence in summary_sentences(record, PAGE))
+
+
+def test_what_changed_is_named_and_what_does_not_depend_on_it_is_kept(tmp_path):
+    network, folder = Halves(), tmp_path / "run"
+    first = names(run(study(network), folder)[1])
+    assert names(run(study(network), folder)[1]) == []
+    made = run(study(network, score=other_score), folder)[1]
+    assert names(made) == ["seed-0-analysis", "seed-0-analysis-shuffled-weights"]
+    assert "other settings (score)" in made[0]
+    made = run(study(network, functions=FUNCTIONS | {"both": batches(0, seed=5)}), folder)[1]
+    assert not [one for one in names(made) if "-mask-x" in one]
+    assert "seed-0-mask-both-0" in made
+    made = run(study(network, loss=other_loss), folder)[1]
+    assert "(functions, loss," in made[0]
+    assert [one for one in names(made) if "-mask-" in one] == [one for one in first if "-mask-" in one]
+    assert "seed-0-network" not in made
+    made = run(study(Halves(1)), folder)[1]
+    assert "seed-0-network" in made
+    assert "networks" in made[0]
+
+
+def test_changed_parts_for_scores_keep_the_masks(tmp_path):
+    run(study(scored={"x": batches(0, 2, seed=3)}), tmp_path / "run")
+    made = run(study(scored={"x": batches(0, 2, seed=4)}), tmp_path / "run")[1]
+    assert names(made) == ["seed-0-analysis", "seed-0-analysis-shuffled-weights"]
+
+
+def test_the_dry_run_needs_no_folder(tmp_path):
+    mine = study().study
+    plan = make_plan(Job(mine, mine.preset("smoke"), (0,), str(tmp_path / "none"), threads=1))
+    assert plan.stages[0].name == "seed-0-network"
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "text"),
+    [
+        ({"functions": {}}, ConfigError, "No functions were given"),
+        ({"functions": {"x": []}}, BatchesError, "Function x has no batches"),
+        ({"functions": {"x": iter(())}}, BatchesError, "Function x has no batches"),
+        ({"functions": {"x": torch.zeros(3, 4)}}, BatchesError, "batches of function x"),
+        ({"functions": {"x": [1], "X": [1]}}, ConfigError, "'x', 'X' differ in capital letters only"),
+        ({"functions": {"All": [1]}}, ConfigError, "all is the name of all functions together"),
+        ({"functions": {"a/b": [1]}}, ConfigError, "name 'a/b' cannot be used"),
+        ({"functions": {"x": iter(int, 1)}}, BatchesError, "or they have no end"),
+        ({"functions": {"x": lambda index: [1, 2][index]}}, BatchesError, "raised IndexError for index 2"),
+        ({"functions": {"x": lambda index: torch.randn(2)}}, BatchesError, "other parts for the same indices"),
+        ({"scored": {"y": []}}, ConfigError, "scored names y"),
+        ({"network": []}, ConfigError, "network is an empty list"),
+        ({"network": [Halves(), nn.Linear(4, 2)]}, ConfigError, "Network 1 is of another kind"),
+        ({"network": [Halves(), {"left.weight": torch.zeros(1)}]}, ConfigError, "state dict of network 1 does not fit"),
+    ],
+)
+def test_what_cannot_be_a_study_is_refused(given, kind, text):
+    with pytest.raises(kind, match=text):
+        ms.Study(**({"network": Halves(), "functions": FUNCTIONS, "loss": loss, "score": score} | given))
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "text"),
+    [
+        (
+            {"functions": {"x": [(torch.zeros(2, 3), 0)]}},
+            ConfigError,
+            "loss cannot be computed for network 0 and the data of .* x",
+        ),
+        ({"loss": lambda network, part: network(part[0])}, LossError, "Of function x: The loss has shape"),
+        ({"loss": lambda network, part: torch.zeros(())}, LossError, "No gradient leads from the loss of function x"),
+        ({"score": lambda network, part: 87.5}, ScoreError, "score of function x is 87.5; a share"),
+        ({"score": lambda network, part: float("nan")}, ScoreError, "score of function x is nan"),
+        ({"score": lambda network, part: network(part[0]) > 0}, ScoreError, r"a tensor of shape \[32, 2\]"),
+        ({"score": lambda network, part: None}, ScoreError, "is of the type NoneType"),
+        ({"score": lambda network, part: part.missing}, ConfigError, "score cannot be computed for network 0"),
+        ({"untrained": lambda: nn.Linear(4, 2)}, ConfigError, r"What untrained\(\) returns is of another kind"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_anything_is_written(given, kind, text, tmp_path):
+    with pytest.raises(kind, match=text):
+        run(study(**given), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_control_without_a_constructor_is_refused(tmp_path):
+    mine = study().study
+    spec = functools.partial(type(mine.preset("smoke")), controls=("untrained",))()
+    with pytest.raises(ConfigError, match="nobody said how to make an untrained network"):
+        mine.procedure.require(spec, Job(mine, spec, (0,), str(tmp_path)).runtime())
+
+
+def test_more_seeds_than_networks_are_refused(tmp_path):
+    mine = study().study
+    with pytest.raises(ConfigError, match="own brings 1 network"):
+        Job(mine, mine.preset("smoke"), (0, 1), str(tmp_path))
+
+
+def test_state_dicts_stand_for_networks():
+    mine = study([Halves(0), Halves(1).state_dict()])
+    assert mine.networks == 2
+    assert study([Halves(1).state_dict()], untrained=Halves).networks == 1
+
+
+def test_loaders_generators_and_functions_are_batches():
+    inputs = torch.randn(40, 3)
+    shuffled = [function_data("x", DataLoader(TensorDataset(inputs), batch_size=4, shuffle=True)) for _ in range(2)]
+    assert shuffled[0].digest == shuffled[1].digest
+    assert (len(shuffled[0].parts), len(shuffled[0].scored), shuffled[0].scored_on) == (8, 2, "held-out parts")
+
+    def parts():
+        yield from inputs
+
+    assert len(function_data("x", parts).parts) == 32
+    by_index = function_data("x", lambda index: inputs[index % 40])
+    assert by_index.scored_on == "parts of indices that no search asks for"
+    assert function_data("x", [inputs]).scored_on == "parts seen in the search"
+    assert function_data("x", [inputs], scored=[inputs + 1]).scored_on == "held-out parts"
+
+
+def test_a_fingerprint_is_of_what_a_function_does():
+    def made(factor):
+        return lambda network, part: factor * network(part)
+
+    assert code_fingerprint(made(1)) == code_fingerprint(made(1)) != code_fingerprint(made(2))
+    assert code_fingerprint(score) != code_fingerprint(loss)
+    first, second = nn.Sequential(nn.Linear(2, 2), nn.ReLU()), nn.Sequential(nn.Linear(2, 2), nn.GELU())
+    second.load_state_dict(first.state_dict())
+    assert network_fingerprint(first) != network_fingerprint(second), "the weights are the same, what they do is not"
