@@ -48,7 +48,7 @@ def in_second_format(record):
     body = to_json(record)
     del body["study"]
     body |= {"format": 2, "networks": body.get("networks", []), "growths": body.get("growths", [])}
-    body |= {"mask_targets": body.get("mask_targets", []), "evaluated_on": body.get("evaluated_on", [])}
+    body |= {"sought": body.pop("mask_targets", []), "evaluated_on": body.get("evaluated_on", [])}
     body.pop("controls", None)
     for network in body["networks"]:
         more = network.pop("more") or {}

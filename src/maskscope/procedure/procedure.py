@@ -174,9 +174,9 @@ class MaskProcedure(Procedure[Spec]):
         named = spec.get("controls")
         known_names = [name for name in named if name in [*self.subject.controls]] if isinstance(named, list) else []
         notes = [vars(_note(self.subject.controls[name])) for name in known_names]
-        known = {key: value for key, value in body.items() if key not in ("growths", "mask_targets")}
+        known = {key: value for key, value in body.items() if key not in ("growths", "sought")}
         of_networks = [self.subject.from_second_format(one) if isinstance(one, dict) else one for one in networks]
-        return known | {"networks": of_networks, "controls": notes, "mask_targets": body.get("mask_targets", ())}
+        return known | {"networks": of_networks, "controls": notes, "mask_targets": body.get("sought", ())}
 
     def _controls(self, spec: Spec) -> list[Control]:
         for name in spec.controls:

@@ -16,7 +16,8 @@ from maskscope.engine.records.record import Record
 from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.study import Study
 from maskscope.errors import ConfigError, FileFormatError, RunFolderError, StudyFileError, UnknownNameError
-from maskscope.storage import Json, brief, legible, read_json, write_json
+from maskscope.storage import Json, read_json, write_json
+from maskscope.storage.legible import brief, legible
 
 CURE = "Run again to have it remade."
 # of one record in one message

@@ -102,7 +102,7 @@ class Growth(Procedure[PermutedImagesSpec]):
 
     def from_second_format(self, body: Json) -> Json:
         """See `Procedure.from_second_format`."""
-        of_others = ("networks", "mask_targets", "evaluated_on")
+        of_others = ("networks", "sought", "evaluated_on")
         return {name: value for name, value in body.items() if name not in of_others}
 
     def _result(self, spec: PermutedImagesSpec, seed: int, new_logit: float, made: Mapping[str, Artefact]) -> GrowthResult:
