@@ -63,7 +63,9 @@ def test_a_record_of_other_settings_is_replaced_but_not_silently(finished, tmp_p
     main([*RUN, "--out", str(folder), "--seeds", "2"])
     assert "other settings" not in capsys.readouterr().err
     main([*RUN, "--out", str(folder), "--seeds", "2", "--random-draws", "1"])
-    assert f"{folder} holds a record of other settings (random_draws), which the new one" in capsys.readouterr().err
+    assert (
+        f"{folder} was begun with other settings (random_draws). What does not depend on them is kept" in capsys.readouterr().err
+    )
 
 
 def test_claims_of_a_record_and_those_without_one(finished, capsys):

@@ -9,7 +9,7 @@ import tyro
 from rich.console import Console
 from tyro.conf import Positional
 
-from maskscope.cli.output import defined, write_sweep
+from maskscope.cli.output import announce, defined, write_sweep
 from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.records.file import holds_sweep, load_record
 from maskscope.engine.records.record import Record
@@ -19,7 +19,7 @@ from maskscope.engine.study import Study
 from maskscope.engine.sweep.points import named_sweeps
 from maskscope.engine.sweep.record import load_sweep
 from maskscope.masks import ESTIMATORS, EXECUTORS, KERNELS
-from maskscope.report import comparison, show_claims, show_comparison, show_record, show_sweep, write_everything
+from maskscope.report import comparison, record_in_words, show_claims, show_comparison, show_record, show_sweep, write_everything
 
 Json = Annotated[bool, tyro.conf.arg(name="json", help="Print JSON on standard output instead of tables.")]
 Folder = Annotated[Path, tyro.conf.arg(help="Folder of a finished run: what `maskscope run` was given as --out.")]
@@ -128,9 +128,13 @@ def show_command(words: list[str]) -> None:
 def claims_command(words: list[str]) -> None:
     """Prints what became of every claim."""
     options = tyro.cli(ClaimsOptions, args=words, prog="maskscope claims", config=(tyro.conf.FlagCreatePairsOff,))
-    found = state_of_claims([load_record(folder) for folder in options.folders])
+    records = {folder: load_record(folder) for folder in options.folders}
+    for folder, record in records.items():
+        if record.experiment not in known_studies():
+            announce(f"{folder} is of the study {record.experiment}, whose claims are its own: maskscope show {folder}")
+    found = state_of_claims([*records.values()])
     if options.as_json:
-        print(json.dumps(to_json(found), indent=1))
+        print(json.dumps([to_json(one) | {"where": record_in_words(one)} for one in found], indent=1))
     else:
         show_claims(found, Console())
 

@@ -36,11 +36,16 @@ class Plan:
 
 
 def make_plan(job: Job) -> Plan:
-    """The stages of a job with estimates. Time is measured on a few steps of the very network; the rest is arithmetic."""
+    """The stages of a job with estimates. Time is measured on a few steps of the very network; the rest is arithmetic.
+
+    Raises:
+        MaskscopeError: it can be seen before any work that the job cannot be done.
+    """
     procedure, run = job.study.procedure, Path(job.run)
     # what is done has the identity of its data; where nothing is, other data serve for the timing
     job = job.pinned if run.exists() else replace(job, spec=procedure.for_timing(job.spec))
     runtime = job.runtime()
+    procedure.require(job.spec, runtime)
     with threads(job.threads):
         seconds = procedure.step_seconds(job.spec, runtime)
     stages = []

@@ -1,6 +1,6 @@
 """Records to tables, figures and one HTML page; reads records, never runs anything."""
 
-from maskscope.report.claims_overview import show_claims
+from maskscope.report.claims_overview import record_in_words, show_claims
 from maskscope.report.compare import ComparedQuantity, Comparison, comparison, show_comparison
 from maskscope.report.key_number import KeyNumber
 from maskscope.report.page import Page
@@ -21,6 +21,7 @@ __all__ = [
     "Section",
     "comparison",
     "html_page",
+    "record_in_words",
     "show_claims",
     "show_comparison",
     "show_record",

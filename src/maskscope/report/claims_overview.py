@@ -17,14 +17,14 @@ def show_claims(found: Sequence[ClaimState], console: Console) -> None:
         table = Table("claim", "about", "verdict", "the paper", "record", title=f"{experiment}, {network}", title_justify="left")
         for one in here:
             verdict = Text(one.verdict or "-", style=VERDICT_STYLES.get(one.verdict, "dim"))
-            table.add_row(Text(one.claim), Text(one.about), verdict, Text(one.paper or "-"), Text(_where(one)))
+            table.add_row(Text(one.claim), Text(one.about), verdict, Text(one.paper or "-"), Text(record_in_words(one)))
         console.print(table)
     for one in (one for one in found if one.contradicts_paper):
-        place = f"{one.experiment}, {one.network}, {_where(one)}"
+        place = f"{one.experiment}, {one.network}, {record_in_words(one)}"
         console.print(Text(f"Contradicts the paper: {one.claim} ({place}): {one.verdict}; the paper: {one.paper}"))
 
 
-def _where(one: ClaimState) -> str:
+def record_in_words(one: ClaimState) -> str:
     """Which record speaks of a claim, or how to make one."""
     if not one.verdict:
         kind = f" --{one.kind} {one.network}" if one.kind else ""
