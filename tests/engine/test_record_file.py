@@ -136,7 +136,7 @@ def test_signs_that_do_something_are_written_out(tmp_path, body, record, monkeyp
     show_comparison(comparison(foreign, record), console)
     show_claims(state_of_claims([foreign]), console)
     # figures, which take seconds, have the same texts
-    monkeypatch.setattr("maskscope.report.html.inline_figures", lambda record: {})
+    monkeypatch.setattr("maskscope.report.readings.html.inline_figures", lambda record: {})
     for found in (shown.getvalue(), page(foreign)):
         assert not set(found) & set("\x1b\x07\u202e\u2066\x9b\r")
         assert r"\u202egnp" in found
