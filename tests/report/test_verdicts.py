@@ -23,7 +23,7 @@ from tests.report.pages import cautions, key_titles, page, sentences
 @pytest.fixture
 def undrawn(monkeypatch):
     """Pages of text alone."""
-    monkeypatch.setattr("maskscope.report.html.inline_figures", lambda record: {})
+    monkeypatch.setattr("maskscope.report.readings.html.inline_figures", lambda record: {})
 
 
 def with_verdict(record, name, verdict, paper):
