@@ -6,10 +6,11 @@ from pathlib import Path
 import torch
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+CODE = re.findall(r"```python\n(.*?)```", README, re.S)
 
 
 def test_ten_lines_run(capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    code, _ = CODE
     assert len(code.strip().splitlines()) == 10
     with torch.random.fork_rng():
         exec(compile(code, "README.md", "exec"), {})
@@ -17,6 +18,22 @@ def test_ten_lines_run(capsys):
     assert shown.count("BinaryMask(") == 2
     lost, kept = map(float, re.search(r"without the left module: \[(.*), (.*)\]", shown).groups())
     assert lost > 10 * kept, "removing the left module must cost the left output, not the right one"
+
+
+def test_a_study_of_ones_own_network_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    variables = {}
+    with torch.random.fork_rng():
+        exec(
+            compile(CODE[1].replace("steps=500, learning_rate=0.1", "steps=150, learning_rate=0.3"), "README.md", "exec"),
+            variables,
+        )
+    record = variables["record"]
+    for name in ("first", "second"):
+        assert record.quantity("sufficiency", name, name).summary.mean > 0.9
+    assert record.quantity("sufficiency", "first", "second").summary.mean < 0.8
+    assert (tmp_path / "runs" / "mine" / "report.html").exists()
+    assert "report:" in capsys.readouterr().err
 
 
 def test_what_it_links_to_is_there():

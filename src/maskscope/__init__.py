@@ -1,5 +1,16 @@
 """maskscope finds the subnetwork that carries each function of a trained network, and measures specialisation and reuse."""
 
+from typing import TYPE_CHECKING, Any
+
+from maskscope.analysis import (
+    kept_counts,
+    normalised_sharing,
+    random_mask_like,
+    score,
+    shuffled_weights,
+    top_weights,
+    weight_times_gradient,
+)
 from maskscope.errors import MaskscopeError
 from maskscope.masks import (
     BinaryMask,
@@ -16,7 +27,6 @@ from maskscope.masks import (
     select,
     unmasked,
 )
-from maskscope.studies.own.study import Study
 from maskscope.training import (
     Checkpoint,
     Compute,
@@ -35,6 +45,9 @@ from maskscope.training import (
     fit,
     grow,
 )
+
+if TYPE_CHECKING:
+    from maskscope.studies.own.study import Study
 
 __version__ = "0.1.0"
 
@@ -67,7 +80,23 @@ __all__ = [
     "grow",
     "iomin",
     "iou",
+    "kept_counts",
+    "normalised_sharing",
+    "random_mask_like",
     "sample",
+    "score",
     "select",
+    "shuffled_weights",
+    "top_weights",
     "unmasked",
+    "weight_times_gradient",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`Study` is imported when it is asked for: it brings claims and pages, which a search for a single mask does not need."""
+    if name == "Study":
+        from maskscope.studies.own.study import Study
+
+        return Study
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,20 +1,22 @@
-"""What every penalty, network, task and experiment owes, taken from the tables: a new row is tested the moment it exists."""
+"""What every penalty, network, task and study owes, taken from the tables: a new row is tested the moment it exists."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
-from maskscope.studies.catalogue import EXPERIMENTS
 
 import maskscope as ms
 from maskscope import zoo
-from maskscope.engine.job import Job
+from maskscope.engine.address import known_studies, study_at
+from maskscope.engine.runtime import Runtime
 from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.masks import PENALTIES, make_penalty
-from maskscope.procedure.stages import MaskPlan, mask_groups, plan_masks
-from maskscope.studies.arithmetic.networks import early_subsets, io_tensors, make_network, make_task, unmasked
-from maskscope.studies.images.spec import ImageSpec, PermutedImagesSpec
-from maskscope.studies.permuted_images.study import GrowthStudy
+from maskscope.procedure.plans import full_mask_plan
+from maskscope.procedure.procedure import MaskProcedure
+from maskscope.procedure.work import SeedWork, make_network
+from maskscope.studies.images import networks as image_networks
+from maskscope.studies.permuted_images.grow import GrowthWork
 from maskscope.training import isolated_random
 from tests.small_images import small_images
 
@@ -83,44 +85,43 @@ def test_a_network_is_reproducible_and_leaves_the_generator_alone(name):
     assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-ALL = [(name, network) for name, one in EXPERIMENTS.items() for network in one.presets]
-GROWING = [(name, network) for name, network in ALL if EXPERIMENTS[name].spec is PermutedImagesSpec]
-PRESETS = [one for one in ALL if one not in GROWING]
+STUDIES = {name: study_at(name) for name in known_studies()}
+ALL = [(name, kind) for name, study in STUDIES.items() for kind in study.presets]
+OF_MASKS = [(name, kind) for name, kind in ALL if isinstance(STUDIES[name].procedure, MaskProcedure)]
+RUNTIME = Runtime(Path("runs"), torch.device("cpu"))
 
 
 @pytest.fixture(autouse=True)
 def _small_images(monkeypatch):
-    """Every experiment that reads images gets small ones."""
+    """Every study that reads images gets small ones."""
     of_one_channel = ("mnist", "fashion-mnist")
     monkeypatch.setattr(
         image_networks, "images_of", lambda name, _: small_images(name, channels=1 if name in of_one_channel else 3)
     )
 
 
-@pytest.mark.parametrize(("name", "network"), GROWING)
-def test_a_network_that_grows_takes_a_step(name, network, tmp_path):
-    spec = EXPERIMENTS[name].preset("smoke", network)
-    assert EXPERIMENTS[name].kind_of(spec) == network
-    study = GrowthStudy(spec, 0, Job(spec, (0,), str(tmp_path)).place(lambda name: (), lambda text: None))
-    assert study.time_steps(1) > 0
+def test_a_network_that_grows_takes_a_step():
+    assert set(ALL) - set(OF_MASKS) == {("permuted-mnist", "mlp")}
+    study = STUDIES["permuted-mnist"]
+    assert GrowthWork(study.preset("smoke"), 0, RUNTIME).time_steps(1) > 0
 
 
-@pytest.mark.parametrize(("name", "network"), ALL)
-def test_an_experiments_claims_have_names_of_their_own_and_rules(name, network):
-    claims = EXPERIMENTS[name].claims_about(EXPERIMENTS[name].preset("smoke", network))
+@pytest.mark.parametrize(("name", "kind"), ALL)
+def test_a_studys_claims_have_names_of_their_own_and_rules(name, kind):
+    study = STUDIES[name]
+    claims = study.claims_about(study.preset("smoke", kind))
+    assert study.kind_of(study.preset("smoke", kind)) == kind
     assert len({claim.name for claim in claims}) == len(claims)
     assert all(claim.conditions and claim.question.endswith("?") for claim in claims)
-    assert "smoke" in EXPERIMENTS[name].presets[network]
-    assert {"quick", "paper"} & set(EXPERIMENTS[name].presets[network])
+    assert {"quick", "paper"} & set(study.presets[kind])
 
 
-@pytest.mark.parametrize(("name", "network"), PRESETS)
-class TestExperiment:
-    def test_its_task_feeds_trains_and_scores_its_network(self, name, network):
-        spec = EXPERIMENTS[name].preset("smoke", network)
-        assert EXPERIMENTS[name].kind_of(spec) == network
-        task = make_task(spec, torch.device("cpu"))
-        guest = make_network(spec, 0, task)
+@pytest.mark.parametrize(("name", "kind"), OF_MASKS)
+class TestStudy:
+    def test_its_task_feeds_trains_and_scores_its_network(self, name, kind):
+        spec, subject = STUDIES[name].preset("smoke", kind), STUDIES[name].procedure.subject
+        task = subject.task(spec, RUNTIME.device)
+        guest = make_network(subject, spec, 0, task)
         for function in (*task.mask_targets, task.whole):
             part = task.batches(function, 8, 0)(0)
             assert task.loss(guest, part).shape == ()
@@ -130,25 +131,28 @@ class TestExperiment:
         assert all(0 <= value <= 1 for value in scores.accuracy.values())
         ms.discover(guest, task.loss, task.batches(task.whole, 4, 0), config=ms.MaskConfig(steps=1, samples_per_step=1))
 
-    def test_its_tensors_are_named_as_its_network_has_them(self, name, network):
-        spec = EXPERIMENTS[name].preset("smoke", network)
-        task = make_task(spec, torch.device("cpu"))
-        names = [weight.name for weight in ms.select(make_network(spec, 0, task), exclude=unmasked(spec)).weights]
-        io = io_tensors(spec, names)
-        assert len(io) == (0 if name != "double-addition" else 1 if network == "transformer" else 2)
+    def test_its_tensors_are_named_as_its_network_has_them(self, name, kind):
+        spec, subject = STUDIES[name].preset("smoke", kind), STUDIES[name].procedure.subject
+        network = make_network(subject, spec, 0, subject.task(spec, RUNTIME.device))
+        names = ms.select(network, exclude=subject.unmasked(spec)).names
+        io = subject.io_tensors(spec, names)
+        assert len(io) == (0 if name != "double-addition" else 1 if kind == "transformer" else 2)
         assert set(io) <= set(names)
-        for early in early_subsets(spec, names, 0):
+        for early in subject.early_tensors(spec, names, 0):
             assert 0 < len(early) < len(names)
             assert set(early) < set(names)
 
-    def test_its_masks_are_all_different(self, name, network):
-        for _, spec in EXPERIMENTS[name].presets[network].values():
-            if isinstance(spec, ImageSpec) and spec.full_mask:
-                assert MaskPlan("all", 0, "trained") in mask_groups(spec, plan_masks(spec, ("f", "g"), "all"), "all", 9)[0]
-            masks = plan_masks(spec, ("f", "g"), "all")
-            assert len(set(masks)) == len(masks)
-            for function in ("f", "g"):
-                assert sum((mask.function, mask.variant) == (function, "trained") for mask in masks) == 1 + spec.repeats
-                for control in spec.controls:
-                    assert any((mask.function, mask.variant) == (function, control) for mask in masks)
-            assert len({mask.variant for mask in masks}) == 1 + len(spec.controls) + spec.unrelated
+    def test_its_masks_are_all_different(self, name, kind):
+        spec, procedure = STUDIES[name].preset("smoke", kind), STUDIES[name].procedure
+        subject, work = procedure.subject, SeedWork(procedure.subject, spec, 0, RUNTIME)
+        plans = procedure.plans(spec, work)
+        masks = [plan for group in plans.groups for plan in group]
+        assert len(set(masks)) == len(masks)
+        assert (full_mask_plan("trained") in masks) == subject.has_full_mask(spec)
+        for search in subject.searches(spec, work.task):
+            found = [mask for mask in masks if (mask.search, mask.network) == (search, "trained")]
+            assert len(found) == (1 + spec.repeats if search.compared else 1)
+            for control in spec.controls:
+                assert any((mask.search, mask.network) == (search, control) for mask in masks) == search.compared
+        searched = [network.name for network in plans.networks if network.companion is None or network.is_null]
+        assert {mask.network for mask in masks} == set(searched)

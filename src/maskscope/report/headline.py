@@ -42,6 +42,6 @@ def summary_sentences(record: Record, page: Page[Any]) -> list[str]:
     sentences = page.sentences(record)
     if len(record.seeds) == 1:
         sentences.append(
-            "One network: there is no interval, and so no claim can be more than inconclusive; run again with --seeds 2 or more."
+            f"One network: there is no interval, and so no claim can be more than inconclusive; {page.more_networks}."
         )
     return sentences

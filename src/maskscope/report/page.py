@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from maskscope.engine.records.record import Record
 from maskscope.report.key_number import KeyNumber
 from maskscope.report.section import Section
+from maskscope.report.verdicts import MORE_NETWORKS
 
 Shown = TypeVar("Shown", bound=Record)
 
@@ -21,6 +22,8 @@ class Page(Generic[Shown]):
         cautions: what speaks against reading the verdicts; none where the networks have learned what they should.
         key_numbers: the numbers at the head of the page.
         sections: what stands between the claims and the settings, in this order.
+        more_networks: how to have a second network, where a record has one.
+        beside_paper: whether claims are shown beside what the paper reports.
     """
 
     question: Callable[[Shown], str]
@@ -28,3 +31,5 @@ class Page(Generic[Shown]):
     cautions: Callable[[Shown], list[str]]
     key_numbers: Callable[[Shown], list[KeyNumber]]
     sections: Callable[[Shown], list[Section]]
+    more_networks: str = MORE_NETWORKS
+    beside_paper: bool = True

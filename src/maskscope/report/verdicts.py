@@ -22,6 +22,8 @@ RULE = (
     "Supported if the whole 95 % interval over networks satisfies every condition; not supported if it satisfies the premises "
     "and the whole interval violates another condition; inconclusive otherwise, and always with one network."
 )
+# how a record of most studies comes to have a second network
+MORE_NETWORKS = "run again with --seeds 2 or more"
 _SIGNS = {">=": "≥", "<=": "≤"}
 
 
@@ -91,9 +93,15 @@ def agreements(verdicts: Sequence[Verdict]) -> list[str]:
     return [f"{words[word]}: {in_words(names)}." for word, names in found.items() if names]
 
 
-def claim_groups(record: Record) -> tuple[str, list[ClaimGroup]]:
-    """The rule, which all claims have in common, and the claims by what they are about."""
-    claims = [_shown(place + 1, verdict, len(record.seeds)) for place, verdict in enumerate(record.verdicts)]
+def claim_groups(record: Record, more_networks: str = MORE_NETWORKS) -> tuple[str, list[ClaimGroup]]:
+    """The rule, which all claims have in common, and the claims by what they are about.
+
+    Args:
+        record: with the verdicts.
+        more_networks: how to have a second network.
+    """
+    cure = more_networks if len(record.seeds) < 2 else ""
+    claims = [_shown(place + 1, verdict, cure) for place, verdict in enumerate(record.verdicts)]
     groups = [ClaimGroup(title, tuple(one for one in claims if one.verdict.about == about)) for about, title in ABOUT.items()]
     return RULE if claims else "", [group for group in groups if group.claims]
 
@@ -114,11 +122,11 @@ def claims_table(verdicts: Sequence[Verdict]) -> Table:
     return Table("claims", "Claims and verdicts, beside what the paper reports", (*titles, *long), tuple(rows))
 
 
-def lacking(verdict: Verdict, networks: int) -> tuple[tuple[str, str], ...]:
-    """What a record of so many networks lacks that the claim needs, each with the cure."""
+def lacking(verdict: Verdict, more_networks: str) -> tuple[tuple[str, str], ...]:
+    """What a record lacks that the claim needs, each with the cure; a second network, where it is said how to have one."""
     found = [(lack.missing, f"run again {lack.cure}") for lack in verdict.lacks]
-    if networks < 2:
-        found.append(("needs a second network for an interval", "run again with --seeds 2 or more"))
+    if more_networks:
+        found.append(("needs a second network for an interval", more_networks))
     return tuple(found)
 
 
@@ -156,10 +164,10 @@ def found_text(outcome: Outcome) -> str:
     return f"{found.mean:.3f}, 95 % interval {found.low:.3f} to {found.high:.3f}, n = {found.n}{note}"
 
 
-def _shown(number: int, verdict: Verdict, networks: int) -> ShownClaim:
+def _shown(number: int, verdict: Verdict, more_networks: str) -> ShownClaim:
     texts = zip(_conditions(verdict), verdict.outcomes, strict=True)
     conditions = () if verdict.lacks else tuple((_in_signs(text), _typeset(found_text(outcome))) for text, outcome in texts)
-    return ShownClaim(number, verdict, _in_signs(asked_text(verdict)), conditions, lacking(verdict, networks))
+    return ShownClaim(number, verdict, _in_signs(asked_text(verdict)), conditions, lacking(verdict, more_networks))
 
 
 def _conditions(verdict: Verdict) -> list[str]:

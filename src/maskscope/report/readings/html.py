@@ -30,7 +30,7 @@ def html_page(record: Record, page: Page[Any]) -> str:
     """
     # first, so that what is missing is said before anything is drawn
     found = template("report.html.j2")
-    shared, groups = claim_groups(record)
+    shared, groups = claim_groups(record, page.more_networks)
     sections = page.sections(record)
     values = {
         "record": record,
@@ -40,7 +40,8 @@ def html_page(record: Record, page: Page[Any]) -> str:
         "sentences": summary_sentences(record, page),
         "cautions": [*unverified(record), *page.cautions(record)],
         "contradictions": contradictions(record),
-        "agreements": agreements(record.verdicts),
+        "agreements": agreements(record.verdicts) if page.beside_paper else [],
+        "beside_paper": page.beside_paper,
         "key_numbers": [one for one in page.key_numbers(record) if one.lines],
         "question": page.question(record),
         "rule": shared,

@@ -25,11 +25,12 @@ def show_record(record: Record, page: Page[Any], console: Console) -> None:
     console.print(Text(f"{title(record)}: {tally(record)}", style="bold"))
     for sentence in (*unverified(record), *page.cautions(record), *contradictions(record)):
         console.print(Text(sentence, style="bold red"))
-    for sentence in (*agreements(record.verdicts), *summary_sentences(record, page)):
+    beside = agreements(record.verdicts) if page.beside_paper else []
+    for sentence in (*beside, *summary_sentences(record, page)):
         console.print(Text(sentence))
     if record.verdicts:
-        console.print(_claims(record))
-    _show_lacking(record, console)
+        console.print(_claims(record, page))
+    _show_lacking(record, page, console)
     show_tables(page.sections(record), console)
     made = dict(origin(record))
     data = f"data: {made['data']}; " if "data" in made else ""
@@ -58,24 +59,25 @@ def _grid(table: Table) -> Grid:
     return drawn
 
 
-def _claims(record: Record) -> Grid:
+def _claims(record: Record, page: Page[Any]) -> Grid:
     drawn = Grid(title="Claims (rules and numbers are in the report)", title_justify="left")
-    for heading in ("claim", "verdict", "the paper", "question"):
+    for heading in ("claim", "verdict", *(["the paper"] if page.beside_paper else []), "question"):
         drawn.add_column(heading)
-    for group in claim_groups(record)[1]:
+    for group in claim_groups(record, page.more_networks)[1]:
         drawn.add_section()
         drawn.add_row(Text(group.title.partition(":")[0], style="bold"))
         for claim in group.claims:
             verdict = Text(claim.verdict.verdict, style=VERDICT_STYLES.get(claim.verdict.verdict, ""))
             paper = claim.verdict.paper + (f" ({claim.beside_the_paper})" if claim.verdict.contradicts_paper else "")
-            drawn.add_row(Text(claim.verdict.name), verdict, Text(paper or "says nothing"), Text(claim.verdict.question))
+            beside = [Text(paper or "says nothing")] if page.beside_paper else []
+            drawn.add_row(Text(claim.verdict.name), verdict, *beside, Text(claim.verdict.question))
     return drawn
 
 
-def _show_lacking(record: Record, console: Console) -> None:
+def _show_lacking(record: Record, page: Page[Any], console: Console) -> None:
     """What claims lack, each lack once, with the claims that it holds up."""
     held: dict[tuple[str, str], list[str]] = {}
-    for group in claim_groups(record)[1]:
+    for group in claim_groups(record, page.more_networks)[1]:
         for claim in group.claims:
             for lack in claim.lacking:
                 held.setdefault(lack, []).append(claim.verdict.name)

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations, permutations
-from typing import Any
 
 from maskscope.engine.claims import Claim, Condition
 from maskscope.engine.quantities import Numbers, Unit
 from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.units import by_measure
+from maskscope.studies.own.result import OwnResult
 
-# scores by what the network without a mask has: a user's score has a scale of its own
+# a user's score has a scale of its own: 0 is here what the network scores without any maskable weight, 1 what it scores with all
 KEPT, LEFT = "share of the score kept", "share of the score left"
 UNITS: Mapping[str, Unit] = by_measure({"relative": (KEPT, LEFT)})
 _ENOUGH, _LOST, _SHARED = 0.95, 0.5, 0.5
@@ -21,10 +21,14 @@ def claims_of(functions: Sequence[str]) -> tuple[Claim, ...]:
     kept = tuple(Condition(KEPT, name, name, ">=", _ENOUGH) for name in functions)
     pairs = list(combinations(functions, 2))
     found = [
-        Claim("sufficient", "Does the mask found for a function keep at least .95 of its score?", kept),
+        Claim(
+            "sufficient",
+            "Does the mask found for a function keep at least .95 of its score (0: no weight is kept, 1: all are)?",
+            kept,
+        ),
         Claim(
             "necessary",
-            "Is at least half of a function's score lost when its mask's weights are removed?",
+            "Is at least half of a function's score (0: no weight is kept, 1: all are) lost when its mask's weights are removed?",
             tuple(Condition(LEFT, name, name, "<=", _LOST) for name in functions),
             kept,
         ),
@@ -33,7 +37,7 @@ def claims_of(functions: Sequence[str]) -> tuple[Claim, ...]:
         found += [
             Claim(
                 "specific",
-                "Does the mask found for one function lose at least half of each other's score?",
+                "Does the mask found for a function lose at least half of each other's score (0: no weight is kept, 1: all are)?",
                 tuple(Condition(KEPT, mask, other, "<=", _LOST) for mask, other in permutations(functions, 2)),
                 kept,
                 "P_specialize",
@@ -51,11 +55,17 @@ def claims_of(functions: Sequence[str]) -> tuple[Claim, ...]:
     return tuple(found)
 
 
-def own_numbers(network: NetworkResult[Any]) -> Numbers:
-    """Under each mask, and without its weights, the share of each function's score that is there; NaN where the score is 0."""
+def own_numbers(network: NetworkResult[OwnResult]) -> Numbers:
+    """The share of each function's score that is there under each mask, and without its weights.
+
+    The share is (score - e) / (w - e), with e the score of the emptied network and w that of the whole one, so that chance is 0
+    whatever its score is. It may be negative; it is NaN where the whole network scores no more than the emptied one.
+    """
     numbers: Numbers = {}
     for found in (found for found in network.masks if found.repeat == 0):
         for function, whole in network.unmasked.accuracy.items():
-            numbers[KEPT, found.function, function] = found.sufficiency.accuracy[function] / whole if whole else math.nan
-            numbers[LEFT, found.function, function] = found.necessity.accuracy[function] / whole if whole else math.nan
+            nothing = network.more.emptied.accuracy[function] if network.more else 0.0
+            for measure, scores in ((KEPT, found.sufficiency), (LEFT, found.necessity)):
+                share = (scores.accuracy[function] - nothing) / (whole - nothing) if whole > nothing else math.nan
+                numbers[measure, found.function, function] = share
     return numbers

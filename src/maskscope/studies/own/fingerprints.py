@@ -97,7 +97,7 @@ def _code(code: types.CodeType) -> list[Any]:
 
 
 def _function(function: types.FunctionType) -> list[Any]:
-    if function.__module__.startswith("torch."):
+    if (function.__module__ or "").startswith("torch."):  # code that is executed as text has no module
         return [function.__module__, function.__qualname__]
     around = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     cells = {name: cell.cell_contents for name, cell in around if _is_set(cell)}

@@ -68,4 +68,12 @@ def sections(record: MaskRecord[Any]) -> list[Section]:
     )
 
 
-PAGE = Page(question, sentences, cautions, key_numbers, sections)
+PAGE = Page(
+    question,
+    sentences,
+    cautions,
+    key_numbers,
+    sections,
+    more_networks="give the study several networks of this kind",
+    beside_paper=False,
+)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from maskscope.engine.job import Job
@@ -22,6 +23,7 @@ from maskscope.studies.own.networks import MakeNetwork, given_networks
 from maskscope.studies.own.page import PAGE
 from maskscope.studies.own.spec import OwnSpec
 from maskscope.studies.own.subject import Own
+from maskscope.tasks import Task
 from maskscope.tasks.functions import Loss, Score
 from maskscope.training import MaskConfig, Observer, ProgressBar
 
@@ -101,11 +103,12 @@ class Study:
                 raise ConfigError(f"{what} is of the type {type(one).__name__}; a function was expected.")
         data = [function_data(key, batches, (scored or {}).get(key)) for key, batches in functions.items()]
         self.networks = len(networks)
+        self._subject = Own(networks, data, loss, score, untrained)
         self.study = EngineStudy(
             name=name,
             summary=f"the functions {', '.join(functions)} of a network of the user's own",
             spec=OwnSpec,
-            procedure=MaskProcedure(Own(networks, data, loss, score, untrained)),
+            procedure=MaskProcedure(self._subject),
             page=PAGE,
             presets={_NAME: _presets(tuple(exclude), config or MaskConfig(), repeats, has_untrained=untrained is not None)},
             claims=claims_of(tuple(functions)),
@@ -114,6 +117,11 @@ class Study:
             reader=_NAME,
             networks=len(networks),
         )
+
+    @property
+    def task(self) -> Task:
+        """The functions with their data for scores, as ``maskscope.score(network, study.task, mask)`` takes them."""
+        return self._subject.task(self.study.preset("quick"), torch.device("cpu"))
 
     def run(
         self,

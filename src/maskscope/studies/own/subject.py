@@ -4,21 +4,23 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import nn
 
+from maskscope.analysis import score
 from maskscope.engine.quantities import Numbers, Unit
 from maskscope.engine.runtime import Runtime
 from maskscope.errors import ConfigError
 from maskscope.masks import select
 from maskscope.procedure.plans import Search
 from maskscope.procedure.result import NetworkResult
-from maskscope.procedure.subject import Subject
+from maskscope.procedure.subject import Compared, MaskedNetwork, Subject
 from maskscope.studies.own.claims import UNITS, own_numbers
 from maskscope.studies.own.fingerprints import code_fingerprint, fingerprint, network_fingerprint
 from maskscope.studies.own.networks import MakeNetwork, as_they_are, require_fit, require_kind
+from maskscope.studies.own.result import OwnResult
 from maskscope.studies.own.spec import OwnSpec
 from maskscope.tasks import Task
 from maskscope.tasks.functions import FunctionData, Loss, Score, UserFunctions
@@ -36,6 +38,7 @@ class Own(Subject[OwnSpec]):
         untrained: makes an untrained network, from torch's generator; None: there is no such control.
     """
 
+    more: ClassVar[type] = OwnResult
     units: ClassVar[Mapping[str, Unit]] = UNITS
 
     def __init__(
@@ -83,7 +86,12 @@ class Own(Subject[OwnSpec]):
         """See `Subject.unmasked`."""
         return spec.exclude
 
-    def numbers(self, network: NetworkResult[Any]) -> Numbers:
+    def measure_more(self, masked: MaskedNetwork[OwnSpec], compared: Sequence[Compared]) -> OwnResult:
+        """See `Subject.measure_more`."""
+        mask = masked.found[0].mask
+        return OwnResult(score(masked.network, masked.task, mask - mask))
+
+    def numbers(self, network: NetworkResult[OwnResult]) -> Numbers:
         """See `Subject.numbers`."""
         return own_numbers(network)
 
