@@ -91,7 +91,7 @@ def make_record(
 ) -> Record:
     """Puts the results of all seeds together: quantities with their spread, and verdicts."""
     study, spec = job.study, job.spec
-    found = study.procedure.found(spec, made, job.runtime())
+    found = study.procedure.findings(spec, made, job.runtime())
     return study.procedure.record(
         experiment=study.name,
         study=study.reader or study.address,

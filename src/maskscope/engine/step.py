@@ -55,7 +55,7 @@ class Step:
         return {role: made[name] for role, name in self.inputs.items()}
 
 
-def done(step: Step, run: Path, inputs: Mapping[str, Artefact]) -> dict[str, Artefact]:
+def existing_outputs(step: Step, run: Path, inputs: Mapping[str, Artefact]) -> dict[str, Artefact]:
     """Those outputs of a step that exist, by name.
 
     Raises:
@@ -80,7 +80,7 @@ def make_step(step: Step, run: Path, made: Mapping[str, Artefact], announce: Cal
     """
     inputs = step.inputs_from(made)
     assert inputs is not None, f"{step.name} stands before what it is made from"
-    outputs = done(step, run, inputs)
+    outputs = existing_outputs(step, run, inputs)
     checkpoint = checkpoint_path(step.outputs[0], run, inputs)
     missing = [stage for stage in step.outputs if stage.name not in outputs]
     if missing:

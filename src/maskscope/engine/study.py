@@ -37,7 +37,7 @@ class Needs:
 
 
 @dataclass(frozen=True)
-class Found:
+class Findings:
     """What a run found.
 
     Args:
@@ -74,7 +74,7 @@ class Procedure(ABC, Generic[Spec]):
         """
 
     @abstractmethod
-    def found(self, spec: Spec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Found:
+    def findings(self, spec: Spec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Findings:
         """The results of all seeds, put together.
 
         Args:
@@ -158,8 +158,8 @@ class Study(Generic[Spec]):
         claims: what its records are asked.
         differences: where it differs from the paper on purpose.
         kind: the field of the settings that presets and claims go by; empty: there are no kinds.
-        ours: kinds that the paper does not have.
-        told: settings that tell records of the same preset apart.
+        not_in_paper: kinds that the paper does not have.
+        shown_settings: those that are shown beside a record, since they tell records of one preset apart.
         sweeps: those that have a name of their own.
         address: where it is found: a name in the table of `maskscope.studies`, or ``FILE.py:NAME``. Empty: it is nowhere but in
             this process.
@@ -176,8 +176,8 @@ class Study(Generic[Spec]):
     claims: tuple[Claim, ...] = ()
     differences: tuple[str, ...] = ()
     kind: str = "network"
-    ours: tuple[str, ...] = ()
-    told: tuple[str, ...] = ()
+    not_in_paper: tuple[str, ...] = ()
+    shown_settings: tuple[str, ...] = ()
     sweeps: tuple[Sweep, ...] = ()
     address: str = ""
     reader: str = ""
@@ -215,14 +215,10 @@ class Study(Generic[Spec]):
         """The claims about the kind of network of a spec; of kinds that the paper does not have, it says nothing."""
         kind = str(getattr(spec, "network", ""))
         found = (claim for claim in self.claims if kind in (claim.networks or (kind,)))
-        return tuple(replace(claim, paper="") if self.kind_of(spec) in self.ours else claim for claim in found)
+        return tuple(replace(claim, paper="") if self.kind_of(spec) in self.not_in_paper else claim for claim in found)
 
     def require_fit(self, spec: Any) -> None:
         """Raises `ConfigError` unless the settings are this study's."""
         if not isinstance(spec, self.spec):
             found = type(spec).__name__
             raise ConfigError(f"{self.name} was given settings of the type {found}; {self.spec.__name__} was expected.")
-
-    def told_settings(self, spec: Json) -> dict[str, Any]:
-        """Those settings of a record that tell it from others of its preset."""
-        return {name: spec[name] for name in self.told if name in spec}

@@ -23,7 +23,7 @@ from maskscope.engine.processes import FAILED, INTERRUPTED, follow_parent, run_t
 from maskscope.engine.runtime import threads
 from maskscope.engine.shortage import shortage_explained
 from maskscope.engine.spec import from_json, to_json
-from maskscope.engine.step import Step, done, make_step
+from maskscope.engine.step import Step, existing_outputs, make_step
 from maskscope.errors import ConfigError, MaskscopeError
 from maskscope.storage import canonical_json
 from maskscope.training import ProgressBar
@@ -96,7 +96,7 @@ def _see_what_is_made(steps: Sequence[Step], made: dict[str, Artefact], run: Pat
         inputs = step.inputs_from(made)
         missing = [stage for stage in step.outputs if stage.name not in made]
         if inputs is not None and missing and all(stage.folder(run, inputs).exists() for stage in missing):
-            made |= done(step, run, inputs)
+            made |= existing_outputs(step, run, inputs)
 
 
 def _command(share: Share) -> list[str]:

@@ -36,11 +36,6 @@ class Control:
     relabels: bool = False
     whole_procedure: bool = False
 
-    @property
-    def starts_from_trained(self) -> bool:
-        """Whether it needs the trained network."""
-        return self.relabels or self.derive is not None
-
 
 def _shuffled(network: nn.Module, _spec: Any, _task: Task, seed: int) -> nn.Module:
     return shuffled_weights(network, torch.Generator().manual_seed(seed))

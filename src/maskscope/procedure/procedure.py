@@ -13,7 +13,7 @@ from maskscope.engine.records.record import DataOrigin, Record
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json
 from maskscope.engine.step import Effort, Step, Work
-from maskscope.engine.study import Found, Needs, Procedure
+from maskscope.engine.study import Findings, Needs, Procedure
 from maskscope.errors import UnknownNameError
 from maskscope.masks import Selection
 from maskscope.procedure.controls import Control
@@ -91,8 +91,8 @@ class MaskProcedure(Procedure[Spec]):
             steps.append(self._analysis_step(study, spec, seed, plan, here, masks, work))
         return steps
 
-    def found(self, spec: Spec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Found:
-        """See `Procedure.found`."""
+    def findings(self, spec: Spec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Findings:
+        """See `Procedure.findings`."""
         subject = self.subject
         task = subject.task(spec, runtime.device, runtime.data_dir)
         controls = self._controls(spec)
@@ -101,7 +101,7 @@ class MaskProcedure(Procedure[Spec]):
         searches = subject.searches(spec, task)
         named = [search.name for search in searches]
         functions = task.functions
-        return Found(
+        return Findings(
             quantities(results, functions, subject.numbers, self.units),
             {
                 "functions": functions,
@@ -133,7 +133,7 @@ class MaskProcedure(Procedure[Spec]):
         )
         maskable, masks = selection.count, sum(map(len, plans.groups))
         disk = seeds * (4 * weights * (1 + len(plans.networks)) + masks * (4 * maskable + maskable // 8)) + 12 * maskable
-        fitting = 0 if self.subject.given(spec, 0) is not None else _FIT_BYTES * weights
+        fitting = 0 if self.subject.given_network(spec, 0) is not None else _FIT_BYTES * weights
         return Needs(_BASE_BYTES + max(fitting, 4 * weights + sum(need.bytes for need in wanted)), disk)
 
     def require(self, spec: Spec, runtime: Runtime) -> None:
@@ -189,7 +189,7 @@ class MaskProcedure(Procedure[Spec]):
         if plan.is_derived:
             trained = network_stage(study, self.subject, spec, seed, NetworkPlan(TRAINED))
             return Step((stage,), {"network": trained.name}, lambda inputs, _: work.derive(plan, inputs["network"]))
-        given = plan.name == TRAINED and self.subject.given(spec, seed) is not None
+        given = plan.name == TRAINED and self.subject.given_network(spec, seed) is not None
         effort = Effort(FIT, spec.fit.steps) if plan.is_fitted and not given else Effort()
         return Step((stage,), {}, lambda inputs, checkpoint: work.fit(plan, stage.name, checkpoint), effort=effort)
 

@@ -114,7 +114,7 @@ class MaskedNetwork(Generic[Spec]):
         """The full mask; None where none is sought."""
         return next((one.mask for one in self.found if one.plan.is_whole), None)
 
-    def first(self, name: str) -> FoundMask | None:
+    def first_mask(self, name: str) -> FoundMask | None:
         """The first mask of that name; None if there is none."""
         return next((one for one in self.found if (one.plan.search.name, one.plan.repeat) == (name, 0)), None)
 
@@ -155,7 +155,7 @@ class Subject(ABC, Generic[Spec]):
     def network(self, spec: Spec, task: Task) -> nn.Module:
         """The network as it is initialised, from torch's generator, on the task's device."""
 
-    def given(self, spec: Spec, seed: int) -> nn.Module | None:
+    def given_network(self, spec: Spec, seed: int) -> nn.Module | None:
         """The trained network, where it need not be trained; a copy."""
         return None
 
@@ -167,7 +167,7 @@ class Subject(ABC, Generic[Spec]):
         """Of the data of one mask, which is part of its identity; empty where the settings say which data these are."""
         return ""
 
-    def unmasked(self, spec: Spec) -> tuple[str, ...]:
+    def excluded(self, spec: Spec) -> tuple[str, ...]:
         """Patterns of the parameters that no mask is over."""
         return ()
 
@@ -208,7 +208,7 @@ class Subject(ABC, Generic[Spec]):
             if one.plan.search.compared and not one.plan.is_whole
         ]
 
-    def among(self, masked: MaskedNetwork[Spec], compared: Sequence[Compared]) -> BinaryMask:
+    def weights_in_use(self, masked: MaskedNetwork[Spec], compared: Sequence[Compared]) -> BinaryMask:
         """The weights in use, among which overlap is also measured: those that any of the masks keeps, the full one included."""
         masks = [one.mask for one in compared] + ([masked.full] if masked.full is not None else [])
         used = masks[0]

@@ -23,7 +23,7 @@ def seconds_of_steps(subject: Subject[Any], spec: Any, runtime: Runtime, group: 
     the calls of a step of the masks.
     """
     work = SeedWork(subject, spec, 0, runtime)
-    given = subject.given(spec, 0)
+    given = subject.given_network(spec, 0)
     network, task = (given if given is not None else work.initial_network()).to(work.task.device), work.task
     selection = work.selection(network)
 

@@ -38,11 +38,11 @@ class SeedWork:
 
     def selection(self, network: nn.Module, held: Sequence[str] = ()) -> Selection:
         """The weights that masks are over, but for those that are held."""
-        return select(network, exclude=(*self.subject.unmasked(self.spec), *held))
+        return select(network, exclude=(*self.subject.excluded(self.spec), *held))
 
     def fit(self, plan: NetworkPlan, name: str, checkpoint: Path) -> list[Write]:
         """Trains a network, or only initialises it."""
-        network = self.subject.given(self.spec, self.seed) if plan.name == TRAINED else None
+        network = self.subject.given_network(self.spec, self.seed) if plan.name == TRAINED else None
         record: Json = {"kind": "network", "seconds": 0.0}
         if network is None:
             network = self.initial_network()
@@ -101,7 +101,7 @@ class SeedWork:
         found = discover_many(
             guest,
             self.task.loss,
-            [self._wanted(plan, names, place, guest, task, selection) for place, plan in enumerate(group)],
+            [self._mask_search(plan, names, place, guest, task, selection) for place, plan in enumerate(group)],
             selection=selection,
             config=self.spec.mask.config(),
             checkpoint=checkpoint,
@@ -148,7 +148,7 @@ class SeedWork:
 
         return [write]
 
-    def _wanted(
+    def _mask_search(
         self, plan: MaskPlan, names: Sequence[str], place: int, guest: nn.Module, task: Task, selection: Selection
     ) -> MaskSearch:
         search, spec = plan.search, self.spec.mask

@@ -43,7 +43,7 @@ class _Arithmetic(Subject[AdditionMultiplicationSpec]):
     def network(self, spec: AdditionMultiplicationSpec, task: Task) -> nn.Module:
         return arithmetic_network(spec, task, _STEPS)
 
-    def unmasked(self, spec: AdditionMultiplicationSpec) -> tuple[str, ...]:
+    def excluded(self, spec: AdditionMultiplicationSpec) -> tuple[str, ...]:
         return UNMASKED
 
     def companions(self, spec: AdditionMultiplicationSpec, task: Task) -> list[Companion]:
@@ -71,7 +71,7 @@ STUDY = Study(
     presets=PRESETS,
     claims=CLAIMS,
     differences=DIFFERENCES,
-    ours=("transformer",),
-    told=("hidden",),
+    not_in_paper=("transformer",),
+    shown_settings=("hidden",),
     sweeps=SWEEPS,
 )

@@ -85,7 +85,7 @@ class _Removal(Subject[ClassRemovalSpec]):
         assert full is not None, "class removal has a full mask"
         return [Compared(class_of[one.name], one.repeat, full - one.mask) for one in super().compared(masked)]
 
-    def among(self, masked: MaskedNetwork[ClassRemovalSpec], compared: Sequence[Compared]) -> BinaryMask:
+    def weights_in_use(self, masked: MaskedNetwork[ClassRemovalSpec], compared: Sequence[Compared]) -> BinaryMask:
         """The full mask: a class owns a part of it."""
         assert masked.full is not None, "class removal has a full mask"
         return masked.full
@@ -126,5 +126,5 @@ STUDY = Study(
     presets=PRESETS,
     claims=CLAIMS,
     differences=DIFFERENCES,
-    ours=("resnet20",),
+    not_in_paper=("resnet20",),
 )

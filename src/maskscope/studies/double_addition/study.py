@@ -70,7 +70,7 @@ class _TwoPairs(Subject[DoubleAdditionSpec]):
     def network(self, spec: DoubleAdditionSpec, task: Task) -> nn.Module:
         return arithmetic_network(spec, task, _STEPS)
 
-    def unmasked(self, spec: DoubleAdditionSpec) -> tuple[str, ...]:
+    def excluded(self, spec: DoubleAdditionSpec) -> tuple[str, ...]:
         return UNMASKED
 
     def companions(self, spec: DoubleAdditionSpec, task: Task) -> list[Companion]:
@@ -111,6 +111,6 @@ STUDY = Study(
     presets=PRESETS,
     claims=CLAIMS,
     differences=DIFFERENCES,
-    ours=("transformer",),
-    told=("hidden", "mode"),
+    not_in_paper=("transformer",),
+    shown_settings=("hidden", "mode"),
 )

@@ -84,5 +84,5 @@ STUDY = Study(
     presets=PRESETS,
     claims=CLAIMS,
     differences=DIFFERENCES,
-    ours=("resnet20",),
+    not_in_paper=("resnet20",),
 )

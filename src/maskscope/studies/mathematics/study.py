@@ -102,7 +102,7 @@ class _Mathematics(Subject[MathematicsSpec]):
         )
         return network.to(task.device)
 
-    def unmasked(self, spec: MathematicsSpec) -> tuple[str, ...]:
+    def excluded(self, spec: MathematicsSpec) -> tuple[str, ...]:
         """Biases of linear maps, and the embedding, which is the output map too; norms are masked."""
         return ("*linear*.bias", "*embedding*")
 

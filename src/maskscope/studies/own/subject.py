@@ -65,8 +65,8 @@ class Own(Subject[OwnSpec]):
         made = as_they_are(self._untrained(), first) if self._untrained is not None else copy.deepcopy(first)
         return made.to(task.device)
 
-    def given(self, spec: OwnSpec, seed: int) -> nn.Module:
-        """See `Subject.given`."""
+    def given_network(self, spec: OwnSpec, seed: int) -> nn.Module:
+        """See `Subject.given_network`."""
         return copy.deepcopy(self._networks[seed])
 
     def given_digest(self, spec: OwnSpec, seed: int) -> str:
@@ -79,8 +79,8 @@ class Own(Subject[OwnSpec]):
             return fingerprint(spec.functions)
         return dict(zip((one.name for one in self._functions), spec.functions, strict=True))[search.function]
 
-    def unmasked(self, spec: OwnSpec) -> tuple[str, ...]:
-        """See `Subject.unmasked`."""
+    def excluded(self, spec: OwnSpec) -> tuple[str, ...]:
+        """See `Subject.excluded`."""
         return spec.exclude
 
     def numbers(self, network: NetworkResult[Any]) -> Numbers:

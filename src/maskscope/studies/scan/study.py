@@ -109,7 +109,7 @@ class _Commands(Subject[ScanSpec]):
             )
         return network.to(task.device)
 
-    def unmasked(self, spec: ScanSpec) -> tuple[str, ...]:
+    def excluded(self, spec: ScanSpec) -> tuple[str, ...]:
         """Biases and embeddings; a Transformer's norms are masked, biases and all."""
         return ("*bias*", "*embedding*") if spec.network == "lstm" else ("*linear*.bias", "*embedding*", "output.bias")
 
