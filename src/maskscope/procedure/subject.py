@@ -23,6 +23,9 @@ from maskscope.storage import Json
 from maskscope.tasks import Task
 from maskscope.training import History
 
+# functions whose answers are shuffled among their inputs, each with the seed of that; None: none are
+Shuffles = Mapping[str, int] | None
+
 # fields that the results of every network had in format 2 of records, and that only some studies filled
 FIELDS_OF_SOME = ("owned", "cosines", "filters", "sequences")
 
@@ -136,16 +139,14 @@ class Subject(ABC, Generic[Spec]):
     """Whether the samples of a step are slower in one call than in threads, on a processor."""
 
     @abstractmethod
-    def task(
-        self, spec: Spec, device: torch.device, data_dir: Path | None = None, relabelled: Mapping[str, int] | None = None
-    ) -> Task:
+    def task(self, spec: Spec, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None) -> Task:
         """The task.
 
         Args:
             spec: the settings.
             device: of the data.
             data_dir: where files are; None for where they usually are.
-            relabelled: functions whose answers are shuffled among their inputs, with the seed of it.
+            relabelled: functions whose answers are shuffled; None where the task has no labels to shuffle.
 
         Raises:
             MaskscopeError: the task needs files that are not there or not right.

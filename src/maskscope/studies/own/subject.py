@@ -15,7 +15,7 @@ from maskscope.errors import ConfigError
 from maskscope.masks import select
 from maskscope.procedure.plans import Search
 from maskscope.procedure.result import NetworkResult
-from maskscope.procedure.subject import Subject
+from maskscope.procedure.subject import Shuffles, Subject
 from maskscope.studies.own.claims import UNITS, own_numbers
 from maskscope.studies.own.fingerprints import code_fingerprint, fingerprint, network_fingerprint
 from maskscope.studies.own.networks import MakeNetwork, as_they_are, require_fit, require_kind
@@ -49,13 +49,7 @@ class Own(Subject[OwnSpec]):
         self._networks, self._functions, self._untrained = networks, functions, untrained
         self._loss, self._score = loss, score
 
-    def task(
-        self,
-        spec: OwnSpec,
-        device: torch.device,
-        data_dir: Path | None = None,
-        relabelled: Mapping[str, int] | None = None,
-    ) -> Task:
+    def task(self, spec: OwnSpec, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None) -> Task:
         """See `Subject.task`."""
         return UserFunctions(self._functions, self._loss, self._score, device)
 
