@@ -8,7 +8,7 @@ import tyro
 from rich.console import Console
 from tyro.conf import Positional
 
-from maskscope.cli.output import announce, print_json, write_sweep
+from maskscope.cli.output import announce, print_json
 from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.records.file import holds_sweep, load_record
 from maskscope.engine.records.record import Record
@@ -18,7 +18,16 @@ from maskscope.engine.study import Study
 from maskscope.engine.sweep.points import named_sweeps
 from maskscope.engine.sweep.record import load_sweep
 from maskscope.masks import ESTIMATORS, EXECUTORS, KERNELS
-from maskscope.report import comparison, record_in_words, show_claims, show_comparison, show_record, show_sweep, write_everything
+from maskscope.report import (
+    comparison,
+    record_in_words,
+    show_claims,
+    show_comparison,
+    show_record,
+    show_sweep,
+    write_everything,
+    write_sweep,
+)
 
 Json = Annotated[bool, tyro.conf.arg(name="json", help="Print JSON on standard output instead of tables.")]
 Folder = Annotated[Path, tyro.conf.arg(help="Folder of a finished run: what `maskscope run` was given as --out.")]

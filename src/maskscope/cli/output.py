@@ -7,18 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from maskscope.engine.spec import to_json
-from maskscope.engine.sweep.record import SweepRecord
 from maskscope.errors import MissingExtraError
-from maskscope.report import write_sweep_figures, write_sweep_report, write_sweep_tables
 from maskscope.training import Observer, ProgressBar
-
-
-def write_sweep(record: SweepRecord, folder: Path) -> Path:
-    """Writes tables, figures and the page of a sweep; returns the page's path."""
-    write_sweep_tables(record, folder / "tables")
-    write_sweep_figures(record, folder / "figures")
-    write_sweep_report(record, folder / "report.html")
-    return folder / "report.html"
 
 
 def watch(name: str) -> Sequence[Observer]:

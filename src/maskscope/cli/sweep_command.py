@@ -8,7 +8,7 @@ import tyro
 from tyro.conf import Positional
 
 from maskscope.cli.options import job_of, kind_named, name_of, parse, value_of
-from maskscope.cli.output import announce, announce_end, duration, print_json, watch, write_sweep
+from maskscope.cli.output import announce, announce_end, duration, print_json, watch
 from maskscope.engine.address import is_file, known_studies, study_at
 from maskscope.engine.plan import make_plan
 from maskscope.engine.study import Study, Sweep
@@ -23,6 +23,7 @@ from maskscope.engine.sweep.points import (
 from maskscope.engine.sweep.run import run_sweep
 from maskscope.engine.sweep.setting import settings_of
 from maskscope.errors import ConfigError
+from maskscope.report import write_sweep
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What a study is: settings, steps, numbers and claims. The engine runs any; it knows no task and no network.
 
-A study is a value. Its rooms are folders of `maskscope.studies`, or a file of a user's own; `maskscope.engine.address` finds it.
+A study is a value in a folder of `maskscope.studies`, or in a file of a user's own; `maskscope.engine.address` finds it.
 """
 
 from abc import ABC, abstractmethod
@@ -38,7 +38,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a run found.
+    """What a run found, over all its seeds.
 
     Args:
         quantities: over networks.
@@ -50,7 +50,7 @@ class Findings:
 
 
 class Procedure(ABC, Generic[Spec]):
-    """How a study comes from settings to numbers."""
+    """How a study gets from settings to numbers."""
 
     record: ClassVar[type[Record]]
     """The type of its records."""
@@ -85,7 +85,7 @@ class Procedure(ABC, Generic[Spec]):
 
     @abstractmethod
     def step_seconds(self, spec: Spec, runtime: Runtime) -> Mapping[str, float]:
-        """Seconds of one optimisation step of each kind, measured by doing a few."""
+        """Seconds of one step of each kind of `Effort`, measured by doing a few."""
 
     @abstractmethod
     def needs(self, spec: Spec, seeds: int, runtime: Runtime) -> Needs:
@@ -109,7 +109,7 @@ class Procedure(ABC, Generic[Spec]):
         return None
 
     def for_timing(self, spec: Spec) -> Spec:
-        """Settings whose steps take as long and whose data are made sooner."""
+        """Settings whose steps take as long, and whose data are made faster."""
         return spec
 
     def from_second_format(self, body: Json) -> Json:
@@ -152,7 +152,7 @@ class Study(Generic[Spec]):
         name: as the command line has it.
         summary: one line.
         spec: the class of its settings.
-        procedure: how it comes from settings to numbers.
+        procedure: how it gets from settings to numbers.
         page: how its records are shown, a `maskscope.report.Page`; the engine only carries it.
         presets: by kind of network and name.
         claims: what its records are asked.

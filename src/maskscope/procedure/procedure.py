@@ -1,4 +1,4 @@
-"""The procedure that most studies share: network, masks, measures; on the trained network and on its controls."""
+"""The procedure that most studies share: a network, its masks, their measures; the same on its controls."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -114,7 +114,7 @@ class MaskProcedure(Procedure[Spec]):
         plans, network = self.plans(spec, work), work.initial_network()
         selection: Selection = work.selection(network)
         weights = sum(parameter.numel() for parameter in network.parameters())
-        wanted = needs(
+        needed = needs(
             network,
             selection,
             compute_of(self.subject, spec, runtime),
@@ -125,7 +125,7 @@ class MaskProcedure(Procedure[Spec]):
         maskable, masks = selection.count, sum(map(len, plans.groups))
         disk = seeds * (4 * weights * (1 + len(plans.networks)) + masks * (4 * maskable + maskable // 8)) + 12 * maskable
         fitting = 0 if self.subject.given_network(spec, 0) is not None else _FIT_BYTES * weights
-        return Needs(_BASE_BYTES + max(fitting, 4 * weights + sum(need.bytes for need in wanted)), disk)
+        return Needs(_BASE_BYTES + max(fitting, 4 * weights + sum(need.bytes for need in needed)), disk)
 
     def require(self, spec: Spec, runtime: Runtime) -> None:
         """See `Procedure.require`."""

@@ -36,7 +36,7 @@ class FitSpec:
     betas: tuple[float, ...] = field(default=(0.9, 0.999), metadata={"added": "0.1.0"})
     """Adam's two decay rates. Paper: .9 .999; Mathematics: .9 .995."""
     eps: float = field(default=1e-8, metadata={"added": "0.1.0"})
-    """What Adam adds to the root of the second report. Paper: 1e-8; Mathematics: 1e-9."""
+    """What Adam adds to the root of the second moment. Paper: 1e-8; Mathematics: 1e-9."""
 
     def __post_init__(self) -> None:
         at_least(self, steps=0, batch_size=1)

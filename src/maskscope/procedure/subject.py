@@ -99,7 +99,7 @@ class MaskedNetwork(Generic[Spec]):
         network: the network that the masks were found on.
         task: with its evaluation data.
         found: the masks.
-        companions: networks that were trained to measure it with.
+        companions: further networks that were trained, to be measured beside it.
         random_seed: of whatever is drawn at random.
     """
 
@@ -123,18 +123,18 @@ class MaskedNetwork(Generic[Spec]):
 
 
 class Subject(ABC, Generic[Spec]):
-    """Task, network and masks of a study, and what it measures besides. What has a body is as most studies have it."""
+    """Task, network and masks of a study, and what it measures. The methods that have a body say what most studies do."""
 
     controls: ClassVar[Mapping[str, Control]] = by_name(UNTRAINED, SHUFFLED_WEIGHTS)
     """Those that its settings may name."""
     more: ClassVar[type] = type(None)
-    """The type of what it measures besides."""
+    """The type of the results that only this study has."""
     units: ClassVar[Mapping[str, Unit]] = {}
-    """Of the measures that no other study has."""
+    """The units of the measures that only this study has."""
     network_version: ClassVar[int] = 1
-    """Of what is made; a new one has other last bits."""
+    """A part of the identity of networks: raised when their last bits change."""
     mask_version: ClassVar[int] = 3
-    """The same of masks. 2: compiled kernels and batched products; 3: small masks found together; 4: samples in threads."""
+    """The same for masks. 2: compiled kernels and batched products; 3: small masks found together; 4: samples in threads."""
     samples_apart: ClassVar[bool] = False
     """Whether the samples of a step are slower in one call than in threads, on a processor."""
 
@@ -181,7 +181,7 @@ class Subject(ABC, Generic[Spec]):
         return [Search(name, name) for name in task.mask_targets]
 
     def companions(self, spec: Spec, task: Task) -> list[Companion]:
-        """Networks that are trained to measure the trained one with."""
+        """Further networks that are trained, to be measured beside the trained one."""
         return []
 
     def found_together(self, spec: Spec, weights: int) -> bool:
@@ -218,11 +218,11 @@ class Subject(ABC, Generic[Spec]):
         return used
 
     def measure_more(self, masked: MaskedNetwork[Spec], compared: Sequence[Compared]) -> Any:
-        """What is measured besides, of the type `more`; None: nothing."""
+        """The results that only this study has, of the type `more`; None: there are none."""
         return None
 
     def numbers(self, network: NetworkResult[Any]) -> Numbers:
-        """Further numbers of one network."""
+        """The numbers of one network that only this study has."""
         return {}
 
     def evaluated_on(self, task: Task) -> tuple[EvaluationPart, ...]:

@@ -46,7 +46,7 @@ def null_controls(record: MaskRecord[Any]) -> list[str]:
 
 
 def whole_procedures(record: MaskRecord[Any]) -> list[str]:
-    """The variants on which everything was done, full mask and repeats included: the trained network first."""
+    """The variants that have everything, full mask and repeats included: the trained network first."""
     whole = [control.name for control in record.controls if control.whole_procedure]
     return [variant for variant in (TRAINED, *whole) if networks(record, variant=variant)]
 
