@@ -21,6 +21,8 @@ from maskscope.storage import Json
 Spec = TypeVar("Spec")
 # what settings are for, and the settings
 Preset = tuple[str, Spec]
+# memory of a process before it has a network
+BASE_BYTES = 450 * 2**20
 
 
 @dataclass(frozen=True)

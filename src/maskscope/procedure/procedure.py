@@ -12,7 +12,7 @@ from maskscope.engine.records.record import DataOrigin, Record
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json
 from maskscope.engine.step import Step
-from maskscope.engine.study import Findings, Needs, Procedure
+from maskscope.engine.study import BASE_BYTES, Findings, Needs, Procedure
 from maskscope.errors import UnknownNameError
 from maskscope.masks import Selection
 from maskscope.procedure.controls import Control
@@ -32,7 +32,6 @@ from maskscope.training import needs
 Spec = TypeVar("Spec", bound=Any)
 # bytes for each weight while the network is fitted: weight, gradient, two moments
 _FIT_BYTES = 4 * 4
-_BASE_BYTES = 450 * 2**20
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ class MaskProcedure(Procedure[Spec]):
         maskable, masks = selection.count, sum(map(len, plans.groups))
         disk = seeds * (4 * weights * (1 + len(plans.networks)) + masks * (4 * maskable + maskable // 8)) + 12 * maskable
         fitting = 0 if self.subject.given_network(spec, 0) is not None else _FIT_BYTES * weights
-        return Needs(_BASE_BYTES + max(fitting, 4 * weights + sum(need.bytes for need in needed)), disk)
+        return Needs(BASE_BYTES + max(fitting, 4 * weights + sum(need.bytes for need in needed)), disk)
 
     def require(self, spec: Spec, runtime: Runtime) -> None:
         """See `Procedure.require`."""

@@ -1,5 +1,6 @@
 """How a network is fitted and how a mask is found, as settings of a study."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,6 +11,12 @@ from maskscope.training import FitConfig, MaskConfig
 
 # stages of a study of single networks, in order: a network is initialised, trained, masked, and measured with its masks
 NETWORK, TRAINING, MASKS, ANALYSIS = range(4)
+
+
+def require_different(controls: Sequence[str]) -> None:
+    """Raises `ConfigError` if a control is named twice."""
+    if len(set(controls)) < len(controls):
+        raise ConfigError(f"controls names one twice: {' '.join(controls)}.")
 
 
 @dataclass(frozen=True)
