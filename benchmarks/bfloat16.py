@@ -60,7 +60,7 @@ def measure(seed: int, options: Options) -> Row:
     task = SUBJECT.task(QUICK, torch.device("cpu"))
     spec = replace(STUDY.preset(options.preset).mask, steps=options.steps)
     network = fitted(seed)
-    selection = select(network, exclude=SUBJECT.unmasked(QUICK))
+    selection = select(network, exclude=SUBJECT.excluded(QUICK))
     initial = initial_logits(network, task, task.whole, selection, spec, seed)
 
     def find(repeat: int, compute: Compute) -> Discovery:

@@ -61,7 +61,7 @@ def measure(preset: str, seed: int, network: torch.nn.Module) -> Row:
     task = SUBJECT.task(QUICK, torch.device("cpu"))
     spec = STUDY.preset(preset).mask
     batches = task.batches(task.whole, spec.part_size, child_seed(seed, "data", "schedules"))
-    selection = select(network, exclude=SUBJECT.unmasked(QUICK))
+    selection = select(network, exclude=SUBJECT.excluded(QUICK))
     began = time.perf_counter()
     found = discover(
         network,

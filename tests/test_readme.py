@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 import torch
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -20,6 +21,7 @@ def test_ten_lines_run(capsys):
     assert lost > 10 * kept, "removing the left module must cost the left output, not the right one"
 
 
+@pytest.mark.filterwarnings("ignore::maskscope.training.observers.LossWarning")  # of fewer steps than the README's
 def test_a_study_of_ones_own_network_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     variables = {}

@@ -150,7 +150,7 @@ class HalvesSubject(Subject):
     def network(self, spec, task):
         return nn.Sequential(nn.Linear(4, spec.width), nn.ReLU(), nn.Linear(spec.width, 2)).to(task.device)
 
-    def unmasked(self, spec):
+    def excluded(self, spec):
         return ("*bias*",)
 
     def numbers(self, network):

@@ -134,7 +134,7 @@ class TestStudy:
     def test_its_tensors_are_named_as_its_network_has_them(self, name, kind):
         spec, subject = STUDIES[name].preset("smoke", kind), STUDIES[name].procedure.subject
         network = make_network(subject, spec, 0, subject.task(spec, RUNTIME.device))
-        names = ms.select(network, exclude=subject.unmasked(spec)).names
+        names = ms.select(network, exclude=subject.excluded(spec)).names
         io = subject.io_tensors(spec, names)
         assert len(io) == (0 if name != "double-addition" else 1 if kind == "transformer" else 2)
         assert set(io) <= set(names)

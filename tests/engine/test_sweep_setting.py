@@ -86,9 +86,10 @@ def test_unknown_names_get_the_closest_right_ones(name, error, words):
         setting_named(ARITHMETIC, name)
 
 
-def test_the_digest_of_data_is_not_chosen():
-    with pytest.raises(ConfigError, match="data_digest is found by the run"):
-        setting_named(study_at("cifar10-class-removal"), "data_digest")
+@pytest.mark.parametrize(("study", "name"), [("cifar10-class-removal", "data_digest"), ("scan", "data_digest"), ("own", "loss")])
+def test_what_the_run_finds_is_not_chosen(study, name):
+    with pytest.raises(ConfigError, match=f"{name} is found by the run"):
+        setting_named(study_at(study), name)
 
 
 def test_the_weight_of_the_penalty_can_be_named_as_the_library_names_it():

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,23 @@ def test_a_study_that_is_in_this_process_only_has_no_workers(tmp_path):
     job = Job(toy_study.STUDY, ToySpec(), (0,), str(tmp_path))
     with pytest.raises(ConfigError, match="toy is in this process only, and workers could not find it. Put it into a file"):
         run_study("smoke", job, workers=2)
+    assert not [*tmp_path.iterdir()], "it is refused before anything is written"
+
+
+def test_a_worker_is_refused_a_study_file_that_gives_another_network_each_time(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import torch\nimport maskscope as ms\n\n"
+        "def loss(network, part):\n    return network(part).mean()\n\n"
+        "def score(network, part):\n    return network(part)[:, 0] > 0\n\n"
+        "STUDY = ms.Study(torch.nn.Linear(2, 1), {'x': [torch.ones(2, 2)]}, loss, score)\n"
+    )
+    study = study_at(f"{file}:STUDY")
+    job = Job(study, study.preset("smoke"), (0,), str(tmp_path / "run")).pinned
+    assert share_from(workers._command(Share(job, 0, 2))[-1]).job.spec == job.spec
+    other = replace(job, spec=replace(job.spec, networks=("0" * 16,)))
+    with pytest.raises(ConfigError, match=r"each time its file is run \(networks\).*Seed whatever the file draws at random"):
+        share_from(workers._command(Share(other, 0, 2))[-1])
 
 
 def test_a_share_goes_to_a_worker_as_json(tmp_path):

@@ -16,7 +16,7 @@ from maskscope.engine.records.record import Record
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import settings_at
 from maskscope.engine.step import Effort, Step, Write
-from maskscope.engine.study import Found, Needs, Procedure, Study
+from maskscope.engine.study import Findings, Needs, Procedure, Study
 from maskscope.errors import MaskscopeError
 from maskscope.storage import read_json, write_json
 
@@ -66,9 +66,9 @@ class Toy(Procedure[ToySpec]):
             step(["sum"], [*parts, "left", "right"], "sum"),
         ]
 
-    def found(self, spec: ToySpec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Found:
+    def findings(self, spec: ToySpec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Findings:
         rows = [{("sum", "", ""): float(_value(some[f"seed-{seed}-sum"]))} for seed, some in made.items()]
-        return Found(tuple(over_networks(rows, self.units)), {"functions": ()})
+        return Findings(tuple(over_networks(rows, self.units)), {"functions": ()})
 
     def step_seconds(self, spec: ToySpec, runtime: Runtime) -> Mapping[str, float]:
         return dict.fromkeys(("root", "part", "pair", "sum"), 1.0)

@@ -10,7 +10,7 @@ from rich.console import Console
 from maskscope.engine.records.record import DataOrigin
 from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.sweep.record import SweepRecord, load_sweep
-from maskscope.report import show_sweep, write_sweep_figures, write_sweep_report, write_sweep_tables
+from maskscope.report import show_sweep, write_sweep
 from maskscope.report.readings.files import csv_text
 from maskscope.report.section import all_figures
 from maskscope.report.sweep.drawing import sweep_panels
@@ -40,10 +40,9 @@ def sweep(request):
 
 
 def test_a_sweep_is_one_file_that_needs_nothing_else(sweep, tmp_path):
-    write_sweep_report(sweep, tmp_path / "report.html")
-    html = (tmp_path / "report.html").read_text()
+    html = write_sweep(sweep, tmp_path).read_text()
     found = outline(html)
-    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figures", "report.html", "tables"]
     assert not {"script", "link", "img", "iframe"} & set(found.tags)
     assert {link[1:] for link in found.links} <= set(found.ids)
     assert "<image" not in html
@@ -54,9 +53,10 @@ def test_a_sweep_is_one_file_that_needs_nothing_else(sweep, tmp_path):
 
 
 def test_figures_and_tables_are_named_after_the_sweep(sweep, tmp_path):
-    figures = {path.name for path in write_sweep_figures(sweep, tmp_path / "figures")}
+    write_sweep(sweep, tmp_path)
+    figures = {path.name for path in (tmp_path / "figures").iterdir()}
     assert figures == {f"{sweep.sweep}.pdf", f"{sweep.sweep}.png"}
-    tables = {path.name for path in write_sweep_tables(sweep, tmp_path / "tables")}
+    tables = {path.name for path in (tmp_path / "tables").iterdir()}
     parts = ("", "-overlap") if sweep.sweep in NAMED else ("", "-accuracy", "-overlap")
     assert tables == {f"{sweep.sweep}{part}{suffix}" for part in parts for suffix in (".csv", ".tex")}
 
@@ -147,7 +147,8 @@ def test_the_same_sweep_gives_the_same_bytes():
 def test_committed_sweeps_load_and_their_figures_and_tables_are_those_beside_them(name, tmp_path):
     folder = RECORDS / f"{name}-sweep-quick"
     record = load_sweep(folder)
-    made = write_sweep_tables(record, tmp_path)
+    write_sweep(record, tmp_path)
+    made = [*(tmp_path / "tables").iterdir()]
     assert made
     for path in made:
         assert path.read_bytes() == (folder / "tables" / path.name).read_bytes()

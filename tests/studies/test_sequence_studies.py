@@ -197,7 +197,7 @@ def early_tensors(study, spec):
     """The maskable tensors of its network, and what the half-mask test takes as early."""
     subject = study.procedure.subject
     network = make_network(subject, spec, 0, subject.task(spec, CPU))
-    names = select(network, exclude=subject.unmasked(spec)).names
+    names = select(network, exclude=subject.excluded(spec)).names
     return names, subject.early_tensors(spec, names, 3)
 
 

@@ -1,6 +1,5 @@
 """The short commands: list, show, claims, compare, report."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +8,7 @@ import tyro
 from rich.console import Console
 from tyro.conf import Positional
 
-from maskscope.cli.output import announce, defined, write_sweep
+from maskscope.cli.output import announce, print_json
 from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.records.file import holds_sweep, load_record
 from maskscope.engine.records.record import Record
@@ -19,7 +18,16 @@ from maskscope.engine.study import Study
 from maskscope.engine.sweep.points import named_sweeps
 from maskscope.engine.sweep.record import load_sweep
 from maskscope.masks import ESTIMATORS, EXECUTORS, KERNELS
-from maskscope.report import comparison, record_in_words, show_claims, show_comparison, show_record, show_sweep, write_everything
+from maskscope.report import (
+    comparison,
+    record_in_words,
+    show_claims,
+    show_comparison,
+    show_record,
+    show_sweep,
+    write_everything,
+    write_sweep,
+)
 
 Json = Annotated[bool, tyro.conf.arg(name="json", help="Print JSON on standard output instead of tables.")]
 Folder = Annotated[Path, tyro.conf.arg(help="Folder of a finished run: what `maskscope run` was given as --out.")]
@@ -95,7 +103,7 @@ def list_command(words: list[str]) -> None:
         **tables,
     }
     if options.as_json:
-        print(json.dumps(found, indent=1))
+        print_json(found)
         return
     for name, one in studies.items():
         print(f"{name}\n  {one.summary}")
@@ -114,13 +122,13 @@ def show_command(words: list[str]) -> None:
     if holds_sweep(options.folder):
         sweep = load_sweep(options.folder)
         if options.as_json:
-            print(json.dumps(defined(to_json(sweep)), indent=1))
+            print_json(sweep)
         else:
             show_sweep(sweep, Console())
         return
     study, record = _read(options.folder, options.reader)
     if options.as_json:
-        print(json.dumps(defined(to_json(record)), indent=1))
+        print_json(record)
     else:
         show_record(record, study.page, Console())
 
@@ -134,7 +142,7 @@ def claims_command(words: list[str]) -> None:
             announce(f"{folder} is of the study {record.experiment}, whose claims are its own: maskscope show {folder}")
     found = state_of_claims([*records.values()])
     if options.as_json:
-        print(json.dumps([to_json(one) | {"where": record_in_words(one)} for one in found], indent=1))
+        print_json([to_json(one) | {"where": record_in_words(one)} for one in found])
     else:
         show_claims(found, Console())
 
@@ -144,7 +152,7 @@ def compare_command(words: list[str]) -> None:
     options = tyro.cli(CompareOptions, args=words, prog="maskscope compare", config=(tyro.conf.FlagCreatePairsOff,))
     compared = comparison(*(_read(folder, options.reader)[1] for folder in (options.first, options.second)))
     if options.as_json:
-        print(json.dumps(defined(to_json(compared)), indent=1))
+        print_json(compared)
     else:
         show_comparison(compared, Console())
 

@@ -1,38 +1,14 @@
 """What the commands print and write alike."""
 
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from maskscope.engine.sweep.record import SweepRecord
-from maskscope.errors import ConfigError
-from maskscope.report import write_sweep_figures, write_sweep_report, write_sweep_tables
+from maskscope.engine.spec import to_json
+from maskscope.errors import MissingExtraError
 from maskscope.training import Observer, ProgressBar
-
-
-def write_sweep(record: SweepRecord, folder: Path) -> Path:
-    """Writes tables, figures and the page of a sweep; returns the page's path."""
-    write_sweep_tables(record, folder / "tables")
-    write_sweep_figures(record, folder / "figures")
-    write_sweep_report(record, folder / "report.html")
-    return folder / "report.html"
-
-
-def value_of(words: list[str], option: str) -> str | None:
-    """What a command line says of an option, before it is parsed as a whole; the last time it does."""
-    found = None
-    for place, word in enumerate(words):
-        name, equals, value = word.partition("=")
-        if name.replace("_", "-") == option:
-            found = value if equals else words[place + 1] if place + 1 < len(words) else found
-    return found
-
-
-def require_first(words: list[str], chosen: str, said: str) -> None:
-    """Raises `ConfigError` unless the name of what is run is the first word: its options depend on it."""
-    if said != chosen:
-        raise ConfigError(f"The name {said!r} has to be the first word, before every option; found {words[0]!r} there.")
 
 
 def watch(name: str) -> Sequence[Observer]:
@@ -55,10 +31,28 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
-def defined(value: Any) -> Any:
-    """JSON values with null for what is undefined."""
+def print_json(value: Any) -> None:
+    """Prints a record, settings or plain values as JSON, with null for what is undefined."""
+    print(json.dumps(_defined(to_json(value)), indent=1))
+
+
+def announce_end(write: Callable[[], Path], out: Path) -> None:
+    """Writes the report of what was run, if that can be, and says where it is, and how to see the numbers.
+
+    Args:
+        write: writes it, and returns the path of the page.
+        out: the run folder.
+    """
+    try:
+        announce(f"report: {write()}")
+    except MissingExtraError as error:
+        announce(f"no report: {error} Then: maskscope report {out}")
+    announce(f"numbers: maskscope show {out}")
+
+
+def _defined(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: defined(item) for key, item in value.items()}
+        return {key: _defined(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [defined(item) for item in value]
+        return [_defined(item) for item in value]
     return None if isinstance(value, float) and value != value else value

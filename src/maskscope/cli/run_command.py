@@ -1,26 +1,21 @@
 """``maskscope run``: every setting of the study is an option, with the preset's value as its default."""
 
-import json
 import sys
-from dataclasses import dataclass, field, make_dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional
 
-from maskscope.cli.output import announce, defined, duration, require_first, value_of, watch
-from maskscope.engine.address import known_studies, study_at
-from maskscope.engine.folder import RECORD, require_room
-from maskscope.engine.job import Job
+from maskscope.cli.options import job_of, kind_named, name_of, parse, value_of
+from maskscope.cli.output import announce, announce_end, duration, print_json, watch
+from maskscope.engine.address import study_at
 from maskscope.engine.plan import Plan, make_plan
 from maskscope.engine.run import run_study
-from maskscope.engine.runtime import require_device
-from maskscope.engine.spec import read_spec, to_json
+from maskscope.engine.spec import read_spec
 from maskscope.engine.study import Study
-from maskscope.errors import ConfigError, MissingExtraError
 from maskscope.report import write_everything
-from maskscope.storage import user_path
 
 
 @dataclass(frozen=True)
@@ -67,66 +62,35 @@ class RunOptions:
 
 def run_command(words: list[str]) -> None:
     """Runs a study and writes its report."""
-    chosen = study_at(words[0] if words and not words[0].startswith("-") else next(iter(known_studies())))
-    options, spec = _parse(chosen, words)
-    if options.seeds < 1 or options.workers < 1 or options.threads < 0:
-        raise ConfigError("--seeds and --workers are at least 1, --threads at least 0.")
+    chosen = study_at(name_of(words))
+    options = _parse(chosen, words)
     if options.print_spec:
-        print(json.dumps(to_json(spec), indent=1))
+        print_json(options.spec)
         return
-    options = replace(options, out=user_path(options.out, argument="--out"))
-    if options.data_dir is not None:
-        options = replace(options, data_dir=user_path(options.data_dir, argument="--data-dir"))
-    seeds = tuple(range(options.first_seed, options.first_seed + options.seeds))
-    data = str(options.data_dir or "")
-    job = Job(chosen, spec, seeds, str(options.out), options.device, options.threads, options.executor, options.kernels, data)
-    require_device(options.device)
+    options, job = job_of(chosen, options)
     if options.dry_run:
         announce("timing a few steps ...")
         _print_plan(make_plan(job), options)
         return
-    require_room(options.out, RECORD)
     preset = "spec file" if options.spec_file else options.preset
     record = run_study(preset, job, workers=options.workers, watch=watch, announce=announce)
     if options.as_json:
-        print(json.dumps(defined(to_json(record)), indent=1))
-    try:
-        announce(f"report: {write_everything(record, chosen.page, options.out)}")
-    except MissingExtraError as error:
-        announce(f"no report: {error} Then: maskscope report {options.out}")
-    announce(f"numbers: maskscope show {options.out}")
+        print_json(record)
+    announce_end(lambda: write_everything(record, chosen.page, options.out), options.out)
 
 
-def _parse(chosen: Study[Any], words: list[str]) -> tuple[RunOptions, Any]:
-    """Twice: first to learn the network and the preset, or the file, whose settings are then the defaults of everything else."""
-    named, chosen_kind = value_of(words, "--preset") or "quick", value_of(words, f"--{chosen.kind}") or "" if chosen.kind else ""
-    file = value_of(words, "--spec-file")
-    begin = read_spec(Path(file), chosen.spec) if file else chosen.preset(named, chosen_kind)
-    found = chosen.kind_of(begin)
-    names = [chosen.name, *([found] if found != chosen.first_kind else []), Path(file).stem if file else named]
-    out = field(default=Path("runs") / "-".join(names))
-    # the options of a run, and with them every field of this study's settings
-    settings = field(default=begin)
-    kind = make_dataclass(
-        "RunOptions",
-        [
-            ("out", Path, out),
-            ("seeds", int, field(default=chosen.networks or 1)),
-            ("spec", Annotated[chosen.spec, tyro.conf.arg(name="")], settings),
-        ],
-        bases=(RunOptions,),
-        frozen=True,
-    )
-    kind.__doc__ = RunOptions.__doc__
-    options: Any = tyro.cli(kind, args=words, prog="maskscope run", config=(tyro.conf.FlagCreatePairsOff,))
-    if not words or options.name != words[0]:
-        require_first(words, chosen.name, options.name)
-    return options, options.spec
+def _parse(chosen: Study[Any], words: list[str]) -> Any:
+    """The preset or the file is looked up first: its settings are the defaults of the options."""
+    preset, file = value_of(words, "--preset") or "quick", value_of(words, "--spec-file")
+    begin = read_spec(Path(file), chosen.spec) if file else chosen.preset(preset, kind_named(words, chosen))
+    kind = chosen.kind_of(begin)
+    names = [chosen.name, *([kind] if kind != chosen.first_kind else []), Path(file).stem if file else preset]
+    return parse(RunOptions, words, "run", begin=begin, out="-".join(names), seeds=chosen.networks or 1)
 
 
 def _print_plan(plan: Plan, options: RunOptions) -> None:
     if options.as_json:
-        print(json.dumps(to_json(plan), indent=1))
+        print_json(plan)
         return
     for stage in plan.stages:
         print(f"  {'done   ' if stage.done else 'to do  '}{stage.name:<40}{'' if stage.done else duration(stage.seconds):>12}")

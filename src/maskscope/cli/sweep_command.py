@@ -1,19 +1,16 @@
 """``maskscope sweep``: a study over the values of one of its settings."""
 
-import json
-from dataclasses import dataclass, field, make_dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional
 
-from maskscope.cli.output import announce, defined, duration, require_first, value_of, watch, write_sweep
+from maskscope.cli.options import job_of, kind_named, name_of, parse, value_of
+from maskscope.cli.output import announce, announce_end, duration, print_json, watch
 from maskscope.engine.address import is_file, known_studies, study_at
-from maskscope.engine.job import Job
 from maskscope.engine.plan import make_plan
-from maskscope.engine.runtime import require_device
-from maskscope.engine.spec import to_json
 from maskscope.engine.study import Study, Sweep
 from maskscope.engine.sweep.points import (
     PlannedPoint,
@@ -25,8 +22,8 @@ from maskscope.engine.sweep.points import (
 )
 from maskscope.engine.sweep.run import run_sweep
 from maskscope.engine.sweep.setting import settings_of
-from maskscope.errors import ConfigError, MissingExtraError
-from maskscope.storage import user_path
+from maskscope.errors import ConfigError
+from maskscope.report import write_sweep
 
 
 @dataclass(frozen=True)
@@ -95,46 +92,33 @@ def sweep_command(words: list[str]) -> None:
     """Runs a sweep and writes its report."""
     study, sweep, options, begin, values = _parse(words)
     require_untouched(study, sweep, options.spec, begin)
-    if options.seeds < 1 or options.workers < 1 or options.threads < 0:
-        raise ConfigError("--seeds and --workers are at least 1, --threads at least 0.")
-    require_device(options.device)
-    options = replace(options, out=user_path(options.out, argument="--out"))
-    if options.data_dir is not None:
-        options = replace(options, data_dir=user_path(options.data_dir, argument="--data-dir"))
-    seeds = tuple(range(options.first_seed, options.first_seed + options.seeds))
-    where, data = (str(options.out), options.device, options.threads), str(options.data_dir or "")
-    job = Job(study, options.spec, seeds, *where, options.executor, options.kernels, data)
+    options, job = job_of(study, options)
     if options.dry_run:
         _print_plans(plan_points(sweep, job, values), options.workers)
         return
     record = run_sweep(sweep, options.preset, job, values, workers=options.workers, watch=watch, announce=announce)
     if options.as_json:
-        print(json.dumps(defined(to_json(record)), indent=1))
-    try:
-        announce(f"report: {write_sweep(record, options.out)}")
-    except MissingExtraError as error:
-        announce(f"no report: {error} Then: maskscope report {options.out}")
-    announce(f"numbers: maskscope show {options.out}")
+        print_json(record)
+    announce_end(lambda: write_sweep(record, options.out), options.out)
 
 
 def _parse(words: list[str]) -> tuple[Study[Any], Sweep, Any, Any, tuple[str, ...]]:
     """The study, the sweep, all options, the settings that it begins from, and the values."""
-    first = words[0] if words and not words[0].startswith("-") else next(iter(known_studies()))
-    preset = value_of(words, "--preset") or "quick"
+    first, preset = name_of(words), value_of(words, "--preset") or "quick"
     if first not in known_studies() and not is_file(first):
         study, named = sweep_named(first)
         begin, usual = named.presets[preset] if preset in named.presets else next(iter(named.presets.values()))
-        options = _options(words, first, NamedSweepOptions, begin, f"{first}-sweep-{preset}", 1)
+        options = parse(NamedSweepOptions, words, "sweep", begin=begin, out=f"{first}-sweep-{preset}", seeds=1)
         if preset not in named.presets:
             raise ConfigError(f"The sweep {first} has no preset {preset}: {', '.join(named.presets)} were expected.")
         return study, named, options, begin, options.values or usual
     study = study_at(first)
     require_swept(study)
-    begin = study.preset(preset, (value_of(words, f"--{study.kind}") or "") if study.kind else "")
+    begin = study.preset(preset, kind_named(words, study))
     kind = study.kind_of(begin)
     over = value_of(words, "--over") or "setting"
     names = [study.name, *([kind] if kind != study.first_kind else []), "over", over, preset]
-    options = _options(words, first, StudySweepOptions, begin, "-".join(names), study.networks or 1)
+    options = parse(StudySweepOptions, words, "sweep", begin=begin, out="-".join(names), seeds=study.networks or 1)
     if len(options.over) < 2:
         found = " ".join(options.over) or "missing"
         raise ConfigError(
@@ -142,24 +126,6 @@ def _parse(words: list[str]) -> tuple[Study[Any], Sweep, Any, Any, tuple[str, ..
             f"{', '.join(settings_of(study.spec))}."
         )
     return study, sweep_over(study, options.over[0]), options, begin, options.over[1:]
-
-
-def _options(words: list[str], first: str, base: type[SweepOptions], begin: Any, out: str, seeds: int) -> Any:
-    """The options, and with them every field of the study's settings."""
-    kind = make_dataclass(
-        base.__name__,
-        [
-            ("out", Path, field(default=Path("runs") / out)),
-            ("seeds", int, field(default=seeds)),
-            ("spec", Annotated[type(begin), tyro.conf.arg(name="")], field(default=begin)),
-        ],
-        bases=(base,),
-        frozen=True,
-    )
-    kind.__doc__ = base.__doc__
-    options: Any = tyro.cli(kind, args=words, prog="maskscope sweep", config=(tyro.conf.FlagCreatePairsOff,))
-    require_first(words, first, options.name)
-    return options
 
 
 def _print_plans(points: list[PlannedPoint], workers: int) -> None:

@@ -1,6 +1,5 @@
 """``maskscope verify``: estimators on networks whose modules are known because they were planted."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from maskscope.cli.output import announce, defined
+from maskscope.cli.output import announce, print_json
 from maskscope.engine.folder import require_file
 from maskscope.engine.spec import to_json
 from maskscope.errors import ConfigError
@@ -61,7 +60,7 @@ def verify_command(words: list[str]) -> None:
     if out is not None:
         write_json(out, to_json(record))
     if options.as_json:
-        print(json.dumps(defined(to_json(record)), indent=1))
+        print_json(record)
         return
     header, rows = verify_table(record)
     table = Table("", *(f"{row[0]}\n" + row[2].replace("-", "-\n", 1) for row in rows))

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -122,7 +123,8 @@ def _module(file: Path) -> ModuleType:
         line = _line_of(error, file)
         raise StudyFileError(f"{file}{line} raised {type(error).__name__}: {error}. Mend the file and run again.") from error
     finally:
-        sys.path.remove(str(file.parent))
+        with suppress(ValueError):  # the file may have taken it away
+            sys.path.remove(str(file.parent))
     return module
 
 

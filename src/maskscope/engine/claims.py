@@ -23,6 +23,11 @@ class Condition:
     bound: float
     variant: str = TRAINED
 
+    @property
+    def address(self) -> tuple[str, str, str, str]:
+        """Of the quantity: measure, mask, function and variant."""
+        return (self.measure, self.mask, self.function, self.variant)
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -147,7 +152,7 @@ def judge(claim: Claim, quantities: Sequence[Quantity], lacking: Sequence[Lack] 
     def judged(some: Sequence[Condition]) -> tuple[Outcome, ...]:
         if lacking:
             return tuple(Outcome(one, "lacking", lacks=tuple(lacking)) for one in some)
-        return tuple(outcome_of(one, find_quantity(quantities, one.measure, one.mask, one.function, one.variant)) for one in some)
+        return tuple(outcome_of(one, find_quantity(quantities, *one.address)) for one in some)
 
     premises, conditions = judged(claim.premises), judged(claim.conditions)
     word = verdict_of(premises, conditions)

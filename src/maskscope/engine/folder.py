@@ -68,7 +68,7 @@ def require_file(path: Path, option: str) -> None:
 
 @contextmanager
 def locked(folder: Path, announce: Callable[[str], None] = lambda text: None) -> Iterator[None]:
-    """A block in which no other process may run in this folder, which is made; what dead ones left unfinished is removed.
+    """A block in which no other process may run in this folder. It is made; what dead processes left unfinished is removed.
 
     Args:
         folder: the run folder.

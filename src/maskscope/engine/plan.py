@@ -6,7 +6,7 @@ from pathlib import Path
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.job import Job
 from maskscope.engine.runtime import threads
-from maskscope.engine.step import done
+from maskscope.engine.step import existing_outputs
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def make_plan(job: Job) -> Plan:
         made: dict[str, Artefact] = {}
         for step in procedure.steps(job.study.name, job.spec, seed, runtime):
             inputs = step.inputs_from(made)
-            made |= done(step, run, inputs) if inputs is not None else {}
+            made |= existing_outputs(step, run, inputs) if inputs is not None else {}
             takes = step.effort.steps * seconds[step.effort.kind] if step.effort.kind else 0.0
             stages += [PlannedStage(stage.name, stage.name in made, takes) for stage in step.outputs]
     needs = procedure.needs(job.spec, len(job.seeds), runtime)

@@ -45,7 +45,7 @@ def run_together(commands: Sequence[Sequence[str]], announce: Callable[[str], No
 
 
 def follow_parent() -> None:
-    """Makes this process, a worker, stop when its parent tells it to, or is gone. It writes to a parent that is gone in vain."""
+    """Makes this process, a worker, stop when its parent says so or is gone. What it writes to a parent that is gone is lost."""
     signal.signal(signal.SIGTERM, _interrupt)
     sys.stdout = sys.stderr = cast(TextIO, _ToParent())
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -43,6 +43,11 @@ class Quantity:
     summary: Summary
     unit: Unit
 
+    @property
+    def address(self) -> tuple[str, str, str, str]:
+        """Measure, mask, function and variant."""
+        return (self.measure, self.mask, self.function, self.variant)
+
 
 def over_networks(rows: Sequence[Numbers], units: Mapping[str, Unit], variant: str = TRAINED) -> list[Quantity]:
     """The quantities of several networks; one that a network lacks is NaN there.
@@ -77,4 +82,4 @@ def find_quantity(
 ) -> Quantity | None:
     """The quantity of that address, or None."""
     address = (measure, mask, function, variant)
-    return next((q for q in quantities if (q.measure, q.mask, q.function, q.variant) == address), None)
+    return next((one for one in quantities if one.address == address), None)

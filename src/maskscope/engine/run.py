@@ -17,7 +17,7 @@ from maskscope.engine.records.record import Record
 from maskscope.engine.runtime import Runtime, require_device, threads
 from maskscope.engine.spec import to_json
 from maskscope.engine.step import make_step
-from maskscope.engine.workers import make_in_workers
+from maskscope.engine.workers import make_in_workers, require_found_by_workers
 from maskscope.storage import read_json, user_path, write_json
 from maskscope.training import Observer
 
@@ -40,12 +40,14 @@ def run_study(
         announce: is told what happens.
 
     Raises:
-        ConfigError: no run folder can have this name, torch has no such device, or the settings cannot be run.
+        ConfigError: no run folder can have this name, torch has no such device, workers cannot find the study, or the settings
+            cannot be run.
         RunFolderError: the folder cannot be written, holds a sweep, or another process uses it.
         MaskscopeError: whatever a step raises.
     """
     require_device(job.device)
     job.study.require_fit(job.spec)
+    require_found_by_workers(job.study, workers)
     folder = user_path(job.run, argument="The run folder")
     require_room(folder, RECORD)
     job = replace(job, run=str(folder)).pinned
@@ -91,7 +93,7 @@ def make_record(
 ) -> Record:
     """Puts the results of all seeds together: quantities with their spread, and verdicts."""
     study, spec = job.study, job.spec
-    found = study.procedure.found(spec, made, job.runtime())
+    found = study.procedure.findings(spec, made, job.runtime())
     return study.procedure.record(
         experiment=study.name,
         study=study.reader or study.address,

@@ -14,6 +14,8 @@ from maskscope.storage import Json, read_plain_json
 from maskscope.storage.legible import brief, legible_json
 
 Value = TypeVar("Value")
+# metadata of a field that a run finds out for itself, such as the digest of its data: nobody chooses it
+FOUND_BY_THE_RUN = {"found by the run": True}
 # of one file in one message
 _MOST_FAULTS = 20
 

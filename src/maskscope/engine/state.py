@@ -62,7 +62,7 @@ def state_of_claims(records: Sequence[Record]) -> list[ClaimState]:
                         *address,
                         verdict.verdict,
                         record.preset,
-                        tuple(study.told_settings(record.spec).values()),
+                        tuple(record.spec[name] for name in study.shown_settings if name in record.spec),
                         len(record.seeds),
                     )
                     for record in here

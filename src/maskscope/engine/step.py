@@ -14,11 +14,11 @@ Work = Callable[[Mapping[str, Artefact], Path], Sequence[Write]]
 
 @dataclass(frozen=True)
 class Effort:
-    """How much work something is.
+    """How long an output takes to make.
 
     Args:
-        kind: of the optimisation steps, as `Procedure.step_seconds` has them; empty: the work takes no time to speak of.
-        steps: how many of them, or as many as take the same time.
+        kind: which of the times of `Procedure.step_seconds` counts; empty: it takes no time to speak of.
+        steps: how many times that.
     """
 
     kind: str = ""
@@ -32,7 +32,8 @@ class Step:
     Args:
         outputs: the artefacts; masks that are found together are several.
         inputs: what they are made from, by role: the name of an output of an earlier step. Part of their identity.
-        work: makes them; if one of several is missing all are found again, for their bits, and what is missing is written.
+        work: makes them. If one of several is missing, all are made again, since their last bits depend on each other, and only
+            what is missing is written.
         reads: what the work reads besides, by role. The inputs were made from it, so it is no part of the identity.
         effort: of each output.
     """
@@ -45,7 +46,7 @@ class Step:
 
     @property
     def name(self) -> str:
-        """Of the first output."""
+        """The name of the first output."""
         return self.outputs[0].name
 
     def inputs_from(self, made: Mapping[str, Artefact]) -> dict[str, Artefact] | None:
@@ -55,7 +56,7 @@ class Step:
         return {role: made[name] for role, name in self.inputs.items()}
 
 
-def done(step: Step, run: Path, inputs: Mapping[str, Artefact]) -> dict[str, Artefact]:
+def existing_outputs(step: Step, run: Path, inputs: Mapping[str, Artefact]) -> dict[str, Artefact]:
     """Those outputs of a step that exist, by name.
 
     Raises:
@@ -80,7 +81,7 @@ def make_step(step: Step, run: Path, made: Mapping[str, Artefact], announce: Cal
     """
     inputs = step.inputs_from(made)
     assert inputs is not None, f"{step.name} stands before what it is made from"
-    outputs = done(step, run, inputs)
+    outputs = existing_outputs(step, run, inputs)
     checkpoint = checkpoint_path(step.outputs[0], run, inputs)
     missing = [stage for stage in step.outputs if stage.name not in outputs]
     if missing:

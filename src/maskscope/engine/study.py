@@ -1,6 +1,6 @@
 """What a study is: settings, steps, numbers and claims. The engine runs any; it knows no task and no network.
 
-A study is a value. Its rooms are folders of `maskscope.studies`, or a file of a user's own; `maskscope.engine.address` finds it.
+A study is a value in a folder of `maskscope.studies`, or in a file of a user's own; `maskscope.engine.address` finds it.
 """
 
 from abc import ABC, abstractmethod
@@ -21,6 +21,8 @@ from maskscope.storage import Json
 Spec = TypeVar("Spec")
 # what settings are for, and the settings
 Preset = tuple[str, Spec]
+# memory of a process before it has a network
+BASE_BYTES = 450 * 2**20
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Needs:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a run found.
+class Findings:
+    """What a run found, over all its seeds.
 
     Args:
         quantities: over networks.
@@ -50,7 +52,7 @@ class Found:
 
 
 class Procedure(ABC, Generic[Spec]):
-    """How a study comes from settings to numbers."""
+    """How a study gets from settings to numbers."""
 
     record: ClassVar[type[Record]]
     """The type of its records."""
@@ -74,7 +76,7 @@ class Procedure(ABC, Generic[Spec]):
         """
 
     @abstractmethod
-    def found(self, spec: Spec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Found:
+    def findings(self, spec: Spec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Findings:
         """The results of all seeds, put together.
 
         Args:
@@ -85,7 +87,7 @@ class Procedure(ABC, Generic[Spec]):
 
     @abstractmethod
     def step_seconds(self, spec: Spec, runtime: Runtime) -> Mapping[str, float]:
-        """Seconds of one optimisation step of each kind, measured by doing a few."""
+        """Seconds of one step of each kind of `Effort`, measured by doing a few."""
 
     @abstractmethod
     def needs(self, spec: Spec, seeds: int, runtime: Runtime) -> Needs:
@@ -109,7 +111,7 @@ class Procedure(ABC, Generic[Spec]):
         return None
 
     def for_timing(self, spec: Spec) -> Spec:
-        """Settings whose steps take as long and whose data are made sooner."""
+        """Settings whose steps take as long, and whose data are made faster."""
         return spec
 
     def from_second_format(self, body: Json) -> Json:
@@ -152,14 +154,14 @@ class Study(Generic[Spec]):
         name: as the command line has it.
         summary: one line.
         spec: the class of its settings.
-        procedure: how it comes from settings to numbers.
+        procedure: how it gets from settings to numbers.
         page: how its records are shown, a `maskscope.report.Page`; the engine only carries it.
         presets: by kind of network and name.
         claims: what its records are asked.
         differences: where it differs from the paper on purpose.
         kind: the field of the settings that presets and claims go by; empty: there are no kinds.
-        ours: kinds that the paper does not have.
-        told: settings that tell records of the same preset apart.
+        not_in_paper: kinds that the paper does not have.
+        shown_settings: those that are shown beside a record, since they tell records of one preset apart.
         sweeps: those that have a name of their own.
         address: where it is found: a name in the table of `maskscope.studies`, or ``FILE.py:NAME``. Empty: it is nowhere but in
             this process.
@@ -176,8 +178,8 @@ class Study(Generic[Spec]):
     claims: tuple[Claim, ...] = ()
     differences: tuple[str, ...] = ()
     kind: str = "network"
-    ours: tuple[str, ...] = ()
-    told: tuple[str, ...] = ()
+    not_in_paper: tuple[str, ...] = ()
+    shown_settings: tuple[str, ...] = ()
     sweeps: tuple[Sweep, ...] = ()
     address: str = ""
     reader: str = ""
@@ -215,14 +217,10 @@ class Study(Generic[Spec]):
         """The claims about the kind of network of a spec; of kinds that the paper does not have, it says nothing."""
         kind = str(getattr(spec, "network", ""))
         found = (claim for claim in self.claims if kind in (claim.networks or (kind,)))
-        return tuple(replace(claim, paper="") if self.kind_of(spec) in self.ours else claim for claim in found)
+        return tuple(replace(claim, paper="") if self.kind_of(spec) in self.not_in_paper else claim for claim in found)
 
     def require_fit(self, spec: Any) -> None:
         """Raises `ConfigError` unless the settings are this study's."""
         if not isinstance(spec, self.spec):
             found = type(spec).__name__
             raise ConfigError(f"{self.name} was given settings of the type {found}; {self.spec.__name__} was expected.")
-
-    def told_settings(self, spec: Json) -> dict[str, Any]:
-        """Those settings of a record that tell it from others of its preset."""
-        return {name: spec[name] for name in self.told if name in spec}

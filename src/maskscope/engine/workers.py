@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from maskscope.engine.address import study_at
 from maskscope.engine.artefact import Artefact
@@ -23,7 +24,8 @@ from maskscope.engine.processes import FAILED, INTERRUPTED, follow_parent, run_t
 from maskscope.engine.runtime import threads
 from maskscope.engine.shortage import shortage_explained
 from maskscope.engine.spec import from_json, to_json
-from maskscope.engine.step import Step, done, make_step
+from maskscope.engine.step import Step, existing_outputs, make_step
+from maskscope.engine.study import Study
 from maskscope.errors import ConfigError, MaskscopeError
 from maskscope.storage import canonical_json
 from maskscope.training import ProgressBar
@@ -41,21 +43,24 @@ class Share:
     of: int
 
 
+def require_found_by_workers(study: Study[Any], workers: int) -> None:
+    """Raises `ConfigError` if there will be worker processes, and they could not find the study."""
+    if workers > 1 and not study.address:
+        raise ConfigError(
+            f"The study {study.name} is in this process only, and workers could not find it. Put it into a file and run that "
+            f"(maskscope run FILE.py --workers {workers}), or take one worker."
+        )
+
+
 def make_in_workers(job: Job, workers: int, announce: Callable[[str], None]) -> None:
     """Makes all steps in several processes.
 
     When one fails, or on Ctrl-C, the others are told to save their state and stop.
 
     Raises:
-        ConfigError: other processes cannot find the study.
         MaskscopeError: a worker failed; the message is its own.
         KeyboardInterrupt: the workers have saved their state.
     """
-    if not job.study.address:
-        raise ConfigError(
-            f"The study {job.study.name} is in this process only, and workers could not find it. Put it into a file and run that "
-            f"(maskscope run FILE.py --workers {workers}), or take one worker."
-        )
     job = replace(job, threads=job.threads or max(1, (os.cpu_count() or 1) // workers))
     run_together([_command(Share(job, first, workers)) for first in range(workers)], announce)
 
@@ -96,7 +101,7 @@ def _see_what_is_made(steps: Sequence[Step], made: dict[str, Artefact], run: Pat
         inputs = step.inputs_from(made)
         missing = [stage for stage in step.outputs if stage.name not in made]
         if inputs is not None and missing and all(stage.folder(run, inputs).exists() for stage in missing):
-            made |= done(step, run, inputs)
+            made |= existing_outputs(step, run, inputs)
 
 
 def _command(share: Share) -> list[str]:
@@ -106,12 +111,24 @@ def _command(share: Share) -> list[str]:
 
 
 def share_from(text: str) -> Share:
-    """A worker's share from its JSON."""
+    """A worker's share from its JSON.
+
+    Raises:
+        ConfigError: the study's file gives other data or networks here than it gave where the run was begun.
+    """
     value = json.loads(text)
-    job = value["job"]
-    study = study_at(job["study"])
-    job |= {"study": study, "spec": from_json(study.spec, job["spec"]), "seeds": tuple(job["seeds"])}
-    return Share(Job(**job), value["first"], value["of"])
+    settings = value["job"]
+    study = study_at(settings["study"])
+    settings |= {"study": study, "spec": from_json(study.spec, settings["spec"]), "seeds": tuple(settings["seeds"])}
+    job = Job(**settings)
+    begun, here = to_json(job.spec), to_json(job.pinned.spec)
+    if differing := [name for name in begun if begun[name] != here[name]]:
+        raise ConfigError(
+            f"The study {study.name} is another one each time its file is run ({', '.join(differing)}): workers would do other "
+            "work than was begun. Seed whatever the file draws at random, as by torch.manual_seed(0) at its head, or take one "
+            "worker."
+        )
+    return Share(job, value["first"], value["of"])
 
 
 def main(text: str) -> int:

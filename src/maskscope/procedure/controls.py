@@ -1,4 +1,4 @@
-"""Controls: networks on which the same procedure is gone through again, each a value. A new one is a row."""
+"""Controls: networks on which the same procedure is repeated. Each is a value, and a new one is a row."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Derive = Callable[[nn.Module, Any, Task, int], nn.Module]
 
 @dataclass(frozen=True)
 class Control:
-    """What is compared with the trained network: one as it is initialised, unless something else is said.
+    """What is compared with the trained network: an untrained one, unless `derive` or `relabels` says otherwise.
 
     Args:
         name: of the variant.
@@ -35,11 +35,6 @@ class Control:
     derive: Derive | None = None
     relabels: bool = False
     whole_procedure: bool = False
-
-    @property
-    def starts_from_trained(self) -> bool:
-        """Whether it needs the trained network."""
-        return self.relabels or self.derive is not None
 
 
 def _shuffled(network: nn.Module, _spec: Any, _task: Task, seed: int) -> nn.Module:

@@ -1,4 +1,4 @@
-"""What the sizes of two masks give in each tensor and, of a deep network, in each group of tensors: for the record."""
+"""The density floor of two masks in each tensor and, of a deep network, in each group of tensors."""
 
 from collections.abc import Mapping, Sequence
 

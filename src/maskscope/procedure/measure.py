@@ -61,7 +61,7 @@ def measure_network(
     """
     network, task, full, seed = masked.network, masked.task, masked.full, masked.random_seed
     compared = subject.compared(masked)
-    used = subject.among(masked, compared)
+    used = subject.weights_in_use(masked, compared)
     functions = dict.fromkeys(one.name for one in compared)
     groups = {name: [one.mask for one in compared if one.name == name] for name in functions}
     io = subject.io_tensors(masked.spec, names)

@@ -1,4 +1,4 @@
-"""Which networks and masks one seed of a study has, as values. What a mask holds on to and is compared with are their fields."""
+"""Which networks and masks one seed of a study has, as values. What a mask keeps and whether it is compared are their fields."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from maskscope.tasks import Task
 
 @dataclass(frozen=True)
 class Search:
-    """A mask that a study looks for, beside that of the whole.
+    """A mask that a study looks for, besides the full mask.
 
     Args:
         name: of the mask.
@@ -29,7 +29,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Companion:
-    """A network that is trained to measure the trained one with.
+    """A further network that is trained, to be measured beside the trained one.
 
     Args:
         name: of its artefact.
@@ -69,7 +69,7 @@ class NetworkPlan:
 
     @property
     def is_fitted(self) -> bool:
-        """Whether it is trained for itself."""
+        """Whether it is trained; controls are not."""
         return self.control is None
 
 

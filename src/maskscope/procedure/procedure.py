@@ -1,36 +1,29 @@
-"""The procedure that most studies share: network, masks, measures; on the trained network and on its controls."""
+"""The procedure that most studies share: a network, its masks, their measures; the same on its controls."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.claims import Claim, Lack
-from maskscope.engine.quantities import TRAINED, Unit
+from maskscope.engine.quantities import Unit
 from maskscope.engine.records.record import DataOrigin, Record
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json
-from maskscope.engine.step import Effort, Step, Work
-from maskscope.engine.study import Found, Needs, Procedure
+from maskscope.engine.step import Step
+from maskscope.engine.study import BASE_BYTES, Findings, Needs, Procedure
 from maskscope.errors import UnknownNameError
 from maskscope.masks import Selection
 from maskscope.procedure.controls import Control
 from maskscope.procedure.numbers import quantities
-from maskscope.procedure.plans import (
-    MaskPlan,
-    NetworkPlan,
-    full_mask_plan,
-    mask_groups,
-    mask_plans,
-    network_plans,
-)
+from maskscope.procedure.plans import MaskPlan, NetworkPlan, mask_groups, mask_plans, network_plans
 from maskscope.procedure.record import ControlNote, MaskRecord, with_floors
 from maskscope.procedure.result import NetworkResult
-from maskscope.procedure.stages import analysis_stage, mask_role, mask_stage, network_role, network_stage
+from maskscope.procedure.stages import analysis_stage
+from maskscope.procedure.steps import SeedSteps
 from maskscope.procedure.subject import Subject
-from maskscope.procedure.timing import FIT, MASK, SCORE, seconds_of_steps
+from maskscope.procedure.timing import seconds_of_steps
 from maskscope.procedure.units import UNITS
 from maskscope.procedure.work import SeedWork, compute_of
 from maskscope.storage import Json, read_json
@@ -39,7 +32,6 @@ from maskscope.training import needs
 Spec = TypeVar("Spec", bound=Any)
 # bytes for each weight while the network is fitted: weight, gradient, two moments
 _FIT_BYTES = 4 * 4
-_BASE_BYTES = 450 * 2**20
 
 
 @dataclass(frozen=True)
@@ -78,21 +70,19 @@ class MaskProcedure(Procedure[Spec]):
     def steps(self, study: str, spec: Spec, seed: int, runtime: Runtime) -> list[Step]:
         """See `Procedure.steps`: the trained network and its companions, their masks, its analysis; then each control."""
         work = SeedWork(self.subject, spec, seed, runtime)
-        plans = self.plans(spec, work)
+        plans, of_seed = self.plans(spec, work), SeedSteps(study, work)
         companions = [plan for plan in plans.networks if plan.companion is not None]
         steps: list[Step] = []
         for plan in (plan for plan in plans.networks if plan.companion is None):
             here = [plan, *(companions if plan.control is None else ())]
-            own = [network for network in here if not network.uses_trained]
-            steps += [self._network_step(study, spec, seed, network, work) for network in own]
+            steps += [of_seed.network(network) for network in here if not network.uses_trained]
             groups = [(network, group) for network in here for group in plans.searched(network)]
-            steps += [self._mask_step(study, spec, seed, network, group, work) for network, group in groups]
-            masks = [mask for _, group in groups for mask in group]
-            steps.append(self._analysis_step(study, spec, seed, plan, here, masks, work))
+            steps += [of_seed.masks(network, group) for network, group in groups]
+            steps.append(of_seed.analysis(plan, here, [mask for _, group in groups for mask in group]))
         return steps
 
-    def found(self, spec: Spec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Found:
-        """See `Procedure.found`."""
+    def findings(self, spec: Spec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Findings:
+        """See `Procedure.findings`."""
         subject = self.subject
         task = subject.task(spec, runtime.device, runtime.data_dir)
         controls = self._controls(spec)
@@ -101,7 +91,7 @@ class MaskProcedure(Procedure[Spec]):
         searches = subject.searches(spec, task)
         named = [search.name for search in searches]
         functions = task.functions
-        return Found(
+        return Findings(
             quantities(results, functions, subject.numbers, self.units),
             {
                 "functions": functions,
@@ -123,7 +113,7 @@ class MaskProcedure(Procedure[Spec]):
         plans, network = self.plans(spec, work), work.initial_network()
         selection: Selection = work.selection(network)
         weights = sum(parameter.numel() for parameter in network.parameters())
-        wanted = needs(
+        needed = needs(
             network,
             selection,
             compute_of(self.subject, spec, runtime),
@@ -133,8 +123,8 @@ class MaskProcedure(Procedure[Spec]):
         )
         maskable, masks = selection.count, sum(map(len, plans.groups))
         disk = seeds * (4 * weights * (1 + len(plans.networks)) + masks * (4 * maskable + maskable // 8)) + 12 * maskable
-        fitting = 0 if self.subject.given(spec, 0) is not None else _FIT_BYTES * weights
-        return Needs(_BASE_BYTES + max(fitting, 4 * weights + sum(need.bytes for need in wanted)), disk)
+        fitting = 0 if self.subject.given_network(spec, 0) is not None else _FIT_BYTES * weights
+        return Needs(BASE_BYTES + max(fitting, 4 * weights + sum(need.bytes for need in needed)), disk)
 
     def require(self, spec: Spec, runtime: Runtime) -> None:
         """See `Procedure.require`."""
@@ -183,49 +173,6 @@ class MaskProcedure(Procedure[Spec]):
             if name not in self.subject.controls:
                 raise UnknownNameError("control of this study", name, self.subject.controls)
         return [self.subject.controls[name] for name in spec.controls]
-
-    def _network_step(self, study: str, spec: Spec, seed: int, plan: NetworkPlan, work: SeedWork) -> Step:
-        stage = network_stage(study, self.subject, spec, seed, plan)
-        if plan.is_derived:
-            trained = network_stage(study, self.subject, spec, seed, NetworkPlan(TRAINED))
-            return Step((stage,), {"network": trained.name}, lambda inputs, _: work.derive(plan, inputs["network"]))
-        given = plan.name == TRAINED and self.subject.given(spec, seed) is not None
-        effort = Effort(FIT, spec.fit.steps) if plan.is_fitted and not given else Effort()
-        return Step((stage,), {}, lambda inputs, checkpoint: work.fit(plan, stage.name, checkpoint), effort=effort)
-
-    def _mask_step(
-        self, study: str, spec: Spec, seed: int, network: NetworkPlan, group: tuple[MaskPlan, ...], work: SeedWork
-    ) -> Step:
-        stages = tuple(mask_stage(study, self.subject, spec, seed, plan, group) for plan in group)
-        inputs = {"network": self._network_name(study, spec, seed, network)}
-        if group[0].search.keeps:
-            full = full_mask_plan(network.name)
-            inputs["full mask"] = mask_stage(study, self.subject, spec, seed, full, (full,)).name
-        names = [stage.name for stage in stages]
-        find: Work = partial(work.find, group, names, network)
-        return Step(stages, inputs, find, effort=Effort(MASK, spec.mask.steps))
-
-    def _analysis_step(
-        self,
-        study: str,
-        spec: Spec,
-        seed: int,
-        plan: NetworkPlan,
-        networks: Sequence[NetworkPlan],
-        masks: Sequence[MaskPlan],
-        work: SeedWork,
-    ) -> Step:
-        inputs = {network_role(one, plan.name): self._network_name(study, spec, seed, one) for one in networks}
-        # a mask's name does not depend on its company
-        inputs |= {mask_role(one, plan.name): mask_stage(study, self.subject, spec, seed, one, ()).name for one in masks}
-        stage = analysis_stage(study, spec, seed, plan.name)
-        # each mask is scored alone, inverted, against top weights and against the random draws: a pass over all inputs
-        passes = (3 + spec.random_draws) * len(masks)
-        return Step((stage,), inputs, lambda made, _: work.measure(plan, networks, masks, made), effort=Effort(SCORE, passes))
-
-    def _network_name(self, study: str, spec: Spec, seed: int, plan: NetworkPlan) -> str:
-        itself = NetworkPlan(TRAINED) if plan.uses_trained else plan
-        return network_stage(study, self.subject, spec, seed, itself).name
 
     def _result(self, artefact: Artefact) -> NetworkResult[Any]:
         kind: Any = NetworkResult[self.subject.more]  # type: ignore[name-defined]

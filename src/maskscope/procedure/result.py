@@ -179,7 +179,7 @@ class NetworkResult(Generic[More]):
         sharing: of every pair of functions.
         cores: of every function with enough repeats.
         half_masks: of the full mask, for each choice of early tensors.
-        more: what the study measures besides; None: nothing.
+        more: the results that only this study has; None: there are none.
     """
 
     seed: int

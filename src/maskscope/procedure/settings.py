@@ -1,5 +1,6 @@
 """How a network is fitted and how a mask is found, as settings of a study."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,6 +11,12 @@ from maskscope.training import FitConfig, MaskConfig
 
 # stages of a study of single networks, in order: a network is initialised, trained, masked, and measured with its masks
 NETWORK, TRAINING, MASKS, ANALYSIS = range(4)
+
+
+def require_different(controls: Sequence[str]) -> None:
+    """Raises `ConfigError` if a control is named twice."""
+    if len(set(controls)) < len(controls):
+        raise ConfigError(f"controls names one twice: {' '.join(controls)}.")
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ class FitSpec:
     betas: tuple[float, ...] = field(default=(0.9, 0.999), metadata={"added": "0.1.0"})
     """Adam's two decay rates. Paper: .9 .999; Mathematics: .9 .995."""
     eps: float = field(default=1e-8, metadata={"added": "0.1.0"})
-    """What Adam adds to the root of the second report. Paper: 1e-8; Mathematics: 1e-9."""
+    """What Adam adds to the root of the second moment. Paper: 1e-8; Mathematics: 1e-9."""
 
     def __post_init__(self) -> None:
         at_least(self, steps=0, batch_size=1)

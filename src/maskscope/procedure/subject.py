@@ -23,6 +23,9 @@ from maskscope.storage import Json
 from maskscope.tasks import Task
 from maskscope.training import History
 
+# functions whose answers are shuffled among their inputs, each with the seed of that; None: none are
+Shuffles = Mapping[str, int] | None
+
 # fields that the results of every network had in format 2 of records, and that only some studies filled
 FIELDS_OF_SOME = ("owned", "cosines", "filters", "sequences")
 
@@ -96,7 +99,7 @@ class MaskedNetwork(Generic[Spec]):
         network: the network that the masks were found on.
         task: with its evaluation data.
         found: the masks.
-        companions: networks that were trained to measure it with.
+        companions: further networks that were trained, to be measured beside it.
         random_seed: of whatever is drawn at random.
     """
 
@@ -114,38 +117,36 @@ class MaskedNetwork(Generic[Spec]):
         """The full mask; None where none is sought."""
         return next((one.mask for one in self.found if one.plan.is_whole), None)
 
-    def first(self, name: str) -> FoundMask | None:
+    def first_mask(self, name: str) -> FoundMask | None:
         """The first mask of that name; None if there is none."""
         return next((one for one in self.found if (one.plan.search.name, one.plan.repeat) == (name, 0)), None)
 
 
 class Subject(ABC, Generic[Spec]):
-    """Task, network and masks of a study, and what it measures besides. What has a body is as most studies have it."""
+    """Task, network and masks of a study, and what it measures. The methods that have a body say what most studies do."""
 
     controls: ClassVar[Mapping[str, Control]] = by_name(UNTRAINED, SHUFFLED_WEIGHTS)
     """Those that its settings may name."""
     more: ClassVar[type] = type(None)
-    """The type of what it measures besides."""
+    """The type of the results that only this study has."""
     units: ClassVar[Mapping[str, Unit]] = {}
-    """Of the measures that no other study has."""
+    """The units of the measures that only this study has."""
     network_version: ClassVar[int] = 1
-    """Of what is made; a new one has other last bits."""
+    """A part of the identity of networks: raised when their last bits change."""
     mask_version: ClassVar[int] = 3
-    """The same of masks. 2: compiled kernels and batched products; 3: small masks found together; 4: samples in threads."""
+    """The same for masks. 2: compiled kernels and batched products; 3: small masks found together; 4: samples in threads."""
     samples_apart: ClassVar[bool] = False
     """Whether the samples of a step are slower in one call than in threads, on a processor."""
 
     @abstractmethod
-    def task(
-        self, spec: Spec, device: torch.device, data_dir: Path | None = None, relabelled: Mapping[str, int] | None = None
-    ) -> Task:
+    def task(self, spec: Spec, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None) -> Task:
         """The task.
 
         Args:
             spec: the settings.
             device: of the data.
             data_dir: where files are; None for where they usually are.
-            relabelled: functions whose answers are shuffled among their inputs, with the seed of it.
+            relabelled: functions whose answers are shuffled; None where the task has no labels to shuffle.
 
         Raises:
             MaskscopeError: the task needs files that are not there or not right.
@@ -155,7 +156,7 @@ class Subject(ABC, Generic[Spec]):
     def network(self, spec: Spec, task: Task) -> nn.Module:
         """The network as it is initialised, from torch's generator, on the task's device."""
 
-    def given(self, spec: Spec, seed: int) -> nn.Module | None:
+    def given_network(self, spec: Spec, seed: int) -> nn.Module | None:
         """The trained network, where it need not be trained; a copy."""
         return None
 
@@ -167,7 +168,7 @@ class Subject(ABC, Generic[Spec]):
         """Of the data of one mask, which is part of its identity; empty where the settings say which data these are."""
         return ""
 
-    def unmasked(self, spec: Spec) -> tuple[str, ...]:
+    def excluded(self, spec: Spec) -> tuple[str, ...]:
         """Patterns of the parameters that no mask is over."""
         return ()
 
@@ -180,7 +181,7 @@ class Subject(ABC, Generic[Spec]):
         return [Search(name, name) for name in task.mask_targets]
 
     def companions(self, spec: Spec, task: Task) -> list[Companion]:
-        """Networks that are trained to measure the trained one with."""
+        """Further networks that are trained, to be measured beside the trained one."""
         return []
 
     def found_together(self, spec: Spec, weights: int) -> bool:
@@ -208,7 +209,7 @@ class Subject(ABC, Generic[Spec]):
             if one.plan.search.compared and not one.plan.is_whole
         ]
 
-    def among(self, masked: MaskedNetwork[Spec], compared: Sequence[Compared]) -> BinaryMask:
+    def weights_in_use(self, masked: MaskedNetwork[Spec], compared: Sequence[Compared]) -> BinaryMask:
         """The weights in use, among which overlap is also measured: those that any of the masks keeps, the full one included."""
         masks = [one.mask for one in compared] + ([masked.full] if masked.full is not None else [])
         used = masks[0]
@@ -217,11 +218,11 @@ class Subject(ABC, Generic[Spec]):
         return used
 
     def measure_more(self, masked: MaskedNetwork[Spec], compared: Sequence[Compared]) -> Any:
-        """What is measured besides, of the type `more`; None: nothing."""
+        """The results that only this study has, of the type `more`; None: there are none."""
         return None
 
     def numbers(self, network: NetworkResult[Any]) -> Numbers:
-        """Further numbers of one network."""
+        """The numbers of one network that only this study has."""
         return {}
 
     def evaluated_on(self, task: Task) -> tuple[EvaluationPart, ...]:

@@ -1,4 +1,4 @@
-"""What a step of each kind costs here and now, by doing a few."""
+"""How long a step of each kind takes here and now, measured by doing a few."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ def seconds_of_steps(subject: Subject[Any], spec: Any, runtime: Runtime, group: 
     the calls of a step of the masks.
     """
     work = SeedWork(subject, spec, 0, runtime)
-    given = subject.given(spec, 0)
+    given = subject.given_network(spec, 0)
     network, task = (given if given is not None else work.initial_network()).to(work.task.device), work.task
     selection = work.selection(network)
 
@@ -55,6 +55,6 @@ def seconds_of_steps(subject: Subject[Any], spec: Any, runtime: Runtime, group: 
 
 
 def _one_step(seconds: Callable[[int], float]) -> float:
-    """Seconds of a step. The first one pays for buffers and data; where it takes long, that is no matter, and it is enough."""
+    """Seconds of a step. The first also pays for buffers and data, so that others are timed, unless it took long anyway."""
     first = seconds(1)
     return first if first > _LONG else seconds(_STEPS_TIMED) / _STEPS_TIMED

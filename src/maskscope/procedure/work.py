@@ -37,12 +37,12 @@ class SeedWork:
         return make_network(self.subject, self.spec, self.seed, self.task)
 
     def selection(self, network: nn.Module, held: Sequence[str] = ()) -> Selection:
-        """The weights that masks are over, but for those that are held."""
-        return select(network, exclude=(*self.subject.unmasked(self.spec), *held))
+        """The weights that masks are over, without the tensors that are held."""
+        return select(network, exclude=(*self.subject.excluded(self.spec), *held))
 
     def fit(self, plan: NetworkPlan, name: str, checkpoint: Path) -> list[Write]:
         """Trains a network, or only initialises it."""
-        network = self.subject.given(self.spec, self.seed) if plan.name == TRAINED else None
+        network = self.subject.given_network(self.spec, self.seed) if plan.name == TRAINED else None
         record: Json = {"kind": "network", "seconds": 0.0}
         if network is None:
             network = self.initial_network()
@@ -86,7 +86,7 @@ class SeedWork:
             group: the masks.
             names: of their artefacts.
             network: that they are masks of.
-            inputs: the network and, where they hold on to a part of it, the full mask.
+            inputs: the network and, where the masks keep a part of the full mask, that mask.
             checkpoint: where the state is kept.
         """
         guest, full, held = self._network(inputs["network"]), None, tuple[str, ...]()
@@ -101,7 +101,7 @@ class SeedWork:
         found = discover_many(
             guest,
             self.task.loss,
-            [self._wanted(plan, names, place, guest, task, selection) for place, plan in enumerate(group)],
+            [self._mask_search(plan, names, place, guest, task, selection) for place, plan in enumerate(group)],
             selection=selection,
             config=self.spec.mask.config(),
             checkpoint=checkpoint,
@@ -148,7 +148,7 @@ class SeedWork:
 
         return [write]
 
-    def _wanted(
+    def _mask_search(
         self, plan: MaskPlan, names: Sequence[str], place: int, guest: nn.Module, task: Task, selection: Selection
     ) -> MaskSearch:
         search, spec = plan.search, self.spec.mask
@@ -172,7 +172,7 @@ class SeedWork:
         masked: MaskedNetwork[Any],
         inputs: Mapping[str, Artefact],
     ) -> NullOverlap:
-        """Of the first function's mask and the arbitrary function's, both on one network of the null."""
+        """The overlap of the masks of the first and of the arbitrary function, both on one network of the null."""
         guest, task = masked.companions[companion.name], self._task_of(companion)
         first, *_, last = (
             BinaryMask.load(inputs[mask_role(one, plan.name)].path / "mask.safetensors", guest)
@@ -217,7 +217,7 @@ def make_network(subject: Subject[Any], spec: Any, seed: int, task: Task) -> nn.
 
 
 def compute_of(subject: Subject[Any], spec: Any, runtime: Runtime) -> Compute:
-    """How the masks of a study are worked out.
+    """How the masks of a study are computed.
 
     Where the samples of a step are slower in one call (convolutions would become grouped ones, and the parts of sequences have
     lengths of their own), they go in threads on a processor, unless another executor is asked for.
@@ -227,7 +227,7 @@ def compute_of(subject: Subject[Any], spec: Any, runtime: Runtime) -> Compute:
 
 
 def with_held(found: Discovery, full: FoundMask, held: Sequence[str], selection: Selection) -> Discovery:
-    """A mask and its logits, completed by the tensors that it holds of the full mask."""
+    """A mask and its logits, completed by the tensors that it takes over from the full mask."""
     mask = BinaryMask({**found.mask, **full.mask.only(*held)}, {**found.mask.weights, **full.mask.weights}, found.mask.made_by)
     tensors = found.logits.by_tensor() | {name: full.logits.by_tensor()[name].to(found.logits.flat.device) for name in held}
     return replace(found, mask=mask, logits=MaskLogits.from_tensors(selection, tensors))

@@ -10,7 +10,7 @@ from maskscope.report.readings.files import write_tables
 from maskscope.report.readings.html import html_page, write_report
 from maskscope.report.readings.terminal import show_record
 from maskscope.report.section import Figure, Section
-from maskscope.report.sweep.page import show_sweep, write_sweep_figures, write_sweep_report, write_sweep_tables
+from maskscope.report.sweep.page import show_sweep, write_sweep
 
 __all__ = [
     "ComparedQuantity",
@@ -29,8 +29,6 @@ __all__ = [
     "write_everything",
     "write_figures",
     "write_report",
-    "write_sweep_figures",
-    "write_sweep_report",
-    "write_sweep_tables",
+    "write_sweep",
     "write_tables",
 ]

@@ -8,7 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 from maskscope.analysis import Summary
-from maskscope.engine.quantities import Quantity
 from maskscope.engine.records.record import Record
 from maskscope.report.numbers import NOTATION, Notation, count_text, interval_text, plain, spread_text
 from maskscope.report.origin import settings
@@ -58,19 +57,19 @@ class Comparison:
 
 def comparison(first: Record, second: Record) -> Comparison:
     """Compares two records, also of different studies or settings."""
-    theirs = {_address(quantity): quantity for quantity in second.quantities}
-    ours = {_address(quantity) for quantity in first.quantities}
+    in_first = {one.address for one in first.quantities}
+    in_second = {one.address: one for one in second.quantities}
     rows = [
-        ComparedQuantity(label(one), NOTATION[one.unit], one.summary, theirs[_address(one)].summary)
+        ComparedQuantity(label(one), NOTATION[one.unit], one.summary, in_second[one.address].summary)
         for one in first.quantities
-        if _address(one) in theirs
+        if one.address in in_second
     ]
     return Comparison(
         names=(_name(first), _name(second)),
         rows=tuple(rows),
         settings=_differing(_conditions(first), _conditions(second)),
-        only_first=tuple(label(one) for one in first.quantities if _address(one) not in theirs),
-        only_second=tuple(label(one) for one in second.quantities if _address(one) not in ours),
+        only_first=tuple(label(one) for one in first.quantities if one.address not in in_second),
+        only_second=tuple(label(one) for one in second.quantities if one.address not in in_first),
     )
 
 
@@ -103,10 +102,6 @@ def show_comparison(compared: Comparison, console: Console) -> None:
     for names, which in ((compared.only_first, "first"), (compared.only_second, "second")):
         if names:
             console.print(Text(f"{len(names)} more in the {which} record only."))
-
-
-def _address(quantity: Quantity) -> tuple[str, str, str, str]:
-    return (quantity.measure, quantity.mask, quantity.function, quantity.variant)
 
 
 def _name(record: Record) -> str:

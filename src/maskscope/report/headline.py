@@ -22,8 +22,8 @@ def headline(record: Record) -> list[tuple[str, str]]:
     what the networks are like.
     """
     asked = [verdict for verdict in record.verdicts if not verdict.lacks] or record.verdicts
-    told = [one for one in asked if one.about != "method" or one.verdict == "not supported"] or asked
-    found = [(word, [verdict.name for verdict in told if verdict.verdict == word]) for word in VERDICTS]
+    shown = [one for one in asked if one.about != "method" or one.verdict == "not supported"] or asked
+    found = [(word, [verdict.name for verdict in shown if verdict.verdict == word]) for word in VERDICTS]
     return [(word.capitalize(), in_words(names)) for word, names in found if names]
 
 

@@ -10,7 +10,7 @@ from maskscope.engine.quantities import TRAINED
 from maskscope.masks import OverlapCounts
 from maskscope.procedure.floors import belongs, layers_of
 from maskscope.procedure.record import MaskRecord
-from maskscope.procedure.result import MaskResult, NetworkResult, PairResult
+from maskscope.procedure.result import NetworkResult, PairResult, share_kept
 from maskscope.report.numbers import brief
 from maskscope.tasks import Scores, Task
 
@@ -46,7 +46,7 @@ def null_controls(record: MaskRecord[Any]) -> list[str]:
 
 
 def whole_procedures(record: MaskRecord[Any]) -> list[str]:
-    """The variants on which everything was done, full mask and repeats included: the trained network first."""
+    """The variants that have everything, full mask and repeats included: the trained network first."""
     whole = [control.name for control in record.controls if control.whole_procedure]
     return [variant for variant in (TRAINED, *whole) if networks(record, variant=variant)]
 
@@ -89,11 +89,6 @@ def mask_title(name: str, *, without: bool = False) -> str:
     return brief(words[0].upper() + words[1:], 26)
 
 
-def mask_of(network: NetworkResult[Any], name: str) -> MaskResult | None:
-    """The first mask (repeat 0) of that function on a network."""
-    return next((mask for mask in network.masks if mask.function == name and mask.repeat == 0), None)
-
-
 def tensor_names(record: MaskRecord[Any]) -> list[str]:
     """The dotted names of the maskable tensors, in the network's order."""
     masks = [mask for network in networks(record) for mask in network.masks]
@@ -125,10 +120,8 @@ def kept_share(record: MaskRecord[Any], name: str, tensor: str | None) -> Summar
     """Share of weights that a mask keeps in one tensor, or (None) in all."""
 
     def share(network: NetworkResult[Any]) -> float:
-        mask = mask_of(network, name)
-        parts = [part for key, part in mask.by_tensor.items() if belongs(key, tensor)] if mask else []
-        weights = sum(part.weights for part in parts)
-        return sum(part.kept for part in parts) / weights if weights else math.nan
+        mask = network.mask(name)
+        return share_kept(part for key, part in mask.by_tensor.items() if belongs(key, tensor)) if mask else math.nan
 
     return over_networks(record, share)
 
@@ -150,7 +143,7 @@ def confusion(record: MaskRecord[Any], name: str | None, *, inverse: bool) -> di
 
 def histogram(record: MaskRecord[Any], name: str) -> list[float]:
     """Weights by keep probability, in equal bins of [0, 1]: the mean over networks."""
-    counts = [mask.histogram for network in networks(record) if (mask := mask_of(network, name))]
+    counts = [mask.histogram for network in networks(record) if (mask := network.mask(name))]
     return [sum(column) / len(counts) for column in zip(*counts, strict=True)] if counts else []
 
 
@@ -158,7 +151,7 @@ def below_and_above(record: MaskRecord[Any], name: str) -> tuple[Summary, Summar
     """Shares of a mask's weights with a keep probability below .05, and above .95: what is not undecided."""
 
     def share(network: NetworkResult[Any], side: int) -> float:
-        mask = mask_of(network, name)
+        mask = network.mask(name)
         if mask is None or not sum(mask.histogram):
             return math.nan
         width = len(mask.histogram) // 20
@@ -213,7 +206,7 @@ def _scores(record: MaskRecord[Any], name: str | None, inverse: bool) -> list[Sc
     found = networks(record)
     if name is None:
         return [network.unmasked for network in found]
-    masks = [mask for network in found if (mask := mask_of(network, name))]
+    masks = [mask for network in found if (mask := network.mask(name))]
     return [mask.necessity if inverse else mask.sufficiency for mask in masks]
 
 

@@ -14,7 +14,7 @@ Shown = TypeVar("Shown", bound=Record)
 
 @dataclass(frozen=True)
 class Page(Generic[Shown]):
-    """What a study says of its records; the HTML page, the terminal and the files are all made of it.
+    """What a study says of its records. The HTML page, the terminal and the files are all made of this.
 
     Args:
         question: what was asked, in a paragraph.

@@ -8,6 +8,9 @@ from maskscope.report.drawing.panel import Panel
 from maskscope.report.examples import Examples
 from maskscope.report.table import Table
 
+# a longer table is folded, unless its section says otherwise
+MOST_ROWS = 40
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -51,7 +54,7 @@ class Section:
     examples: Examples | None = None
 
 
-def short_or_folded(table: Table, most: int) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
+def short_or_folded(table: Table, most: int = MOST_ROWS) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
     """What a section shows of a table, and what it folds: a table of more rows than that is folded."""
     return ((table,), ()) if len(table.rows) <= most else ((), (table,))
 

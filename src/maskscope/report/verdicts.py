@@ -144,13 +144,12 @@ def asked_text(verdict: Verdict) -> str:
 
 def label(quantity: Quantity) -> str:
     """The address of a quantity."""
-    return _address(quantity.measure, quantity.mask, quantity.function, quantity.variant, mask_words=", mask")
+    return _address(*quantity.address, mask_words=", mask")
 
 
 def condition_text(condition: Condition) -> str:
     """What is asked of a quantity."""
-    address = _address(condition.measure, condition.mask, condition.function, condition.variant, mask_words=" under mask")
-    return f"{address} {_bound_text(condition)}"
+    return f"{_address(*condition.address, mask_words=' under mask')} {_bound_text(condition)}"
 
 
 def found_text(outcome: Outcome) -> str:
@@ -179,7 +178,7 @@ def _reason(outcome: Outcome) -> str:
     condition = outcome.condition
     if outcome.n == 0:
         return f"{condition_text(condition)}: {found_text(outcome)}"
-    address = _address(condition.measure, condition.mask, condition.function, condition.variant, mask_words=", mask")
+    address = _address(*condition.address, mask_words=", mask")
     asked = f"; asked: {_bound_text(condition)}" if outcome.n > 1 else ""
     return f"{address}: {found_text(outcome)}{asked}"
 

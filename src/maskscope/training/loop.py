@@ -36,7 +36,7 @@ class LoopConfig:
         optimizer: ``adam``; or ``sgd``, with momentum .9.
         weight_decay: the parameters, times this factor, are added to their gradient.
         betas: the two decay rates of Adam.
-        eps: the number that Adam adds to the root of the second report.
+        eps: the number that Adam adds to the root of the second moment.
     """
 
     steps: int

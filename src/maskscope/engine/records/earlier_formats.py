@@ -94,7 +94,7 @@ def _in_second_format(body: Any, units: Mapping[str, Unit]) -> Any:
             f"Not a valid Record: its verdicts have {outcomes:,} outcomes; {_MOST_OUTCOMES:,} at most were expected."
         )
     quantities = [_quantity(one, units) for one in first.quantities]
-    by_address = {(one.measure, one.mask, one.function, one.variant): one for one in quantities}
+    by_address = {one.address: one for one in quantities}
     verdicts = [_verdict(one, by_address, units) for one in first.verdicts]
     return body | {"quantities": to_json(quantities), "verdicts": to_json(verdicts)}
 
@@ -130,8 +130,9 @@ def _verdict(one: FirstVerdict, quantities: Mapping[_Address, Quantity], units: 
     premises, conditions = list[Outcome](), list[Outcome]()
     for text in one.rule.removeprefix(_RULE).removesuffix(".").split("; "):
         condition = condition_of(text.removesuffix(_PREMISE), units)
-        address = (condition.measure, condition.mask, condition.function, condition.variant)
-        outcome = Outcome(condition, "lacking", lacks=lacks) if lacks else outcome_of(condition, quantities.get(address))
+        outcome = (
+            Outcome(condition, "lacking", lacks=lacks) if lacks else outcome_of(condition, quantities.get(condition.address))
+        )
         (premises if text.endswith(_PREMISE) else conditions).append(outcome)
     return Verdict(one.name, one.question, one.verdict, tuple(premises), tuple(conditions), one.about, one.paper)
 

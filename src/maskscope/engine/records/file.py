@@ -1,4 +1,4 @@
-"""The file in which a folder holds what was found: read with care, since it may come from anybody, and replaced with care."""
+"""The file that holds what a run found. It may come from anybody, so that it is read with care; it is replaced with care, too."""
 
 import os
 import stat
@@ -124,7 +124,7 @@ def begun(folder: Path, study: str) -> Json:
 
 
 def require_replaceable(path: Path, announce: Callable[[str], None]) -> None:
-    """Asks of the file that a new record takes the place of, before any work, whether it can go; says so if it is damaged.
+    """Refuses, before any work, to replace a file that nothing could make again; says so if the record that is there is damaged.
 
     A record is made of artefacts, so that one that is damaged is worth nothing where these are.
 

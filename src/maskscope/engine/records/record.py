@@ -112,7 +112,7 @@ class Record(ABC):
 
     @property
     def completed(self) -> "Record":
-        """The record with what can be computed from it and earlier formats lack."""
+        """The record, completed by what earlier formats lack and can be computed from it."""
         return self
 
     def quantity(self, measure: str, mask: str = "", function: str = "", *, variant: str = TRAINED) -> Quantity | None:

@@ -21,6 +21,7 @@ from maskscope.engine.study import Sweep
 from maskscope.engine.sweep.points import PlannedPoint, plan_points
 from maskscope.engine.sweep.record import SweepPoint, SweepRecord
 from maskscope.engine.sweep.setting import Setting, setting_named
+from maskscope.engine.workers import require_found_by_workers
 from maskscope.errors import FileFormatError, RunFolderError
 from maskscope.storage import read_json, remove_leftovers, user_path, write_json
 from maskscope.training import Observer
@@ -57,6 +58,8 @@ def run_sweep(
         MaskscopeError: whatever a stage raises.
     """
     require_device(job.device)
+    job.study.require_fit(job.spec)
+    require_found_by_workers(job.study, workers)
     folder = user_path(job.run, argument="The run folder")
     planned = plan_points(sweep, replace(job, run=str(folder)), values)
     chosen = sweep.chosen.get(preset, "")
@@ -110,10 +113,11 @@ def _require_room_for_points(folder: Path) -> None:
 
 
 def _require_tasks(sweep: Sweep, planned: Sequence[PlannedPoint]) -> None:
-    """Makes the task of each value, so that one that cannot be made is found out now, and not after hours of other values."""
-    if sweep.over.startswith(("fit.", "mask.")):
-        return
-    for one in planned:
+    """Makes the task of each value, so that one that cannot be made is found out now, and not after hours of other values.
+
+    How a network is trained and masked changes no task: of such a sweep, the first stands for all.
+    """
+    for one in planned[:1] if sweep.over.startswith(("fit.", "mask.")) else planned:
         one.job.study.procedure.require(one.job.spec, one.job.runtime())
 
 

@@ -3,15 +3,14 @@
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from maskscope.engine.spec import FOUND_BY_THE_RUN
 from maskscope.engine.study import Study
 from maskscope.errors import ConfigError, MaskscopeError, UnknownNameError
 from maskscope.storage.legible import brief
 
-# what a run finds out for itself
-_FOUND_BY_THE_RUN = ("data_digest",)
 # settings that `maskscope.MaskConfig` has under a name of its own: the setting, and the number that it is divided by
 _QUOTIENTS = {"mask.penalty_weight": ("mask.beta", "mask.reference_batch")}
 _SWITCH = {"yes": True, "no": False, "true": True, "false": False}
@@ -118,8 +117,10 @@ def setting_named(study: Study[Any], name: str) -> Setting:
     for quotient, (stored, divisor) in _QUOTIENTS.items():
         if asked in (quotient, quotient.rpartition(".")[2]) and stored in known:
             return Setting(quotient, float, stored, divisor)
-    if asked in _FOUND_BY_THE_RUN:
-        raise ConfigError(f"{asked} is found by the run, and cannot be varied. To use other data, take another --data-dir.")
+    if asked in (item.name for item in fields(study.spec) if _is_found_by_the_run(item)):
+        raise ConfigError(
+            f"{asked} is found by the run, and cannot be varied. To use other data, take another --data-dir, or study file."
+        )
     if inner := [one for one in known if one.startswith(f"{asked}.")]:
         raise ConfigError(f"{asked} is a group of settings; one of them was expected: {', '.join(inner)}.")
     raise UnknownNameError(f"setting of {study.name}", brief(name), [*known, *_QUOTIENTS])
@@ -131,7 +132,7 @@ def settings_of(kind: type) -> dict[str, Any]:
     for item in fields(kind):
         if is_dataclass(hints[item.name]):
             found |= {f"{item.name}.{inner}": one for inner, one in settings_of(hints[item.name]).items()}
-        elif item.name not in _FOUND_BY_THE_RUN:
+        elif not _is_found_by_the_run(item):
             found[item.name] = hints[item.name]
     return found
 
@@ -171,6 +172,10 @@ def parse_values(setting: Setting, texts: Sequence[str], names: Mapping[str, Any
         label = next((name for name, known in names.items() if known == value), label_of(value))
         found[label] = value
     return found
+
+
+def _is_found_by_the_run(item: Field[Any]) -> bool:
+    return FOUND_BY_THE_RUN.items() <= item.metadata.items()
 
 
 def _read(spec: Any, name: str) -> Any:

@@ -16,7 +16,6 @@ from maskscope.report.over_networks import (
     WHOLE,
     few,
     mask_names,
-    mask_of,
     networks,
     null_controls,
     over_networks,
@@ -104,5 +103,5 @@ def _control_row(record: MaskRecord[Any], function: str, variant: str) -> Row:
 
 
 def _kept(network: NetworkResult[Any], mask: str, function: str) -> float:
-    found = mask_of(network, mask)
+    found = network.mask(mask)
     return found.sufficiency.accuracy[function] if found else math.nan

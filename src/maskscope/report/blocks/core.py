@@ -7,7 +7,7 @@ from typing import Any
 from maskscope.procedure.record import MaskRecord
 from maskscope.procedure.result import CoreResult, MaskResult, NetworkResult
 from maskscope.report.numbers import Number
-from maskscope.report.over_networks import mask_of, networks, over_networks, whole_procedures
+from maskscope.report.over_networks import networks, over_networks, whole_procedures
 from maskscope.report.section import Section
 from maskscope.report.table import Row, Table, columns
 
@@ -49,7 +49,7 @@ def _core_row(record: MaskRecord[Any], variant: str, function: str) -> Row:
 
     def number(value: Callable[[CoreResult, MaskResult], float]) -> Number:
         def of_network(network: NetworkResult[Any]) -> float:
-            core, mask = _core(network, function), mask_of(network, function)
+            core, mask = _core(network, function), network.mask(function)
             return value(core, mask) if core and mask else math.nan
 
         return Number(over_networks(record, of_network, variant=variant), "percent")

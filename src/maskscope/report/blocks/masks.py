@@ -11,9 +11,6 @@ from maskscope.report.over_networks import below_and_above, kept_share, mask_lab
 from maskscope.report.section import Figure, Section, short_or_folded
 from maskscope.report.table import Row, Table, columns
 
-# a longer table is folded
-_LONG = 40
-
 
 def weights_section(record: MaskRecord[Any]) -> Section:
     """Weights kept by tensor."""
@@ -24,7 +21,7 @@ def weights_section(record: MaskRecord[Any]) -> Section:
         ("The fewer weights a mask keeps, the more it says that they suffice.",),
         (Figure("weights", partial(weights_panels, record)),),
         spread_note(record),
-        *short_or_folded(table, _LONG),
+        *short_or_folded(table),
     )
 
 

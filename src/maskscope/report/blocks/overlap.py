@@ -18,7 +18,7 @@ from maskscope.report.over_networks import (
     whole_procedures,
 )
 from maskscope.report.scale import family, nulls, scales, sharing_pairs
-from maskscope.report.section import Figure, Section
+from maskscope.report.section import MOST_ROWS, Figure, Section
 from maskscope.report.table import Cell, Row, Table, columns
 
 _CAPTION = (
@@ -30,8 +30,8 @@ _MATRIX_CAPTION = (
     "Mean over networks, over all tensors. Diagonal: two masks for one function, the ceiling for its row and column; the "
     "floors are in the table."
 )
-# tables with more rows, and more tables of pairs, are folded
-_LONG, _MANY = 40, 3
+# more tables of pairs are folded
+_MANY = 3
 _NOT_REPEATED = "There is no ceiling, and so no normalised sharing: each mask was found once. Run again with --repeats 1."
 
 
@@ -48,7 +48,7 @@ def overlap_section(record: MaskRecord[Any], *notes: str, ceilings: bool = True,
     shown, folded = sharing_tables(record, ("trained",)), [by_layer]
     if len(shown) > _MANY:
         shown, folded = [], [*shown, *folded]
-    elif len(by_layer.rows) <= _LONG:
+    elif len(by_layer.rows) <= MOST_ROWS:
         shown, folded = [*shown, by_layer], []
     alone = "; controls, one mask a function and so no ceiling"
     folded += [replace(table, title=table.title + alone) for table in sharing_tables(record, null_controls(record))]

@@ -1,4 +1,4 @@
-"""All that is written of a record."""
+"""Everything that is written about a record: tables, figures and the page."""
 
 from pathlib import Path
 from typing import Any

@@ -75,13 +75,13 @@ def _claims(record: Record, page: Page[Any]) -> Grid:
 
 
 def _show_lacking(record: Record, page: Page[Any], console: Console) -> None:
-    """What claims lack, each lack once, with the claims that it holds up."""
-    held: dict[tuple[str, str], list[str]] = {}
+    """What the record lacks, each lack once, with the claims that need it."""
+    claims: dict[tuple[str, str], list[str]] = {}
     for group in claim_groups(record, page.more_networks)[1]:
         for claim in group.claims:
             for lack in claim.lacking:
-                held.setdefault(lack, []).append(claim.verdict.name)
-    for (missing, cure), names in held.items():
+                claims.setdefault(lack, []).append(claim.verdict.name)
+    for (missing, cure), names in claims.items():
         console.print(Text(f"Lacking: {missing}; {cure} (claims: {', '.join(names)})"))
 
 

@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable, Sequence
 
 from maskscope.analysis import Summary, summarise
+from maskscope.engine.quantities import TRAINED
 from maskscope.engine.sweep.record import SweepPoint, SweepRecord
 from maskscope.report.over_networks import WHOLE
 
-TRAINED: str = "trained"
 # of many masks, or pairs of them, the first are drawn; all are in the tables
 MOST_DRAWN = 4
 

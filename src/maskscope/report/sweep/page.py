@@ -22,27 +22,17 @@ from maskscope.report.sweep.words import caption_of, sweep_sentences, sweep_titl
 from maskscope.storage import write_bytes
 
 
-def write_sweep_report(record: SweepRecord, path: Path) -> None:
-    """Writes the report of a sweep as one HTML file.
+def write_sweep(record: SweepRecord, folder: Path) -> Path:
+    """Writes tables, figure and page of a sweep into its folder; returns the page's path.
 
     Raises:
         MissingExtraError: matplotlib or jinja2 is not installed.
     """
-    write_bytes(path, sweep_page(record).encode())
-
-
-def write_sweep_tables(record: SweepRecord, folder: Path) -> list[Path]:
-    """Writes every table of a sweep, as `write_tables` those of a record."""
-    return write_section_tables(sweep_sections(record), folder)
-
-
-def write_sweep_figures(record: SweepRecord, folder: Path) -> list[Path]:
-    """Writes the figure of a sweep, as `write_figures` those of a record.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
-    return write_section_figures(sweep_sections(record), folder)
+    sections = sweep_sections(record)
+    write_section_tables(sections, folder / "tables")
+    write_section_figures(sections, folder / "figures")
+    write_bytes(folder / "report.html", sweep_page(record).encode())
+    return folder / "report.html"
 
 
 def sweep_page(record: SweepRecord) -> str:

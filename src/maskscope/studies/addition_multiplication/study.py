@@ -9,48 +9,28 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
-from torch import nn
 
 from maskscope.engine.study import Study
 from maskscope.procedure.controls import SHUFFLED_LABELS, SHUFFLED_WEIGHTS, UNTRAINED, Control, by_name
 from maskscope.procedure.measure import random_halves
-from maskscope.procedure.plans import Companion
 from maskscope.procedure.procedure import MaskProcedure
-from maskscope.procedure.subject import Subject
+from maskscope.procedure.subject import Shuffles
 from maskscope.studies.addition_multiplication.paper import CLAIMS, DIFFERENCES, PRESETS
 from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
 from maskscope.studies.addition_multiplication.sweeps import SWEEPS
-from maskscope.studies.arithmetic.networks import UNMASKED, arithmetic_network, found_together, null_networks
 from maskscope.studies.arithmetic.page import PAGE
+from maskscope.studies.arithmetic.subject import ArithmeticSubject
 from maskscope.tasks import AdditionMultiplication, Task
 
-# of an LSTM
-_STEPS = 3
 
-
-class _Arithmetic(Subject[AdditionMultiplicationSpec]):
+class _Arithmetic(ArithmeticSubject[AdditionMultiplicationSpec]):
+    lstm_steps: ClassVar[int] = 3
     controls: ClassVar[Mapping[str, Control]] = by_name(UNTRAINED, SHUFFLED_WEIGHTS, SHUFFLED_LABELS)
 
     def task(
-        self,
-        spec: AdditionMultiplicationSpec,
-        device: torch.device,
-        data_dir: Path | None = None,
-        relabelled: Mapping[str, int] | None = None,
+        self, spec: AdditionMultiplicationSpec, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None
     ) -> Task:
         return AdditionMultiplication(spec.digits, spec.train_items, device, spec.torch_dtype, relabelled)
-
-    def network(self, spec: AdditionMultiplicationSpec, task: Task) -> nn.Module:
-        return arithmetic_network(spec, task, _STEPS)
-
-    def unmasked(self, spec: AdditionMultiplicationSpec) -> tuple[str, ...]:
-        return UNMASKED
-
-    def companions(self, spec: AdditionMultiplicationSpec, task: Task) -> list[Companion]:
-        return null_networks(spec, task)
-
-    def found_together(self, spec: AdditionMultiplicationSpec, weights: int) -> bool:
-        return found_together(weights)
 
     def early_tensors(self, spec: AdditionMultiplicationSpec, names: Sequence[str], seed: int) -> list[tuple[str, ...]]:
         """Half of the names, rounded up; five random halves of an LSTM's. The transformer (ours) is as the feed-forward network.
@@ -71,7 +51,7 @@ STUDY = Study(
     presets=PRESETS,
     claims=CLAIMS,
     differences=DIFFERENCES,
-    ours=("transformer",),
-    told=("hidden",),
+    not_in_paper=("transformer",),
+    shown_settings=("hidden",),
     sweeps=SWEEPS,
 )

@@ -10,19 +10,14 @@ from maskscope.report.blocks.spread import spread_note
 from maskscope.report.drawing.overlaps import overlap_panels
 from maskscope.report.drawing.scores import accuracy_panels
 from maskscope.report.over_networks import networks
-from maskscope.report.section import Figure, Section
-
-# a longer table is folded
-_LONG = 40
+from maskscope.report.section import Figure, Section, short_or_folded
 
 
 def copied_section(record: MaskRecord[Any]) -> Section | None:
     """The whole procedure with copied input and output weights; None if it was not run."""
     if not networks(record, variant="copied-io"):
         return None
-    by_layer = overlap_table(record, "copied-io")
-    sharing = sharing_tables(record, ("copied-io",))
-    long = len(by_layer.rows) > _LONG
+    shown, folded = short_or_folded(overlap_table(record, "copied-io"))
     return Section(
         "copied-io",
         record.variants["copied-io"],
@@ -37,6 +32,6 @@ def copied_section(record: MaskRecord[Any]) -> Section | None:
         ),
         "Accuracy: only these weights kept; only they removed; only hidden ones removed. Overlap by tensor: as above. "
         + spread_note(record),
-        (removal_of(record, "copied-io"), *sharing, *(() if long else (by_layer,))),
-        (by_layer,) if long else (),
+        (removal_of(record, "copied-io"), *sharing_tables(record, ("copied-io",)), *shown),
+        folded,
     )

@@ -7,7 +7,7 @@ import torch
 
 from maskscope.engine.spec import at_least, counts
 from maskscope.errors import ConfigError
-from maskscope.procedure.settings import ANALYSIS, MASKS, NETWORK, TRAINING, FitSpec, MaskSpec
+from maskscope.procedure.settings import ANALYSIS, MASKS, NETWORK, TRAINING, FitSpec, MaskSpec, require_different
 from maskscope.tasks.digits import require_digits
 
 Network = Literal["mlp", "lstm", "transformer"]
@@ -55,8 +55,7 @@ class ArithmeticSpec:
             raise ConfigError(f"hidden is {self.hidden}; all layers of network {self.network} have one width, as in 128 128.")
         if self.network == "transformer" and self.hidden[0] % TRANSFORMER_HEADS:
             raise ConfigError(f"hidden is {self.hidden}; the width of a transformer is a multiple of {TRANSFORMER_HEADS}.")
-        if len(set(self.controls)) < len(self.controls):
-            raise ConfigError(f"controls names one twice: {' '.join(self.controls)}.")
+        require_different(self.controls)
         require_digits(self.digits, self.train_items)
 
     @property

@@ -14,9 +14,6 @@ from maskscope.report.section import Figure, Section, short_or_folded
 from maskscope.report.table import Cell, Row, Table, columns
 from maskscope.studies.arithmetic.drawing import null_panels
 
-# a longer table is folded
-_LONG = 40
-
 
 def null_section(record: MaskRecord[Any]) -> Section | None:
     """Overlap against unrelated functions; None without such."""
@@ -39,7 +36,7 @@ def null_section(record: MaskRecord[Any]) -> Section | None:
         (Figure("null", partial(null_panels, record)),),
         "A row for each network. Grey: on each network of its null, the overlap of the masks for the first function and for "
         "the arbitrary one. Black: of the two masks in question. p as it is, and after Holm.",
-        *short_or_folded(table, _LONG),
+        *short_or_folded(table),
         terminal=(table,),
         short="Unrelated functions",
     )
@@ -58,7 +55,7 @@ def _significant(found: Sequence[Null]) -> str:
 
 
 def _validity(record: MaskRecord[Any], found: Sequence[Null]) -> str:
-    """Whether what is unrelated is alike: as well learned as the function whose place it has."""
+    """Whether unrelated functions were learned as well as the function in whose place they are."""
     able = [value for null in found for value in null.accuracy if not math.isnan(value)]
     own = record.quantity("accuracy", "", record.functions[-1])
     text = "The test is valid as far as those networks do the arbitrary function as well as this one does its own. "

@@ -31,7 +31,7 @@ def measure_removal(
     first = [one for one in owned if one.repeat == 0]
     return RemovalResult(
         owned=tuple(_measure_owned(masked, one, mask_of[one.name], full) for one in first),
-        cosines=_cosines(masked, masked.first(distorting)) if distorting else (),
+        cosines=_cosines(masked, masked.first_mask(distorting)) if distorting else (),
         filters=first_filters(masked.network, full, {one.name: one.mask for one in first}),
     )
 

@@ -17,8 +17,8 @@ from maskscope.studies.class_removal.filters import filter_panels
 from maskscope.studies.class_removal.result import removal_of
 from maskscope.studies.class_removal.words import cautions, key_numbers, question, sentences
 
-# rows of tables that are shown; longer ones are folded
-_LONG, _LONG_LAYERS = 10, 40
+# a longer table of pairs is folded
+_LONG = 10
 
 
 def sections(record: MaskRecord[Any]) -> list[Section]:
@@ -78,7 +78,7 @@ def _drops(record: MaskRecord[Any]) -> Section:
 
 def _owned(record: MaskRecord[Any]) -> Section:
     table = tables.owned_table(record)
-    shown = short_or_folded(table, _LONG_LAYERS)
+    shown = short_or_folded(table)
     return Section(
         "owned",
         "What each class owns, by layer",

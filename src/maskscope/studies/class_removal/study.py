@@ -4,22 +4,19 @@ Source: Csordás et al. 2021, the section on CIFAR-10.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import torch
-from torch import nn
 
 from maskscope.engine.quantities import Numbers, Unit
-from maskscope.engine.records.record import DataOrigin
 from maskscope.engine.study import Study
 from maskscope.errors import UnknownNameError
 from maskscope.masks import BinaryMask
 from maskscope.procedure.plans import Search
 from maskscope.procedure.procedure import MaskProcedure
 from maskscope.procedure.result import NetworkResult
-from maskscope.procedure.subject import Compared, MaskedNetwork, Subject
+from maskscope.procedure.subject import Compared, MaskedNetwork, Shuffles
 from maskscope.storage import Json
 from maskscope.studies.class_removal.measure import measure_removal
 from maskscope.studies.class_removal.numbers import UNITS, removal_numbers
@@ -27,25 +24,20 @@ from maskscope.studies.class_removal.page import PAGE
 from maskscope.studies.class_removal.paper import CLAIMS, DIFFERENCES, PRESETS
 from maskscope.studies.class_removal.result import RemovalResult
 from maskscope.studies.class_removal.spec import ClassRemovalSpec
-from maskscope.studies.images.networks import OUTPUT, image_network, image_task, images_origin, pinned_images
+from maskscope.studies.images.networks import OUTPUT, image_task, pinned_images
+from maskscope.studies.images.subject import ImageSubject
 from maskscope.tasks import Task, removal_name, without_each
 
 # layers of the CNN that the half-mask test takes as early
 _EARLY_LAYERS = 3
 
 
-class _Removal(Subject[ClassRemovalSpec]):
+class _Removal(ImageSubject[ClassRemovalSpec]):
     more: ClassVar[type] = RemovalResult
     units: ClassVar[Mapping[str, Unit]] = UNITS
-    mask_version: ClassVar[int] = 4
-    samples_apart: ClassVar[bool] = True
 
     def task(
-        self,
-        spec: ClassRemovalSpec,
-        device: torch.device,
-        data_dir: Path | None = None,
-        relabelled: Mapping[str, int] | None = None,
+        self, spec: ClassRemovalSpec, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None
     ) -> Task:
         data = pinned_images(spec, data_dir)
         for unknown in (name for name in (*spec.classes, spec.gradient_cosine) if name and name not in data.classes):
@@ -54,9 +46,6 @@ class _Removal(Subject[ClassRemovalSpec]):
         if spec.gradient_cosine:
             sought[_distorting(spec)] = without_each(data.classes, [spec.gradient_cosine])[removal_name(spec.gradient_cosine)]
         return image_task(spec, data, sought, device)
-
-    def network(self, spec: ClassRemovalSpec, task: Task) -> nn.Module:
-        return image_network(spec, task)
 
     def searches(self, spec: ClassRemovalSpec, task: Task) -> list[Search]:
         """Without each class, the output layer that of the full mask, so that no class is lost by the deletion of its output; and
@@ -67,9 +56,6 @@ class _Removal(Subject[ClassRemovalSpec]):
         kept = (OUTPUT,) if spec.keep_output else ()
         own = _distorting(spec)
         return [Search(name, name, compared=name != own, keeps=() if name == own else kept) for name in task.mask_targets]
-
-    def found_together(self, spec: ClassRemovalSpec, weights: int) -> bool:
-        return spec.together
 
     def early_tensors(self, spec: ClassRemovalSpec, names: Sequence[str], seed: int) -> list[tuple[str, ...]]:
         """Convolutions 1 to 3 of the CNN. None in ResNets, of which the paper has no such test.
@@ -85,7 +71,7 @@ class _Removal(Subject[ClassRemovalSpec]):
         assert full is not None, "class removal has a full mask"
         return [Compared(class_of[one.name], one.repeat, full - one.mask) for one in super().compared(masked)]
 
-    def among(self, masked: MaskedNetwork[ClassRemovalSpec], compared: Sequence[Compared]) -> BinaryMask:
+    def weights_in_use(self, masked: MaskedNetwork[ClassRemovalSpec], compared: Sequence[Compared]) -> BinaryMask:
         """The full mask: a class owns a part of it."""
         assert masked.full is not None, "class removal has a full mask"
         return masked.full
@@ -95,12 +81,6 @@ class _Removal(Subject[ClassRemovalSpec]):
 
     def numbers(self, network: NetworkResult[RemovalResult]) -> Numbers:
         return removal_numbers(network)
-
-    def pinned(self, spec: ClassRemovalSpec, data_dir: Path | None) -> ClassRemovalSpec:
-        return replace(spec, data_digest=pinned_images(spec, data_dir).digest)
-
-    def origin(self, spec: ClassRemovalSpec, data_dir: Path | None) -> DataOrigin:
-        return images_origin(spec, data_dir)
 
     def from_second_format(self, network: Json) -> Json:
         more = {name: network[name] for name in ("owned", "cosines", "filters") if name in network}
@@ -126,5 +106,5 @@ STUDY = Study(
     presets=PRESETS,
     claims=CLAIMS,
     differences=DIFFERENCES,
-    ours=("resnet20",),
+    not_in_paper=("resnet20",),
 )

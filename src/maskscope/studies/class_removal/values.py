@@ -6,8 +6,8 @@ from typing import Any
 from maskscope.analysis import GradientCosine, Summary, summarise
 from maskscope.procedure.floors import belongs
 from maskscope.procedure.record import MaskRecord
-from maskscope.procedure.result import NetworkResult
-from maskscope.report.over_networks import WHOLE, Measure, mask_of, networks, over_networks, over_pairs
+from maskscope.procedure.result import NetworkResult, share_kept
+from maskscope.report.over_networks import WHOLE, Measure, networks, over_networks, over_pairs
 from maskscope.studies.class_removal.result import Owned, removal_of
 
 
@@ -22,9 +22,7 @@ def owned_share(record: MaskRecord[Any], function: str, tensor: str | None) -> S
 
     def share(network: NetworkResult[Any]) -> float:
         own = _owned(network, function)
-        parts = [part for name, part in own.by_tensor.items() if belongs(name, tensor)] if own else []
-        whole = sum(part.weights for part in parts)
-        return sum(part.kept for part in parts) / whole if whole else math.nan
+        return share_kept(part for name, part in own.by_tensor.items() if belongs(name, tensor)) if own else math.nan
 
     return over_networks(record, share)
 
@@ -38,7 +36,7 @@ def confusion_difference(record: MaskRecord[Any], mask: str) -> dict[str, dict[s
     """
     pieces = []
     for network in networks(record):
-        here, full = mask_of(network, mask), mask_of(network, WHOLE)
+        here, full = network.mask(mask), network.mask(WHOLE)
         if here is None or full is None or not here.sufficiency.confusion or not full.sufficiency.confusion:
             return {}
         pieces.append((here.sufficiency.confusion, full.sufficiency.confusion))

@@ -14,17 +14,13 @@ from maskscope.engine.claims import Claim, Lack
 from maskscope.engine.study import Study
 from maskscope.errors import ConfigError
 from maskscope.procedure.controls import SHUFFLED_LABELS, SHUFFLED_WEIGHTS, UNTRAINED, Control, by_name
-from maskscope.procedure.plans import Companion
 from maskscope.procedure.procedure import MaskProcedure
-from maskscope.procedure.subject import Subject
-from maskscope.studies.arithmetic.networks import UNMASKED, arithmetic_network, found_together, null_networks
+from maskscope.procedure.subject import Shuffles
 from maskscope.studies.arithmetic.page import PAGE
+from maskscope.studies.arithmetic.subject import ArithmeticSubject
 from maskscope.studies.double_addition.paper import CLAIMS, DIFFERENCES, PRESETS
 from maskscope.studies.double_addition.spec import DoubleAdditionSpec
 from maskscope.tasks import DoubleAddition, Task
-
-# of an LSTM
-_STEPS = 6
 
 
 def copy_io(network: nn.Module, spec: DoubleAdditionSpec, task: Task, _seed: int = 0) -> nn.Module:
@@ -55,29 +51,14 @@ COPIED_IO = Control(
 )
 
 
-class _TwoPairs(Subject[DoubleAdditionSpec]):
+class _TwoPairs(ArithmeticSubject[DoubleAdditionSpec]):
+    lstm_steps: ClassVar[int] = 6
     controls: ClassVar[Mapping[str, Control]] = by_name(UNTRAINED, SHUFFLED_WEIGHTS, SHUFFLED_LABELS, COPIED_IO)
 
     def task(
-        self,
-        spec: DoubleAdditionSpec,
-        device: torch.device,
-        data_dir: Path | None = None,
-        relabelled: Mapping[str, int] | None = None,
+        self, spec: DoubleAdditionSpec, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None
     ) -> Task:
         return DoubleAddition(spec.digits, spec.train_items, spec.mode, device, spec.torch_dtype, relabelled)
-
-    def network(self, spec: DoubleAdditionSpec, task: Task) -> nn.Module:
-        return arithmetic_network(spec, task, _STEPS)
-
-    def unmasked(self, spec: DoubleAdditionSpec) -> tuple[str, ...]:
-        return UNMASKED
-
-    def companions(self, spec: DoubleAdditionSpec, task: Task) -> list[Companion]:
-        return null_networks(spec, task)
-
-    def found_together(self, spec: DoubleAdditionSpec, weights: int) -> bool:
-        return found_together(weights)
 
     def io_tensors(self, spec: DoubleAdditionSpec, names: Sequence[str]) -> tuple[str, ...]:
         """The tensors that read the input or write the output, where the two places have their own.
@@ -111,6 +92,6 @@ STUDY = Study(
     presets=PRESETS,
     claims=CLAIMS,
     differences=DIFFERENCES,
-    ours=("transformer",),
-    told=("hidden", "mode"),
+    not_in_paper=("transformer",),
+    shown_settings=("hidden", "mode"),
 )

@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from maskscope.engine.spec import at_least, counts
-from maskscope.errors import ConfigError
-from maskscope.procedure.settings import ANALYSIS, MASKS, NETWORK, TRAINING, FitSpec, MaskSpec
+from maskscope.engine.spec import FOUND_BY_THE_RUN, at_least, counts
+from maskscope.procedure.settings import ANALYSIS, MASKS, NETWORK, TRAINING, FitSpec, MaskSpec, require_different
 
 Data = Literal["cifar10", "cifar100", "mnist", "fashion-mnist"]
 ImageNetwork = Literal["cnn", "cnn-no-dropout", "resnet20", "resnet110"]
@@ -20,7 +19,7 @@ class ImageSpec:
 
     data: Data = "cifar10"
     """Which images. Paper: cifar10."""
-    data_digest: str = ""
+    data_digest: str = field(default="", metadata=FOUND_BY_THE_RUN)
     """SHA-256 of their unpacked files; empty: whatever is found. A run writes it here, so that other data make another run."""
     network: ImageNetwork = field(default="cnn", metadata=counts(NETWORK, TRAINING))
     """The simple CNN of the paper with or without dropout, ResNet-110, or (ours) its small relative ResNet-20."""
@@ -48,5 +47,4 @@ class ImageSpec:
 
     def __post_init__(self) -> None:
         at_least(self, repeats=0, random_draws=1)
-        if len(set(self.controls)) < len(self.controls):
-            raise ConfigError(f"controls names one twice: {' '.join(self.controls)}.")
+        require_different(self.controls)

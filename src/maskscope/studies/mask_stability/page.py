@@ -12,7 +12,7 @@ from maskscope.report.blocks.quantities import quantities_section
 from maskscope.report.blocks.spread import points_note
 from maskscope.report.drawing.scores import accuracy_panels
 from maskscope.report.page import Page
-from maskscope.report.section import Figure, Section, present
+from maskscope.report.section import Figure, Section, present, short_or_folded
 from maskscope.studies.mask_stability.drawing import stability_panels
 from maskscope.studies.mask_stability.tables import MEANS, SAME_PAIR, stability_table
 from maskscope.studies.mask_stability.words import cautions, key_numbers, question, sentences
@@ -35,7 +35,7 @@ def sections(record: MaskRecord[Any]) -> list[Section]:
 
 def _overlap(record: MaskRecord[Any]) -> Section:
     table = stability_table(record)
-    short = len(table.rows) <= _LONG
+    shown, folded = short_or_folded(table, _LONG)
     return Section(
         "stability",
         "Overlap of masks for the same classes, and for different ones",
@@ -46,8 +46,8 @@ def _overlap(record: MaskRecord[Any]) -> Section:
         ),
         (Figure("stability", partial(stability_panels, record)),),
         "Grey tick: floor. " + points_note(len(record.seeds)),
-        (table,) if short else (),
-        (*(() if short else (table,)), overlap_table(record)),
+        shown,
+        (*folded, overlap_table(record)),
         # masks for different pairs one by one are on the page
         terminal=(table.only(SAME_PAIR, MEANS),),
     )

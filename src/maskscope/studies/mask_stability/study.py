@@ -4,23 +4,21 @@ Source: Csordás et al. 2021 (the authors' `cifar10_mask_stability`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import nn
 
 from maskscope.engine.quantities import Numbers, Unit
-from maskscope.engine.records.record import DataOrigin
 from maskscope.engine.study import Study
 from maskscope.errors import ConfigError
 from maskscope.procedure.procedure import MaskProcedure
 from maskscope.procedure.result import NetworkResult
-from maskscope.procedure.subject import Subject
-from maskscope.studies.images.networks import image_network, image_task, images_origin, pinned_images
+from maskscope.procedure.subject import Shuffles
+from maskscope.studies.images.networks import image_task, pinned_images
+from maskscope.studies.images.subject import ImageSubject
 from maskscope.studies.mask_stability.numbers import UNITS, stability_numbers
 from maskscope.studies.mask_stability.page import PAGE
 from maskscope.studies.mask_stability.paper import CLAIMS, DIFFERENCES, PRESETS
@@ -28,38 +26,20 @@ from maskscope.studies.mask_stability.spec import MaskStabilitySpec
 from maskscope.tasks import Task
 
 
-class _Stability(Subject[MaskStabilitySpec]):
+class _Stability(ImageSubject[MaskStabilitySpec]):
     units: ClassVar[Mapping[str, Unit]] = UNITS
-    mask_version: ClassVar[int] = 4
-    samples_apart: ClassVar[bool] = True
 
     def task(
-        self,
-        spec: MaskStabilitySpec,
-        device: torch.device,
-        data_dir: Path | None = None,
-        relabelled: Mapping[str, int] | None = None,
+        self, spec: MaskStabilitySpec, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None
     ) -> Task:
         data = pinned_images(spec, data_dir)
         return image_task(spec, data, {**class_pairs(data.classes, spec)}, device)
 
-    def network(self, spec: MaskStabilitySpec, task: Task) -> nn.Module:
-        return image_network(spec, task)
-
     def has_full_mask(self, spec: MaskStabilitySpec) -> bool:
         return False
 
-    def found_together(self, spec: MaskStabilitySpec, weights: int) -> bool:
-        return spec.together
-
     def numbers(self, network: NetworkResult[Any]) -> Numbers:
         return stability_numbers(network)
-
-    def pinned(self, spec: MaskStabilitySpec, data_dir: Path | None) -> MaskStabilitySpec:
-        return replace(spec, data_digest=pinned_images(spec, data_dir).digest)
-
-    def origin(self, spec: MaskStabilitySpec, data_dir: Path | None) -> DataOrigin:
-        return images_origin(spec, data_dir)
 
 
 def class_pairs(classes: Sequence[str], spec: MaskStabilitySpec) -> dict[str, tuple[str, ...]]:
@@ -84,5 +64,5 @@ STUDY = Study(
     presets=PRESETS,
     claims=CLAIMS,
     differences=DIFFERENCES,
-    ours=("resnet20",),
+    not_in_paper=("resnet20",),
 )

@@ -3,35 +3,26 @@
 Source: Csordás et al. 2021, the section on the Mathematics Dataset.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
 
 import torch
 from torch import nn
 
-from maskscope.engine.quantities import Numbers, Unit
-from maskscope.engine.records.record import DataOrigin
 from maskscope.engine.study import Study
-from maskscope.procedure.plans import Search
 from maskscope.procedure.procedure import MaskProcedure
-from maskscope.procedure.record import EvaluationPart
-from maskscope.procedure.result import NetworkResult
-from maskscope.procedure.subject import Compared, MaskedNetwork, Subject
-from maskscope.storage import Json
+from maskscope.procedure.subject import Compared, MaskedNetwork, Shuffles
 from maskscope.studies.mathematics.paper import CLAIMS, DIFFERENCES, PRESETS
 from maskscope.studies.mathematics.spec import MathematicsSpec
 from maskscope.studies.sequences.data import SequenceData, folder_named, require_pinned
-from maskscope.studies.sequences.earlier import from_second_format
-from maskscope.studies.sequences.measure import evaluation_parts, measure_sequences, searches
-from maskscope.studies.sequences.numbers import UNITS, sequence_numbers
+from maskscope.studies.sequences.measure import measure_sequences
 from maskscope.studies.sequences.page import PAGE
 from maskscope.studies.sequences.result import SequenceResult
+from maskscope.studies.sequences.subject import SequenceSubject, transformer
 from maskscope.tasks import SequenceTask, Task, mathematics_task
 from maskscope.tasks.mathematics import Questions, digest_of, generate_questions, read_archive
-from maskscope.zoo import SequenceTransformer
 
 _FILES = "read from files; no checksum of the published archive is known here, so that nobody vouches for them"
 # a step takes as long with few questions
@@ -51,13 +42,7 @@ def _archive(folder: Path, module: str, held_out: int) -> SequenceData[Questions
 
 
 def questions_of(spec: MathematicsSpec, data_dir: Path | None) -> SequenceData[Questions]:
-    """The questions of a spec.
-
-    Raises:
-        DataError: they are to be read from a folder and none is named.
-        FileFormatError: they are not what they should be.
-        ConfigError: they are not those that the spec was made with.
-    """
+    """The questions of a spec; see `SequenceSubject.questions`."""
     if spec.source == "archive":
         folder = folder_named(data_dir, "the unpacked mathematics_dataset-v1.0")
         return require_pinned(spec, _archive(folder, spec.module, spec.held_out))
@@ -70,69 +55,29 @@ def _task(spec: MathematicsSpec, device: torch.device, data_dir: Path | None) ->
     return mathematics_task(questions_of(spec, data_dir).questions, spec.masks_on, even=device.type != "cpu", device=device)
 
 
-class _Mathematics(Subject[MathematicsSpec]):
-    more: ClassVar[type] = SequenceResult
-    units: ClassVar[Mapping[str, Unit]] = UNITS
-    network_version: ClassVar[int] = 2
-    mask_version: ClassVar[int] = 4
-    samples_apart: ClassVar[bool] = True
+class _Mathematics(SequenceSubject[MathematicsSpec]):
+    def questions(self, spec: MathematicsSpec, data_dir: Path | None) -> SequenceData[Questions]:
+        return questions_of(spec, data_dir)
 
     def task(
-        self,
-        spec: MathematicsSpec,
-        device: torch.device,
-        data_dir: Path | None = None,
-        relabelled: Mapping[str, int] | None = None,
-    ) -> SequenceTask:
+        self, spec: MathematicsSpec, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None
+    ) -> Task:
         return _task(spec, device, data_dir)
 
     def network(self, spec: MathematicsSpec, task: Task) -> nn.Module:
-        assert isinstance(task, SequenceTask), "as `task` makes it"
-        inputs, outputs = task.sizes
-        network = SequenceTransformer(
-            inputs,
-            outputs,
-            width=spec.width,
-            heads=spec.heads,
-            feedforward=spec.feedforward,
-            layers=spec.layers,
-            longest=task.longest,
-            dropout=spec.dropout,
-            tied=True,
-        )
-        return network.to(task.device)
+        return transformer(spec, task, tied=True).to(task.device)
 
-    def unmasked(self, spec: MathematicsSpec) -> tuple[str, ...]:
+    def excluded(self, spec: MathematicsSpec) -> tuple[str, ...]:
         """Biases of linear maps, and the embedding, which is the output map too; norms are masked."""
         return ("*linear*.bias", "*embedding*")
 
-    def searches(self, spec: MathematicsSpec, task: Task) -> list[Search]:
-        assert isinstance(task, SequenceTask), "as `task` makes it"
-        return searches(task)
-
     def measure_more(self, masked: MaskedNetwork[MathematicsSpec], compared: Sequence[Compared]) -> SequenceResult:
         return measure_sequences(masked, (), examples=masked.spec.examples, drops=False)
-
-    def numbers(self, network: NetworkResult[SequenceResult]) -> Numbers:
-        return sequence_numbers(network)
-
-    def evaluated_on(self, task: Task) -> tuple[EvaluationPart, ...]:
-        assert isinstance(task, SequenceTask), "as `task` makes it"
-        return evaluation_parts(task)
 
     def for_timing(self, spec: MathematicsSpec) -> MathematicsSpec:
         if spec.source == "archive":
             return spec
         return replace(spec, train_items=min(spec.train_items, _ITEMS_TIMED))
-
-    def pinned(self, spec: MathematicsSpec, data_dir: Path | None) -> MathematicsSpec:
-        return replace(spec, data_digest=questions_of(spec, data_dir).digest)
-
-    def origin(self, spec: MathematicsSpec, data_dir: Path | None) -> DataOrigin | None:
-        return questions_of(spec, data_dir).origin if spec.source == "archive" else None
-
-    def from_second_format(self, network: Json) -> Json:
-        return from_second_format(network)
 
 
 STUDY = Study(

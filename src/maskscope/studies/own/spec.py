@@ -3,26 +3,25 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from maskscope.engine.spec import at_least, counts
-from maskscope.errors import ConfigError
-from maskscope.procedure.settings import ANALYSIS, MASKS, MaskSpec
+from maskscope.engine.spec import FOUND_BY_THE_RUN, at_least, counts
+from maskscope.procedure.settings import ANALYSIS, MASKS, MaskSpec, require_different
 
 
 @dataclass(frozen=True)
 class OwnSpec:
     """What is sought in a network that somebody brought, and with what it is compared."""
 
-    networks: tuple[str, ...] = field(default=(), metadata=counts(None))
+    networks: tuple[str, ...] = field(default=(), metadata=counts(None) | FOUND_BY_THE_RUN)
     """Digests of the given weights, one for each network; a run finds them."""
-    functions: tuple[str, ...] = field(default=(), metadata=counts(ANALYSIS))
+    functions: tuple[str, ...] = field(default=(), metadata=counts(ANALYSIS) | FOUND_BY_THE_RUN)
     """Digests of the data that masks are found with, one for each function; a run finds them."""
-    scored: tuple[str, ...] = field(default=(), metadata=counts(ANALYSIS))
+    scored: tuple[str, ...] = field(default=(), metadata=counts(ANALYSIS) | FOUND_BY_THE_RUN)
     """Digests of the data that scores are over, one for each function; a run finds them."""
-    scored_on: tuple[str, ...] = field(default=(), metadata=counts(None))
+    scored_on: tuple[str, ...] = field(default=(), metadata=counts(None) | FOUND_BY_THE_RUN)
     """Whether masks were found with the data that scores are over, for each function; a run finds it."""
-    loss: str = field(default="", metadata=counts(MASKS, MASKS))
+    loss: str = field(default="", metadata=counts(MASKS, MASKS) | FOUND_BY_THE_RUN)
     """Digest of the loss function; a run finds it."""
-    score: str = field(default="", metadata=counts(ANALYSIS))
+    score: str = field(default="", metadata=counts(ANALYSIS) | FOUND_BY_THE_RUN)
     """Digest of the score function; a run finds it."""
     exclude: tuple[str, ...] = field(default=("*bias*",), metadata=counts(MASKS))
     """Patterns of the parameters that no mask is over."""
@@ -38,5 +37,4 @@ class OwnSpec:
 
     def __post_init__(self) -> None:
         at_least(self, repeats=0, random_draws=1)
-        if len(set(self.controls)) < len(self.controls):
-            raise ConfigError(f"controls names one twice: {' '.join(self.controls)}.")
+        require_different(self.controls)

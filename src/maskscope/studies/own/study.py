@@ -187,7 +187,7 @@ def mask_spec(config: MaskConfig) -> MaskSpec:
 
 
 def _absent(*_: Any) -> Any:
-    """Stands for what a study that only reads records has not; `Own.require` says so before it is called."""
+    """Stands for the functions that a study which only reads records lacks; `Own.require` refuses before it is called."""
 
 
 # reads the records of all studies of a user's own networks; it has none to run

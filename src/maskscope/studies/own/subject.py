@@ -16,7 +16,7 @@ from maskscope.errors import ConfigError
 from maskscope.masks import select
 from maskscope.procedure.plans import Search
 from maskscope.procedure.result import NetworkResult
-from maskscope.procedure.subject import Compared, MaskedNetwork, Subject
+from maskscope.procedure.subject import Compared, MaskedNetwork, Shuffles, Subject
 from maskscope.studies.own.claims import UNITS, own_numbers
 from maskscope.studies.own.fingerprints import code_fingerprint, fingerprint, network_fingerprint
 from maskscope.studies.own.networks import MakeNetwork, as_they_are, require_fit, require_kind
@@ -52,13 +52,7 @@ class Own(Subject[OwnSpec]):
         self._networks, self._functions, self._untrained = networks, functions, untrained
         self._loss, self._score = loss, score
 
-    def task(
-        self,
-        spec: OwnSpec,
-        device: torch.device,
-        data_dir: Path | None = None,
-        relabelled: Mapping[str, int] | None = None,
-    ) -> Task:
+    def task(self, spec: OwnSpec, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None) -> Task:
         """See `Subject.task`."""
         return UserFunctions(self._functions, self._loss, self._score, device)
 
@@ -68,8 +62,8 @@ class Own(Subject[OwnSpec]):
         made = as_they_are(self._untrained(), first) if self._untrained is not None else copy.deepcopy(first)
         return made.to(task.device)
 
-    def given(self, spec: OwnSpec, seed: int) -> nn.Module:
-        """See `Subject.given`."""
+    def given_network(self, spec: OwnSpec, seed: int) -> nn.Module:
+        """See `Subject.given_network`."""
         return copy.deepcopy(self._networks[seed])
 
     def given_digest(self, spec: OwnSpec, seed: int) -> str:
@@ -82,8 +76,8 @@ class Own(Subject[OwnSpec]):
             return fingerprint(spec.functions)
         return dict(zip((one.name for one in self._functions), spec.functions, strict=True))[search.function]
 
-    def unmasked(self, spec: OwnSpec) -> tuple[str, ...]:
-        """See `Subject.unmasked`."""
+    def excluded(self, spec: OwnSpec) -> tuple[str, ...]:
+        """See `Subject.excluded`."""
         return spec.exclude
 
     def measure_more(self, masked: MaskedNetwork[OwnSpec], compared: Sequence[Compared]) -> OwnResult:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from maskscope.engine.spec import at_least, counts
+from maskscope.engine.spec import FOUND_BY_THE_RUN, at_least, counts
 from maskscope.errors import ConfigError
 from maskscope.procedure.settings import MaskSpec
 
@@ -17,7 +17,7 @@ class PermutedImagesSpec:
 
     data: Literal["mnist", "fashion-mnist"] = "mnist"
     """Which images. Paper: mnist."""
-    data_digest: str = ""
+    data_digest: str = field(default="", metadata=FOUND_BY_THE_RUN)
     """SHA-256 of their unpacked files; empty: whatever is found. A run writes it here, so that other data make another run."""
     network: Literal["mlp"] = field(default="mlp", metadata={"added": "0.1.0"})  # so far there is no other
     """The feed-forward network of the paper."""

@@ -16,7 +16,7 @@ from maskscope.engine.records.record import DataOrigin, Record
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json, settings_at
 from maskscope.engine.step import Effort, Step
-from maskscope.engine.study import Found, Needs, Procedure, Study
+from maskscope.engine.study import BASE_BYTES, Findings, Needs, Procedure, Study
 from maskscope.storage import Json, read_json
 from maskscope.studies.images.networks import images_origin, pinned_images
 from maskscope.studies.permuted_images.grow import GrowthWork
@@ -29,7 +29,6 @@ from maskscope.studies.permuted_images.spec import FIRST_TASK, LATER_TASKS, Perm
 _VERSION = 1
 _GROW = "grow"
 _STEPS_TIMED = 4
-_BASE_BYTES = 450 * 2**20
 # weights, their gradient and two moments; the same for logits; a masked copy and its gradient; gates
 _BYTES = 42
 
@@ -63,11 +62,11 @@ class Growth(Procedure[PermutedImagesSpec]):
                 names.append(stage.name)
         return list(steps.values())
 
-    def found(self, spec: PermutedImagesSpec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Found:
-        """See `Procedure.found`."""
+    def findings(self, spec: PermutedImagesSpec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Findings:
+        """See `Procedure.findings`."""
         growths = [self._result(spec, seed, start, made[seed]) for start in spec.new_logits for seed in made]
         functions = tuple(task.function for task in growths[0].tasks)
-        return Found(growth_quantities(growths), {"functions": functions, "growths": tuple(growths)})
+        return Findings(growth_quantities(growths), {"functions": functions, "growths": tuple(growths)})
 
     def step_seconds(self, spec: PermutedImagesSpec, runtime: Runtime) -> Mapping[str, float]:
         """See `Procedure.step_seconds`; a step is timed on the first task."""
@@ -79,7 +78,7 @@ class Growth(Procedure[PermutedImagesSpec]):
         """See `Procedure.needs`."""
         weights = GrowthWork(spec, 0, runtime).weights
         masks = seeds * (1 + len(spec.new_logits) * (spec.tasks - 1))
-        return Needs(_BASE_BYTES + _BYTES * weights, masks * (8 * weights + weights // 8) + 24 * weights)
+        return Needs(BASE_BYTES + _BYTES * weights, masks * (8 * weights + weights // 8) + 24 * weights)
 
     def require(self, spec: PermutedImagesSpec, runtime: Runtime) -> None:
         """See `Procedure.require`."""

@@ -4,37 +4,30 @@ Source: Csordás et al. 2021, the section on SCAN.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
 
 import torch
 from torch import nn
 
 from maskscope.engine.claims import Claim, Lack
-from maskscope.engine.quantities import Numbers, Unit
-from maskscope.engine.records.record import DataOrigin
 from maskscope.engine.study import Study
 from maskscope.procedure.measure import random_halves
-from maskscope.procedure.plans import Companion, Search
+from maskscope.procedure.plans import Companion
 from maskscope.procedure.procedure import MaskProcedure
-from maskscope.procedure.record import EvaluationPart
-from maskscope.procedure.result import NetworkResult
-from maskscope.procedure.subject import Compared, MaskedNetwork, Subject
-from maskscope.storage import Json
+from maskscope.procedure.subject import Compared, MaskedNetwork, Shuffles
 from maskscope.studies.scan.paper import CLAIMS, DIFFERENCES, PRESETS
 from maskscope.studies.scan.spec import ScanSpec
 from maskscope.studies.sequences.data import SequenceData, folder_named, require_pinned
-from maskscope.studies.sequences.earlier import from_second_format
-from maskscope.studies.sequences.measure import evaluation_parts, measure_sequences, searches, trained_alone
-from maskscope.studies.sequences.numbers import NEVER_SEEN, UNITS, sequence_numbers
+from maskscope.studies.sequences.measure import measure_sequences, trained_alone
+from maskscope.studies.sequences.numbers import NEVER_SEEN
 from maskscope.studies.sequences.page import PAGE
 from maskscope.studies.sequences.result import SequenceResult
+from maskscope.studies.sequences.subject import SequenceSubject, transformer
 from maskscope.tasks import SequenceTask, Task, are_published, scan_splits, scan_task, splits_digest
 from maskscope.tasks.scan import SIMPLE, SPLIT_FILES
 from maskscope.tasks.scan_grammar import Split
-from maskscope.zoo import SequenceLSTM, SequenceTransformer
+from maskscope.zoo import SequenceLSTM
 
 _FILES = {
     True: "read from files: all commands of SCAN, the splits jump, length and turn_left divided as published; how the published "
@@ -53,13 +46,7 @@ def _commands(names: tuple[str, ...], simple_seed: int, folder: Path | None) -> 
 
 
 def commands(spec: ScanSpec, data_dir: Path | None) -> SequenceData[Mapping[str, Split]]:
-    """The splits of a spec.
-
-    Raises:
-        DataError: they are to be read from a folder and none is named.
-        FileFormatError: they are not what they should be.
-        ConfigError: they are not those that the spec was made with.
-    """
+    """The splits of a spec; see `SequenceSubject.questions`."""
     folder = folder_named(data_dir, "the published files of SCAN") if spec.source == "folder" else None
     return require_pinned(spec, _commands(spec.splits, spec.simple_seed, folder))
 
@@ -73,49 +60,21 @@ def _task(spec: ScanSpec, device: torch.device, data_dir: Path | None) -> Sequen
     return scan_task(splits, test_items=spec.test_items, forcing=spec.forcing, even=even, device=device)
 
 
-class _Commands(Subject[ScanSpec]):
-    more: ClassVar[type] = SequenceResult
-    units: ClassVar[Mapping[str, Unit]] = UNITS
-    network_version: ClassVar[int] = 2
-    mask_version: ClassVar[int] = 4
-    samples_apart: ClassVar[bool] = True
+class _Commands(SequenceSubject[ScanSpec]):
+    def questions(self, spec: ScanSpec, data_dir: Path | None) -> SequenceData[Mapping[str, Split]]:
+        return commands(spec, data_dir)
 
-    def task(
-        self,
-        spec: ScanSpec,
-        device: torch.device,
-        data_dir: Path | None = None,
-        relabelled: Mapping[str, int] | None = None,
-    ) -> SequenceTask:
+    def task(self, spec: ScanSpec, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None) -> Task:
         return _task(spec, device, data_dir)
 
     def network(self, spec: ScanSpec, task: Task) -> nn.Module:
-        assert isinstance(task, SequenceTask), "as `task` makes it"
-        inputs, outputs = task.sizes
-        network: nn.Module
-        if spec.network == "lstm":
-            network = SequenceLSTM(inputs, outputs, spec.width, spec.layers, spec.embedding, spec.dropout)
-        else:
-            network = SequenceTransformer(
-                inputs,
-                outputs,
-                width=spec.width,
-                heads=spec.heads,
-                feedforward=spec.feedforward,
-                layers=spec.layers,
-                longest=task.longest,
-                dropout=spec.dropout,
-                tied=False,
-            )
-        return network.to(task.device)
+        if spec.network == "transformer":
+            return transformer(spec, task, tied=False).to(task.device)
+        return SequenceLSTM(*task.sizes, spec.width, spec.layers, spec.embedding, spec.dropout).to(task.device)
 
-    def unmasked(self, spec: ScanSpec) -> tuple[str, ...]:
+    def excluded(self, spec: ScanSpec) -> tuple[str, ...]:
         """Biases and embeddings; a Transformer's norms are masked, biases and all."""
         return ("*bias*", "*embedding*") if spec.network == "lstm" else ("*linear*.bias", "*embedding*", "output.bias")
-
-    def searches(self, spec: ScanSpec, task: Task) -> list[Search]:
-        assert isinstance(task, SequenceTask), "as `task` makes it"
-        return searches(task)
 
     def companions(self, spec: ScanSpec, task: Task) -> list[Companion]:
         return trained_alone(spec.splits) if spec.baselines else []
@@ -134,13 +93,6 @@ class _Commands(Subject[ScanSpec]):
         spec = masked.spec
         return measure_sequences(masked, spec.splits, examples=spec.examples, drops=spec.decoder_drops)
 
-    def numbers(self, network: NetworkResult[SequenceResult]) -> Numbers:
-        return sequence_numbers(network)
-
-    def evaluated_on(self, task: Task) -> tuple[EvaluationPart, ...]:
-        assert isinstance(task, SequenceTask), "as `task` makes it"
-        return evaluation_parts(task)
-
     def lacks(self, claim: Claim, spec: ScanSpec) -> tuple[Lack, ...]:
         """The splits that a claim is about and a record lacks, and networks trained on them."""
         masks = {condition.mask for condition in (*claim.premises, *claim.conditions)}
@@ -149,15 +101,6 @@ class _Commands(Subject[ScanSpec]):
         if not spec.baselines and any(condition.measure == NEVER_SEEN for condition in claim.conditions):
             found.append(Lack("needs a network trained on the split", "without --no-baselines"))
         return tuple(found)
-
-    def pinned(self, spec: ScanSpec, data_dir: Path | None) -> ScanSpec:
-        return replace(spec, data_digest=commands(spec, data_dir).digest)
-
-    def origin(self, spec: ScanSpec, data_dir: Path | None) -> DataOrigin | None:
-        return commands(spec, data_dir).origin if spec.source == "folder" else None
-
-    def from_second_format(self, network: Json) -> Json:
-        return from_second_format(network)
 
 
 STUDY = Study(

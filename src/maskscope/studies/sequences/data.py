@@ -21,7 +21,7 @@ class SequenceData(Generic[Questions]):
         digest: of all of them.
         verified: whether they are the published ones, or generated as published.
         questions: themselves.
-        note: what is known of files.
+        note: what is known of their files; empty where they are generated.
     """
 
     name: str
@@ -31,9 +31,9 @@ class SequenceData(Generic[Questions]):
     note: str = ""
 
     @property
-    def origin(self) -> DataOrigin:
-        """For the record, where they were read from files."""
-        return DataOrigin(self.name, self.digest, self.verified, self.note)
+    def origin(self) -> DataOrigin | None:
+        """For the record: the files that they were read from; None where they are generated."""
+        return DataOrigin(self.name, self.digest, self.verified, self.note) if self.note else None
 
 
 def require_pinned(spec: SequenceSpec, data: SequenceData[Questions]) -> SequenceData[Questions]:

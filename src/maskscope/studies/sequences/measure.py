@@ -9,13 +9,11 @@ from torch import nn
 
 from maskscope.analysis import score
 from maskscope.masks import BinaryMask, call_masked, evaluation_mode
-from maskscope.procedure.plans import Companion, Search
-from maskscope.procedure.record import EvaluationPart
+from maskscope.procedure.plans import Companion
 from maskscope.procedure.result import Kept
 from maskscope.procedure.subject import MaskedNetwork
 from maskscope.studies.sequences.result import AnsweredExample, Baseline, OutputRows, SequenceResult
 from maskscope.tasks import Scores, SequenceTask
-from maskscope.tasks.sequences import FOUND_WITH
 from maskscope.training import child_seed, isolated_random
 from maskscope.zoo import SequenceLSTM
 
@@ -30,12 +28,6 @@ _BASELINE = "baseline-"
 def trained_alone(sets: Sequence[str]) -> list[Companion]:
     """Networks that are trained on one set of questions alone, to compare its mask with."""
     return [Companion(f"{_BASELINE}{name}", trained_on=name) for name in sets]
-
-
-def searches(task: SequenceTask) -> list[Search]:
-    """A mask for each set of training questions, judged by the test of what it is found with, where there is one."""
-    own = {name: f"{name}{FOUND_WITH}" for name in task.mask_targets}
-    return [Search(name, name, judged_by=own[name] if own[name] in task.functions else "") for name in task.mask_targets]
 
 
 def measure_sequences(masked: MaskedNetwork[Any], sets: Sequence[str], *, examples: int, drops: bool) -> SequenceResult:
@@ -60,13 +52,6 @@ def measure_sequences(masked: MaskedNetwork[Any], sets: Sequence[str], *, exampl
             rows=tuple(rows for key, mask in masks.items() for rows in _output_rows(*key, mask, task)),
             dropping=_dropping(network, task) if drops else None,
         )
-
-
-def evaluation_parts(task: SequenceTask) -> tuple[EvaluationPart, ...]:
-    """The tests of a task, and how much of each the network was trained on."""
-    return tuple(
-        EvaluationPart(name, test.items, len(test.data), test.seen, test.judged_unseen) for name, test in task.tests.items()
-    )
 
 
 def _dropping(network: nn.Module, task: SequenceTask) -> Scores:

@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from maskscope.engine.spec import at_least, counts
+from maskscope.engine.spec import FOUND_BY_THE_RUN, at_least, counts
 from maskscope.errors import ConfigError
-from maskscope.procedure.settings import ANALYSIS, MASKS, NETWORK, TRAINING, FitSpec, MaskSpec
+from maskscope.procedure.settings import ANALYSIS, MASKS, NETWORK, TRAINING, FitSpec, MaskSpec, require_different
 
 
 @dataclass(frozen=True)
 class SequenceSpec:
     """What the studies of sequences have in common: a network that reads and writes, its training, its masks."""
 
-    data_digest: str = ""
+    data_digest: str = field(default="", metadata=FOUND_BY_THE_RUN)
     """SHA-256 of the questions; empty: whatever is found. A run writes it here, so that other data make another run."""
     width: int = field(default=200, metadata=counts(NETWORK, TRAINING))
     """Units of each layer of an LSTM; features of a Transformer. Paper: SCAN, LSTM 200, Transformer 100; Mathematics 512."""
@@ -41,8 +41,7 @@ class SequenceSpec:
         at_least(self, width=1, layers=1, heads=1, feedforward=1, repeats=0, random_draws=1, examples=0)
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"dropout is {self.dropout}; a share from 0 to below 1 was expected.")
-        if len(set(self.controls)) < len(self.controls):
-            raise ConfigError(f"controls names one twice: {' '.join(self.controls)}.")
+        require_different(self.controls)
 
     def require_heads(self) -> None:
         """Raises `ConfigError` unless the features divide among the heads."""

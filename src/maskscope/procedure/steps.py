@@ -1,0 +1,73 @@
+"""The steps of one seed: each network, the masks that are found together on it, and its analysis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from maskscope.engine.artefact import Stage
+from maskscope.engine.quantities import TRAINED
+from maskscope.engine.step import Effort, Step
+from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
+from maskscope.procedure.stages import analysis_stage, mask_role, mask_stage, network_role, network_stage
+from maskscope.procedure.timing import FIT, MASK, SCORE
+from maskscope.procedure.work import SeedWork
+
+
+@dataclass(frozen=True)
+class SeedSteps:
+    """Makes the steps of one seed.
+
+    Args:
+        study: its name, which is part of every identity.
+        work: what the steps do, with settings and seed.
+    """
+
+    study: str
+    work: SeedWork
+
+    def network(self, plan: NetworkPlan) -> Step:
+        """The network is given, trained, only initialised, or made from the trained one."""
+        work, stage = self.work, self._network_stage(plan)
+        if plan.is_derived:
+            trained = self._network_stage(NetworkPlan(TRAINED))
+            return Step((stage,), {"network": trained.name}, lambda inputs, _: work.derive(plan, inputs["network"]))
+        given = plan.name == TRAINED and work.subject.given_network(work.spec, work.seed) is not None
+        effort = Effort(FIT, work.spec.fit.steps) if plan.is_fitted and not given else Effort()
+        return Step((stage,), {}, lambda inputs, checkpoint: work.fit(plan, stage.name, checkpoint), effort=effort)
+
+    def masks(self, network: NetworkPlan, group: tuple[MaskPlan, ...]) -> Step:
+        """Masks of one network are found together."""
+        stages = tuple(self._mask_stage(plan, group) for plan in group)
+        inputs = {"network": self._network_made(network)}
+        if group[0].search.keeps:
+            full = full_mask_plan(network.name)
+            inputs["full mask"] = self._mask_stage(full, (full,)).name
+        find = partial(self.work.find, group, [stage.name for stage in stages], network)
+        return Step(stages, inputs, find, effort=Effort(MASK, self.work.spec.mask.steps))
+
+    def analysis(self, plan: NetworkPlan, networks: Sequence[NetworkPlan], masks: Sequence[MaskPlan]) -> Step:
+        """A network is measured with its masks.
+
+        Args:
+            plan: the network.
+            networks: it, and the companions that it is measured with.
+            masks: of all of these.
+        """
+        work = self.work
+        inputs = {network_role(one, plan.name): self._network_made(one) for one in networks}
+        # a mask's name does not depend on its company
+        inputs |= {mask_role(one, plan.name): self._mask_stage(one, ()).name for one in masks}
+        stage = analysis_stage(self.study, work.spec, work.seed, plan.name)
+        # each mask is scored alone, inverted, against top weights and against the random draws: a pass over all inputs
+        passes = (3 + work.spec.random_draws) * len(masks)
+        return Step((stage,), inputs, lambda made, _: work.measure(plan, networks, masks, made), effort=Effort(SCORE, passes))
+
+    def _network_stage(self, plan: NetworkPlan) -> Stage:
+        return network_stage(self.study, self.work.subject, self.work.spec, self.work.seed, plan)
+
+    def _mask_stage(self, plan: MaskPlan, group: Sequence[MaskPlan]) -> Stage:
+        return mask_stage(self.study, self.work.subject, self.work.spec, self.work.seed, plan, group)
+
+    def _network_made(self, plan: NetworkPlan) -> str:
+        """The name of a network's artefact: of the trained one, where that is searched itself."""
+        return self._network_stage(NetworkPlan(TRAINED) if plan.uses_trained else plan).name
