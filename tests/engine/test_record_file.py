@@ -7,11 +7,12 @@ import os
 import pytest
 from rich.console import Console
 
+from maskscope.engine.address import study_at
 from maskscope.engine.records.file import begun, load_record, require_replaceable
 from maskscope.engine.spec import from_json, read_spec, to_json
 from maskscope.engine.state import state_of_claims
 from maskscope.engine.sweep.record import SweepRecord, load_sweep
-from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
+from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError, StudyFileError
 from maskscope.procedure.record import MaskRecord
 from maskscope.procedure.settings import MaskSpec
 from maskscope.report import comparison, show_claims, show_comparison, show_record
@@ -184,3 +185,10 @@ def test_weights_and_confusion_that_cannot_be(tmp_path, body):
         write_json(tmp_path / "record.json", body | {"networks": [network | changed]})
         with pytest.raises(FileFormatError, match=message):
             load_record(tmp_path)
+
+
+def test_a_study_that_is_not_the_records_is_refused(tmp_path, body):
+    write_json(tmp_path / "record.json", body)
+    assert load_record(tmp_path, study_at("addition-multiplication")).experiment == "addition-multiplication"
+    with pytest.raises(StudyFileError, match="is a record of the study addition-multiplication; scan cannot read it"):
+        load_record(tmp_path, study_at("scan"))

@@ -47,10 +47,10 @@ def load_record(folder: Path, study: Study[Any] | None = None) -> Record:
 
 
 def read_record(path: Path, study: Study[Any] | None = None) -> Record:
-    """A record from its file, its parts fitting together; further as `load_record`."""
+    """A record from its file, whose parts fit together; further as `load_record`."""
     try:
         body = read_json(path, cure=CURE)
-        study = study or reader_of(body, path)
+        study = _named(study, body, path) if study else reader_of(body, path)
         found = from_json(study.procedure.record, in_present_format(body, study.procedure))
         from_json(study.spec, found.spec)
         faults = [*found.faults, *_faults_of_verdicts(found)]
@@ -75,12 +75,27 @@ def reader_of(body: Any, path: Path) -> Study[Any]:
     if isinstance(address, str) and is_file(address):
         raise StudyFileError(
             f"{path} is of a study in a file of its own: {legible(address)}. To read the record that file is run. If you trust "
-            f"it, name it: --study {legible(address)}"
+            f"it, name it: maskscope show {path.parent} --study {legible(address)}"
         )
     try:
         return study_at(address if isinstance(address, str) else "")
     except UnknownNameError:
         raise ConfigError(f"Not a valid Record: there is no experiment {brief(repr(address))}.") from None
+
+
+def _named(study: Study[Any], body: Any, path: Path) -> Study[Any]:
+    """The study that a user named, if it is the record's.
+
+    Raises:
+        StudyFileError: the record is of another study.
+    """
+    of = body.get("experiment") if isinstance(body, dict) else None
+    if isinstance(of, str) and of != study.name:
+        raise StudyFileError(
+            f"{path} is a record of the study {brief(legible(of))}; {study.name} cannot read it. Leave --study out, or name the "
+            "file of that study."
+        )
+    return study
 
 
 def _faults_of_verdicts(record: Record) -> Iterator[str]:
