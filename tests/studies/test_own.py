@@ -15,7 +15,7 @@ from maskscope.engine.run import run_study
 from maskscope.errors import BatchesError, ConfigError, LossError, ScoreError
 from maskscope.report.headline import summary_sentences
 from maskscope.studies.own.data import function_data
-from maskscope.studies.own.fingerprints import code_fingerprint, network_fingerprint
+from maskscope.studies.own.fingerprints import fingerprint, network_fingerprint
 from maskscope.studies.own.page import PAGE
 
 FEW = ms.MaskConfig(steps=3, samples_per_step=2, learning_rate=0.5)
@@ -272,8 +272,8 @@ def test_a_fingerprint_is_of_what_a_function_does():
     def made(factor):
         return lambda network, part: factor * network(part)
 
-    assert code_fingerprint(made(1)) == code_fingerprint(made(1)) != code_fingerprint(made(2))
-    assert code_fingerprint(score) != code_fingerprint(loss)
+    assert fingerprint(made(1)) == fingerprint(made(1)) != fingerprint(made(2))
+    assert fingerprint(score) != fingerprint(loss)
     first, second = nn.Sequential(nn.Linear(2, 2), nn.ReLU()), nn.Sequential(nn.Linear(2, 2), nn.GELU())
     second.load_state_dict(first.state_dict())
     assert network_fingerprint(first) != network_fingerprint(second), "the weights are the same, what they do is not"

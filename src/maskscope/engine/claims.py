@@ -1,6 +1,6 @@
 """Claims as values: a question, conditions with their constants, and the verdict that the numbers give."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +8,8 @@ from maskscope.analysis import Summary
 from maskscope.engine.quantities import TRAINED, Quantity, find_quantity
 
 VerdictWord = Literal["supported", "not supported", "inconclusive"]
+# empty where the paper says nothing
+PaperWord = Literal["supported", "not supported", ""]
 About = Literal["P_specialize", "P_reuse", "method"]
 OutcomeKind = Literal["satisfied", "violated", "open", "lacking"]
 
@@ -27,6 +29,13 @@ class Condition:
     def address(self) -> tuple[str, str, str, str]:
         """Of the quantity: measure, mask, function and variant."""
         return (self.measure, self.mask, self.function, self.variant)
+
+
+def conditions(
+    measure: str, addresses: Iterable[tuple[str, str]], relation: Literal[">=", "<="], bound: float, variant: str = TRAINED
+) -> tuple[Condition, ...]:
+    """The same condition on several masks and functions, which come in pairs."""
+    return tuple(Condition(measure, mask, function, relation, bound, variant) for mask, function in addresses)
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ class Claim:
     conditions: tuple[Condition, ...]
     premises: tuple[Condition, ...] = ()
     about: About = "method"
-    paper: Literal["supported", "not supported", ""] = ""
+    paper: PaperWord = ""
     networks: tuple[str, ...] = ()
     repeats: int = 0
     controls: tuple[str, ...] = ()
@@ -117,7 +126,7 @@ class Verdict:
     premises: tuple[Outcome, ...]
     conditions: tuple[Outcome, ...]
     about: About = "method"
-    paper: Literal["supported", "not supported", ""] = ""
+    paper: PaperWord = ""
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:

@@ -118,7 +118,7 @@ def by_kind(seconds: Mapping[str, tuple[str, float]]) -> dict[str, float]:
 
 
 def changes(folder: Path, job: Job) -> list[str]:
-    """In what a job differs from the run, finished or not, that a folder holds and it would go on with; a sentence each.
+    """How a job differs from the run that its folder holds, finished or not; a sentence each.
 
     Raises:
         RunFolderError: the folder holds the run of another study.

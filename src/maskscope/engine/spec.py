@@ -17,7 +17,7 @@ Value = TypeVar("Value")
 # metadata of a field that a run finds out for itself, such as the digest of its data: nobody chooses it
 FOUND_BY_THE_RUN = {"found by the run": True}
 # of one file in one message
-_MOST_FAULTS = 20
+MOST_FAULTS = 20
 
 
 def to_json(value: Any) -> Any:
@@ -40,8 +40,8 @@ def from_json(kind: Callable[..., Value], value: Any) -> Value:
         found: Value = _CONVERTER.structure(legible_json(value), shape)
     except cattrs.BaseValidationError as error:
         faults = _faults(error, kind)
-        more = [f"and {len(faults) - _MOST_FAULTS:,} more faults"] if len(faults) > _MOST_FAULTS else []
-        raise ConfigError("\n  ".join([f"Not a valid {shape.__name__}:", *faults[:_MOST_FAULTS], *more])) from error
+        more = [f"and {len(faults) - MOST_FAULTS:,} more faults"] if len(faults) > MOST_FAULTS else []
+        raise ConfigError("\n  ".join([f"Not a valid {shape.__name__}:", *faults[:MOST_FAULTS], *more])) from error
     except ConfigError as error:
         raise ConfigError(f"Not a valid {shape.__name__}: {error}.") from error
     return found

@@ -51,9 +51,8 @@ def state_of_claims(records: Sequence[Record]) -> list[ClaimState]:
     found = []
     for name in known_studies():
         study = study_at(name)
+        mine = [(study.kind_of(from_json(study.spec, one.spec)), one) for one in records if one.experiment == name]
         for kind in study.presets:
-            mine = [record for record in records if record.experiment == name]
-            here = [record for record in mine if study.kind_of(from_json(study.spec, record.spec)) == kind]
             settings = next(spec for _, spec in study.presets[kind].values())
             for claim in study.claims_about(settings):
                 address = (name, kind, study.kind, claim.name, claim.question, claim.about, claim.paper)
@@ -65,9 +64,9 @@ def state_of_claims(records: Sequence[Record]) -> list[ClaimState]:
                         tuple(record.spec[name] for name in study.shown_settings if name in record.spec),
                         len(record.seeds),
                     )
-                    for record in here
+                    for of, record in mine
                     for verdict in record.verdicts
-                    if verdict.name == claim.name
+                    if of == kind and verdict.name == claim.name
                 ]
                 found += states or [ClaimState(*address)]
     return found

@@ -21,6 +21,8 @@ from maskscope.storage import Json
 Spec = TypeVar("Spec")
 # what settings are for, and the settings
 Preset = tuple[str, Spec]
+# what the preset `smoke` of every study is for
+SMOKE_TEXT = "seconds; shows that everything runs, not that anything is found"
 # memory of a process before it has a network
 BASE_BYTES = 450 * 2**20
 

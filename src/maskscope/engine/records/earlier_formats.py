@@ -6,10 +6,10 @@ record; the procedure of a study knows which are its own.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from maskscope.analysis import Summary
-from maskscope.engine.claims import About, Condition, Lack, Outcome, Verdict, VerdictWord, outcome_of
+from maskscope.engine.claims import About, Condition, Lack, Outcome, PaperWord, Verdict, VerdictWord, outcome_of
 from maskscope.engine.quantities import Quantity, Unit
 from maskscope.engine.records.record import FORMAT
 from maskscope.engine.spec import from_json, to_json
@@ -50,7 +50,7 @@ class FirstVerdict:
     verdict: VerdictWord
     reasons: tuple[str, ...]
     about: About = "method"
-    paper: Literal["supported", "not supported", ""] = ""
+    paper: PaperWord = ""
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,13 @@ from maskscope.engine.folder import RECORD, SETTINGS, SWEEP_RECORD
 from maskscope.engine.job import Job
 from maskscope.engine.records.earlier_formats import in_present_format
 from maskscope.engine.records.record import Record
-from maskscope.engine.spec import from_json, to_json
+from maskscope.engine.spec import MOST_FAULTS, from_json, to_json
 from maskscope.engine.study import Study
 from maskscope.errors import ConfigError, FileFormatError, RunFolderError, StudyFileError, UnknownNameError
 from maskscope.storage import Json, read_json, write_json
 from maskscope.storage.legible import brief, legible
 
 CURE = "Run again to have it remade."
-# of one record in one message
-_MOST_FAULTS = 20
 
 
 def load_record(folder: Path, study: Study[Any] | None = None) -> Record:
@@ -57,7 +55,7 @@ def read_record(path: Path, study: Study[Any] | None = None) -> Record:
         if found.experiment != study.name and not study.reader:
             faults.insert(0, f"experiment: {study.name} was expected, but {brief(found.experiment)} was found")
         if faults:
-            raise ConfigError("\n  ".join(["Not a valid Record:", *faults[:_MOST_FAULTS]]))
+            raise ConfigError("\n  ".join(["Not a valid Record:", *faults[:MOST_FAULTS]]))
     except ConfigError as error:
         raise FileFormatError(f"{path} was written by another version of maskscope. {CURE}\n{error}") from error
     return found

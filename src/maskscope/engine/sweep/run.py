@@ -77,10 +77,10 @@ def run_sweep(
         _say_what_is_replaced(folder, job, sweep, announce)
         for number, one in enumerate(planned, 1):
             announce(f"{sweep.axis} {one.label} ({number} of {len(planned)})")
-            record_here, spent = run_here(preset, one.job, workers, watch, announce)
+            of_point, spent = run_here(preset, one.job, workers, watch, announce)
             seconds |= spent
-            records.append(record_here)
-            write_json(point_folder(folder, sweep, one.label) / RECORD, to_json(records[-1]))
+            records.append(of_point)
+            write_json(point_folder(folder, sweep, one.label) / RECORD, to_json(of_point))
         record = SweepRecord(
             sweep=sweep.name,
             experiment=job.study.name,

@@ -7,8 +7,8 @@ record of `quick`.
 
 from dataclasses import replace
 
-from maskscope.engine.claims import Claim, Condition
-from maskscope.engine.study import Preset
+from maskscope.engine.claims import Claim, Condition, conditions
+from maskscope.engine.study import SMOKE_TEXT, Preset
 from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
 from maskscope.studies.differences import METHOD
@@ -35,10 +35,9 @@ _QUICK_RECURRENT = replace(
     fit=FitSpec(steps=12_000, learning_rate=2e-3),
     mask=MaskSpec(steps=3_000, learning_rate=0.2, beta=1e-4),
 )
-_SMOKE_TEXT = "seconds; shows that everything runs, not that anything is found"
 PRESETS: dict[str, dict[str, Preset[AdditionMultiplicationSpec]]] = {
     "mlp": {
-        "smoke": (_SMOKE_TEXT, _SMOKE),
+        "smoke": (SMOKE_TEXT, _SMOKE),
         "quick": (
             "minutes on two cores for each network; the paper's small network, shorter training at higher mask learning rate",
             _QUICK,
@@ -50,7 +49,7 @@ PRESETS: dict[str, dict[str, Preset[AdditionMultiplicationSpec]]] = {
         "paper": ("the published settings (network 2000 x 4), with all our controls, repeats and unrelated functions", _PAPER),
     },
     "lstm": {
-        "smoke": (_SMOKE_TEXT, replace(_SMOKE, network="lstm", hidden=(16, 16))),
+        "smoke": (SMOKE_TEXT, replace(_SMOKE, network="lstm", hidden=(16, 16))),
         "quick": ("minutes on two cores for each network; half the paper's width, fewer and larger steps", _QUICK_RECURRENT),
         "paper": (
             "the published settings (2 x 256), with all our controls, repeats and unrelated functions",
@@ -58,7 +57,7 @@ PRESETS: dict[str, dict[str, Preset[AdditionMultiplicationSpec]]] = {
         ),
     },
     "transformer": {
-        "smoke": (_SMOKE_TEXT, replace(_SMOKE, network="transformer", hidden=(16, 16))),
+        "smoke": (SMOKE_TEXT, replace(_SMOKE, network="transformer", hidden=(16, 16))),
         "quick": (
             "ours, not the paper's: 2 layers of width 128; its settings were not tuned",
             replace(_QUICK_RECURRENT, network="transformer"),
@@ -66,42 +65,31 @@ PRESETS: dict[str, dict[str, Preset[AdditionMultiplicationSpec]]] = {
     },
 }
 
+# masks and functions: the network without a mask, the full mask, each mask on its own function, each on the other
+_NETWORK = (("", "add"), ("", "mul"))
+_FULL = (("all", "add"), ("all", "mul"))
+_OWN = (("add", "add"), ("mul", "mul"))
+_OTHER = (("add", "mul"), ("mul", "add"))
+
 # Without these a claim could hold of a network that does nothing at all.
-_LEARNED = (
-    Condition("accuracy", "", "add", ">=", 0.95),
-    Condition("accuracy", "", "mul", ">=", 0.95),
-)
+_LEARNED = conditions("accuracy", _NETWORK, ">=", 0.95)
 
 # A mask that does nothing says nothing of where its operation is; a removal that harms nothing spares everything.
-_KEPT = (
-    *_LEARNED,
-    Condition("sufficiency", "add", "add", ">=", 0.95),
-    Condition("sufficiency", "mul", "mul", ">=", 0.95),
-)
-_LOST = (
-    *_LEARNED,
-    Condition("necessity", "add", "add", "<=", 0.5),
-    Condition("necessity", "mul", "mul", "<=", 0.5),
-)
+_KEPT = (*_LEARNED, *conditions("sufficiency", _OWN, ">=", 0.95))
+_LOST = (*_LEARNED, *conditions("necessity", _OWN, "<=", 0.5))
 
 CLAIMS = (
     Claim(
         "full mask",
         "Does the full mask keep what the network can do (at most .02 of accuracy lost)?",
-        (
-            Condition("loss under the full mask", "all", "add", "<=", 0.02),
-            Condition("loss under the full mask", "all", "mul", "<=", 0.02),
-        ),
+        conditions("loss under the full mask", _FULL, "<=", 0.02),
         _LEARNED,
         paper="supported",
     ),
     Claim(
         "sufficient",
         "Does the mask found for an operation keep that operation?",
-        (
-            Condition("sufficiency", "add", "add", ">=", 0.95),
-            Condition("sufficiency", "mul", "mul", ">=", 0.95),
-        ),
+        conditions("sufficiency", _OWN, ">=", 0.95),
         _LEARNED,
         "P_specialize",
         paper="supported",
@@ -109,10 +97,7 @@ CLAIMS = (
     Claim(
         "specific",
         "Does the mask found for one operation lose the other?",
-        (
-            Condition("sufficiency", "add", "mul", "<=", 0.5),
-            Condition("sufficiency", "mul", "add", "<=", 0.5),
-        ),
+        conditions("sufficiency", _OTHER, "<=", 0.5),
         _KEPT,
         "P_specialize",
         paper="supported",
@@ -120,10 +105,7 @@ CLAIMS = (
     Claim(
         "necessary",
         "Is an operation lost when its mask's weights are removed?",
-        (
-            Condition("necessity", "add", "add", "<=", 0.5),
-            Condition("necessity", "mul", "mul", "<=", 0.5),
-        ),
+        conditions("necessity", _OWN, "<=", 0.5),
         _LEARNED,
         "P_specialize",
         paper="supported",
@@ -131,10 +113,7 @@ CLAIMS = (
     Claim(
         "selective removal",
         "Is the other operation spared when one mask's weights are removed?",
-        (
-            Condition("necessity", "add", "mul", ">=", 0.8),
-            Condition("necessity", "mul", "add", ">=", 0.8),
-        ),
+        conditions("necessity", _OTHER, ">=", 0.8),
         _LOST,
         "P_specialize",
         paper="supported",
@@ -160,10 +139,8 @@ CLAIMS = (
         "sufficiency beyond the controls",
         "Does the mask keep at least .5 more of its operation than top weights of equal density and an untrained network do?",
         (
-            Condition("sufficiency beyond top weights", "add", "add", ">=", 0.5),
-            Condition("sufficiency beyond top weights", "mul", "mul", ">=", 0.5),
-            Condition("sufficiency beyond untrained", "add", "add", ">=", 0.5),
-            Condition("sufficiency beyond untrained", "mul", "mul", ">=", 0.5),
+            *conditions("sufficiency beyond top weights", _OWN, ">=", 0.5),
+            *conditions("sufficiency beyond untrained", _OWN, ">=", 0.5),
         ),
         _LEARNED,
         "P_specialize",
@@ -172,10 +149,7 @@ CLAIMS = (
     Claim(
         "removal beyond random weights",
         "Does removing the mask's weights cost at least .5 more of its operation than removing as many random ones?",
-        (
-            Condition("loss beyond random removal", "add", "add", ">=", 0.5),
-            Condition("loss beyond random removal", "mul", "mul", ">=", 0.5),
-        ),
+        conditions("loss beyond random removal", _OWN, ">=", 0.5),
         _LEARNED,
         "P_specialize",
     ),

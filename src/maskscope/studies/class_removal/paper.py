@@ -6,7 +6,7 @@ The rules of all claims and their constants were fixed before any record was mad
 from dataclasses import replace
 
 from maskscope.engine.claims import Claim, Condition
-from maskscope.engine.study import Preset
+from maskscope.engine.study import SMOKE_TEXT, Preset
 from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.studies.class_removal.spec import ClassRemovalSpec
 from maskscope.studies.differences import IMAGES, METHOD
@@ -36,18 +36,17 @@ _RESIDUAL = replace(
     mask=MaskSpec(steps=30_000, batch_size=256, learning_rate=3e-2, beta=2e-5),
     gradient_cosine="",
 )
-_SMOKE_TEXT = "seconds; shows that everything runs, not that anything is found"
 _QUICK_TEXT = "minutes on two cores for each network; the paper's network, three classes, fewer and larger steps"
 _PAPER_TEXT = "the published settings, with a repeat of every mask and our controls"
 PRESETS: dict[str, dict[str, Preset[ClassRemovalSpec]]] = {
-    "cnn": {"smoke": (_SMOKE_TEXT, _SMOKE), "quick": (_QUICK_TEXT, _QUICK), "paper": (_PAPER_TEXT, _PAPER)},
+    "cnn": {"smoke": (SMOKE_TEXT, _SMOKE), "quick": (_QUICK_TEXT, _QUICK), "paper": (_PAPER_TEXT, _PAPER)},
     "cnn-no-dropout": {
-        "smoke": (_SMOKE_TEXT, replace(_SMOKE, network="cnn-no-dropout")),
+        "smoke": (SMOKE_TEXT, replace(_SMOKE, network="cnn-no-dropout")),
         "quick": (_QUICK_TEXT, replace(_QUICK, network="cnn-no-dropout")),
         "paper": (_PAPER_TEXT, replace(_PAPER, network="cnn-no-dropout")),
     },
     "resnet20": {
-        "smoke": (_SMOKE_TEXT, replace(_SMOKE, network="resnet20")),
+        "smoke": (SMOKE_TEXT, replace(_SMOKE, network="resnet20")),
         "quick": (
             "ours, not the paper's: the small relative of ResNet-110, three classes; its settings were not tuned",
             replace(_QUICK, network="resnet20", fit=replace(_QUICK.fit, optimizer="sgd", learning_rate=0.1, weight_decay=1e-4)),
@@ -58,7 +57,7 @@ PRESETS: dict[str, dict[str, Preset[ClassRemovalSpec]]] = {
         ),
     },
     "resnet110": {
-        "smoke": (_SMOKE_TEXT, replace(_SMOKE, network="resnet110", fit=FitSpec(steps=4, batch_size=16))),
+        "smoke": (SMOKE_TEXT, replace(_SMOKE, network="resnet110", fit=FitSpec(steps=4, batch_size=16))),
         "paper": (_PAPER_TEXT, _RESIDUAL),
     },
 }

@@ -8,8 +8,8 @@ supported" as what the paper reports.
 
 from dataclasses import replace
 
-from maskscope.engine.claims import Claim, Condition
-from maskscope.engine.study import Preset
+from maskscope.engine.claims import Claim, Condition, conditions
+from maskscope.engine.study import SMOKE_TEXT, Preset
 from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.studies.differences import METHOD
 from maskscope.studies.double_addition.spec import Control, DoubleAdditionSpec
@@ -52,16 +52,15 @@ _QUICK_RECURRENT = replace(
     mask=MaskSpec(steps=3_000, learning_rate=0.2, beta=1e-4),
     controls=("untrained",),
 )
-_SMOKE_TEXT = "seconds; shows that everything runs, not that anything is found"
 PRESETS: dict[str, dict[str, Preset[DoubleAdditionSpec]]] = {
     "mlp": {
-        "smoke": (_SMOKE_TEXT, _SMOKE),
+        "smoke": (SMOKE_TEXT, _SMOKE),
         "quick": ("minutes on two cores for each network; 400-400-200, fewer and larger steps than the paper's", _QUICK),
         "paper": ("the published settings (network 2000 x 4), with all our controls, repeats and unrelated functions", _PAPER),
     },
     "lstm": {
         "smoke": (
-            _SMOKE_TEXT,
+            SMOKE_TEXT,
             replace(_SMOKE, network="lstm", hidden=(16, 16), mode="together", controls=("untrained",)),
         ),
         "quick": ("minutes on two cores for each network; a quarter of the paper's width, the pairs in turn", _QUICK_RECURRENT),
@@ -72,7 +71,7 @@ PRESETS: dict[str, dict[str, Preset[DoubleAdditionSpec]]] = {
     },
     "transformer": {
         "smoke": (
-            _SMOKE_TEXT,
+            SMOKE_TEXT,
             replace(_SMOKE, network="transformer", hidden=(16, 16), mode="together", controls=("untrained",)),
         ),
         "quick": (
@@ -82,62 +81,45 @@ PRESETS: dict[str, dict[str, Preset[DoubleAdditionSpec]]] = {
     },
 }
 
+# masks and functions: the network without a mask, the full mask, each mask on its own function, each on the other
+_NETWORK = (("", "pair-1"), ("", "pair-2"))
+_FULL = (("all", "pair-1"), ("all", "pair-2"))
+_OWN = (("pair-1", "pair-1"), ("pair-2", "pair-2"))
+_OTHER = (("pair-1", "pair-2"), ("pair-2", "pair-1"))
+
 # Without these a claim could hold of a network that does nothing at all.
-_LEARNED = (
-    Condition("accuracy", "", "pair-1", ">=", 0.95),
-    Condition("accuracy", "", "pair-2", ">=", 0.95),
-)
+_LEARNED = conditions("accuracy", _NETWORK, ">=", 0.95)
 
 # A mask that does nothing says nothing of where its addition is; a removal that harms nothing spares everything.
-_KEPT = (
-    *_LEARNED,
-    Condition("sufficiency", "pair-1", "pair-1", ">=", 0.95),
-    Condition("sufficiency", "pair-2", "pair-2", ">=", 0.95),
-)
-_LOST = (
-    *_LEARNED,
-    Condition("necessity", "pair-1", "pair-1", "<=", 0.5),
-    Condition("necessity", "pair-2", "pair-2", "<=", 0.5),
-)
+_KEPT = (*_LEARNED, *conditions("sufficiency", _OWN, ">=", 0.95))
+_LOST = (*_LEARNED, *conditions("necessity", _OWN, "<=", 0.5))
 
 CLAIMS = (
     Claim(
         "full mask",
         "Does the full mask keep what the network can do (at most .02 of accuracy lost)?",
-        (
-            Condition("loss under the full mask", "all", "pair-1", "<=", 0.02),
-            Condition("loss under the full mask", "all", "pair-2", "<=", 0.02),
-        ),
+        conditions("loss under the full mask", _FULL, "<=", 0.02),
         _LEARNED,
         paper="supported",
     ),
     Claim(
         "sufficient",
         "Does the mask found for a pair keep the addition of that pair?",
-        (
-            Condition("sufficiency", "pair-1", "pair-1", ">=", 0.95),
-            Condition("sufficiency", "pair-2", "pair-2", ">=", 0.95),
-        ),
+        conditions("sufficiency", _OWN, ">=", 0.95),
         _LEARNED,
         paper="supported",
     ),
     Claim(
         "necessary",
         "Is a pair's addition lost when its mask's weights are removed?",
-        (
-            Condition("necessity", "pair-1", "pair-1", "<=", 0.5),
-            Condition("necessity", "pair-2", "pair-2", "<=", 0.5),
-        ),
+        conditions("necessity", _OWN, "<=", 0.5),
         _LEARNED,
         paper="supported",
     ),
     Claim(
         "second copy",
         "Is the other pair's addition spared when one pair's weights are removed, as if it had been learned twice?",
-        (
-            Condition("necessity", "pair-1", "pair-2", ">=", 0.8),
-            Condition("necessity", "pair-2", "pair-1", ">=", 0.8),
-        ),
+        conditions("necessity", _OTHER, ">=", 0.8),
         _LOST,
         "P_reuse",
         paper="supported",
@@ -146,10 +128,8 @@ CLAIMS = (
         "second copy, whole input and output",
         "The same, with the full mask on input and output weights: a pair lost, the other spared, by hidden weights alone?",
         (
-            Condition("necessity, full I/O", "pair-1", "pair-1", "<=", 0.5),
-            Condition("necessity, full I/O", "pair-2", "pair-2", "<=", 0.5),
-            Condition("necessity, full I/O", "pair-1", "pair-2", ">=", 0.8),
-            Condition("necessity, full I/O", "pair-2", "pair-1", ">=", 0.8),
+            *conditions("necessity, full I/O", _OWN, "<=", 0.5),
+            *conditions("necessity, full I/O", _OTHER, ">=", 0.8),
         ),
         _LEARNED,
         "P_reuse",
@@ -176,10 +156,8 @@ CLAIMS = (
         "Positive control: where both pairs have the same input and output weights, do their masks share at least half?",
         (Condition("normalised sharing of hidden", "pair-1, pair-2", "", ">=", 0.5, "copied-io"),),
         (
-            Condition("accuracy", "", "pair-1", ">=", 0.95, "copied-io"),
-            Condition("accuracy", "", "pair-2", ">=", 0.95, "copied-io"),
-            Condition("sufficiency", "pair-1", "pair-1", ">=", 0.95, "copied-io"),
-            Condition("sufficiency", "pair-2", "pair-2", ">=", 0.95, "copied-io"),
+            *conditions("accuracy", _NETWORK, ">=", 0.95, "copied-io"),
+            *conditions("sufficiency", _OWN, ">=", 0.95, "copied-io"),
         ),
         networks=("mlp", "lstm"),
         repeats=1,
@@ -189,10 +167,8 @@ CLAIMS = (
         "sufficiency beyond the controls",
         "Does the mask keep at least .5 more of its addition than top weights of equal density and an untrained network do?",
         (
-            Condition("sufficiency beyond top weights", "pair-1", "pair-1", ">=", 0.5),
-            Condition("sufficiency beyond top weights", "pair-2", "pair-2", ">=", 0.5),
-            Condition("sufficiency beyond untrained", "pair-1", "pair-1", ">=", 0.5),
-            Condition("sufficiency beyond untrained", "pair-2", "pair-2", ">=", 0.5),
+            *conditions("sufficiency beyond top weights", _OWN, ">=", 0.5),
+            *conditions("sufficiency beyond untrained", _OWN, ">=", 0.5),
         ),
         _LEARNED,
         controls=("untrained",),
@@ -200,10 +176,7 @@ CLAIMS = (
     Claim(
         "removal beyond random weights",
         "Does removing the mask's weights cost at least .5 more of its addition than removing as many random ones?",
-        (
-            Condition("loss beyond random removal", "pair-1", "pair-1", ">=", 0.5),
-            Condition("loss beyond random removal", "pair-2", "pair-2", ">=", 0.5),
-        ),
+        conditions("loss beyond random removal", _OWN, ">=", 0.5),
         _LEARNED,
     ),
 )

@@ -6,7 +6,7 @@ The rules of all claims and their constants were fixed before any record was mad
 from dataclasses import replace
 
 from maskscope.engine.claims import Claim, Condition
-from maskscope.engine.study import Preset
+from maskscope.engine.study import SMOKE_TEXT, Preset
 from maskscope.studies.differences import IMAGES, METHOD
 from maskscope.studies.images.presets import QUICK, SMOKE
 from maskscope.studies.mask_stability.spec import MaskStabilitySpec
@@ -18,12 +18,12 @@ _PAPER = replace(_BARE, pairs=10, random_draws=2)
 _PAPER_TEXT = "the published settings: ten pairs of classes, two masks each"
 PRESETS: dict[str, dict[str, Preset[MaskStabilitySpec]]] = {
     "cnn-no-dropout": {
-        "smoke": ("seconds; shows that everything runs, not that anything is found", _SMOKE),
+        "smoke": (SMOKE_TEXT, _SMOKE),
         "quick": ("minutes on two cores for each network: three pairs, fewer steps, a higher mask learning rate", _QUICK),
         "paper": (_PAPER_TEXT, _PAPER),
     },
     "cnn": {
-        "smoke": ("seconds; shows that everything runs, not that anything is found", replace(_SMOKE, network="cnn")),
+        "smoke": (SMOKE_TEXT, replace(_SMOKE, network="cnn")),
         "paper": (f"{_PAPER_TEXT}; the paper's network has no dropout here", replace(_PAPER, network="cnn")),
     },
 }

@@ -6,7 +6,7 @@ The rules of all claims and their constants were fixed before any record was mad
 from dataclasses import replace
 
 from maskscope.engine.claims import Claim, Condition
-from maskscope.engine.study import Preset
+from maskscope.engine.study import SMOKE_TEXT, Preset
 from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.studies.differences import METHOD, SEQUENCES
 from maskscope.studies.mathematics.spec import MathematicsSpec, Module
@@ -39,7 +39,6 @@ _QUICK = replace(
     mask=MaskSpec(steps=1_000, batch_size=32, learning_rate=0.2, beta=1e-4, reference_batch=256, schedule="cosine"),
     random_draws=1,
 )
-_SMOKE_TEXT = "seconds; shows that everything runs, not that anything is found"
 _QUICK_TEXT = "minutes on two cores for each network; a smaller network, generated questions, fewer and larger steps"
 _PAPER_TEXT = "the published settings, generated questions (or --source archive), with a repeat of every mask and our controls"
 
@@ -69,7 +68,7 @@ def _paper(module: Module) -> MathematicsSpec:
 
 PRESETS: dict[str, dict[str, Preset[MathematicsSpec]]] = {
     module: {
-        "smoke": (_SMOKE_TEXT, replace(_SMOKE, module=module)),
+        "smoke": (SMOKE_TEXT, replace(_SMOKE, module=module)),
         "quick": (_QUICK_TEXT, replace(_QUICK, module=module)),
         "paper": (_PAPER_TEXT, _paper(module)),
     }

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations, permutations
 
-from maskscope.engine.claims import Claim, Condition
+from maskscope.engine.claims import Claim, conditions
 from maskscope.engine.quantities import Numbers, Unit
 from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.units import by_measure
@@ -18,8 +18,8 @@ _ENOUGH, _LOST, _SHARED = 0.95, 0.5, 0.5
 
 def claims_of(functions: Sequence[str]) -> tuple[Claim, ...]:
     """The claims about a network's functions, of these names."""
-    kept = tuple(Condition(KEPT, name, name, ">=", _ENOUGH) for name in functions)
-    pairs = list(combinations(functions, 2))
+    own, pairs = [(name, name) for name in functions], list(combinations(functions, 2))
+    kept = conditions(KEPT, own, ">=", _ENOUGH)
     found = [
         Claim(
             "sufficient",
@@ -29,7 +29,7 @@ def claims_of(functions: Sequence[str]) -> tuple[Claim, ...]:
         Claim(
             "necessary",
             "Is at least half of a function's score (0: no weight is kept, 1: all are) lost when its mask's weights are removed?",
-            tuple(Condition(LEFT, name, name, "<=", _LOST) for name in functions),
+            conditions(LEFT, own, "<=", _LOST),
             kept,
         ),
     ]
@@ -38,7 +38,7 @@ def claims_of(functions: Sequence[str]) -> tuple[Claim, ...]:
             Claim(
                 "specific",
                 "Does the mask found for a function lose at least half of each other's score (0: no weight is kept, 1: all are)?",
-                tuple(Condition(KEPT, mask, other, "<=", _LOST) for mask, other in permutations(functions, 2)),
+                conditions(KEPT, permutations(functions, 2), "<=", _LOST),
                 kept,
                 "P_specialize",
             ),
@@ -46,7 +46,7 @@ def claims_of(functions: Sequence[str]) -> tuple[Claim, ...]:
                 "different weights",
                 "Do the masks of two functions share less than half of what two masks for the same function share (normalised "
                 "sharing)?",
-                tuple(Condition("normalised sharing", ", ".join(pair), "", "<=", _SHARED) for pair in pairs),
+                conditions("normalised sharing", ((", ".join(pair), "") for pair in pairs), "<=", _SHARED),
                 kept,
                 "P_specialize",
                 repeats=1,

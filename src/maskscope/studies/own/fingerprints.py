@@ -4,7 +4,7 @@ import functools
 import hashlib
 import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,24 +15,20 @@ from maskscope.storage import tensor_digest
 # where an object is in memory, which is another place in every process
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _PLAIN = (int, float, complex, str, bytes, bool, type(None))
-# what a function may hold that is no state of its surroundings
+# what is part of a function's digest if the function takes it from its module or from the function around it
 _HELD = (*_PLAIN, Tensor, np.ndarray, nn.Module, types.FunctionType, types.MethodType, functools.partial)
 
 
 def fingerprint(value: Any) -> str:
-    """A digest of tensors, arrays and whatever holds them: lists, tuples, mappings, objects with fields, plain values."""
+    """A digest of tensors, arrays and whatever holds them: lists, tuples, mappings, objects with fields, plain values.
+
+    That of a function is of what it does, without names of files, comments and layout. Functions of the same module that it calls
+    are part of it, and so are plain values, tensors and networks that it takes from its module or from the function around it.
+    Imported code is not.
+    """
     result = hashlib.sha256()
     _add(result, value, ())
     return result.hexdigest()[:16]
-
-
-def code_fingerprint(function: Callable[..., Any]) -> str:
-    """A digest of what a function does, without names of files, comments and layout.
-
-    Functions of the same module that it calls are part of it, and so are plain values, tensors and networks that it takes from
-    its module or from the function around it. Imported code is not.
-    """
-    return fingerprint(function)
 
 
 def network_fingerprint(network: nn.Module) -> str:

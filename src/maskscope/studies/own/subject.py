@@ -18,7 +18,7 @@ from maskscope.procedure.plans import Search
 from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.subject import Compared, MaskedNetwork, Shuffles, Subject
 from maskscope.studies.own.claims import UNITS, own_numbers
-from maskscope.studies.own.fingerprints import code_fingerprint, fingerprint, network_fingerprint
+from maskscope.studies.own.fingerprints import fingerprint, network_fingerprint
 from maskscope.studies.own.networks import MakeNetwork, as_they_are, require_fit, require_kind
 from maskscope.studies.own.result import OwnResult
 from maskscope.studies.own.spec import OwnSpec
@@ -97,8 +97,8 @@ class Own(Subject[OwnSpec]):
             functions=tuple(one.digest for one in self._functions),
             scored=tuple(one.scored_digest for one in self._functions),
             scored_on=tuple(one.scored_on for one in self._functions),
-            loss=code_fingerprint(self._loss),
-            score=code_fingerprint(self._score),
+            loss=fingerprint(self._loss),
+            score=fingerprint(self._score),
         )
 
     def for_timing(self, spec: OwnSpec) -> OwnSpec:

@@ -6,7 +6,7 @@ The rules of all claims and their constants were fixed before any record was mad
 from dataclasses import replace
 
 from maskscope.engine.claims import Claim, Condition
-from maskscope.engine.study import Preset
+from maskscope.engine.study import SMOKE_TEXT, Preset
 from maskscope.procedure.settings import MaskSpec
 from maskscope.studies.differences import IMAGES, METHOD
 from maskscope.studies.permuted_images.spec import PermutedImagesSpec
@@ -26,7 +26,7 @@ _QUICK_MASK = replace(_PAPER.mask, steps=1_500, beta=2e-4, schedule="warm-cosine
 PRESETS: dict[str, dict[str, Preset[PermutedImagesSpec]]] = {
     "mlp": {
         "smoke": (
-            "seconds; shows that everything runs, not that anything is found",
+            SMOKE_TEXT,
             PermutedImagesSpec(
                 hidden=(32, 32, 16), tasks=2, new_logits=(2.0, 0.0), mask=MaskSpec(steps=10, batch_size=32, learning_rate=1e-2)
             ),

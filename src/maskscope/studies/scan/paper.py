@@ -6,7 +6,7 @@ The rules of all claims and their constants were fixed before any record was mad
 from dataclasses import replace
 
 from maskscope.engine.claims import Claim, Condition
-from maskscope.engine.study import Preset
+from maskscope.engine.study import SMOKE_TEXT, Preset
 from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.studies.differences import METHOD, SEQUENCES
 from maskscope.studies.scan.spec import ScanSpec
@@ -39,7 +39,6 @@ _PAPER = ScanSpec(
     random_draws=5,
     decoder_drops=True,
 )
-_SMOKE_TEXT = "seconds; shows that everything runs, not that anything is found"
 _QUICK_TEXT = "minutes on two cores for each network; the paper's network, the split jump, fewer and larger steps"
 _PAPER_TEXT = "the published settings, with a repeat of every mask and our controls"
 
@@ -51,9 +50,9 @@ def _transformer(spec: ScanSpec, width: int, layers: int, feedforward: int = 200
 
 
 PRESETS: dict[str, dict[str, Preset[ScanSpec]]] = {
-    "lstm": {"smoke": (_SMOKE_TEXT, _SMOKE), "quick": (_QUICK_TEXT, _QUICK), "paper": (_PAPER_TEXT, _PAPER)},
+    "lstm": {"smoke": (SMOKE_TEXT, _SMOKE), "quick": (_QUICK_TEXT, _QUICK), "paper": (_PAPER_TEXT, _PAPER)},
     "transformer": {
-        "smoke": (_SMOKE_TEXT, _transformer(_SMOKE, 16, 1, 16)),
+        "smoke": (SMOKE_TEXT, _transformer(_SMOKE, 16, 1, 16)),
         "quick": (
             "half an hour on two cores for each network; the paper's network, the split jump, fewer and larger steps",
             replace(_transformer(_QUICK, 100, 3), fit=_LONGER, mask=replace(_QUICK.mask, steps=1_500, beta=6e-4)),
