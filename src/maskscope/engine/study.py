@@ -217,9 +217,9 @@ class Study(Generic[Spec]):
 
     def claims_about(self, spec: Spec) -> tuple[Claim, ...]:
         """The claims about the kind of network of a spec; of kinds that the paper does not have, it says nothing."""
-        kind = str(getattr(spec, "network", ""))
+        kind = self.kind_of(spec)
         found = (claim for claim in self.claims if kind in (claim.networks or (kind,)))
-        return tuple(replace(claim, paper="") if self.kind_of(spec) in self.not_in_paper else claim for claim in found)
+        return tuple(replace(claim, paper="") if kind in self.not_in_paper else claim for claim in found)
 
     def require_fit(self, spec: Any) -> None:
         """Raises `ConfigError` unless the settings are this study's."""

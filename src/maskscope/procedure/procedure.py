@@ -123,7 +123,7 @@ class MaskProcedure(Procedure[Spec]):
         )
         maskable, masks = selection.count, sum(map(len, plans.groups))
         disk = seeds * (4 * weights * (1 + len(plans.networks)) + masks * (4 * maskable + maskable // 8)) + 12 * maskable
-        fitting = 0 if self.subject.given_network(spec, 0) is not None else _FIT_BYTES * weights
+        fitting = 0 if self.subject.brings_networks() else _FIT_BYTES * weights
         return Needs(BASE_BYTES + max(fitting, 4 * weights + sum(need.bytes for need in needed)), disk)
 
     def require(self, spec: Spec, runtime: Runtime) -> None:
@@ -149,19 +149,15 @@ class MaskProcedure(Procedure[Spec]):
             missing = f"needs {claim.repeats} repeat(s) for the ceiling, has {spec.repeats}"
             found.append(Lack(missing, f"with --repeats {claim.repeats}"))
         found += self.subject.lacks(claim, spec)
-        found += [
-            Lack(f"needs the control {control}, which was not run", "with it among --controls")
-            for control in claim.controls
-            if control not in spec.controls and not any(control in lack.missing for lack in found)
-        ]
+        found += [self.subject.lacks_control(control, spec) for control in claim.controls if control not in spec.controls]
         return tuple(found)
 
     def from_second_format(self, body: Json) -> Json:
         """See `Procedure.from_second_format`."""
-        networks, spec = body.get("networks"), body.get("spec")
-        if not isinstance(networks, list) or not isinstance(spec, dict):
+        networks, settings = body.get("networks"), body.get("spec")
+        if not isinstance(networks, list) or not isinstance(settings, dict):
             return body
-        named = spec.get("controls")
+        named = settings.get("controls")
         known_names = [name for name in named if name in [*self.subject.controls]] if isinstance(named, list) else []
         notes = [vars(_note(self.subject.controls[name])) for name in known_names]
         known = {key: value for key, value in body.items() if key not in ("growths", "sought")}

@@ -31,7 +31,7 @@ class SeedSteps:
         if plan.is_derived:
             trained = self._network_stage(NetworkPlan(TRAINED))
             return Step((stage,), {"network": trained.name}, lambda inputs, _: work.derive(plan, inputs["network"]))
-        given = plan.name == TRAINED and work.subject.given_network(work.spec, work.seed) is not None
+        given = plan.name == TRAINED and work.subject.brings_networks()
         effort = Effort(FIT, work.spec.fit.steps) if plan.is_fitted and not given else Effort()
         return Step((stage,), {}, lambda inputs, checkpoint: work.fit(plan, stage.name, checkpoint), effort=effort)
 

@@ -156,6 +156,10 @@ class Subject(ABC, Generic[Spec]):
     def network(self, spec: Spec, task: Task) -> nn.Module:
         """The network as it is initialised, from torch's generator, on the task's device."""
 
+    def brings_networks(self) -> bool:
+        """Whether trained networks are given, so that none is trained."""
+        return False
+
     def given_network(self, spec: Spec, seed: int) -> nn.Module | None:
         """The trained network, where it need not be trained; a copy."""
         return None
@@ -232,6 +236,10 @@ class Subject(ABC, Generic[Spec]):
     def lacks(self, claim: Claim, spec: Spec) -> tuple[Lack, ...]:
         """What a record of these settings lacks that a claim needs, beside repeats and controls."""
         return ()
+
+    def lacks_control(self, control: str, spec: Spec) -> Lack:
+        """What to say of a control that a claim needs and that was not run."""
+        return Lack(f"needs the control {control}, which was not run", "with it among --controls")
 
     def pinned(self, spec: Spec, data_dir: Path | None) -> Spec:
         """See `Procedure.pinned`."""

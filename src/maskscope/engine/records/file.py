@@ -112,8 +112,8 @@ def holds_sweep(folder: Path) -> bool:
 
 def begin_settings(folder: Path, job: Job) -> None:
     """Writes down what a run is begun with, before any work, so that one that goes on can be compared with it."""
-    begun = {"experiment": job.study.name, "spec": to_json(job.spec), "study_file": file_digest(job.study.address)}
-    write_json(folder / SETTINGS, begun)
+    content = {"experiment": job.study.name, "spec": to_json(job.spec), "study_file": file_digest(job.study.address)}
+    write_json(folder / SETTINGS, content)
 
 
 def begun(folder: Path, study: str) -> Json:
@@ -125,14 +125,16 @@ def begun(folder: Path, study: str) -> Json:
     for name in (SETTINGS, RECORD):
         with suppress(FileFormatError):
             there = read_json(folder / name)
-            if not isinstance(there, dict) or not isinstance(there.get("spec"), dict):
+            settings = there.get("spec") if isinstance(there, dict) else None
+            if not isinstance(settings, dict):
                 continue
             if there.get("experiment") != study:
                 raise RunFolderError(
                     f"{folder} holds a run of {brief(legible(str(there.get('experiment'))))}, and this is one of {study}. Name "
                     "another folder with --out."
                 )
-            return there
+            found: Json = there
+            return found
     return {}
 
 

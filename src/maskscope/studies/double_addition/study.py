@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from maskscope.engine.claims import Claim, Lack
+from maskscope.engine.claims import Lack
 from maskscope.engine.study import Study
 from maskscope.errors import ConfigError
 from maskscope.procedure.controls import SHUFFLED_LABELS, SHUFFLED_WEIGHTS, UNTRAINED, Control, by_name
@@ -76,11 +76,11 @@ class _TwoPairs(ArithmeticSubject[DoubleAdditionSpec]):
         """
         return [tuple(names[: len(names) // 2])]
 
-    def lacks(self, claim: Claim, spec: DoubleAdditionSpec) -> tuple[Lack, ...]:
-        if "copied-io" in claim.controls and spec.mode == "together":
+    def lacks_control(self, control: str, spec: DoubleAdditionSpec) -> Lack:
+        if control == COPIED_IO.name and spec.mode == "together":
             missing = "does not apply to mode together, in which copied-io would make the pairs one"
-            return (Lack(missing, "with another mode"),)
-        return ()
+            return Lack(missing, "with another mode")
+        return super().lacks_control(control, spec)
 
 
 STUDY = Study(

@@ -62,6 +62,10 @@ class Own(Subject[OwnSpec]):
         made = as_they_are(self._untrained(), first) if self._untrained is not None else copy.deepcopy(first)
         return made.to(task.device)
 
+    def brings_networks(self) -> bool:
+        """See `Subject.brings_networks`."""
+        return True
+
     def given_network(self, spec: OwnSpec, seed: int) -> nn.Module:
         """See `Subject.given_network`."""
         return copy.deepcopy(self._networks[seed])
