@@ -124,7 +124,7 @@ class MaskSpec:
             steps=self.steps,
             samples_per_step=self.samples_per_step,
             learning_rate=self.learning_rate,
-            penalty_weight=self.beta / self.reference_batch,
+            size=Penalty(self.beta / self.reference_batch),
             initial_logit=self.initial_logit,
             estimator=self.estimator,
             temperature=self.temperature,

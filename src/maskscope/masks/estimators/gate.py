@@ -44,6 +44,16 @@ class Estimator(ABC):
         if not self.temperature > 0:
             raise ConfigError(f"temperature is {self.temperature}; a number above 0 was expected (the paper has 1).")
 
+    exact = False
+
+    def undecided_below(self, share: float) -> float:
+        del share
+        return 2.9444389791664403
+
+    def keep_temperature(self, share: float) -> float:
+        """The keep probability of a logit l is sigmoid(l / temperature); 0: a gate is 0 or 1."""
+        return self.undecided_below(share) / 2.9444389791664403
+
     @abstractmethod
     def law(self) -> SlopeLaw:
         """The slope of a gate."""
