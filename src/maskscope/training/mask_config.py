@@ -24,9 +24,14 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 
+# beta 1e-4 divided by 128 items: addition/multiplication
+PAPERS_PENALTY = Penalty(7.8125e-7)
+
+
 @dataclass(frozen=True)
 class MaskConfig:
-    """The settings of a search. The defaults are the paper's, except the weight of the penalty, which it sets for each experiment.
+    """The settings of a search. The defaults are the paper's, except the weight of the penalty, which it sets for each
+    experiment.
 
     Args:
         steps: the number of optimisation steps; fewer are possible with ``stop_when_settled``, more with `BehaviourKept`.
@@ -52,7 +57,7 @@ class MaskConfig:
     steps: int = 20_000
     samples_per_step: int = 4
     learning_rate: float = 1e-2
-    size: Size = Penalty(7.8125e-7)
+    size: Size = PAPERS_PENALTY
     initial_logit: float = 2.0
     estimator: str = "rao-blackwell"
     temperature: float = 1.0
@@ -78,7 +83,8 @@ class MaskConfig:
         ends = [name for name in ("stop_when_settled", "stop_when_lost") if getattr(self, name)]
         if ends and not isinstance(self.size, Penalty):
             raise ConfigError(
-                f"{' and '.join(ends)} ends a search with a penalty early; with size={self.size.name} a search ends by itself. Leave it "
+                f"{' and '.join(ends)} ends a search with a penalty early; with size={self.size.name} a search ends by itself. "
+                "Leave it "
                 "out."
             )
         require_fit(self.size, make_estimator(self.estimator, self.temperature))

@@ -21,10 +21,11 @@ class MaskSearch:
         repeat: the number of the repeat, if there are several masks for the same function.
         observers: objects that watch the run.
         initial: the initial logits; by default, all are ``initial_logit`` of the settings.
-        held_out: parts that the masks of a path are judged on (`BehaviourKept`), not among ``batches``. By default: of a function of
-            an index, parts of indices above those of the search; of a list, its last fifth, which is then not searched with.
-        avoid: masks whose units are to be used as little as possible: what a unit pays is multiplied by 1 + ``repulsion`` times the
-            number of these masks that keep it.
+        held_out: parts that the masks of a path are judged on (`BehaviourKept`), not among ``batches``. By default: of a
+            function of an index, parts of indices above those of the search; of a list, its last fifth, which is then not
+            searched with.
+        avoid: masks whose units are to be used as little as possible: what a unit pays is multiplied by 1 + ``repulsion`` times
+            the number of these masks that keep it.
         repulsion: see ``avoid``; at least 0.
     """
 

@@ -73,7 +73,8 @@ class TargetDensity(Size):
         kept = round(self.share * units)
         if not kept:
             raise ConfigError(
-                f"A density of {self.share} is less than half of one unit: there are {units} units. Ask for at least {1 / units:.2g}."
+                f"A density of {self.share} is less than half of one unit: there are {units} units. Ask for at least "
+                f"{1 / units:.2g}."
             )
         return min(kept, units)
 
@@ -81,22 +82,23 @@ class TargetDensity(Size):
         """How many units are kept when a share of the steps is done; at the end, `kept`."""
         if share_of_steps >= self.reached_after:
             return self.kept(units)
-        return round(units * (self.kept(units) / units) ** (share_of_steps / self.reached_after))
+        left: float = (self.kept(units) / units) ** (share_of_steps / self.reached_after)
+        return round(units * left)
 
 
 @dataclass(frozen=True)
 class BehaviourKept(Size):
     """The mask is to be the smallest, of a path of masks, that keeps a share of the network's behaviour on held-out data.
 
-    On the scale of a behaviour, 0 is the network without any maskable unit, and 1 is the whole network. The path begins with a low
-    penalty, and raises it from stage to stage; each stage starts from the units that the last mask kept. Where the behaviour is
-    lost, the path goes back to the last mask that kept it, and raises the penalty by less (docs/method.md).
+    On the scale of a behaviour, 0 is the network without any maskable unit, and 1 is the whole network. The path begins with a
+    low penalty, and raises it from stage to stage; each stage starts from the units that the last mask kept. Where the behaviour
+    is lost, the path goes back to the last mask that kept it, and raises the penalty by less (docs/method.md).
 
     Args:
-        share: of the behaviour, above 0 and at most 1. A mask keeps it if it does so beyond doubt: the lower bound of a t interval
-            over the held-out parts, at the level ``error``, is at least this.
-        of: which behaviour: ``score`` (the user's function), ``loss``, or ``kl``: the Kullback-Leibler divergence from the outputs
-            of the unmasked network, for which no labels are needed.
+        share: of the behaviour, above 0 and at most 1. A mask keeps it if it does so beyond doubt: the lower bound of a t
+            interval over the held-out parts, at the level ``error``, is at least this.
+        of: which behaviour: ``score`` (the user's function), ``loss``, or ``kl``: the Kullback-Leibler divergence from the
+            outputs of the unmasked network, for which no labels are needed.
         parts: how many held-out parts of the data each mask of the path is judged on.
         cost: the steps of the whole path, as a multiple of the steps of one search; at least 1.
         error: the chance, over the whole path, that a mask is taken that does not keep the share.

@@ -1,6 +1,7 @@
 """How sizes of masks are brought about during a search: a control for each kind of size."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -35,7 +36,7 @@ def make_control(
     crowding: Sequence[Tensor | None],
     ends: Tensor,
     held_out: HeldOut | None,
-) -> SizeControl:
+) -> SizeControl[Any]:
     """The control that brings about a size.
 
     Args:
@@ -71,6 +72,7 @@ def require_fit(size: Size, estimator: Estimator) -> None:
     """Raises `ConfigError` if a size does not go together with an estimator."""
     if estimator.exact and not isinstance(size, TargetDensity):
         raise ConfigError(
-            f"The estimator exact-k keeps a given number of units, and size is {size.name}. Give size=TargetDensity(share), or take "
+            f"The estimator exact-k keeps a given number of units, and size is {size.name}. Give size=TargetDensity(share), or "
+            "take "
             "another estimator."
         )

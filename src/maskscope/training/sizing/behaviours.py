@@ -26,7 +26,8 @@ def score_of(masked: Run, whole: Run, loss: Loss, score: Score | None) -> float:
     del whole, loss
     if score is None:
         raise ConfigError(
-            "BehaviourKept(of='score') was asked for, and there is no score: give score=, a function of a network and a part that "
+            "BehaviourKept(of='score') was asked for, and there is no score: give score=, a function of a network and a part "
+            "that "
             "returns a number from 0 to 1 for each item, or take of='loss' or of='kl'."
         )
     return float(torch.as_tensor(masked(score)).detach().to(torch.float64).mean())
@@ -77,7 +78,8 @@ def _outputs(run: Run, loss: Loss) -> list[Tensor]:
     run(use)
     if not found:
         raise LossError(
-            "BehaviourKept(of='kl') compares what the network returns, but the loss does not call the network itself (only parts of "
+            "BehaviourKept(of='kl') compares what the network returns, but the loss does not call the network itself (only "
+            "parts of "
             "it, or another method). Take of='loss', or of='score' with score=."
         )
     return found
@@ -90,7 +92,8 @@ def _logits(output: Any) -> Tensor:
         output = getattr(output, "logits", next(iter(output), None) if isinstance(output, tuple | list) else None)
     if not isinstance(output, Tensor) or not output.is_floating_point() or not output.dim():
         raise LossError(
-            "BehaviourKept(of='kl') needs logits: a tensor, a tuple whose first entry is one, or a mapping or object with an entry "
+            "BehaviourKept(of='kl') needs logits: a tensor, a tuple whose first entry is one, or a mapping or object with an "
+            "entry "
             f"logits; the network returned {type(output).__name__}. Take of='loss', or of='score' with score=."
         )
     return output

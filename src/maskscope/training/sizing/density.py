@@ -4,9 +4,9 @@ A shift is what the paper's penalty would do: the sum of logits pulls every logi
 
     number of open gates  =  k(t)
 
-instead of a penalty, the multiplier of that sum is not given but follows from the constraint, and the shift is its effect. While the
-search goes on, the number is the expected one, sum of sigmoid((l - shift) / T), so that undecided gates count for what they are; at
-the end, and with gates that are 0 or 1, it is the number of logits above 0, exactly (docs/method.md).
+instead of a penalty, the multiplier of that sum is not given but follows from the constraint, and the shift is its effect. While
+the search goes on, the number is the expected one, sum of sigmoid((l - shift) / T), so that undecided gates count for what they
+are; at the end, and with gates that are 0 or 1, it is the number of logits above 0, exactly (docs/method.md).
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,8 @@ from maskscope.masks import Estimator
 from maskscope.masks.sizes import TargetDensity
 from maskscope.training.sizing.control import SizeControl, loss_range
 
-# the expected number is brought to its target this often; exactly, the number is kept in every step where the estimator asks for it
+# the expected number is brought to its target this often; exactly, the number is kept in every step where the estimator asks for
+# it
 _TIMES = 200
 # the expected number is taken over at most about this many logits, evenly spaced
 _MOST = 1 << 18
@@ -33,8 +34,8 @@ _JUST_BELOW = 1e-6
 class DensityControl(SizeControl[TargetDensity]):
     """Shifts the logits to the target's number of units.
 
-    The logits also pay a penalty R / n, with R what the loss gains from all n units. Its mean effect is undone by the shift; it is
-    there because Adam makes steps of equal length out of gradients of any size, so that without it the logits of units that do
+    The logits also pay a penalty R / n, with R what the loss gains from all n units. Its mean effect is undone by the shift; it
+    is there because Adam makes steps of equal length out of gradients of any size, so that without it the logits of units that do
     nothing would walk at random, as fast as those of units that are needed.
     """
 

@@ -60,8 +60,8 @@ class HeldOut:
         """How much a mask keeps.
 
         With b the behaviour on a part, b0 that of the emptied network and b1 that of the whole, the share is the mean of b - b0
-        divided by the mean of b1 - b0. The mask keeps the share q that is asked for if the mean of (b - b0) - q (b1 - b0) is above 0
-        by a t test over the parts; its bound, on the scale of the share, is q plus the lower bound of that mean.
+        divided by the mean of b1 - b0. The mask keeps the share q that is asked for if the mean of (b - b0) - q (b1 - b0) is
+        above 0 by a t test over the parts; its bound, on the scale of the share, is q plus the lower bound of that mean.
 
         Args:
             track: of which mask.
@@ -112,7 +112,7 @@ class HeldOut:
 
 
 def _lower_bound(values: Tensor, error: float) -> float:
-    """The lower bound of the mean of independent values: mean - t * s / sqrt(n), one-sided; minus infinity if one is no number."""
+    """The lower bound of the mean of independent values: mean - t * s / sqrt(n), one-sided; minus infinity without one."""
     mean, count = float(values.mean()), len(values)
     if not math.isfinite(mean):
         return -math.inf

@@ -37,8 +37,9 @@ def stages_of(size: BehaviourKept, steps: int) -> tuple[int, ...]:
 class PathControl(SizeControl[BehaviourKept]):
     """A path of masks for each track; in the end, the logits are those of the smallest mask that keeps the behaviour.
 
-    The penalty of a stage is c * R / n: R is what the loss gains from all units together (loss of the emptied network minus that of
-    the whole), n is the number of units. So at c = 1, the whole network costs as much as it gains, whatever the unit of the loss.
+    The penalty of a stage is c * R / n: R is what the loss gains from all units together (loss of the emptied network minus that
+    of the whole), n is the number of units. So at c = 1, the whole network costs as much as it gains, whatever the unit of the
+    loss.
     """
 
     def __init__(
