@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
-from maskscope.masks.kernels import SAMPLES_PER_GROUP, Address, Kernels, SlopeLaw
+from maskscope.masks.kernels import SAMPLES_PER_GROUP, Address, GateLaw, Kernels, SignGate, SoftGate
 from maskscope.masks.logits import MaskLogits
 from maskscope.masks.sample import Noise
 
@@ -55,6 +55,9 @@ class GatedWeight:
     """One weight tensor under the samples of all masks searched together: makes its masked copies, takes their gradients.
 
     The rows of copies and of gradients are the samples of the first mask, then those of the second, and so on.
+
+    Attributes:
+        law: the law of the gates. It may be replaced between steps: a temperature that changes makes it another one.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class GatedWeight:
         compute: Tensor,
         slices: Sequence[_Slice],
         kernels: Kernels,
-        law: SlopeLaw,
+        law: GateLaw,
         workspace: Workspace,
         own_gradient: Tensor | None = None,
     ) -> None:
@@ -72,7 +75,7 @@ class GatedWeight:
         self._weight, self._compute = weight.view(-1), compute.view(-1)
         self._own_gradient = None if own_gradient is None else own_gradient.view(-1)
         self._gated = Workspace()  # not ``workspace``, whose memory may contain the gradient that is being taken
-        self._slices, self._kernels, self._law = slices, kernels, law
+        self._slices, self._kernels, self.law = slices, kernels, law
         self.takes = 0  # the number of gradients taken so far: tells whether a failed backward pass had taken some
         self.listens = False  # whether autograd is in our own backward pass, whose gradients are to be taken
         self.begin(0, 0, 1, 1.0)
@@ -103,9 +106,12 @@ class GatedWeight:
         self.is_drawn = False
 
     def draw(self) -> None:
-        """Draws the gates of all elements."""
+        """Draws the gates of all elements, if they are hard; the values of soft gates are computed where they are used."""
         for mine in self._slices:
-            self._kernels.open_gates(mine.logits, self._address(mine, 0), self._samples, mine.gates)
+            if isinstance(self.law, SignGate):
+                self._kernels.open_positive(mine.logits, self._samples, mine.gates)
+            elif not isinstance(self.law, SoftGate):
+                self._kernels.open_gates(mine.logits, self._address(mine, 0), self._samples, mine.gates)
         self.is_drawn = True
 
     def copies(self, out: Tensor, start: int = 0) -> Tensor:
@@ -116,17 +122,21 @@ class GatedWeight:
         here = slice(start, start + out.shape[1])
         for mask, mine in enumerate(self._slices):
             into = out[mask * self._samples : (mask + 1) * self._samples]
-            if self.is_drawn:
-                self._kernels.copy_open(self._compute[here], mine.gates[here], 0, into)
+            at = self._address(mine, start)
+            if self.is_drawn or isinstance(self.law, SoftGate):
+                self._copy(self._compute[here], mine, at, 0, into)
+            elif isinstance(self.law, SignGate):
+                self._kernels.open_positive(mine.logits[here], self._samples, mine.gates[here])
+                self._copy(self._compute[here], mine, at, 0, into)
             else:
-                at = self._address(mine, start)
                 self._kernels.draw_masked(mine.logits[here], self._compute[here], at, mine.gates[here], into)
         self.is_drawn = self.is_drawn or here.stop == self._weight.numel()
         return out
 
     def copy_sample(self, mask: int, sample: int, out: Tensor) -> None:
         """Writes the whole masked copy of one sample of one mask to ``out``, ``[n]``; the gates must be drawn."""
-        self._kernels.copy_open(self._compute, self._slices[mask].gates, sample, out[None])
+        mine = self._slices[mask]
+        self._copy(self._compute, mine, self._address(mine, 0), sample, out[None])
 
     def take(self, gradients: Tensor, start: int = 0) -> None:
         """Turns gradients of masked copies, ``[rows, elements]`` from ``start`` on, into gradients of the logits; adds them."""
@@ -154,7 +164,7 @@ class GatedWeight:
         self.takes += 1
         mine, here = self._slices[mask], slice(start, start + gradients.shape[1])
         self._kernels.add_gradient(
-            self._law,
+            self.law,
             mine.logits[here],
             self._weight[here],
             mine.gates[here],
@@ -165,14 +175,22 @@ class GatedWeight:
             out=mine.gradient[here],
         )
         if self._own_gradient is not None:
-            self._add_own(self._own_gradient[here], mine.gates[here], gradients, first_sample)
+            self._add_own(self._own_gradient[here], mine, gradients, start, first_sample)
 
-    def _add_own(self, out: Tensor, gates: Tensor, gradients: Tensor, first_sample: int) -> None:
-        """Adds the gradient of the weight itself: that of its copy if the gate is open, else 0."""
+    def _add_own(self, out: Tensor, mine: _Slice, gradients: Tensor, start: int, first_sample: int) -> None:
+        """Adds the gradient of the weight itself: that of its copy, times the value of the gate."""
         gated = self._gated.take(gradients.shape[1], gradients.dtype, gradients.device)
         for row, gradient in enumerate(gradients):
-            self._kernels.copy_open(gradient, gates, first_sample + row, gated[None])
+            self._copy(gradient, mine, self._address(mine, start), first_sample + row, gated[None])
             out.add_(gated, alpha=self._scale)
+
+    def _copy(self, values: Tensor, mine: _Slice, at: Address, first_sample: int, out: Tensor) -> None:
+        """Writes copies of values under the gates of consecutive elements, from that of the address on."""
+        here = slice(at.first, at.first + values.numel())
+        if isinstance(self.law, SoftGate):
+            self._kernels.copy_soft(self.law, mine.logits[here], values, at, first_sample, out)
+        else:
+            self._kernels.copy_open(values, mine.gates[here], first_sample, out)
 
     def _address(self, mine: _Slice, start: int) -> Address:
         return Address(mine.key, self._step, self._group, start)
@@ -183,7 +201,7 @@ def gate(
     compute: Mapping[str, Tensor],
     masks: Sequence[LearnedMask],
     kernels: Kernels,
-    law: SlopeLaw,
+    law: GateLaw,
     own_gradients: Mapping[str, Tensor] | None = None,
 ) -> dict[str, GatedWeight]:
     """Combines weights and masks.
@@ -193,7 +211,7 @@ def gate(
         compute: the same weights in the dtype of the masked copies.
         masks: at least one mask; all cover these weights.
         kernels: the kernels for the passes over the weights.
-        law: the law of the slope.
+        law: the law of the gates.
         own_gradients: if the weights are learned too: contiguous memory to which their gradients are added, the sum over masks of
             the mean over samples of gate times gradient.
     """
