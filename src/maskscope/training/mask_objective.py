@@ -144,6 +144,9 @@ class MaskObjective(Objective):
             self._is_unchecked = False
         if step == 0 and self._needs_ends:
             self._measure_ends()
+        law = self._estimator.law(self._control.share(step))
+        for unit in self._executor.units.values():
+            unit.law = law
         for track, logits in enumerate(self.logits):
             assert logits.flat.grad is not None
             self._control.begin_gradient(track, step, logits.flat.grad)
