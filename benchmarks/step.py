@@ -33,7 +33,7 @@ from rich.table import Table
 from benchmarks.cases import CASES, Case
 from benchmarks.paper_way import paper_step
 from benchmarks.turns import Runner, Timing, about, busy_cores, take_turns, timed
-from maskscope.masks import MaskLogits, Noise, evaluation_mode, has_bfloat16, select
+from maskscope.masks import MaskLogits, Noise, Penalty, evaluation_mode, has_bfloat16, select
 from maskscope.storage import write_json
 from maskscope.training import Compute, History, LoopConfig, MaskConfig, MaskObjective, MaskSearch, StepReport, run_loop
 from maskscope.training.grow_objective import GrowthObjective
@@ -171,8 +171,8 @@ def _plain_steps(case: Case, network: torch.nn.Module, *, fused: bool) -> Runner
 def kinds_of_steps(case: Case) -> dict[str, Runner]:
     """Everything that is compared on one network."""
     network = case.make()
-    config = MaskConfig(samples_per_step=case.samples, penalty_weight=ALPHA)
-    paper = MaskConfig(samples_per_step=case.samples, penalty_weight=ALPHA, estimator="straight-through")
+    config = MaskConfig(samples_per_step=case.samples, size=Penalty(ALPHA))
+    paper = MaskConfig(samples_per_step=case.samples, size=Penalty(ALPHA), estimator="straight-through")
     fast, bfloat16, plain = Compute(), Compute(dtype="bfloat16"), Compute(kernels="reference")
 
     mask = partial(_mask_steps, case, network)

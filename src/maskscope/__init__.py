@@ -13,10 +13,13 @@ from maskscope.analysis import (
 )
 from maskscope.errors import MaskscopeError
 from maskscope.masks import (
+    BehaviourKept,
     BinaryMask,
     MaskLogits,
     Noise,
+    Penalty,
     Selection,
+    TargetDensity,
     WeakMaskWarning,
     bake,
     call_masked,
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BehaviourKept",
     "BinaryMask",
     "Checkpoint",
     "Compute",
@@ -66,9 +70,11 @@ __all__ = [
     "MaskscopeError",
     "Noise",
     "Observer",
+    "Penalty",
     "ProgressBar",
     "Selection",
     "Study",
+    "TargetDensity",
     "Watchdog",
     "WeakMaskWarning",
     "bake",

@@ -248,7 +248,7 @@ def test_discover_steps_along_the_formula():
         network = torch.nn.Linear(4, 3)
     part = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
     selection = ms.select(network)
-    config = ms.MaskConfig(steps=1, samples_per_step=6, learning_rate=0.25, penalty_weight=1e-3, clip_norm=0.0)
+    config = ms.MaskConfig(steps=1, samples_per_step=6, learning_rate=0.25, size=ms.Penalty(1e-3), clip_norm=0.0)
     found = ms.discover(
         network, lambda net, x: (net(x) ** 2).mean(), [part], selection=selection, config=config, seed=2, name="f"
     )

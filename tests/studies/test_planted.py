@@ -7,7 +7,7 @@ import torch
 from maskscope.analysis.recovery import recovery
 from maskscope.engine.spec import from_json, to_json
 from maskscope.errors import ConfigError, FileFormatError, UnknownNameError
-from maskscope.masks import BinaryMask, bake, iou
+from maskscope.masks import BinaryMask, Penalty, bake, iou
 from maskscope.storage import read_json, read_tensors, write_json, write_tensors
 from maskscope.studies.planted import (
     KINDS,
@@ -28,7 +28,7 @@ from maskscope.training import MaskConfig
 from maskscope.zoo import MLP
 
 SEED = 3
-SHORT = MaskConfig(steps=20, samples_per_step=4, learning_rate=0.1, penalty_weight=3e-4)
+SHORT = MaskConfig(steps=20, samples_per_step=4, learning_rate=0.1, size=Penalty(3e-4))
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from maskscope.training import isolated_random, memory
 from maskscope.training.grow_objective import GrowthObjective
 
 NOISE = Noise(3, "f", 1)
-CONFIG = ms.MaskConfig(steps=12, samples_per_step=3, learning_rate=0.05, penalty_weight=1e-3)
+CONFIG = ms.MaskConfig(steps=12, samples_per_step=3, learning_rate=0.05, size=ms.Penalty(1e-3))
 
 
 def network(dtype=torch.float64):
@@ -60,7 +60,7 @@ def spread(selection):
 def by_hand(net, logits, used, config, step):
     """mean_k w g_k slope_k + alpha, and mean_k b_k g_k: masks from `sample`, g_k from autograd on plain w * b."""
     weights = logits.selection.of(net)
-    of_logits = {name: torch.full(weight.shape, config.penalty_weight) for name, weight in weights.items()}
+    of_logits = {name: torch.full(weight.shape, config.size.weight) for name, weight in weights.items()}
     of_weights = {name: torch.zeros_like(weight) for name, weight in weights.items()}
     count = config.samples_per_step * config.accumulation
     for index in range(count):
@@ -86,7 +86,7 @@ def test_both_gradients_are_the_formula_by_hand(estimator, executor, samples, ac
     net = network()
     selection = ms.select(net)
     used, logits = half(selection), spread(selection)
-    config = ms.MaskConfig(samples_per_step=samples, accumulation=accumulation, penalty_weight=1e-3, estimator=estimator)
+    config = ms.MaskConfig(samples_per_step=samples, accumulation=accumulation, size=ms.Penalty(1e-3), estimator=estimator)
     with evaluation_mode(net):
         objective = GrowthObjective(net, loss, part, logits, dict(~used), NOISE, config, executor, kernels, lambda text: None)
         for step in (0, 7):
@@ -132,7 +132,7 @@ def test_used_weights_keep_their_bits_and_free_ones_move(dtype):
     used = half(selection)
     before = {name: parameter.detach().clone() for name, parameter in net.named_parameters()}
     outputs = ms.call_masked(net.eval(), used, part(0, dtype)[0])
-    config = ms.MaskConfig(steps=100, samples_per_step=4, learning_rate=0.05, penalty_weight=1e-3)
+    config = ms.MaskConfig(steps=100, samples_per_step=4, learning_rate=0.05, size=ms.Penalty(1e-3))
     ms.grow(net, loss, lambda i: part(i, dtype), used=used, initial=MaskLogits.full(selection, 2.0), config=config)
     integers = {2: torch.int16, 4: torch.int32, 8: torch.int64}[dtype.itemsize]
     for name, parameter in net.named_parameters():
@@ -383,7 +383,7 @@ def test_two_tasks_in_a_row_each_under_its_mask():
         x, y = batches(task, items=500)(10**6)
         return float((ms.call_masked(net, mask, x).argmax(1) == y).float().mean())
 
-    config = ms.MaskConfig(steps=100, samples_per_step=2, learning_rate=0.05, penalty_weight=3e-3)
+    config = ms.MaskConfig(steps=100, samples_per_step=2, learning_rate=0.05, size=ms.Penalty(3e-3))
     first = ms.grow(net, loss, batches(0), used=None, initial=MaskLogits.full(selection, 2.0), config=config, name="first")
     x, _ = batches(0)(7)
     outputs, used = ms.call_masked(net, first.mask, x), first.mask

@@ -35,7 +35,7 @@ def trained():
     return net.eval()
 
 
-GOOD = ms.MaskConfig(steps=250, learning_rate=0.3, penalty_weight=5e-4)
+GOOD = ms.MaskConfig(steps=250, learning_rate=0.3, size=ms.Penalty(5e-4))
 
 
 def test_the_mask_is_judged_on_parts_that_it_did_not_train_on(trained):
@@ -80,9 +80,9 @@ def test_samples_are_drawn_anew_for_the_judgement(trained):
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        (ms.MaskConfig(steps=90, learning_rate=0.5, penalty_weight=10.0), "keeps no weight at all: lower penalty_weight"),
+        (ms.MaskConfig(steps=90, learning_rate=0.5, size=ms.Penalty(10.0)), "keeps no weight at all: lower the penalty"),
         (ms.MaskConfig(steps=3, learning_rate=0.01), r"keeps every weight: take more steps.*100% of the weights are undecided"),
-        (ms.MaskConfig(steps=60, learning_rate=0.1, penalty_weight=1.0), "It does not carry the function: lower penalty_weight"),
+        (ms.MaskConfig(steps=60, learning_rate=0.1, size=ms.Penalty(1.0)), "It does not carry the function: lower the penalty"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::maskscope.training.observers.LossWarning")
@@ -178,7 +178,7 @@ def test_a_mask_whose_loss_is_infinite_can_be_kept(trained, tmp_path):
     assert ms.BinaryMask.load(tmp_path / "mask.safetensors").faults == found.judgement.faults
 
 
-@pytest.mark.parametrize("name", ["learning_rate", "penalty_weight", "initial_logit", "temperature", "clip_norm"])
+@pytest.mark.parametrize("name", ["learning_rate", "initial_logit", "temperature", "clip_norm"])
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])
 def test_settings_are_finite(name, value):
     with pytest.raises(ConfigError, match=f"{name} is {value}; a finite number was expected"):

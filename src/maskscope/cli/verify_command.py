@@ -16,6 +16,7 @@ from maskscope.cli.output import announce, print_json
 from maskscope.engine.folder import require_file
 from maskscope.engine.spec import to_json
 from maskscope.errors import ConfigError
+from maskscope.masks import Penalty
 from maskscope.storage import user_path, write_json
 from maskscope.studies.planted import VERIFY_CONFIG, verify_planted, verify_table
 
@@ -32,7 +33,7 @@ class VerifyOptions:
     """Steps of each mask."""
     learning_rate: float = VERIFY_CONFIG.learning_rate
     """Adam's, for the logits."""
-    penalty_weight: float = VERIFY_CONFIG.penalty_weight
+    penalty_weight: float = 3e-4
     """Factor of the sum of logits."""
     schedule: Literal["constant", "linear", "cosine", "warm-cosine"] = "constant"
     """Of the learning rate."""
@@ -54,8 +55,8 @@ def verify_command(words: list[str]) -> None:
         out = user_path(options.out, argument="--out")
         require_file(out, "--out")
     with _bar() as progress:
-        settings = {name: getattr(options, name) for name in ("steps", "learning_rate", "penalty_weight", "schedule")}
-        config = replace(VERIFY_CONFIG, **settings)
+        settings = {name: getattr(options, name) for name in ("steps", "learning_rate", "schedule")}
+        config = replace(VERIFY_CONFIG, size=Penalty(options.penalty_weight), **settings)
         record = verify_planted(options.nets, cache, seed=options.seed, config=config, progress=progress)
     if out is not None:
         write_json(out, to_json(record))

@@ -18,18 +18,18 @@ from maskscope.masks.kernels.exact import has_bfloat16
 from maskscope.masks.logits import MaskLogits
 from maskscope.masks.overlap import OverlapCounts, SharedNoiseWarning, dice, iomin, iou, iou_from_dice, overlap_by_tensor
 from maskscope.masks.patterns import UnmatchedPatternWarning
-from maskscope.masks.penalty import PENALTIES, Penalty, make_penalty
 from maskscope.masks.sample import Noise, masked_weights, sample
 from maskscope.masks.selection import Selection, WeightTensor, select
+from maskscope.masks.sizes import BehaviourKept, Penalty, Size, TargetDensity
 
 __all__ = [
     "ESTIMATORS",
     "EXECUTORS",
     "KERNELS",
-    "PENALTIES",
     "SAMPLES_PER_GROUP",
     "Annealing",
     "BackwardPass",
+    "BehaviourKept",
     "BinaryMask",
     "Estimator",
     "Executor",
@@ -44,7 +44,9 @@ __all__ = [
     "Penalty",
     "Selection",
     "SharedNoiseWarning",
+    "Size",
     "SlowKernelsWarning",
+    "TargetDensity",
     "UnmatchedPatternWarning",
     "WeakMaskWarning",
     "WeightTensor",
@@ -64,7 +66,6 @@ __all__ = [
     "make_estimator",
     "make_executor",
     "make_kernels",
-    "make_penalty",
     "masked_weights",
     "overlap_by_tensor",
     "sample",

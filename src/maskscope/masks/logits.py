@@ -52,9 +52,8 @@ class MaskLogits:
         """The share of logits above 0: the density of the current mask."""
         return self._share(lambda logits: logits > 0)
 
-    def undecided(self) -> float:
-        """The share of logits whose keep probability lies between .05 and .95."""
-        edge = 2.9444389791664403  # logit(.95)
+    def undecided(self, edge: float = 2.9444389791664403) -> float:
+        """The share of logits nearer to 0 than ``edge``; at logit(.95), keep probabilities lie between .05 and .95."""
         return self._share(lambda logits: logits.abs() < edge)
 
     def _share(self, holds: Callable[[Tensor], Tensor]) -> float:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from maskscope.engine.spec import at_least
 from maskscope.errors import ConfigError
-from maskscope.masks import make_estimator
+from maskscope.masks import BehaviourKept, Penalty, Size, TargetDensity, make_estimator
 from maskscope.training import FitConfig, MaskConfig
 
 # stages of a study of single networks, in order: a network is initialised, trained, masked, and measured with its masks
@@ -98,6 +98,16 @@ class MaskSpec:
     """Whether a mask whose logits are decided and whose density is flat ends before its steps do. Paper: no."""
     warm_start: float = field(default=0.0, metadata={"added": "0.1.0"})
     """Spread of the initial logits: in each tensor by the rank of |weight x gradient|, around initial_logit. Paper: 0."""
+    size: Literal["penalty", "target-density", "behaviour-kept"] = field(default="penalty", metadata={"added": "0.1.0"})
+    """What decides how large a mask becomes: the penalty beta, or the share below. Paper: penalty."""
+    penalty_of: Literal["logits", "probabilities"] = field(default="logits", metadata={"added": "0.1.0"})
+    """What the penalty is on: the sum of logits, or of keep probabilities. Paper: logits."""
+    share: float = field(default=0.95, metadata={"added": "0.1.0"})
+    """target-density: of the units to keep. behaviour-kept: of the behaviour that the smallest mask is to keep."""
+    behaviour: Literal["score", "loss", "kl"] = field(default="score", metadata={"added": "0.1.0"})
+    """behaviour-kept: of what; kl is the divergence from the unmasked network's outputs."""
+    stop_when_lost: bool = field(default=False, metadata={"added": "0.1.0"})
+    """Whether a mask that keeps next to nothing and does no better than nothing ends before its steps do. Paper: no."""
     compute_dtype: Literal["weight", "bfloat16"] = field(default="weight", metadata={"added": "0.1.0"})
     """Of the masked copies; bfloat16 pays where there are instructions for it. Paper: float32."""
 
@@ -124,7 +134,7 @@ class MaskSpec:
             steps=self.steps,
             samples_per_step=self.samples_per_step,
             learning_rate=self.learning_rate,
-            penalty_weight=self.beta / self.reference_batch,
+            size=self._size(),
             initial_logit=self.initial_logit,
             estimator=self.estimator,
             temperature=self.temperature,
@@ -132,4 +142,12 @@ class MaskSpec:
             accumulation=self.accumulation,
             schedule=self.schedule,
             stop_when_settled=self.stop_when_settled,
+            stop_when_lost=self.stop_when_lost,
         )
+
+    def _size(self) -> Size:
+        if self.size == "target-density":
+            return TargetDensity(self.share)
+        if self.size == "behaviour-kept":
+            return BehaviourKept(self.share, self.behaviour)
+        return Penalty(self.beta / self.reference_batch, self.penalty_of)

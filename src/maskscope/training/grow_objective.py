@@ -7,10 +7,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from maskscope.masks import LearnedMask, Loss, MaskLogits, gate, make_estimator, make_executor, make_kernels, make_penalty
+from maskscope.errors import ConfigError
+from maskscope.masks import LearnedMask, Loss, MaskLogits, gate, make_estimator, make_executor, make_kernels
 from maskscope.masks.kernels import Kernels
 from maskscope.masks.laws import check_guest
 from maskscope.masks.sample import Noise
+from maskscope.masks.sizes import Penalty, pull_named
 from maskscope.training.batches import Batches, StepParts
 from maskscope.training.mask_config import SCHEDULES, MaskConfig
 from maskscope.training.objective import Objective
@@ -54,7 +56,7 @@ class GrowthObjective(Objective):
         self._kernels = make_kernels(self.device, kernels)
         self._weights = {name: _Trained.of(parameters[name], free[name] if free else None) for name in logits.selection.names}
         logits.flat.grad = torch.zeros_like(logits.flat)
-        self._penalty = make_penalty(config.penalty, config.penalty_weight)
+        self._penalty = _penalty_of(config)
         law = make_estimator(config.estimator, config.temperature).law()
         weights = {name: weight.values for name, weight in self._weights.items()}
         self._kernels.prepare(law, {(weight.dtype, weight.dtype) for weight in weights.values()}, say)
@@ -96,7 +98,7 @@ class GrowthObjective(Objective):
         if step == 0 and self._is_unchecked:
             check_guest(self._network, self._loss, self._executor, [self.logits], parts)
             self._is_unchecked = False
-        self._penalty.begin_gradient(self.logits.flat, self.logits.flat.grad)
+        pull_named(self._penalty.of).begin_gradient(self.logits.flat, self._penalty.weight, 1.0, self.logits.flat.grad)
         for weight in self._weights.values():
             weight.begin()
         losses = self._executor.add_gradients(step, parts, self._config.samples_per_step)
@@ -104,6 +106,14 @@ class GrowthObjective(Objective):
         for weight in self._weights.values():
             weight.end(self._kernels)
         return losses
+
+
+def _penalty_of(config: MaskConfig) -> Penalty:
+    if not isinstance(config.size, Penalty):
+        raise ConfigError(
+            f"grow learns weights and mask together and needs a penalty; size is {config.size.name}. Give size=Penalty(weight)."
+        )
+    return config.size
 
 
 @dataclass(frozen=True)

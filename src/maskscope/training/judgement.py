@@ -42,9 +42,9 @@ class Judgement:
         """The reasons why the mask may not carry the function, each with what to change; empty if there are none."""
         found = []
         if self.density == 0:
-            found.append("it keeps no weight at all: lower penalty_weight, and see whether the loss depends on the network")
+            found.append("it keeps no weight at all: lower the penalty, and see whether the loss depends on the network")
         if self.density == 1:
-            found.append("it keeps every weight: take more steps, or a higher learning_rate or penalty_weight")
+            found.append("it keeps every weight: take more steps, a higher learning_rate, or a higher penalty")
         if self.undecided > _UNDECIDED:
             found.append(
                 f"{self.undecided:.0%} of the weights are undecided (kept with a probability between .05 and .95): take more "
@@ -54,7 +54,7 @@ class Judgement:
         if not self.masked_loss <= start + _MARGIN * abs(start):
             found.append(
                 f"its loss is {self.masked_loss:.4g}; in the first step it was {self.first_loss:.4g}, without a mask it is "
-                f"{self.unmasked_loss:.4g}. It does not carry the function: lower penalty_weight, or take more steps"
+                f"{self.unmasked_loss:.4g}. It does not carry the function: lower the penalty, or take more steps"
             )
         return tuple(found)
 

@@ -1,10 +1,11 @@
 """The request for one mask: the data of its function, and the identity of its noise."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maskscope.errors import ConfigError
-from maskscope.masks import MaskLogits, Noise
+from maskscope.masks import BinaryMask, MaskLogits, Noise
 from maskscope.training.batches import Batches
 from maskscope.training.observers import Observer
 
@@ -20,6 +21,12 @@ class MaskSearch:
         repeat: the number of the repeat, if there are several masks for the same function.
         observers: objects that watch the run.
         initial: the initial logits; by default, all are ``initial_logit`` of the settings.
+        held_out: parts that the masks of a path are judged on (`BehaviourKept`), not among ``batches``. By default: of a
+            function of an index, parts of indices above those of the search; of a list, its last fifth, which is then not
+            searched with.
+        avoid: masks whose units are to be used as little as possible: what a unit pays is multiplied by 1 + ``repulsion`` times
+            the number of these masks that keep it.
+        repulsion: see ``avoid``; at least 0.
     """
 
     name: str
@@ -28,6 +35,13 @@ class MaskSearch:
     repeat: int = 0
     observers: Sequence[Observer] = ()
     initial: MaskLogits | None = None
+    held_out: Batches | None = None
+    avoid: Sequence[BinaryMask] = ()
+    repulsion: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.repulsion < math.inf:
+            raise ConfigError(f"repulsion is {self.repulsion}; a finite number of at least 0 was expected.")
 
     @property
     def noise(self) -> Noise:

@@ -12,7 +12,7 @@ from maskscope.analysis.recovery import average_precision, recovery
 from maskscope.analysis.score import score
 from maskscope.analysis.stats import summarise
 from maskscope.errors import ConfigError
-from maskscope.masks import ESTIMATORS, iou, make_estimator, select
+from maskscope.masks import ESTIMATORS, Penalty, iou, make_estimator, select
 from maskscope.studies.planted.cache import planted_network
 from maskscope.studies.planted.network import KINDS, PlantedNetwork, PlantingConfig
 from maskscope.studies.planted.record import (
@@ -34,7 +34,7 @@ _ITEMS_PER_STEP = 256
 #   halves, learning rate .03         1.000  .181 %   1.000  .028 %   1.000  .002 %   1.000  .000 %
 #   halves, learning rate .1          1.000  .009 %   1.000  .000 %   1.000  .000 %   1.000  .005 %
 # The rows of the shared trunk are from networks before `FinetuneConfig.highest_loss` existed; those of the halves from after.
-VERIFY_CONFIG = MaskConfig(steps=1_000, samples_per_step=4, learning_rate=0.1, penalty_weight=3e-4)
+VERIFY_CONFIG = MaskConfig(steps=1_000, samples_per_step=4, learning_rate=0.1, size=Penalty(3e-4))
 VERIFY_KINDS = ("halves", "shared trunk")
 Progress = Callable[[str, int, int], None]
 
