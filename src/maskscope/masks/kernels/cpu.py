@@ -12,11 +12,13 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from maskscope.errors import ConfigError
-from maskscope.masks.kernels.exact import as_integers
+from maskscope.masks.kernels.exact import as_integers, weight_times_value
 from maskscope.masks.kernels.gate_laws import GateLaw, LogisticSlope, SignGate, SoftGate, TableSlope
 from maskscope.masks.kernels.passes import Address, Kernels, add_straight_gradient
 from maskscope.masks.kernels.reference import ReferenceKernels
 from maskscope.masks.kernels.threshold import threshold_table
+
+_LOW = 0xFFFFFFFF
 
 
 @final
@@ -112,15 +114,15 @@ class CpuKernels(Kernels):
     def copy_soft(
         self, law: SoftGate, logits: Float32[Tensor, " n"], weights: Tensor, at: Address, first_sample: int, out: Tensor
     ) -> None:
-        """See `Kernels.copy_soft`."""
-        weight, into = _numbers(weights), _writable(out)
-        rows, parameters = _numbers(into), (*_soft(law), np.float32(law.low), np.float32(law.span))
+        """See `Kernels.copy_soft`; where the weights are not float32, the values are written first, and multiplied then."""
+        if out.dtype != torch.float32:
+            values = torch.empty(out.shape, dtype=torch.float32)
+            self.copy_soft(law, logits, torch.ones_like(logits), at, first_sample, values)
+            out.copy_(weight_times_value(weights, values))
+            return
+        parameters = (*_soft(law), np.float32(law.low), np.float32(law.span))
         with self._on_threads(torch.get_num_threads()):
-            for here, words in _pieces(logits.numel(), at):
-                mine = (logits[here].numpy(), weight[here])
-                self._soft.copy_soft(*mine, *parameters, *words, first_sample, rows[:, here])
-        if into is not out:
-            out.copy_(into)
+            self._soft.copy_soft(logits.numpy(), weights.numpy(), *parameters, *_words(at), first_sample, out.numpy())
 
     def add_gradient(
         self,
@@ -149,9 +151,8 @@ class CpuKernels(Kernels):
                         self._logistic.add_logistic_gradient(*mine, *where)
                 case SoftGate():
                     factor = np.float32(scale * law.span / law.temperature)
-                    for here, words in _pieces(logits.numel(), at):
-                        mine = (logits[here].numpy(), given[0][here], given[1][:, here])
-                        self._soft.add_soft_gradient(*mine, *_soft(law), *words, first_sample, factor, out[here].numpy())
+                    mine = (logits.numpy(), weights.to(torch.float32).numpy(), gradients.to(torch.float32).numpy())
+                    self._soft.add_soft_gradient(*mine, *_soft(law), *_words(at), first_sample, factor, out.numpy())
                 case SignGate():
                     add_straight_gradient(weights, gradients, scale, out)
                 case _:
@@ -160,15 +161,18 @@ class CpuKernels(Kernels):
 
 def _pieces(elements: int, at: Address) -> Iterator[tuple[slice, tuple[Any, ...]]]:
     """The elements in pieces in which the low word of the index does not overflow (nearly always one), with the loops' words."""
-    low = 0xFFFFFFFF
     start = 0
     while start < elements:
-        first = at.first + start
-        end = min(elements, start + (1 << 32) - (first & low))
-        key0, key1 = at.key
-        words = (np.uint32(key0), np.uint32(key1), np.uint32(at.step & low), np.uint32(at.step >> 32))
-        yield slice(start, end), (*words, at.group, first)
+        here = at.moved(start)
+        end = min(elements, start + (1 << 32) - (here.first & _LOW))
+        yield slice(start, end), _words(here)
         start = end
+
+
+def _words(at: Address) -> tuple[Any, ...]:
+    """The words of an address, in the order of the loops' arguments."""
+    key0, key1 = at.key
+    return np.uint32(key0), np.uint32(key1), np.uint32(at.step & _LOW), np.uint32(at.step >> 32), at.group, at.first
 
 
 def _bits(tensor: Tensor) -> Any:
@@ -180,11 +184,6 @@ def _numbers(tensor: Tensor) -> Any:
     if tensor.dtype == torch.bfloat16:
         return tensor.view(torch.uint16).numpy()
     return tensor.numpy() if tensor.dtype in (torch.float32, torch.float64) else tensor.to(torch.float32).numpy()
-
-
-def _writable(out: Tensor) -> Tensor:
-    """Memory that the loops can write numbers to: that of ``out``, except for float16, which numba does not have."""
-    return torch.empty(out.shape, dtype=torch.float32) if out.dtype == torch.float16 else out
 
 
 def _soft(law: SoftGate) -> tuple[Any, ...]:

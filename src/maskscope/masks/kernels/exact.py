@@ -22,6 +22,11 @@ def value_if_open(is_open: Tensor, value: Tensor, out: Tensor) -> Tensor:
     return out
 
 
+def weight_times_value(weight: Tensor, value: Tensor) -> Tensor:
+    """The product of weights and the values of their gates, in the higher precision; +0 where the value is 0, like above."""
+    return (weight * value).masked_fill_(value == 0, 0)
+
+
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the device supports bfloat16 in hardware; if not, torch emulates it, many times slower than float32."""
     if device.type == "cuda":

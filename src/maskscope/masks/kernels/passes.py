@@ -78,7 +78,9 @@ class Kernels(ABC):
 
     def open_positive(self, logits: Float32[Tensor, " n"], samples: int, gates: UInt8[Tensor, " n"]) -> None:
         """The gates of a `SignGate`: what `open_gates` is for drawn gates. All samples are the same."""
-        torch.gt(logits, 0, out=gates).mul_((1 << samples) - 1)
+        torch.gt(logits, 0, out=gates.view(torch.bool))  # as a bool, because writing the result as a number is slow
+        if samples > 1:
+            gates.mul_((1 << samples) - 1)
 
     @abstractmethod
     def copy_soft(

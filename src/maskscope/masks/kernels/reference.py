@@ -7,7 +7,7 @@ from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
 from maskscope.masks.kernels.counter import SAMPLES_PER_BLOCK, chunks, draw_words
-from maskscope.masks.kernels.exact import value_if_open
+from maskscope.masks.kernels.exact import value_if_open, weight_times_value
 from maskscope.masks.kernels.gate_laws import GateLaw, SoftGate
 from maskscope.masks.kernels.passes import SAMPLES_PER_GROUP, Address, Kernels
 from maskscope.masks.kernels.threshold import keep_threshold, position
@@ -38,7 +38,7 @@ class ReferenceKernels(Kernels):
         for here, address in _pieces(logits.numel(), at):
             values = law.value(logits[here], _draws_for(law, address, first_sample, out[:, here]))
             for value, row in zip(values, out[:, here], strict=True):
-                row.copy_((weights[here] * value).masked_fill_(value == 0, 0))
+                row.copy_(weight_times_value(weights[here], value))
 
     def add_gradient(
         self,

@@ -1,18 +1,17 @@
-"""The passes for soft gates, whose values are computed where they are used: loops like those of `loops.py`.
+"""The passes for soft gates, whose values are computed where they are used: loops like those of `loops.py`, all in float32.
 
 Danger: numba stores a compiled function under the date of its *own* file. If you change a function here that is imported from
 `loops.py` or `logistic_loops.py`, empty the cache (`make clean`).
 """
 
 import numpy as np
-from numba import njit, prange, types
-from numba.extending import overload
+from numba import njit, prange
 
 from maskscope.masks.kernels.compiler import compiled
 from maskscope.masks.kernels.logistic_loops import exp, odds
-from maskscope.masks.kernels.loops import CHUNK, philox, real
+from maskscope.masks.kernels.loops import CHUNK, philox
 
-f32, i32, u16, u32, u64 = np.float32, np.int32, np.uint16, np.uint32, np.uint64
+f32, i32, u32, u64 = np.float32, np.int32, np.uint32, np.uint64
 _HALF_ROOT = i32(0x3F3504F3)  # the bits of sqrt(1/2)
 
 
@@ -36,29 +35,12 @@ def _log(x):
     return rest + small + f32(0.693359375) * f32(power)  # ln 2 in two parts
 
 
-@njit(inline="always")
-def _as_bfloat16(x):
-    """The bits of a number rounded to bfloat16, to the nearest, ties to even."""
-    bits = f32(x).view(np.uint32)
-    rounded = u16((bits + u32(0x7FFF) + ((bits >> u32(16)) & u32(1))) >> u32(16))
-    return rounded if x == x else u16(0x7FC0)
+@compiled(parallel=False)
+def _draw(n, first, begin, block, step0, step1, key0, key1, words):
+    """The draws of the four samples of a block, for the elements of a chunk; its index may pass a multiple of 2^32.
 
-
-def _product(weight, gate):
-    raise NotImplementedError("compiled code only")
-
-
-@overload(_product, inline="always")
-def _product_of(weight, gate):
-    """A weight times the value of its gate, in the weight's dtype; +0 where the gate is exactly 0, whatever the weight."""
-    if isinstance(weight, types.Float):
-        return lambda weight, gate: weight * gate if gate > f32(0) else f32(0)
-    return lambda weight, gate: _as_bfloat16(real(weight) * gate if gate > f32(0) else f32(0))
-
-
-@njit(inline="always")
-def _words(n, first, begin, block, step0, step1, key0, key1, words):
-    """The draws of the four samples of a block, for the elements of a chunk."""
+    This and `_exponentials` are compiled for themselves, once, and not again inside of each loop.
+    """
     w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
     for i in range(n):
         element = u64(first) + u64(begin + i)
@@ -66,51 +48,39 @@ def _words(n, first, begin, block, step0, step1, key0, key1, words):
         w0[i], w1[i], w2[i], w3[i] = philox(u32(element), high, step0, step1, key0, key1)
 
 
-@njit(inline="always")
-def _scaled(logit, word, inverse, drawn, into):
-    """Z / tau for the elements of a chunk."""
+@compiled(contract=True, parallel=False)
+def _exponentials(logit, word, inverse, drawn, shut, whole, scaled, into):
+    """Writes z / tau to ``scaled``, and e^-z/tau for it within the bounds."""
     if drawn:
         for i in range(logit.size):
-            into[i] = (logit[i] - _log(odds(word[i]))) * inverse
+            scaled[i] = (logit[i] - _log(odds(word[i]))) * inverse
     else:
         for i in range(logit.size):
-            into[i] = logit[i] * inverse
-
-
-@njit(inline="always")
-def _value(t, shut, whole, low, span):
-    """SoftGate.value."""
-    soft = low + span / (f32(1) + exp(-min(max(t, shut), whole)))
-    return f32(0) if t <= shut else (f32(1) if t >= whole else soft)
-
-
-@njit(inline="always")
-def _slope(t, shut, whole):
-    """SoftGate.slope without its factor span / tau."""
-    e = exp(-min(max(t, shut), whole))
-    soft = f32(1) / (f32(1) + e)
-    return e * soft * soft if t > shut and t < whole else f32(0)
+            scaled[i] = logit[i] * inverse
+    for i in range(logit.size):
+        into[i] = exp(-min(max(scaled[i], shut), whole))
 
 
 @compiled(contract=True)
 def copy_soft(logits, weights, inverse, drawn, shut, whole, low, span, key0, key1, step0, step1, group, first, first_sample, out):
-    """Kernels.copy_soft; bfloat16 numbers are passed as 16-bit integers with their bits."""
+    """Kernels.copy_soft."""
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
         begin = chunk * CHUNK
         logit, weight = logits[begin : begin + CHUNK], weights[begin : begin + CHUNK]
         n = logit.size
-        gate, words = np.empty(n, np.float32), np.empty((4, n if drawn else 0), np.uint32)
+        t, gate, words = np.empty(n, np.float32), np.empty(n, np.float32), np.empty((4, n if drawn else 0), np.uint32)
         for k in range(out.shape[0]):
             sample = first_sample + k
             if drawn and (k == 0 or sample % 4 == 0):
-                _words(n, first, begin, 2 * group + sample // 4, step0, step1, key0, key1, words)
+                _draw(n, first, begin, 2 * group + sample // 4, step0, step1, key0, key1, words)
             if drawn or k == 0:
-                _scaled(logit, words[sample % 4], inverse, drawn, gate)
+                _exponentials(logit, words[sample % 4], inverse, drawn, shut, whole, t, gate)
                 for i in range(n):
-                    gate[i] = _value(gate[i], shut, whole, low, span)
+                    soft = low + span / (f32(1) + gate[i])
+                    gate[i] = f32(0) if t[i] <= shut else (f32(1) if t[i] >= whole else soft)
             row = out[k, begin : begin + CHUNK]
             for i in range(n):
-                row[i] = _product(weight[i], gate[i])
+                row[i] = weight[i] * gate[i] if gate[i] > f32(0) else f32(0)  # also where the weight is infinite
 
 
 @compiled(contract=True)
@@ -122,18 +92,19 @@ def add_soft_gradient(
         begin = chunk * CHUNK
         logit, weight, into = logits[begin : begin + CHUNK], weights[begin : begin + CHUNK], out[begin : begin + CHUNK]
         n = logit.size
-        total, slope = np.zeros(n, np.float32), np.empty(n, np.float32)
+        total, t, slope = np.zeros(n, np.float32), np.empty(n, np.float32), np.empty(n, np.float32)
         words = np.empty((4, n if drawn else 0), np.uint32)
         for k in range(gradients.shape[0]):
             sample = first_sample + k
             if drawn and (k == 0 or sample % 4 == 0):
-                _words(n, first, begin, 2 * group + sample // 4, step0, step1, key0, key1, words)
+                _draw(n, first, begin, 2 * group + sample // 4, step0, step1, key0, key1, words)
             if drawn or k == 0:
-                _scaled(logit, words[sample % 4], inverse, drawn, slope)
+                _exponentials(logit, words[sample % 4], inverse, drawn, shut, whole, t, slope)
                 for i in range(n):
-                    slope[i] = _slope(slope[i], shut, whole)
+                    soft = f32(1) / (f32(1) + slope[i])
+                    slope[i] = slope[i] * soft * soft if t[i] > shut and t[i] < whole else f32(0)
             gradient = gradients[k, begin : begin + CHUNK]
             for i in range(n):
-                total[i] += real(gradient[i]) * slope[i]
+                total[i] += gradient[i] * slope[i]
         for i in range(n):
-            into[i] += real(weight[i]) * total[i] * scale
+            into[i] += weight[i] * total[i] * scale
