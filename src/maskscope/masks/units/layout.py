@@ -1,0 +1,60 @@
+"""How the weights of a tensor are divided among units: three integers."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int64, Shaped
+from torch import Tensor
+
+from maskscope.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The units of a tensor. Seen as ``[before, units, after]``, its flat weight i belongs to unit ``(i // after) % units``.
+
+    A row of a matrix ``[out, in]`` is ``(1, out, in)``, a column ``(out, in, 1)``, a single weight ``(1, n, 1)``, the whole
+    tensor ``(1, 1, n)``. The fan-in of a hidden unit of an LSTM, in ``weight_ih`` of shape ``[4 h, in]``, is ``(4, h, in)``.
+
+    Args:
+        before: how many runs of weights each unit has in the tensor.
+        units: the number of units.
+        after: the length of one run.
+    """
+
+    before: int
+    units: int
+    after: int
+
+    def __post_init__(self) -> None:
+        sizes = (self.before, self.units, self.after)
+        if any(type(size) is not int or size < 1 for size in sizes):
+            raise ConfigError(f"A layout is three whole numbers of at least 1 (before, units, after); found {sizes}.")
+
+    @property
+    def count(self) -> int:
+        """The number of weights."""
+        return self.before * self.units * self.after
+
+    @property
+    def each(self) -> int:
+        """The number of weights of one unit."""
+        return self.before * self.after
+
+    @property
+    def is_single(self) -> bool:
+        """Whether each weight is a unit of its own, so that values by unit are values by weight."""
+        return self.before == self.after == 1
+
+    def expand(self, per_unit: Shaped[Tensor, "*rows units"]) -> Shaped[Tensor, "*rows n"]:
+        """The value of each unit at all of its weights."""
+        shape = (*per_unit.shape[:-1], self.before, self.units, self.after)
+        return per_unit[..., None, :, None].expand(shape).flatten(-3).contiguous()
+
+    def total(self, per_weight: Shaped[Tensor, "*rows n"]) -> Shaped[Tensor, "*rows units"]:
+        """The sum over the weights of each unit."""
+        return per_weight.unflatten(-1, (self.before, self.units, self.after)).sum((-3, -1))
+
+    def index(self, start: int, stop: int, device: torch.device | None = None) -> Int64[Tensor, " n"]:
+        """The units of the flat weights from ``start`` up to ``stop``."""
+        return torch.arange(start, stop, device=device) // self.after % self.units
