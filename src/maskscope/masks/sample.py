@@ -30,19 +30,21 @@ class Noise:
     purpose: str = "mask-noise"
 
     def key(self, name: str) -> tuple[int, int]:
-        """The key of the stream of one parameter tensor."""
+        """The key of the stream of one group of units: for single weights, of one parameter tensor."""
         return stream_key(self.seed, self.purpose, self.mask, self.repeat, name)
 
 
 def sample(logits: MaskLogits, noise: Noise, *, step: int, index: int = 0) -> BinaryMask:
-    """The binary mask of sample ``index`` in step ``step``: each weight is kept with probability sigmoid(logit)."""
+    """The binary mask of sample ``index`` in step ``step``: each unit is kept with probability sigmoid(logit)."""
     group, place = divmod(index, SAMPLES_PER_GROUP)
     kernels = make_kernels(logits.flat.device)
     gates = torch.empty(logits.flat.shape, dtype=torch.uint8, device=logits.flat.device)
-    drawn = logits.by_tensor(gates)
-    for name, own in logits.by_tensor().items():
+    drawn = logits.by_unit(gates)
+    for name, own in logits.by_unit().items():
         kernels.open_gates(own.view(-1), Address(noise.key(name), step, group), place + 1, drawn[name].view(-1))
-    return BinaryMask({name: (own >> place & 1).to(torch.bool) for name, own in drawn.items()})
+    selection = logits.selection
+    bits = {name: (own >> place & 1).to(torch.bool) for name, own in drawn.items()}
+    return BinaryMask.from_units(selection.groups, bits, selection.shapes)
 
 
 def masked_weights(weights: Mapping[str, Tensor], is_open: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,8 @@ from maskscope.errors import SelectionError, suggestion
 from maskscope.masks.maskable import is_uninitialised, unmaskable
 from maskscope.masks.patterns import UnmatchedPatternWarning, has_wildcard, matching, near_names
 from maskscope.masks.units import UnitGroup, Units, faults_of_groups, groups_of, single_weights, unit_shapes
+
+from maskscope.storage import Json
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ class Selection:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of the tensors, by dotted name."""
         return {weight.name: weight.shape for weight in self.weights}
+
+    @property
+    def identity(self) -> list[Json]:
+        """What tells this selection from others, for a digest. Units count only if they are not single weights."""
+        return [asdict(part) for part in (*self.weights, *self.units)]
 
     def of(self, network: nn.Module) -> dict[str, Tensor]:
         """The selected parameters of a network, detached, by canonical name.

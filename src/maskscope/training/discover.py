@@ -175,7 +175,7 @@ def discover_many(
 
     noises = [asdict(one.noise) for one in wanted]
     identity: Json = {
-        "selection": digest([asdict(weight) for weight in selection.weights]),
+        "selection": digest(selection.identity),
         "config": asdict(config),
         "compute": asdict(compute),
         "noise": noises,

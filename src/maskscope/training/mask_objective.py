@@ -55,8 +55,13 @@ class MaskObjective(Objective):
         self.logits = [MaskLogits.full(selection, config.initial_logit, self.device) for _ in wanted]
         for one, logits in zip(wanted, self.logits, strict=True):
             if one.initial is not None:
-                if one.initial.selection.weights != selection.weights:
-                    raise MaskMismatchError("The initial logits are for other weights than those that are to be masked.")
+                theirs = one.initial.selection
+                if (theirs.weights, theirs.units) != (selection.weights, selection.units):
+                    raise MaskMismatchError(
+                        f"The initial logits of {one.name!r} are for another selection: for {theirs.unit_count} units of "
+                        f"{theirs.count} weights, and the mask has {selection.unit_count} units of {selection.count} weights. "
+                        "Make them for the selection of this search (its weights and its units)."
+                    )
                 logits.flat.copy_(one.initial.flat)
         masks = []
         for one, logits in zip(wanted, self.logits, strict=True):

@@ -74,9 +74,9 @@ def faults_of_groups(groups: Sequence[UnitGroup], counts: Mapping[str, int]) -> 
     owners: dict[str, list[str]] = {name: [] for name in counts}
     faults = []
     for group in groups:
-        if not group.members or group.count < 1:
+        if not group.members or (group.count < 1 and not group.is_single):
             faults.append(f"the group {group.name!r} has no units: {group.count} units in {len(group.members)} tensors")
-        if group.is_single and group.members != ((group.name, Layout(1, max(1, group.count), 1)),):
+        if group.is_single and group.members != ((group.name, Layout(1, group.count, 1)),):
             faults.append(f"the group {group.name!r} is of kind {WEIGHT!r}, but its units are not the weights of that tensor")
         for name, layout in group.members:
             if name not in owners:

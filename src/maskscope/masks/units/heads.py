@@ -85,8 +85,8 @@ def _groups(network: nn.Module, roles: Sequence[Role], given: Heads | None) -> l
         assert isinstance(number, Heads)
         if "query" in own and own.get("key", 0) * number.count not in (0, own["query"] * number.units):
             faults.append(
-                f"{path or 'the network'}: with {number.count} heads, {number.units} of them for keys and values, its heads of query and key have "
-                "unlike sizes; give the numbers: ms.Heads(count, key_value=...)"
+                f"{path or 'the network'}: with {number.count} heads, {number.units} of them for keys and values, its heads of "
+                "query and key have unlike sizes; give the numbers: ms.Heads(count, key_value=...)"
             )
     if faults:
         raise SelectionError("\n".join(faults))

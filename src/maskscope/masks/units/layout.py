@@ -28,7 +28,8 @@ class Layout:
 
     def __post_init__(self) -> None:
         sizes = (self.before, self.units, self.after)
-        if any(type(size) is not int or size < 1 for size in sizes):
+        # a tensor without weights has no units
+        if any(type(size) is not int for size in sizes) or min(self.before, self.after) < 1 or self.units < 0:
             raise ConfigError(f"A layout is three whole numbers of at least 1 (before, units, after); found {sizes}.")
 
     @property
@@ -53,7 +54,7 @@ class Layout:
 
     def total(self, per_weight: Shaped[Tensor, "*rows n"]) -> Shaped[Tensor, "*rows units"]:
         """The sum over the weights of each unit."""
-        return per_weight.unflatten(-1, (self.before, self.units, self.after)).sum((-3, -1))
+        return per_weight.view(*per_weight.shape[:-1], self.before, self.units, self.after).sum((-3, -1))
 
     def index(self, start: int, stop: int, device: torch.device | None = None) -> Int64[Tensor, " n"]:
         """The units of the flat weights from ``start`` up to ``stop``."""
