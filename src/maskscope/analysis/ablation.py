@@ -135,7 +135,7 @@ def random_mask_like(mask: BinaryMask, generator: torch.Generator, among: Binary
             raise MaskMismatchError(f"{name}: {wanted} random units were wanted among {len(places)}.")
         chosen[places[torch.randperm(len(places), generator=generator)[:wanted]]] = True
         drawn[name] = chosen.to(bits.device)
-    return BinaryMask.from_units(mask.groups, drawn, {name: bits.shape for name, bits in mask.items()})
+    return BinaryMask.from_units(mask.groups, drawn, {name: bits.shape for name, bits in mask.items()}, off=mask.off)
 
 
 def kept_counts(mask: BinaryMask) -> dict[str, int]:

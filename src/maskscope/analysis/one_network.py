@@ -37,9 +37,13 @@ def require_one_network(masks: Mapping[str, BinaryMask], quantity: str) -> None:
         ]
         if not faults and mask.units != first.units:
             faults.append(f"{reference} is over {_units(first)}, {title} over {_units(mask)}")
+        if not faults and mask.off != first.off:
+            faults.append(
+                f"weights that are off are {first.off.kind} in {reference}, {mask.off.kind} in {title}, or of another state"
+            )
     if faults:
         raise MaskMismatchError(
-            f"A {quantity} of masks that do not cover the same weights in the same units:\n  "
+            f"A {quantity} of masks that do not cover the same weights, units and off-values:\n  "
             + "\n  ".join(faults)
             + "\nFind all masks with the same selection."
         )

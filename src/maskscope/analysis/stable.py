@@ -74,6 +74,6 @@ def stable_core(masks: Sequence[BinaryMask], share: float) -> StableCore:
     made_by = {"stable core": [mask.made_by for mask in masks], "needed": needed}
     weights = {name: known for mask in masks for name, known in mask.weights.items()}
     shapes = {name: bits.shape for name, bits in masks[0].items()}
-    found = BinaryMask.from_units(masks[0].groups, core, shapes, weights, made_by)
+    found = BinaryMask.from_units(masks[0].groups, core, shapes, weights, made_by, masks[0].off)
     count = found.count or math.nan
     return StableCore(found, len(masks), needed, found.kept, found.kept / count, by_chance, by_chance / count)

@@ -11,10 +11,11 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from maskscope.errors import MaskMismatchError, suggestion
-from maskscope.masks.file import read_bits, write_bits
+from maskscope.masks.file import MaskContent, read_mask, write_mask
 from maskscope.masks.logits import MaskLogits
+from maskscope.masks.off import ZERO, Off
 from maskscope.masks.selection import aliases, dtype_name
-from maskscope.masks.units import UnitGroup, expanded, faults_of_groups, single_weights, unit_shapes
+from maskscope.masks.units import UnitGroup, collapsed, expanded, faults_of_groups, faults_of_values, single_weights, torn
 from maskscope.storage import Json, tensor_digest, user_path
 
 
@@ -44,12 +45,14 @@ class BinaryMask(Mapping[str, Tensor]):
         weights: the dtype and digest of the weights that the mask was found on, by name.
         made_by: how the mask was made: estimator, seed, selection.
         units: the units of which all weights are kept or none, if these are not single weights in every tensor; else empty.
+        off: what stands in place of the weights that are not kept; by default, zero.
     """
 
     tensors: Mapping[str, Tensor]
     weights: Mapping[str, MaskedWeight] = field(default_factory=dict)
     made_by: Json = field(default_factory=dict)
     units: tuple[UnitGroup, ...] = ()
+    off: Off = ZERO
 
     def __post_init__(self) -> None:
         faults = [
@@ -60,13 +63,13 @@ class BinaryMask(Mapping[str, Tensor]):
         if faults:
             raise MaskMismatchError("A mask is made of bool tensors (for logits: logits > 0):\n  " + "\n  ".join(faults))
         if self.units:
-            faults = faults_of_groups(self.units, {name: bits.numel() for name, bits in self.items()}) or self._torn()
+            faults = faults_of_groups(self.units, {name: bits.numel() for name, bits in self.items()}) or torn(self.units, self)
         if faults:
             raise MaskMismatchError("The units do not fit the mask:\n  " + "\n  ".join(faults))
 
     @classmethod
     def from_logits(
-        cls, logits: MaskLogits, weights: Mapping[str, Tensor] | None = None, made_by: Json | None = None
+        cls, logits: MaskLogits, weights: Mapping[str, Tensor] | None = None, made_by: Json | None = None, off: Off = ZERO
     ) -> "BinaryMask":
         """Thresholds logits: a unit is kept if its logit is above 0, that is, if its keep probability is above 1/2.
 
@@ -75,7 +78,7 @@ class BinaryMask(Mapping[str, Tensor]):
         """
         known = {name: MaskedWeight(dtype_name(weight), tensor_digest(weight)) for name, weight in (weights or {}).items()}
         bits = {name: tensor.cpu() > 0 for name, tensor in logits.by_unit().items()}
-        return cls.from_units(logits.selection.groups, bits, logits.selection.shapes, known, made_by)
+        return cls.from_units(logits.selection.groups, bits, logits.selection.shapes, known, made_by, off)
 
     @classmethod
     def from_units(
@@ -85,6 +88,7 @@ class BinaryMask(Mapping[str, Tensor]):
         shapes: Mapping[str, Sequence[int]],
         weights: Mapping[str, MaskedWeight] | None = None,
         made_by: Json | None = None,
+        off: Off = ZERO,
     ) -> "BinaryMask":
         """A mask from one bool tensor for each group of units.
 
@@ -92,32 +96,20 @@ class BinaryMask(Mapping[str, Tensor]):
             groups: the units: `Selection.groups`.
             bits: the bits of each group, in the order of its units.
             shapes: the shapes of the weights, by dotted name: `Selection.shapes`.
-            weights: see `BinaryMask`.
-            made_by: see `BinaryMask`.
+            weights, made_by, off: see `BinaryMask`.
 
         Raises:
             MaskMismatchError: the bits or the shapes are those of other units.
         """
         faults = faults_of_groups(groups, {name: math.prod(shape) for name, shape in shapes.items()})
-        faults += [f"no bits for {group.name!r}" for group in groups if group.name not in bits]
-        faults += [
-            f"{len(bits[group.name].reshape(-1))} bits for the {group.count} units of {group.name!r}"
-            for group in groups
-            if group.name in bits and bits[group.name].numel() != group.count
-        ]
-        if faults:
+        if faults := faults + faults_of_values(groups, bits):
             raise MaskMismatchError("The bits do not fit the units:\n  " + "\n  ".join(faults))
         units = () if all(group.is_single for group in groups) else tuple(groups)
-        return cls(expanded(groups, bits, shapes), weights or {}, made_by or {}, units)
+        return cls(expanded(groups, bits, shapes), weights or {}, made_by or {}, units, off.only(shapes))
 
     def by_unit(self) -> dict[str, Tensor]:
         """The bits by group of units: of single weights in the shape of their tensor, of other units a vector."""
-        found = {}
-        for group in self.groups:
-            name, layout = group.members[0]
-            bits = self[name]
-            found[group.name] = bits if group.is_single else bits.reshape(layout.before, layout.units, layout.after)[0, :, 0]
-        return found
+        return collapsed(self.groups, self.tensors)
 
     @property
     def groups(self) -> tuple[UnitGroup, ...]:
@@ -127,16 +119,6 @@ class BinaryMask(Mapping[str, Tensor]):
     def by_weight(self) -> "BinaryMask":
         """The same mask over single weights."""
         return replace(self, units=())
-
-    def _torn(self) -> list[str]:
-        """The tensors in which a unit is kept in part, or is kept that another member of its group does not keep."""
-        kept = self.by_unit()
-        return [
-            f"{name}: a {group.kind} of {group.name!r} is kept in part"
-            for group in self.units
-            for name, layout in group.members
-            if not torch.equal(layout.expand(kept[group.name].to(self[name].device)), self[name].reshape(-1))
-        ]
 
     def __getitem__(self, name: str) -> Bool[Tensor, "*shape"]:
         return self.tensors[name]
@@ -209,11 +191,21 @@ class BinaryMask(Mapping[str, Tensor]):
             raise MaskMismatchError(f"The mask has no tensor {', '.join(missing)}; it has {', '.join(self)}.")
         parts = tuple(part for group in self.units if (part := group.only(names)).members)
         units = () if all(part.is_single for part in parts) else parts
-        return replace(self, tensors={name: self[name] for name in names}, units=units)
+        return replace(self, tensors={name: self[name] for name in names}, units=units, off=self.off.only(names))
 
     def to(self, device: torch.device | str) -> "BinaryMask":
         """The mask on another device."""
         return replace(self, tensors={name: bits.to(device) for name, bits in self.items()})
+
+    def with_off(self, off: Off) -> "BinaryMask":
+        """The same mask with another value in place of the weights that are not kept.
+
+        Raises:
+            MaskMismatchError: the mask was found with another state dict than this one.
+        """
+        off = off.only(self)
+        self.off.require_same_state(off)
+        return replace(self, off=off)
 
     def save(self, path: str | Path) -> None:
         """Writes the mask to a file with one bit for each unit, whole or not at all (docs/mask-files.md).
@@ -227,8 +219,10 @@ class BinaryMask(Mapping[str, Tensor]):
         """
         file = user_path(path, argument="The path to save the mask to")
         known = {name: self.weights.get(name, MaskedWeight()) for name in self}
-        weights = {name: {"dtype": weight.dtype, "weights_sha256": weight.digest} for name, weight in known.items()}
-        write_bits(file, self.tensors, weights, self.made_by)
+        stated: dict[str, Json] = {
+            name: {"shape": list(self[name].shape), "dtype": one.dtype, "weights_sha256": one.digest} for name, one in known.items()
+        }
+        write_mask(file, MaskContent(self.by_unit(), stated, self.made_by, self.units, self.off))
 
     @classmethod
     def load(cls, path: str | Path, network: nn.Module | None = None) -> "BinaryMask":
@@ -243,21 +237,23 @@ class BinaryMask(Mapping[str, Tensor]):
             ConfigError: the path is not valid.
             MaskMismatchError: the mask was made for another network; the message lists every difference.
         """
-        tensors, stated, made_by = read_bits(user_path(path, argument="The path of the mask"))
-        weights = {name: MaskedWeight(entry["dtype"], entry["weights_sha256"]) for name, entry in stated.items()}
-        mask = cls(tensors, {name: weight for name, weight in weights.items() if weight != MaskedWeight()}, made_by)
+        found = read_mask(user_path(path, argument="The path of the mask"))
+        known = {name: MaskedWeight(entry["dtype"], entry["weights_sha256"]) for name, entry in found.tensors.items()}
+        weights = {name: weight for name, weight in known.items() if weight != MaskedWeight()}
+        mask = cls.from_units(found.groups, found.bits, found.shapes, weights, found.made_by, found.off)
         if network is not None:
             check_mask(network, mask)
         return mask
 
     def _combine(self, other: "BinaryMask", word: str, rule: Callable[[Tensor, Tensor], Tensor]) -> "BinaryMask":
         require_same_weights(self, other)
+        off = self.off.shared_with(other.off)
         weights = {name: known for name, known in self.weights.items() if other.weights.get(name) == known}
         # a chain of the same operation is one list, so that combining hundreds of masks does not nest hundreds deep
         before = self.made_by.get(word) if len(self.made_by) == 1 else None
         made_by = {word: [*(before if isinstance(before, list) else [self.made_by]), other.made_by]}
         units = self.units if self.units == other.units else ()
-        return BinaryMask({name: rule(self[name], other[name]) for name in self}, weights, made_by, units)
+        return BinaryMask({name: rule(self[name], other[name]) for name in self}, weights, made_by, units, off)
 
 
 def require_same_weights(first: BinaryMask, second: BinaryMask) -> None:

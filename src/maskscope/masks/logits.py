@@ -54,7 +54,7 @@ class MaskLogits:
         return {name: piece.view(shape) for (name, shape), piece in zip(shapes.items(), pieces, strict=True)}
 
     def by_tensor(self, flat: Tensor | None = None) -> dict[str, Tensor]:
-        """The same by dotted name in the weights' shapes: views for single weights, else each logit at all weights of its unit."""
+        """The same by dotted name in the weights' shapes: for other units than single weights, copies."""
         return expanded(self.selection.groups, self.by_unit(flat), self.selection.shapes)
 
     def density(self) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor
 from maskscope.masks.binary import BinaryMask
 from maskscope.masks.kernels import SAMPLES_PER_GROUP, Address, make_kernels
 from maskscope.masks.kernels.counter import stream_key
-from maskscope.masks.kernels.exact import value_if_open
+from maskscope.masks.kernels.exact import value_if_open, value_or
 from maskscope.masks.logits import MaskLogits
 
 
@@ -47,6 +47,21 @@ def sample(logits: MaskLogits, noise: Noise, *, step: int, index: int = 0) -> Bi
     return BinaryMask.from_units(selection.groups, bits, selection.shapes)
 
 
-def masked_weights(weights: Mapping[str, Tensor], is_open: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights where their gates are open, and exactly 0 elsewhere. A product would keep -0.0 and turn inf into NaN."""
-    return {name: value_if_open(is_open[name], weight, out=torch.empty_like(weight)) for name, weight in weights.items()}
+def masked_weights(
+    weights: Mapping[str, Tensor], is_open: Mapping[str, Tensor], off: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    """The weights where their gates are open, and elsewhere exactly their off-values.
+
+    A product would keep -0.0 and turn inf into NaN.
+
+    Args:
+        weights: by dotted name.
+        is_open: the gates, by dotted name.
+        off: the off-values (`Off.of`); exactly 0 for tensors that are not named.
+    """
+    found = {}
+    for name, weight in weights.items():
+        out, instead = torch.empty_like(weight), (off or {}).get(name)
+        is_mine = is_open[name]
+        found[name] = value_if_open(is_mine, weight, out) if instead is None else value_or(is_mine, weight, instead, out)
+    return found

@@ -9,9 +9,8 @@ from torch import Tensor, nn
 
 from maskscope.errors import SelectionError, suggestion
 from maskscope.masks.maskable import is_uninitialised, unmaskable
-from maskscope.masks.patterns import UnmatchedPatternWarning, has_wildcard, matching, near_names
 from maskscope.masks.units import UnitGroup, Units, faults_of_groups, groups_of, single_weights, unit_shapes
-
+from maskscope.masks.units.patterns import UnmatchedPatternWarning, has_wildcard, matching, near_names
 from maskscope.storage import Json
 
 
@@ -89,7 +88,7 @@ class Selection:
     @property
     def identity(self) -> list[Json]:
         """What tells this selection from others, for a digest. Units count only if they are not single weights."""
-        return [asdict(part) for part in (*self.weights, *self.units)]
+        return [*map(asdict, self.weights), *map(asdict, self.units)]
 
     def of(self, network: nn.Module) -> dict[str, Tensor]:
         """The selected parameters of a network, detached, by canonical name.

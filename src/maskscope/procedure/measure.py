@@ -95,7 +95,7 @@ def _measure_mask(masked: MaskedNetwork[Any], found: FoundMask, io: Sequence[str
     random = torch.Generator().manual_seed(child_seed(seed, "random masks", search.name, found.plan.repeat))
     last = found.history.loss[-_LAST:]
     with_full = full is not None and io
-    asked = [mask, ~mask, top_weights(scores, kept, found.logits.selection).to(device)]
+    asked = [mask, ~mask, top_weights(scores, kept, found.logits.selection).with_off(mask.off).to(device)]
     asked += [~random_mask_like(mask, random) for _ in range(draws)]
     asked += [with_io(~mask, full, io)] if full is not None and io else []
     sufficiency, necessity, top, *others = score_each(network, task, asked)

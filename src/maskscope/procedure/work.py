@@ -233,6 +233,7 @@ def with_held(found: Discovery, full: FoundMask, held: Sequence[str], selection:
         {**found.mask.weights, **full.mask.weights},
         found.mask.made_by,
         selection.units,
+        full.mask.off,
     )
     taken = full.logits.by_unit().items()
     tensors = {name: own.to(found.logits.flat.device) for name, own in taken} | found.logits.by_unit()

@@ -3,9 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import torch
-from torch import Tensor
-
 from maskscope.masks.units.layout import Layout
 
 WEIGHT = "weight"
@@ -59,11 +56,6 @@ def single_weights(counts: Mapping[str, int]) -> tuple[UnitGroup, ...]:
     return tuple(UnitGroup.single(name, count) for name, count in counts.items())
 
 
-def unit_shapes(groups: Sequence[UnitGroup], shapes: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, ...]]:
-    """The shape of values by unit, for each group: that of the tensor for single weights, else the number of units."""
-    return {group.name: tuple(shapes[group.name]) if group.is_single else (group.count,) for group in groups}
-
-
 def faults_of_groups(groups: Sequence[UnitGroup], counts: Mapping[str, int]) -> list[str]:
     """What is wrong with a division of tensors into units, a sentence for each fault; empty if it is right.
 
@@ -92,24 +84,3 @@ def faults_of_groups(groups: Sequence[UnitGroup], counts: Mapping[str, int]) -> 
     faults += [f"{name}: in no group of units" for name, mine in owners.items() if not mine]
     faults += [f"{name}: in several groups of units ({', '.join(mine)})" for name, mine in owners.items() if len(mine) > 1]
     return faults
-
-
-def expanded(
-    groups: Sequence[UnitGroup], per_unit: Mapping[str, Tensor], shapes: Mapping[str, Sequence[int]]
-) -> dict[str, Tensor]:
-    """Values by unit, as values by weight.
-
-    Args:
-        groups: the units.
-        per_unit: the values of each group, in the order of its units.
-        shapes: the shapes of the weights, by dotted name.
-
-    Returns:
-        The values by dotted name, in the order and the shapes of ``shapes``; for single weights, views of what was given.
-    """
-    found = {}
-    for group in groups:
-        values = per_unit[group.name].reshape(-1)
-        for name, layout in group.members:
-            found[name] = (values if group.is_single else layout.expand(values)).view(torch.Size(shapes[name]))
-    return {name: found[name] for name in shapes}

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from torch import nn
 
 from maskscope.errors import SelectionError, UnknownNameError
-from maskscope.masks.patterns import matching
 from maskscope.masks.units.group import WEIGHT, UnitGroup, faults_of_groups, single_weights
 from maskscope.masks.units.heads import Heads, heads
 from maskscope.masks.units.layout import Layout
+from maskscope.masks.units.patterns import matching
 from maskscope.masks.units.roles import Role, listing, roles_of
 
 Rule = Callable[[nn.Module, Sequence[Role]], Sequence[UnitGroup]]
