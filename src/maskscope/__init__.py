@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from maskscope.analysis import (
+    integrated_gradients,
     kept_counts,
     normalised_sharing,
     random_mask_like,
@@ -13,10 +14,16 @@ from maskscope.analysis import (
 )
 from maskscope.errors import MaskscopeError
 from maskscope.masks import (
+    UNITS,
     BinaryMask,
+    Heads,
+    Layout,
     MaskLogits,
     Noise,
+    Off,
     Selection,
+    UnitGroup,
+    UnitRule,
     WeakMaskWarning,
     bake,
     call_masked,
@@ -52,23 +59,29 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "UNITS",
     "BinaryMask",
     "Checkpoint",
     "Compute",
     "Discovery",
     "FitConfig",
     "Growth",
+    "Heads",
     "History",
     "Judgement",
+    "Layout",
     "MaskConfig",
     "MaskLogits",
     "MaskSearch",
     "MaskscopeError",
     "Noise",
     "Observer",
+    "Off",
     "ProgressBar",
     "Selection",
     "Study",
+    "UnitGroup",
+    "UnitRule",
     "Watchdog",
     "WeakMaskWarning",
     "bake",
@@ -78,6 +91,7 @@ __all__ = [
     "discover_many",
     "fit",
     "grow",
+    "integrated_gradients",
     "iomin",
     "iou",
     "kept_counts",

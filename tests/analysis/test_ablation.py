@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from maskscope.analysis.ablation import (
+from maskscope.analysis import (
     kept_counts,
     magnitude,
     random_mask_like,

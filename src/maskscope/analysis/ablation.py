@@ -1,49 +1,12 @@
-"""Masks that were not learned, as baselines for learned ones: top weights by magnitude or by gradient, and random masks."""
+"""Masks that were not learned, as baselines for learned ones: the units with the highest scores, and random masks."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from maskscope.errors import BatchesError, MaskMismatchError
-from maskscope.masks import BinaryMask, Loss, MaskLogits, Selection, evaluation_mode, loss_and_gradient
-
-
-def magnitude(network: nn.Module, selection: Selection) -> dict[str, Tensor]:
-    """|weight| of each selected weight."""
-    return {name: weight.abs() for name, weight in selection.of(network).items()}
-
-
-def weight_times_gradient(network: nn.Module, loss: Loss, parts: Iterable[Any], selection: Selection) -> dict[str, Tensor]:
-    """|weight x gradient of the mean loss|: to first order, how much the loss changes when the weight is set to 0.
-
-    The network runs in eval mode and is not changed. Every part has the same influence, so parts should be of equal size.
-
-    Args:
-        network: any module.
-        loss: ``loss(network, part)``, a scalar.
-        parts: the data in parts; read once.
-        selection: the weights to score.
-
-    Raises:
-        BatchesError: ``parts`` is empty.
-
-    Source: the "Taylor" score of Molchanov et al., "Importance Estimation for Neural Network Pruning", CVPR 2019, without
-    its square.
-    """
-    weights = selection.of(network)
-    total = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-    count = 0
-    with evaluation_mode(network):
-        for part in parts:
-            _, gradient = loss_and_gradient(network, loss, part, weights)
-            for name, here in gradient.items():
-                total[name] += here
-            count += 1
-    if not count:
-        raise BatchesError("weight_times_gradient needs at least one part of data, and was given none.")
-    return {name: (weight * total[name] / count).abs() for name, weight in weights.items()}
+from maskscope.errors import MaskMismatchError
+from maskscope.masks import BinaryMask, MaskLogits, Selection
 
 
 def warm_start(scores: Mapping[str, Tensor], selection: Selection, middle: float = 2.0, spread: float = 2.0) -> MaskLogits:

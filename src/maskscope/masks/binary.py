@@ -96,7 +96,9 @@ class BinaryMask(Mapping[str, Tensor]):
             groups: the units: `Selection.groups`.
             bits: the bits of each group, in the order of its units.
             shapes: the shapes of the weights, by dotted name: `Selection.shapes`.
-            weights, made_by, off: see `BinaryMask`.
+            weights: see `BinaryMask`.
+            made_by: see `BinaryMask`.
+            off: see `BinaryMask`.
 
         Raises:
             MaskMismatchError: the bits or the shapes are those of other units.
@@ -220,7 +222,8 @@ class BinaryMask(Mapping[str, Tensor]):
         file = user_path(path, argument="The path to save the mask to")
         known = {name: self.weights.get(name, MaskedWeight()) for name in self}
         stated: dict[str, Json] = {
-            name: {"shape": list(self[name].shape), "dtype": one.dtype, "weights_sha256": one.digest} for name, one in known.items()
+            name: {"shape": list(self[name].shape), "dtype": one.dtype, "weights_sha256": one.digest}
+            for name, one in known.items()
         }
         write_mask(file, MaskContent(self.by_unit(), stated, self.made_by, self.units, self.off))
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
-from maskscope.masks import BinaryMask, Loss, MaskLogits, Selection, evaluation_mode, select
+from maskscope.masks import BinaryMask, Loss, MaskLogits, Off, Selection, evaluation_mode, select
+from maskscope.masks.off import ZERO
 from maskscope.storage import Json, digest, tensor_digest
 from maskscope.training.batches import Batches
 from maskscope.training.checkpoint import Checkpoint, as_checkpoint, usual_name
@@ -63,6 +64,7 @@ def discover(
     check: bool = True,
     judge: bool = True,
     watch: bool = True,
+    off: Off = ZERO,
 ) -> Discovery:
     """Finds the weights that carry a function of a trained network. The network is not changed.
 
@@ -91,6 +93,7 @@ def discover(
         judge: whether to judge the mask at the end on parts after those of the search (`Discovery.judgement`), as many as a step
             has samples and at least four, and to warn if the mask has faults.
         watch: whether to show progress and to warn during the search if it goes wrong, in addition to ``observers``.
+        off: what stands in place of a weight that is not kept; by default, zero.
 
     Raises:
         GuestError: masking does not work with this network or this loss; or setting eval mode changes the network's weights.
@@ -115,6 +118,7 @@ def discover(
         check=check,
         judge=judge,
         watch=watch,
+        off=off,
     )
     return found
 
@@ -131,6 +135,7 @@ def discover_many(
     check: bool = True,
     judge: bool = True,
     watch: bool = True,
+    off: Off = ZERO,
 ) -> list[Discovery]:
     """Finds several masks of one frozen network together: for several functions, repeats or seeds.
 
@@ -149,6 +154,7 @@ def discover_many(
         check: see `discover`.
         judge: see `discover`.
         watch: see `discover`; one line of progress for all masks.
+        off: see `discover`; the same for all.
 
     Raises:
         GuestError: see `discover`.
@@ -182,6 +188,9 @@ def discover_many(
         "initial": [None if one.initial is None else tensor_digest(one.initial.flat) for one in wanted],
         "weights": digest({name: tensor_digest(weight) for name, weight in weights.items()}) if checkpoint else None,
     }
+    off = off.only(selection.names)
+    if not off.is_zero:
+        identity["off"] = off.as_json()
     kept = as_checkpoint(checkpoint, lambda: usual_name("-".join(one.name for one in wanted), identity))
     if watch and kept and checkpoint is True:
         say(f"its state is kept in {kept.file}: the same call continues from there")
@@ -192,7 +201,7 @@ def discover_many(
         usual_mode(),
         evaluation_mode(network),
         said_on_failure(wants, device),
-        closing(MaskObjective(network, loss, wanted, selection, config, compute, say, check)) as objective,
+        closing(MaskObjective(network, loss, wanted, selection, config, compute, say, check, off)) as objective,
     ):
         result = run_loop(
             objective,
@@ -214,7 +223,7 @@ def discover_many(
         }
         if judgement:
             made_by["judgement"] = judgement.as_json()
-        mask = BinaryMask.from_logits(logits, weights, made_by)
+        mask = BinaryMask.from_logits(logits, weights, made_by, off)
         found.append(Discovery(mask, logits, result.histories[track], result.reference_losses[track], result.seconds, judgement))
     for one, made in zip(wanted, found, strict=True):
         if made.judgement:

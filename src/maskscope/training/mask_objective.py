@@ -12,6 +12,7 @@ from maskscope.masks import (
     LearnedMask,
     Loss,
     MaskLogits,
+    Off,
     Selection,
     call_with,
     gate,
@@ -23,6 +24,7 @@ from maskscope.masks import (
     sample,
 )
 from maskscope.masks.laws import check_guest
+from maskscope.masks.off import ZERO
 from maskscope.masks.parts import PartCopies
 from maskscope.training.batches import StepParts
 from maskscope.training.judgement import Judgement
@@ -44,6 +46,7 @@ class MaskObjective(Objective):
         compute: Compute,
         say: Callable[[str], object] | None = None,
         check: bool = True,
+        off: Off = ZERO,
     ) -> None:
         self._network, self._loss, self._config, self._selection = network, loss, config, selection
         self._names = [str(one) for one in wanted]
@@ -51,6 +54,7 @@ class MaskObjective(Objective):
         self._noises = [one.noise for one in wanted]
         weights = {name: weight.contiguous() for name, weight in selection.of(network).items()}
         self.device = next(iter(weights.values())).device
+        self._off = off.of(weights)
         self._penalty = make_penalty(config.penalty, config.penalty_weight)
         self.logits = [MaskLogits.full(selection, config.initial_logit, self.device) for _ in wanted]
         for one, logits in zip(wanted, self.logits, strict=True):
@@ -72,8 +76,11 @@ class MaskObjective(Objective):
         copied = {name: weight.to(compute.of_copies(weight)) for name, weight in weights.items()}
         law = make_estimator(config.estimator, config.temperature).law()
         kernels = make_kernels(self.device, compute.kernels)
-        kernels.prepare(law, {(weight.dtype, copied[name].dtype) for name, weight in weights.items()}, say or _nobody)
-        units = gate(weights, copied, masks, kernels, law)
+        dtypes = {(weight.dtype, copied[name].dtype) for name, weight in weights.items()}
+        if selection.units:  # of units, the passes see the sum over their weights
+            dtypes.add((torch.float32, torch.float32))
+        kernels.prepare(law, dtypes, say or _nobody)
+        units = gate(weights, copied, masks, kernels, law, off=self._off)
         self._executor = make_executor(compute.executor, network, loss, units)
         self._is_unchecked = check
         self._references = [float("nan") for _ in wanted]
@@ -153,11 +160,11 @@ class MaskObjective(Objective):
         if not parts:
             return None
         logits, weights = self.logits[track], self._selection.of(self._network)
-        kept = masked_weights(weights, {name: tensor > 0 for name, tensor in logits.by_tensor().items()})
+        kept = masked_weights(weights, {name: tensor > 0 for name, tensor in logits.by_tensor().items()}, self._off)
         noise = replace(self._noises[track], purpose="judgement")
         losses = []
         for place, part in enumerate(parts):
-            drawn = masked_weights(weights, sample(logits, noise, step=0, index=place))
+            drawn = masked_weights(weights, sample(logits, noise, step=0, index=place), self._off)
             losses.append([self._loss_under(each, PartCopies().copied(part)) for each in (weights, drawn, kept)])
         unmasked, sampled, masked = (sum(column) / len(parts) for column in zip(*losses, strict=True))
         return Judgement(
