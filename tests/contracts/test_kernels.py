@@ -9,7 +9,7 @@ import torch
 
 from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.masks import make_estimator, make_kernels
-from maskscope.masks.kernels import Address, CpuKernels, LogisticSlope, ReferenceKernels, SlopeLaw
+from maskscope.masks.kernels import Address, CpuKernels, GateLaw, LogisticSlope, ReferenceKernels
 from maskscope.masks.kernels.counter import draw_words, stream_key
 from maskscope.masks.kernels.threshold import keep_threshold, position
 
@@ -145,12 +145,12 @@ def test_slopes_of_far_logits_and_draws(kernels, temperature):
 
 
 def test_an_unknown_law_is_refused(kernels):
-    class Strange(SlopeLaw):
+    class Strange(GateLaw):
         def slope(self, logits, is_open, draws):
             return draws.float()
 
     vector, gates, at = torch.zeros(3), torch.zeros(3, dtype=torch.uint8), Address(KEY, 0)
-    with pytest.raises(TypeError, match="no slope of type Strange"):
+    with pytest.raises(TypeError, match="no gate of type Strange"):
         kernels.add_gradient(Strange(), vector, vector, gates, vector[None], at, first_sample=0, scale=1.0, out=vector)
 
 

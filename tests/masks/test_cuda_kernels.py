@@ -13,7 +13,7 @@ if not ON_DEVICE:
     os.environ["TRITON_INTERPRET"] = "1"  # read when the programs are first imported
 pytest.importorskip("triton")
 
-from maskscope.masks.kernels import Address, LogisticSlope, ReferenceKernels, SlopeLaw, TableSlope, cuda  # noqa: E402
+from maskscope.masks.kernels import Address, GateLaw, LogisticSlope, ReferenceKernels, TableSlope, cuda  # noqa: E402
 from maskscope.masks.kernels.cuda import CudaKernels  # noqa: E402
 from maskscope.masks.kernels.threshold import grid  # noqa: E402
 
@@ -146,12 +146,12 @@ def test_nothing_is_written_outside(kernels):
 
 
 def test_an_unknown_law_is_refused(kernels):
-    class Strange(SlopeLaw):
+    class Strange(GateLaw):
         def slope(self, logits, is_open, draws):
             raise NotImplementedError
 
     vector = torch.ones(3, device=DEVICE)
-    with pytest.raises(TypeError, match="no slope of type Strange"):
+    with pytest.raises(TypeError, match="no gate of type Strange"):
         kernels.add_gradient(
             Strange(), vector, vector, vector.to(torch.uint8), vector[None], Address(KEY, step=0), first_sample=0, scale=1.0,
             out=vector,

@@ -2,7 +2,7 @@
 
 from maskscope.masks.binary import BinaryMask, MaskedWeight, WeakMaskWarning, check_mask
 from maskscope.masks.call import bake, call_masked, call_with, evaluation_mode, unmasked, weights_under
-from maskscope.masks.estimators import ESTIMATORS, Estimator, make_estimator
+from maskscope.masks.estimators import ESTIMATORS, Annealing, Estimator, make_estimator
 from maskscope.masks.executors import (
     EXECUTORS,
     Executor,
@@ -32,6 +32,7 @@ __all__ = [
     "PENALTIES",
     "SAMPLES_PER_GROUP",
     "UNITS",
+    "Annealing",
     "BackwardPass",
     "BinaryMask",
     "Estimator",

@@ -167,7 +167,7 @@ class BinaryMask(Mapping[str, Tensor]):
     @property
     def weights_kept(self) -> int:
         """The number of single weights kept."""
-        return sum(int(bits.sum()) for bits in self.values())
+        return self.by_weight().kept
 
     @property
     def density(self) -> float:
@@ -188,8 +188,7 @@ class BinaryMask(Mapping[str, Tensor]):
 
     def only(self, *names: str) -> "BinaryMask":
         """The part of the mask on some tensors; the other tensors are then not masked. Units lose their weights in those."""
-        missing = [name for name in names if name not in self]
-        if missing:
+        if missing := [name for name in names if name not in self]:
             raise MaskMismatchError(f"The mask has no tensor {', '.join(missing)}; it has {', '.join(self)}.")
         parts = tuple(part for group in self.units if (part := group.only(names)).members)
         units = () if all(part.is_single for part in parts) else parts

@@ -31,8 +31,9 @@ from maskscope.masks.randomness import Randomness
 from maskscope.masks.tensor_state import TensorState
 from maskscope.masks.twin import twin_of
 
-# Logits that open, or close, every gate: they are beyond the ends of the table of keep probabilities (`kernels.threshold`).
-_OPEN, _CLOSED = 100.0, -100.0
+# Logits that open, or close, every gate: they are beyond the ends of the table of keep probabilities (`kernels.threshold`), and
+# far out at any temperature of a soft gate.
+_OPEN, _CLOSED = 1e30, -1e30
 # The relative difference allowed between two ways to compute the same loss, by the dtype of the masked copies.
 _ROUNDING = {torch.float64: 1e-5, torch.float32: 1e-3, torch.float16: 3e-2, torch.bfloat16: 1e-1}
 # The same computation twice may differ by a hundredth of that: accelerators add numbers in varying order.

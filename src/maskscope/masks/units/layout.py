@@ -52,9 +52,12 @@ class Layout:
         shape = (*per_unit.shape[:-1], self.before, self.units, self.after)
         return per_unit[..., None, :, None].expand(shape).flatten(-3).contiguous()
 
-    def total(self, per_weight: Shaped[Tensor, "*rows n"]) -> Shaped[Tensor, "*rows units"]:
-        """The sum over the weights of each unit."""
-        return per_weight.view(*per_weight.shape[:-1], self.before, self.units, self.after).sum((-3, -1))
+    def total(self, per_weight: Shaped[Tensor, " some"], start: int = 0) -> Shaped[Tensor, " units"]:
+        """The sum over the weights of each unit, of the values of consecutive weights from ``start`` on."""
+        if len(per_weight) == self.count:
+            return per_weight.view(self.before, self.units, self.after).sum((0, 2))
+        units = self.index(start, start + len(per_weight), per_weight.device)
+        return per_weight.new_zeros(self.units).index_add_(0, units, per_weight)
 
     def index(self, start: int, stop: int, device: torch.device | None = None) -> Int64[Tensor, " n"]:
         """The units of the flat weights from ``start`` up to ``stop``."""
