@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from maskscope.analysis import (
+    integrated_gradients,
     kept_counts,
     normalised_sharing,
     random_mask_like,
@@ -13,13 +14,19 @@ from maskscope.analysis import (
 )
 from maskscope.errors import MaskscopeError
 from maskscope.masks import (
+    UNITS,
     BehaviourKept,
     BinaryMask,
+    Heads,
+    Layout,
     MaskLogits,
     Noise,
+    Off,
     Penalty,
     Selection,
     TargetDensity,
+    UnitGroup,
+    UnitRule,
     WeakMaskWarning,
     bake,
     call_masked,
@@ -55,6 +62,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "UNITS",
     "BehaviourKept",
     "BinaryMask",
     "Checkpoint",
@@ -62,19 +70,24 @@ __all__ = [
     "Discovery",
     "FitConfig",
     "Growth",
+    "Heads",
     "History",
     "Judgement",
+    "Layout",
     "MaskConfig",
     "MaskLogits",
     "MaskSearch",
     "MaskscopeError",
     "Noise",
     "Observer",
+    "Off",
     "Penalty",
     "ProgressBar",
     "Selection",
     "Study",
     "TargetDensity",
+    "UnitGroup",
+    "UnitRule",
     "Watchdog",
     "WeakMaskWarning",
     "bake",
@@ -84,6 +97,7 @@ __all__ = [
     "discover_many",
     "fit",
     "grow",
+    "integrated_gradients",
     "iomin",
     "iou",
     "kept_counts",

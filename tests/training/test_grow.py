@@ -387,7 +387,7 @@ def test_two_tasks_in_a_row_each_under_its_mask():
     first = ms.grow(net, loss, batches(0), used=None, initial=MaskLogits.full(selection, 2.0), config=config, name="first")
     x, _ = batches(0)(7)
     outputs, used = ms.call_masked(net, first.mask, x), first.mask
-    initial = MaskLogits.from_tensors(selection, {name: torch.where(bits, 2.0, 0.0) for name, bits in used.items()})
+    initial = MaskLogits.from_units(selection, {name: torch.where(bits, 2.0, 0.0) for name, bits in used.items()})
     second = ms.grow(net, loss, batches(1), used=used, initial=initial, config=config, name="second")
     assert accuracy(first.mask, 0) >= 0.95
     assert accuracy(second.mask, 1) >= 0.95

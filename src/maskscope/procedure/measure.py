@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -95,14 +95,14 @@ def _measure_mask(masked: MaskedNetwork[Any], found: FoundMask, io: Sequence[str
     random = torch.Generator().manual_seed(child_seed(seed, "random masks", search.name, found.plan.repeat))
     last = found.history.loss[-_LAST:]
     with_full = full is not None and io
-    asked = [mask, ~mask, top_weights(scores, kept).to(device)]
+    asked = [mask, ~mask, top_weights(scores, kept, found.logits.selection).with_off(mask.off).to(device)]
     asked += [~random_mask_like(mask, random) for _ in range(draws)]
     asked += [with_io(~mask, full, io)] if full is not None and io else []
     sufficiency, necessity, top, *others = score_each(network, task, asked)
     return MaskResult(
         function=search.name,
         repeat=found.plan.repeat,
-        by_tensor={name: Kept(count, mask[name].numel()) for name, count in kept.items()},
+        by_tensor={name: Kept(kept[name], bits.numel()) for name, bits in mask.by_unit().items()},
         undecided=found.logits.undecided(),
         final_loss=sum(last) / len(last) if last else math.nan,
         unmasked_loss=found.unmasked_loss,
@@ -112,7 +112,7 @@ def _measure_mask(masked: MaskedNetwork[Any], found: FoundMask, io: Sequence[str
         top_weights=top,
         random_removed=tuple(others[:draws]),
         histogram=_histogram(found.logits),
-        in_full={name: Kept(int((bits & mask[name]).sum()), int(bits.sum())) for name, bits in (full or {}).items()},
+        in_full={name: Kept(one.both, one.second) for name, one in overlap_by_tensor(mask, full).items()} if full else {},
         judged_by=search.judged_by,
     )
 
@@ -139,7 +139,7 @@ def with_io(mask: BinaryMask, full: BinaryMask, io: Sequence[str]) -> BinaryMask
 
     Source: the first-full-mask control of Csordás et al. 2021: is a loss due to the weights that the places have for themselves?
     """
-    return BinaryMask({name: full[name] if name in io else bits for name, bits in mask.items()}, mask.weights)
+    return replace(mask, tensors={name: full[name] if name in io else bits for name, bits in mask.items()}, made_by={})
 
 
 def _measure_sharing(

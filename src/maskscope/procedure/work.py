@@ -193,7 +193,7 @@ class SeedWork:
         record = read_json(artefact.path / "record.json")
         mask = BinaryMask.load(artefact.path / "mask.safetensors", network)
         tensors, _ = read_tensors(artefact.path / "logits.safetensors", kind="logits")
-        logits = MaskLogits.from_tensors(self.selection(network), tensors)
+        logits = MaskLogits.from_units(self.selection(network), tensors)
         return FoundMask(plan, mask, logits, from_json(History, record["history"]), record["unmasked_loss"])
 
     def _network(self, artefact: Artefact) -> nn.Module:
@@ -228,9 +228,16 @@ def compute_of(subject: Subject[Any], spec: Any, runtime: Runtime) -> Compute:
 
 def with_held(found: Discovery, full: FoundMask, held: Sequence[str], selection: Selection) -> Discovery:
     """A mask and its logits, completed by the tensors that it takes over from the full mask."""
-    mask = BinaryMask({**found.mask, **full.mask.only(*held)}, {**found.mask.weights, **full.mask.weights}, found.mask.made_by)
-    tensors = found.logits.by_tensor() | {name: full.logits.by_tensor()[name].to(found.logits.flat.device) for name in held}
-    return replace(found, mask=mask, logits=MaskLogits.from_tensors(selection, tensors))
+    mask = BinaryMask(
+        {**found.mask, **full.mask.only(*held)},
+        {**found.mask.weights, **full.mask.weights},
+        found.mask.made_by,
+        selection.units,
+        full.mask.off,
+    )
+    taken = full.logits.by_unit().items()
+    tensors = {name: own.to(found.logits.flat.device) for name, own in taken} | found.logits.by_unit()
+    return replace(found, mask=mask, logits=MaskLogits.from_units(selection, tensors))
 
 
 def initial_logits(
@@ -246,7 +253,7 @@ def initial_logits(
 def _mask_writer(found: Discovery, of: int) -> Write:
     def write(folder: Path) -> None:
         found.mask.save(folder / "mask.safetensors")
-        write_tensors(folder / "logits.safetensors", found.logits.by_tensor(), kind="logits", metadata=found.mask.made_by)
+        write_tensors(folder / "logits.safetensors", found.logits.by_unit(), kind="logits", metadata=found.mask.made_by)
         record = {"kind": "mask", "seconds": found.seconds / of, "unmasked_loss": found.reference_loss}
         write_json(folder / "record.json", record | {"history": to_json(found.history)})
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
-from maskscope.masks import BehaviourKept, BinaryMask, Loss, MaskLogits, Selection, evaluation_mode, select
+from maskscope.masks import BehaviourKept, BinaryMask, Loss, MaskLogits, Off, Selection, evaluation_mode, select
+from maskscope.masks.off import ZERO
 from maskscope.storage import Json, digest, tensor_digest
 from maskscope.training.batches import Batches
 from maskscope.training.checkpoint import Checkpoint, as_checkpoint, usual_name
@@ -69,6 +70,7 @@ def discover(
     watch: bool = True,
     score: Score | None = None,
     held_out: Batches | None = None,
+    off: Off = ZERO,
 ) -> Discovery:
     """Finds the weights that carry a function of a trained network. The network is not changed.
 
@@ -99,6 +101,7 @@ def discover(
         watch: whether to show progress and to warn during the search if it goes wrong, in addition to ``observers``.
         score: ``score(network, part)``: a number from 0 to 1 for each item, or one share; `BehaviourKept` of a score needs it.
         held_out: parts that the masks of a path are judged on; see `MaskSearch`.
+        off: what stands in place of a weight that is not kept; by default, zero.
 
     Raises:
         GuestError: masking does not work with this network or this loss; or setting eval mode changes the network's weights.
@@ -124,6 +127,7 @@ def discover(
         judge=judge,
         watch=watch,
         score=score,
+        off=off,
     )
     return found
 
@@ -141,6 +145,7 @@ def discover_many(
     judge: bool = True,
     watch: bool = True,
     score: Score | None = None,
+    off: Off = ZERO,
 ) -> list[Discovery]:
     """Finds several masks of one frozen network together: for several functions, repeats or seeds.
 
@@ -160,6 +165,7 @@ def discover_many(
         judge: see `discover`.
         watch: see `discover`; one line of progress for all masks.
         score: see `discover`; the same for all.
+        off: see `discover`; the same for all.
 
     Raises:
         GuestError: see `discover`.
@@ -187,7 +193,7 @@ def discover_many(
 
     noises = [asdict(one.noise) for one in wanted]
     identity: Json = {
-        "selection": digest([asdict(weight) for weight in selection.weights]),
+        "selection": digest(selection.identity),
         "config": config.as_json(),
         "compute": asdict(compute),
         "noise": noises,
@@ -195,6 +201,9 @@ def discover_many(
         "initial": [None if one.initial is None else tensor_digest(one.initial.flat) for one in wanted],
         "weights": digest({name: tensor_digest(weight) for name, weight in weights.items()}) if checkpoint else None,
     }
+    off = off.only(selection.names)
+    if not off.is_zero:
+        identity["off"] = off.as_json()
     kept = as_checkpoint(checkpoint, lambda: usual_name("-".join(one.name for one in wanted), identity))
     if watch and kept and checkpoint is True:
         say(f"its state is kept in {kept.file}: the same call continues from there")
@@ -205,7 +214,7 @@ def discover_many(
         usual_mode(),
         evaluation_mode(network),
         said_on_failure(wants, device),
-        closing(MaskObjective(network, loss, wanted, selection, config, compute, say, check, score)) as objective,
+        closing(MaskObjective(network, loss, wanted, selection, config, compute, say, check, score, off)) as objective,
     ):
         result = run_loop(
             objective,
@@ -230,7 +239,7 @@ def discover_many(
             made_by["curve"] = [point.as_json() for point in curve]
         if judgement:
             made_by["judgement"] = judgement.as_json()
-        mask = BinaryMask.from_logits(logits, weights, made_by)
+        mask = BinaryMask.from_logits(logits, weights, made_by, off)
         found.append(
             Discovery(mask, logits, result.histories[track], result.reference_losses[track], result.seconds, judgement, curve)
         )

@@ -13,6 +13,7 @@ from maskscope.masks import (
     LearnedMask,
     Loss,
     MaskLogits,
+    Off,
     Selection,
     call_with,
     gate,
@@ -23,6 +24,7 @@ from maskscope.masks import (
     sample,
 )
 from maskscope.masks.laws import check_guest
+from maskscope.masks.off import ZERO
 from maskscope.masks.parts import PartCopies
 from maskscope.training.batches import StepParts
 from maskscope.training.early_end import EarlyEnd
@@ -50,6 +52,7 @@ class MaskObjective(Objective):
         say: Callable[[str], object] | None = None,
         check: bool = True,
         score: Score | None = None,
+        off: Off = ZERO,
     ) -> None:
         self._network, self._loss, self._config, self._selection = network, loss, config, selection
         self._names = [str(one) for one in wanted]
@@ -59,11 +62,17 @@ class MaskObjective(Objective):
         self._parts = StepParts(batches)
         weights = {name: weight.contiguous() for name, weight in selection.of(network).items()}
         self.device = next(iter(weights.values())).device
+        self._off = off.of(weights)
         self.logits = [MaskLogits.full(selection, config.initial_logit, self.device) for _ in wanted]
         for one, logits in zip(wanted, self.logits, strict=True):
             if one.initial is not None:
-                if one.initial.selection.weights != selection.weights:
-                    raise MaskMismatchError("The initial logits are for other weights than those that are to be masked.")
+                theirs = one.initial.selection
+                if (theirs.weights, theirs.units) != (selection.weights, selection.units):
+                    raise MaskMismatchError(
+                        f"The initial logits of {one.name!r} are for another selection: for {theirs.unit_count} units of "
+                        f"{theirs.count} weights, and the mask has {selection.unit_count} units of {selection.count} weights. "
+                        "Make them for the selection of this search (its weights and its units)."
+                    )
                 logits.flat.copy_(one.initial.flat)
         masks = []
         for one, logits in zip(wanted, self.logits, strict=True):
@@ -75,13 +84,16 @@ class MaskObjective(Objective):
         self._estimator = make_estimator(config.estimator, config.temperature)
         law = self._estimator.law()
         kernels = make_kernels(self.device, compute.kernels)
-        kernels.prepare(law, {(weight.dtype, copied[name].dtype) for name, weight in weights.items()}, say or _nobody)
-        units = gate(weights, copied, masks, kernels, law)
+        dtypes = {(weight.dtype, copied[name].dtype) for name, weight in weights.items()}
+        if selection.units:  # of units, the passes see the sum over their weights
+            dtypes.add((torch.float32, torch.float32))
+        kernels.prepare(law, dtypes, say or _nobody)
+        units = gate(weights, copied, masks, kernels, law, off=self._off)
         self._executor = make_executor(compute.executor, network, loss, units)
         self._ends = torch.full((len(wanted), 2), float("nan"), dtype=torch.float32, device="cpu")
         path = None
         if isinstance(config.size, BehaviourKept):
-            path = HeldOut(network, loss, score, config.size, held_out, self._weights_under, selection.count)
+            path = HeldOut(network, loss, score, config.size, held_out, self._weights_under, selection.unit_count)
         flat, crowding = [one.flat for one in self.logits], [crowding_of(one, selection, self.device) for one in wanted]
         self._control = make_control(config.size, self._estimator, config.steps, flat, crowding, self._ends, path)
         self._is_unchecked = check
@@ -177,7 +189,7 @@ class MaskObjective(Objective):
         noise = replace(self._noises[track], purpose="judgement")
         losses = []
         for place, part in enumerate(parts):
-            drawn = masked_weights(weights, sample(logits, noise, step=0, index=place))
+            drawn = masked_weights(weights, sample(logits, noise, step=0, index=place), self._off)
             losses.append([self._loss_under(each, PartCopies().copied(part)) for each in (weights, drawn, kept)])
         unmasked, sampled, masked = (sum(column) / len(parts) for column in zip(*losses, strict=True))
         return Judgement(
@@ -207,7 +219,7 @@ class MaskObjective(Objective):
         weights = self._selection.of(self._network)
         if kept is None:
             return weights
-        return masked_weights(weights, self.logits[0].by_tensor(kept.to(self.device)))
+        return masked_weights(weights, self.logits[0].by_tensor(kept.to(self.device)), self._off)
 
     def _loss_under(self, weights: Mapping[str, Tensor], part: object) -> float:
         """The loss with other weights. Gradients are recorded as in a step, because the loss may compute gradients itself."""

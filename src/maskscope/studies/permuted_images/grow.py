@@ -174,7 +174,7 @@ def initial_logits(selection: Selection, used: BinaryMask, of_used: float, of_ne
     tensors = {
         name: torch.where(used[name], torch.tensor(of_used), torch.tensor(of_new)).to(torch.float32) for name in selection.names
     }
-    return MaskLogits.from_tensors(selection, tensors)
+    return MaskLogits.from_units(selection, tensors)
 
 
 def _reused(mask: Tensor, used: Tensor) -> Reused:

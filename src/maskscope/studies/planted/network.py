@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from maskscope.analysis.ablation import magnitude, top_weights_overall, weight_times_gradient
+from maskscope.analysis import magnitude, top_weights_overall, weight_times_gradient
 from maskscope.analysis.recovery import recovery
 from maskscope.errors import ConfigError
 from maskscope.masks import BinaryMask, bake, select

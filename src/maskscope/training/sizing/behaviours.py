@@ -7,29 +7,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 
-from maskscope.errors import ConfigError, LossError
+from maskscope.errors import LossError
 from maskscope.masks import Loss
 from maskscope.masks.gradient import scalar_loss
 
 Score = Callable[[nn.Module, Any], Any]
 # runs a function of a network and a part, with the weights of a mask or those of the whole network
 Run = Callable[[Callable[[nn.Module, Any], Any]], Any]
+NO_SCORE = (
+    "BehaviourKept(of='score') was asked for, and there is no score: give score=, a function of a network and a part that "
+    "returns a "
+    "number from 0 to 1 for each item, or take of='loss' or of='kl'."
+)
 Measure = Callable[[Run, Run, Loss, Score | None], float]
 
 
 def score_of(masked: Run, whole: Run, loss: Loss, score: Score | None) -> float:
-    """The mean of the user's score.
-
-    Raises:
-        ConfigError: there is no score.
-    """
+    """The mean of the user's score."""
     del whole, loss
-    if score is None:
-        raise ConfigError(
-            "BehaviourKept(of='score') was asked for, and there is no score: give score=, a function of a network and a part "
-            "that "
-            "returns a number from 0 to 1 for each item, or take of='loss' or of='kl'."
-        )
+    assert score is not None, NO_SCORE
     return float(torch.as_tensor(masked(score)).detach().to(torch.float64).mean())
 
 

@@ -9,10 +9,11 @@ import torch
 from scipy.stats import t as student
 from torch import Tensor, nn
 
+from maskscope.errors import ConfigError
 from maskscope.masks import Loss, call_with
 from maskscope.masks.parts import PartCopies
 from maskscope.masks.sizes import BehaviourKept
-from maskscope.training.sizing.behaviours import BEHAVIOUR_OF, Score
+from maskscope.training.sizing.behaviours import BEHAVIOUR_OF, NO_SCORE, Score
 from maskscope.training.sizing.control import loss_range
 
 
@@ -35,6 +36,9 @@ class HeldOut:
         parts: for each track, at least two parts.
         weights_under: gives the weights by name, for the bits of a mask by unit; for None, those of the whole network.
         units: how many units there are.
+
+    Raises:
+        ConfigError: a score is to be kept, and there is none.
     """
 
     def __init__(
@@ -47,6 +51,8 @@ class HeldOut:
         weights_under: Callable[[Tensor | None], Mapping[str, Tensor]],
         units: int,
     ) -> None:
+        if size.of == "score" and score is None:
+            raise ConfigError(NO_SCORE)
         self._network, self._loss, self._score, self._size = network, loss, score, size
         self._parts, self._weights_under, self._units = parts, weights_under, units
         self._ends: dict[tuple[int, str], tuple[Tensor, Tensor]] = {}

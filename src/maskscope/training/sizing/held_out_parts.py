@@ -41,9 +41,9 @@ def crowding_of(search: MaskSearch, selection: Selection, device: torch.device) 
     """
     if not search.avoid:
         return None
-    crowding = torch.ones(selection.count, device=device)
+    crowding = torch.ones(selection.unit_count, device=device)
     for mask in search.avoid:
-        kept = MaskLogits.from_tensors(selection, {name: bits.to(device, torch.float32) for name, bits in mask.items()})
+        kept = MaskLogits.from_units(selection, {name: bits.to(device, torch.float32) for name, bits in mask.by_unit().items()})
         crowding.add_(kept.flat, alpha=search.repulsion)
     return crowding
 
