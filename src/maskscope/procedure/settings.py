@@ -6,7 +6,8 @@ from typing import Literal
 
 from maskscope.engine.spec import at_least
 from maskscope.errors import ConfigError
-from maskscope.masks import BehaviourKept, Penalty, Size, TargetDensity, make_estimator
+from maskscope.masks import BehaviourKept, Penalty, Size, TargetDensity
+from maskscope.procedure.masking import units_from
 from maskscope.training import FitConfig, MaskConfig
 
 # stages of a study of single networks, in order: a network is initialised, trained, masked, and measured with its masks
@@ -106,6 +107,10 @@ class MaskSpec:
     """target-density: of the units to keep. behaviour-kept: of the behaviour that the smallest mask is to keep."""
     behaviour: Literal["score", "loss", "kl"] = field(default="score", metadata={"added": "0.1.0"})
     """behaviour-kept: of what; kl is the divergence from the unmasked network's outputs."""
+    units: tuple[str, ...] = field(default=(), metadata={"added": "0.1.0"})
+    """What one bit stands for: weight (if empty), row, column, filter, channel, head, tensor, block; or pattern=unit. Paper: weight."""
+    off: Literal["zero", "mean", "drawn"] = field(default="zero", metadata={"added": "0.1.0"})
+    """What stands in place of weights that are off: zero, their tensor's mean, or a value drawn from it. Paper: zero."""
     stop_when_lost: bool = field(default=False, metadata={"added": "0.1.0"})
     """Whether a mask that keeps next to nothing and does no better than nothing ends before its steps do. Paper: no."""
     compute_dtype: Literal["weight", "bfloat16"] = field(default="weight", metadata={"added": "0.1.0"})
@@ -120,7 +125,7 @@ class MaskSpec:
                 f"batch_size {self.batch_size} does not divide by samples_per_step {self.samples_per_step}: each sample gets its "
                 f"own equal part. Take a multiple of {self.samples_per_step}."
             )
-        make_estimator(self.estimator, self.temperature)
+        units_from(self.units)
         self.config()
 
     @property

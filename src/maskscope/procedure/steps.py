@@ -11,6 +11,7 @@ from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
 from maskscope.procedure.stages import analysis_stage, mask_role, mask_stage, network_role, network_stage
 from maskscope.procedure.timing import FIT, MASK, SCORE
 from maskscope.procedure.work import SeedWork
+from maskscope.training.sizing import most_steps
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ class SeedSteps:
         if group[0].search.keeps:
             full = full_mask_plan(network.name)
             inputs["full mask"] = self._mask_stage(full, (full,)).name
+        mask = self.work.spec.mask
         find = partial(self.work.find, group, [stage.name for stage in stages], network)
-        return Step(stages, inputs, find, effort=Effort(MASK, self.work.spec.mask.steps))
+        return Step(stages, inputs, find, effort=Effort(MASK, most_steps(mask.config().size, mask.steps)))
 
     def analysis(self, plan: NetworkPlan, networks: Sequence[NetworkPlan], masks: Sequence[MaskPlan]) -> Step:
         """A network is measured with its masks.

@@ -14,7 +14,8 @@ from maskscope.engine.quantities import TRAINED
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.step import Write
-from maskscope.masks import BinaryMask, MaskLogits, Selection, bake, dice, select
+from maskscope.masks import BinaryMask, MaskLogits, Off, Selection, bake, dice, select
+from maskscope.procedure.masking import units_from
 from maskscope.procedure.measure import NullOverlap, gradient_scores, measure_network
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
 from maskscope.procedure.settings import MaskSpec
@@ -38,7 +39,7 @@ class SeedWork:
 
     def selection(self, network: nn.Module, held: Sequence[str] = ()) -> Selection:
         """The weights that masks are over, without the tensors that are held."""
-        return select(network, exclude=(*self.subject.excluded(self.spec), *held))
+        return select(network, exclude=(*self.subject.excluded(self.spec), *held), units=units_from(self.spec.mask.units))
 
     def fit(self, plan: NetworkPlan, name: str, checkpoint: Path) -> list[Write]:
         """Trains a network, or only initialises it."""
@@ -108,6 +109,8 @@ class SeedWork:
             compute=compute_of(self.subject, self.spec, self.runtime),
             judge=False,  # every mask is scored on the task's own evaluation data
             watch=False,
+            score=task.part_score,
+            off=Off(self.spec.mask.off, self.seed) if self.spec.mask.off == "drawn" else Off(self.spec.mask.off),
         )
         if full is not None:
             found = [with_held(one, full, held, self.selection(guest)) for one in found]
@@ -154,7 +157,8 @@ class SeedWork:
         search, spec = plan.search, self.spec.mask
         data = child_seed(self.seed, "data", plan.network, search.name, plan.repeat)
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        watchdog = [Watchdog()] if plan.network == TRAINED else []
+        # the last masks of a path are meant to fail
+        watchdog = [Watchdog()] if plan.network == TRAINED and spec.size != "behaviour-kept" else []
         return MaskSearch(
             search.name,
             task.batches(search.function, spec.part_size, data),
@@ -162,6 +166,7 @@ class SeedWork:
             plan.repeat,
             (*watchdog, *(self.runtime.watch(f"{names[place]}{more}") if place == 0 else ())),
             initial_logits(guest, task, search.function, selection, spec, data),
+            task.held_out(search.function),
         )
 
     def _null_overlap(
