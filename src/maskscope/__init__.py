@@ -57,12 +57,14 @@ from maskscope.training import (
 )
 
 if TYPE_CHECKING:
+    from maskscope.studies.own.alternatives import Alternatives, alternatives
     from maskscope.studies.own.study import Study
 
 __version__ = "0.1.0"
 
 __all__ = [
     "UNITS",
+    "Alternatives",
     "BehaviourKept",
     "BinaryMask",
     "Checkpoint",
@@ -90,6 +92,7 @@ __all__ = [
     "UnitRule",
     "Watchdog",
     "WeakMaskWarning",
+    "alternatives",
     "bake",
     "call_masked",
     "dice",
@@ -114,9 +117,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`Study` is imported when it is asked for: it brings claims and pages, which a search for a single mask does not need."""
+    """Studies are imported when they are asked for: they bring claims and pages, which a search for a mask does not need."""
     if name == "Study":
         from maskscope.studies.own.study import Study
 
         return Study
+    if name in ("Alternatives", "alternatives"):
+        from maskscope.studies.own import alternatives as found
+
+        return getattr(found, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -48,7 +48,9 @@ def _unit(word: str) -> str | Heads:
     if not counts:
         return name
     if name != "head" or len(counts) > 2 or not all(count.isdecimal() for count in counts):
-        raise ConfigError(f"The unit {word!r} was not understood; only heads have numbers: head:12, or head:12:4 for grouped queries.")
+        raise ConfigError(
+            f"The unit {word!r} was not understood; only heads have numbers: head:12, or head:12:4 for grouped queries."
+        )
     return Heads(*map(int, counts))
 
 
@@ -57,7 +59,8 @@ def _word(unit: object) -> str:
         return _COUNTS.join(["head", str(unit.count), *([str(unit.key_value)] if unit.key_value else [])])
     if not isinstance(unit, str):
         raise ConfigError(
-            f"units is of the type {type(unit).__name__}; in a study, names were expected: 'row', or {{'*attn*': 'head', '*': 'weight'}}. "
+            f"units is of the type {type(unit).__name__}; in a study, names were expected: 'row', or "
+            f"{{'*attn*': 'head', '*': 'weight'}}. "
             "A rule of your own works with maskscope.select and maskscope.discover."
         )
     return unit

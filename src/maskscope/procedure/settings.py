@@ -6,7 +6,7 @@ from typing import Literal
 
 from maskscope.engine.spec import at_least
 from maskscope.errors import ConfigError
-from maskscope.masks import BehaviourKept, Penalty, Size, TargetDensity
+from maskscope.masks import BehaviourKept, Off, Penalty, Size, TargetDensity
 from maskscope.procedure.masking import units_from
 from maskscope.training import FitConfig, MaskConfig
 
@@ -108,7 +108,7 @@ class MaskSpec:
     behaviour: Literal["score", "loss", "kl"] = field(default="score", metadata={"added": "0.1.0"})
     """behaviour-kept: of what; kl is the divergence from the unmasked network's outputs."""
     units: tuple[str, ...] = field(default=(), metadata={"added": "0.1.0"})
-    """What one bit stands for: weight (if empty), row, column, filter, channel, head, tensor, block; or pattern=unit. Paper: weight."""
+    """What a bit stands for: weight (if empty), row, column, filter, channel, head, tensor, block; or pattern=unit. Paper: weight."""
     off: Literal["zero", "mean", "drawn"] = field(default="zero", metadata={"added": "0.1.0"})
     """What stands in place of weights that are off: zero, their tensor's mean, or a value drawn from it. Paper: zero."""
     stop_when_lost: bool = field(default=False, metadata={"added": "0.1.0"})
@@ -149,6 +149,10 @@ class MaskSpec:
             stop_when_settled=self.stop_when_settled,
             stop_when_lost=self.stop_when_lost,
         )
+
+    def off_values(self, seed: int) -> Off:
+        """What stands in place of weights that are off; ``seed`` is of the values drawn."""
+        return Off(self.off, seed if self.off == "drawn" else 0)
 
     def _size(self) -> Size:
         if self.size == "target-density":

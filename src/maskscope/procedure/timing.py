@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from maskscope.engine.runtime import Runtime
-from maskscope.procedure.plans import MaskPlan
 from maskscope.masks import Penalty
+from maskscope.procedure.plans import MaskPlan
 from maskscope.procedure.subject import Subject
 from maskscope.procedure.work import SeedWork, compute_of
 from maskscope.training import MaskSearch, discover_many, fit

@@ -14,7 +14,7 @@ from maskscope.engine.quantities import TRAINED
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.step import Write
-from maskscope.masks import BinaryMask, MaskLogits, Off, Selection, bake, dice, select
+from maskscope.masks import BinaryMask, MaskLogits, Selection, bake, dice, select
 from maskscope.procedure.masking import units_from
 from maskscope.procedure.measure import NullOverlap, gradient_scores, measure_network
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
@@ -110,7 +110,7 @@ class SeedWork:
             judge=False,  # every mask is scored on the task's own evaluation data
             watch=False,
             score=task.part_score,
-            off=Off(self.spec.mask.off, self.seed) if self.spec.mask.off == "drawn" else Off(self.spec.mask.off),
+            off=self.spec.mask.off_values(self.seed),
         )
         if full is not None:
             found = [with_held(one, full, held, self.selection(guest)) for one in found]

@@ -87,7 +87,7 @@ class Task(ABC):
 
     @property
     def part_score(self) -> Callable[[nn.Module, Any], Any] | None:
-        """A score of a network on one part of training data: a number from 0 to 1 for each item, or one share; None: there is none."""
+        """A score of a network on one part: a number from 0 to 1 for each item, or one share; None: there is none."""
         return None
 
     def held_out(self, function: str) -> Sequence[Any] | None:

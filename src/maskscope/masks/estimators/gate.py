@@ -86,5 +86,5 @@ class Estimator(ABC):
         return DECIDED
 
     def keep_temperature(self, share: float) -> float:
-        """T, if a unit is kept with probability, or a gate has on average the value, sigmoid(logit / T); 0 if gates are 0 or 1."""
+        """T, where a unit is kept with probability, or its gate has the value, sigmoid(logit / T); 0 for gates of 0 or 1."""
         return self.undecided_below(share) / DECIDED

@@ -55,8 +55,10 @@ def function_data(name: str, batches: object, scored: object = None, *, hold_out
         count = max(_LEAST_HELD_OUT, round(_HELD_OUT * len(parts)))
         if len(parts) < count + 2:
             raise BatchesError(
-                f"Function {name} has {len(parts)} parts to search with. To find the smallest mask that keeps a behaviour, {count} of "
-                f"them are held out and at least 2 are searched with. Cut the data into at least {_LEAST_HELD_OUT + 4} parts, pass a "
+                f"Function {name} has {len(parts)} parts to search with. To find the smallest mask that keeps a behaviour, "
+                f"{count} of "
+                f"them are held out and at least 2 are searched with. Cut the data into at least {_LEAST_HELD_OUT + 4} parts, "
+                "pass a "
                 "function of an index, or give config=MaskConfig(size=Penalty(weight))."
             )
         parts, held_out = parts[:-count], parts[-count:]

@@ -126,12 +126,14 @@ class Study:
             spec=OwnSpec,
             procedure=MaskProcedure(self._subject),
             page=PAGE,
-            presets={_NAME: _presets(
+            presets={
+                _NAME: _presets(
                     tuple(exclude),
                     replace(mask_spec(config), units=words_of(units), off=off),
                     repeats,
                     has_untrained=untrained is not None,
-                )},
+                )
+            },
             claims=claims_of(tuple(functions)),
             differences=_DIFFERENCES,
             kind="",
@@ -143,6 +145,10 @@ class Study:
     def task(self) -> Task:
         """The functions with their data for scores, as ``maskscope.score(network, study.task, mask)`` takes them."""
         return self._subject.task(self.study.preset("quick"), torch.device("cpu"))
+
+    def network(self, number: int = 0) -> nn.Module:
+        """A copy of one of the study's networks."""
+        return self._subject.given_network(self.study.preset("quick"), number)
 
     def run(
         self,
@@ -174,9 +180,7 @@ class Study:
         return record
 
 
-def _presets(
-    exclude: tuple[str, ...], mask: MaskSpec, repeats: int, *, has_untrained: bool
-) -> dict[str, tuple[str, OwnSpec]]:
+def _presets(exclude: tuple[str, ...], mask: MaskSpec, repeats: int, *, has_untrained: bool) -> dict[str, tuple[str, OwnSpec]]:
     spec = OwnSpec(exclude=exclude, mask=mask, repeats=repeats)
     if has_untrained:
         spec = replace(spec, controls=("untrained", *spec.controls))
@@ -222,7 +226,9 @@ def _size(size: Size) -> dict[str, Any]:
         case BehaviourKept(share, of):
             known, found = BehaviourKept(share, of), {"size": size.name, "share": share, "behaviour": of}
         case _:
-            raise ConfigError(f"A study has no size of the type {type(size).__name__}; Penalty, TargetDensity or BehaviourKept was expected.")
+            raise ConfigError(
+                f"A study has no size of the type {type(size).__name__}; Penalty, TargetDensity or BehaviourKept was expected."
+            )
     if known != size:
         raise ConfigError(f"A study can vary the share of {size.name} and what it is of; leave the other settings of {size} out.")
     return found
