@@ -13,6 +13,7 @@ from maskscope.analysis import (
 )
 from maskscope.errors import MaskscopeError
 from maskscope.masks import (
+    Annealing,
     BehaviourKept,
     BinaryMask,
     MaskLogits,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Annealing",
     "BehaviourKept",
     "BinaryMask",
     "Checkpoint",

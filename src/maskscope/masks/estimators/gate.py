@@ -59,16 +59,6 @@ class Estimator(ABC):
         if self.own_annealing is None and (self.temperature != 1 or self.annealing is not None):
             raise ConfigError("This estimator has no temperature: leave temperature at 1, and annealing out.")
 
-    exact = False
-
-    def undecided_below(self, share: float) -> float:
-        del share
-        return 2.9444389791664403
-
-    def keep_temperature(self, share: float) -> float:
-        """The keep probability of a logit l is sigmoid(l / temperature); 0: a gate is 0 or 1."""
-        return self.undecided_below(share) / 2.9444389791664403
-
     @abstractmethod
     def law(self, share: float = 0.0) -> GateLaw:
         """The value and the slope of a gate after a share of the steps, in [0, 1]. It is asked for at every step."""
@@ -94,3 +84,7 @@ class Estimator(ABC):
         """A logit closer to 0 than this is undecided: its keep probability, or its gate, is between .05 and .95."""
         del share
         return DECIDED
+
+    def keep_temperature(self, share: float) -> float:
+        """T, if the probability that a unit is kept, or the value of its gate, is sigmoid(logit / T); 0 if gates are 0 or 1."""
+        return self.undecided_below(share) / DECIDED

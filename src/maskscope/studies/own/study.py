@@ -168,17 +168,25 @@ def _presets(
 
 
 def mask_spec(config: MaskConfig) -> MaskSpec:
-    """A search's settings as a study has them: parts are as the user cut them, and each is one item."""
+    """A search's settings as a study has them: parts are as the user cut them, and each is one item.
+
+    Raises:
+        ConfigError: a study cannot have them.
+    """
+    annealing = config.annealing
+    if annealing is not None and annealing.shape != "geometric":
+        raise ConfigError(f"A study's annealing is geometric, and this one is {annealing.shape}. Give Annealing(start, end).")
     return MaskSpec(
         steps=config.steps,
-        batch_size=config.samples_per_step,
-        samples_per_step=config.samples_per_step,
+        batch_size=config.samples,
+        samples_per_step=config.samples,
         learning_rate=config.learning_rate,
         beta=config.penalty_weight,
         reference_batch=1,
         initial_logit=config.initial_logit,
         estimator=config.estimator,
         temperature=config.temperature,
+        annealing=(annealing.start, annealing.end) if annealing else (),
         clip_norm=config.clip_norm,
         accumulation=config.accumulation,
         schedule=config.schedule,  # type: ignore[arg-type]

@@ -34,8 +34,10 @@ _ITEMS_PER_STEP = 256
 #   halves, learning rate .03         1.000  .181 %   1.000  .028 %   1.000  .002 %   1.000  .000 %
 #   halves, learning rate .1          1.000  .009 %   1.000  .000 %   1.000  .000 %   1.000  .005 %
 # The rows of the shared trunk are from networks before `FinetuneConfig.highest_loss` existed; those of the halves from after.
-VERIFY_CONFIG = MaskConfig(steps=1_000, samples_per_step=4, learning_rate=0.1, size=Penalty(3e-4))
+VERIFY_CONFIG = MaskConfig(steps=1_000, learning_rate=0.1, size=Penalty(3e-4))
 VERIFY_KINDS = ("halves", "shared trunk")
+# an exact number of weights is no penalty
+VERIFY_ESTIMATORS = tuple(name for name, kind in ESTIMATORS.items() if not kind.exact)
 Progress = Callable[[str, int, int], None]
 
 
@@ -45,7 +47,7 @@ def verify_planted(
     *,
     seed: int = 0,
     kinds: Iterable[str] = VERIFY_KINDS,
-    estimators: Iterable[str] = tuple(ESTIMATORS),
+    estimators: Iterable[str] = VERIFY_ESTIMATORS,
     config: MaskConfig = VERIFY_CONFIG,
     progress: Progress | None = None,
 ) -> VerifyRecord:
@@ -118,9 +120,9 @@ def verify_planted(
 
 def find_mask(planted: PlantedNetwork, function: str, config: MaskConfig, seed: int) -> Discovery:
     """The mask of one function; every function of every network has its own data and its own mask noise."""
-    items, rest = divmod(_ITEMS_PER_STEP, config.samples_per_step)
+    items, rest = divmod(_ITEMS_PER_STEP, config.samples)
     if rest:
-        raise ConfigError(f"{_ITEMS_PER_STEP} items a step do not divide into {config.samples_per_step} samples.")
+        raise ConfigError(f"{_ITEMS_PER_STEP} items a step do not divide into {config.samples} samples.")
     return discover(
         planted.network,
         planted.task.loss,
