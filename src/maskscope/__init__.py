@@ -15,6 +15,7 @@ from maskscope.analysis import (
 from maskscope.errors import MaskscopeError
 from maskscope.masks import (
     UNITS,
+    Annealing,
     BehaviourKept,
     BinaryMask,
     Heads,
@@ -65,6 +66,7 @@ __version__ = "0.1.0"
 __all__ = [
     "UNITS",
     "Alternatives",
+    "Annealing",
     "BehaviourKept",
     "BinaryMask",
     "Checkpoint",

@@ -164,7 +164,11 @@ def test_an_iterable_begins_again_and_equals_the_function():
         ({"clip_norm": -1.0}, "clip_norm is -1.0"),
         ({"estimator": "straight-trough"}, "Did you mean 'straight-through'"),
         ({"size": 0.1}, r"size is 0.1; one of Penalty\(weight\)"),
-        ({"temperature": 2.0}, "closed form at temperature 1"),
+        ({"temperature": math.nan}, "temperature is nan"),
+        ({"annealing": ms.Annealing(2.0, 1.0)}, "one temperature for all steps; annealing goes from 2.0 to 1.0"),
+        ({"estimator": "deterministic", "temperature": 2.0}, "has no temperature: leave temperature at 1"),
+        ({"estimator": "deterministic", "samples_per_step": 4}, "deterministic draws nothing.*Take samples_per_step=1"),
+        ({"estimator": "continuous-sparsification", "samples_per_step": 2}, "all samples would be the same"),
     ],
 )
 def test_impossible_settings(setting, words):

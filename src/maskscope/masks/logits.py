@@ -62,7 +62,10 @@ class MaskLogits:
         return self._share(lambda logits: logits > 0)
 
     def undecided(self, edge: float = 2.9444389791664403) -> float:
-        """The share of logits nearer to 0 than ``edge``; at logit(.95), keep probabilities lie between .05 and .95."""
+        """The share of logits closer to 0 than ``edge`` (`Estimator.undecided_below`).
+
+        At the default, logit(.95), it is the share of weights whose keep probability lies between .05 and .95.
+        """
         return self._share(lambda logits: logits.abs() < edge)
 
     def _share(self, holds: Callable[[Tensor], Tensor]) -> float:

@@ -103,7 +103,7 @@ def _measure_mask(masked: MaskedNetwork[Any], found: FoundMask, io: Sequence[str
         function=search.name,
         repeat=found.plan.repeat,
         by_tensor={name: Kept(kept[name], bits.numel()) for name, bits in mask.by_unit().items()},
-        undecided=found.logits.undecided(),
+        undecided=found.logits.undecided(masked.spec.mask.config().made_estimator.undecided_below(1.0)),
         final_loss=sum(last) / len(last) if last else math.nan,
         unmasked_loss=found.unmasked_loss,
         sufficiency=sufficiency,

@@ -6,7 +6,7 @@ from typing import Literal
 
 from maskscope.engine.spec import at_least
 from maskscope.errors import ConfigError
-from maskscope.masks import BehaviourKept, Off, Penalty, Size, TargetDensity
+from maskscope.masks import Annealing, BehaviourKept, Off, Penalty, Size, TargetDensity
 from maskscope.procedure.masking import units_from
 from maskscope.training import FitConfig, MaskConfig
 
@@ -88,7 +88,7 @@ class MaskSpec:
     estimator: str = "rao-blackwell"
     """Gradient estimator (see `maskscope list`). Paper: straight-through; rao-blackwell has the same mean, less variance."""
     temperature: float = 1.0
-    """Temperature of the estimator's slope. Paper: 1."""
+    """Factor of the estimator's own temperatures. Paper: 1."""
     clip_norm: float = 1.0
     """Largest norm of the logits' gradient; 0 for no clipping. Paper: 1, but over accumulated gradients of the weights too."""
     accumulation: int = field(default=1, metadata={"added": "0.1.0"})
@@ -99,6 +99,8 @@ class MaskSpec:
     """Whether a mask whose logits are decided and whose density is flat ends before its steps do. Paper: no."""
     warm_start: float = field(default=0.0, metadata={"added": "0.1.0"})
     """Spread of the initial logits: in each tensor by the rank of |weight x gradient|, around initial_logit. Paper: 0."""
+    annealing: tuple[float, ...] = field(default=(), metadata={"added": "0.1.0"})
+    """Temperature of the estimator in the first and after the last step; none: its own. Paper: none, it is constant."""
     size: Literal["penalty", "target-density", "behaviour-kept"] = field(default="penalty", metadata={"added": "0.1.0"})
     """What decides how large a mask becomes: the penalty beta, or the share below. Paper: penalty."""
     penalty_of: Literal["logits", "probabilities"] = field(default="logits", metadata={"added": "0.1.0"})
@@ -126,6 +128,8 @@ class MaskSpec:
                 f"own equal part. Take a multiple of {self.samples_per_step}."
             )
         units_from(self.units)
+        if len(self.annealing) not in (0, 2):
+            raise ConfigError(f"annealing is {self.annealing}; two temperatures were expected, or none for the estimator's own.")
         self.config()
 
     @property
@@ -143,6 +147,7 @@ class MaskSpec:
             initial_logit=self.initial_logit,
             estimator=self.estimator,
             temperature=self.temperature,
+            annealing=Annealing(self.annealing[0], self.annealing[1]) if self.annealing else None,
             clip_norm=self.clip_norm,
             accumulation=self.accumulation,
             schedule=self.schedule,

@@ -179,7 +179,7 @@ def discover_many(
     compute = Compute() if compute is None else compute
     weights = selection.of(network)
     device = next(iter(weights.values())).device
-    wants = needs(network, selection, compute, device, samples=config.samples_per_step, masks=len(wanted))
+    wants = needs(network, selection, compute, device, samples=config.samples, masks=len(wanted))
     check_memory(wants, device)
 
     observers: list[Sequence[Observer]] = [one.observers for one in wanted]

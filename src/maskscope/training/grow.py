@@ -109,10 +109,10 @@ def grow(
     _check(network, selection, used, initial, config)
     device = next(iter(weights.values())).device
     compute = Compute(executor, kernels)
-    wants = _needs(network, selection, executor, device, config.samples_per_step)
+    wants = _needs(network, selection, executor, device, config.samples)
     check_memory(wants, device)
     noise = Noise(seed, name, repeat)
-    told: Json = {"noise": asdict(noise), "config": asdict(config), "compute": asdict(compute)}
+    told: Json = {"noise": asdict(noise), "config": config.as_json(), "compute": asdict(compute)}
     identity: Json = told | {
         "what": "grow",
         "selection": digest(selection.identity),

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from maskscope.masks import WeakMaskWarning
 from maskscope.storage import Json
 
-# if a larger share of weights has a keep probability between .05 and .95, thresholding is arbitrary
+# if a larger share of weights has a keep probability or a gate between .05 and .95, thresholding is arbitrary
 _UNDECIDED = 0.1
 # relative difference of losses that is accepted, because the first step used other data than the judgement
 _MARGIN = 0.1
@@ -19,11 +19,12 @@ class Judgement:
 
     Args:
         unmasked_loss: the mean loss over the parts without a mask.
-        sampled_loss: the mean loss if each part has its own mask, sampled from the logits as in training.
+        sampled_loss: the mean loss if each part has its own mask, sampled from the logits; if the estimator draws nothing, it is
+            ``masked_loss``.
         masked_loss: the mean loss under the thresholded mask, the result of the search.
         first_loss: the loss of the first step of the search, under sampled masks.
         density: the share of weights that the mask keeps.
-        undecided: the share of weights whose keep probability is between .05 and .95.
+        undecided: the share of weights whose keep probability, or gate at the end, is between .05 and .95.
         parts: the number of parts.
         unseen: whether the search did not train on these parts; False if the batches are an iterable that started again.
     """
@@ -47,8 +48,8 @@ class Judgement:
             found.append("it keeps every weight: take more steps, a higher learning_rate, or a higher penalty")
         if self.undecided > _UNDECIDED:
             found.append(
-                f"{self.undecided:.0%} of the weights are undecided (kept with a probability between .05 and .95): take more "
-                "steps or a higher learning_rate"
+                f"{self.undecided:.0%} of the weights are undecided (kept with a probability, or a gate, between .05 and "
+                ".95): take more steps or a higher learning_rate"
             )
         start = max(self.first_loss, self.unmasked_loss)
         if not self.masked_loss <= start + _MARGIN * abs(start):

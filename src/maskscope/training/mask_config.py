@@ -10,7 +10,17 @@ import torch
 from torch import nn
 
 from maskscope.errors import ConfigError, UnknownNameError
-from maskscope.masks import EXECUTORS, KERNELS, Penalty, Size, has_bfloat16, is_faster_batched, make_estimator
+from maskscope.masks import (
+    EXECUTORS,
+    KERNELS,
+    Annealing,
+    Estimator,
+    Penalty,
+    Size,
+    has_bfloat16,
+    is_faster_batched,
+    make_estimator,
+)
 from maskscope.storage import Json
 from maskscope.training.loop import LoopConfig, require_finite
 from maskscope.training.sizing import require_fit
@@ -26,6 +36,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 # beta 1e-4 divided by 128 items: addition/multiplication
 PAPERS_PENALTY = Penalty(7.8125e-7)
+_USUAL_SAMPLES = 4
 
 
 @dataclass(frozen=True)
@@ -35,32 +46,36 @@ class MaskConfig:
 
     Args:
         steps: the number of optimisation steps; fewer are possible with ``stop_when_settled``, more with `BehaviourKept`.
-        samples_per_step: S, the number of independent mask samples in a step; each gets its own part of the data.
+        samples_per_step: S, the number of independent mask samples in a step; each gets its own part of the data. None: 4 if the
+            estimator draws its gates; else 1, because all samples would be the same.
         learning_rate: the learning rate of Adam for the logits.
         size: what decides how large the mask becomes: `Penalty` (the paper's; alpha is its beta / batch size of the network's
             training), `TargetDensity` or `BehaviourKept`.
         initial_logit: the initial value of every logit; 2 is a keep probability of .88.
         estimator: a name in ``maskscope.masks.ESTIMATORS``.
-        temperature: tau of the estimator's slope.
+        temperature: a factor of the estimator's own temperatures.
+        annealing: the temperatures over the steps; None for the estimator's own.
         clip_norm: the largest norm of the logits' gradient; 0 for no clipping.
         accumulation: the number of parts that each sample gets in a step: the gradient of a larger batch in less memory.
         schedule: the schedule of the learning rate: ``constant``; ``linear`` or ``cosine`` to 0 at the last step;
             ``warm-cosine``: linearly from 0 over the first tenth of the steps, and as a cosine to 0 over the second half.
         stop_when_settled: whether to stop early when the mask does not change any more: the undecided logits (keep probability
-            between .05 and .95) are at most 1 % of the number kept, and the density changed by at most 1 % of itself over the
-            last tenth of the steps done. At least a tenth of ``steps`` is done, and the density must be below its initial value.
+            or gate between .05 and .95) are at most 1 % of the number kept, and the density changed by at most 1 % of itself over
+            the last tenth of the steps done. At least a tenth of ``steps`` is done, and the density must be below its initial
+            value.
         stop_when_lost: whether to stop early when nothing can come any more: after a tenth of ``steps``, the mask keeps less than
             1 %, and over the last tenth of the steps done its loss was no lower than that of the network without any maskable
             weight, within 1 % of what the whole network gains.
     """
 
     steps: int = 20_000
-    samples_per_step: int = 4
+    samples_per_step: int | None = None
     learning_rate: float = 1e-2
     size: Size = PAPERS_PENALTY
     initial_logit: float = 2.0
     estimator: str = "rao-blackwell"
     temperature: float = 1.0
+    annealing: Annealing | None = None
     clip_norm: float = 1.0
     accumulation: int = 1
     schedule: str = "constant"
@@ -68,8 +83,14 @@ class MaskConfig:
     stop_when_lost: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.samples_per_step <= 1 << 18:
+        estimator = self.made_estimator
+        if not 1 <= self.samples <= 1 << 18:
             raise ConfigError(f"samples_per_step is {self.samples_per_step}; a number from 1 to {1 << 18} was expected.")
+        if not estimator.draws and self.samples != 1:
+            raise ConfigError(
+                f"samples_per_step is {self.samples}, and the estimator {self.estimator} draws nothing: all samples would be the "
+                "same. Take samples_per_step=1, or an estimator that draws."
+            )
         if self.accumulation < 1:
             raise ConfigError(f"accumulation is {self.accumulation}; a number of at least 1 was expected.")
         if self.schedule not in SCHEDULES:
@@ -87,16 +108,28 @@ class MaskConfig:
                 "Leave it "
                 "out."
             )
-        require_fit(self.size, make_estimator(self.estimator, self.temperature))
+        require_fit(self.size, estimator)
 
     def as_json(self) -> Json:
         """The settings, for files that say how a mask was made."""
-        return asdict(self) | {"size": self.size.as_json()}
+        return asdict(self) | {"samples_per_step": self.samples, "size": self.size.as_json()}
+
+    @property
+    def made_estimator(self) -> Estimator:
+        """The estimator, with its temperatures."""
+        return make_estimator(self.estimator, self.temperature, self.annealing)
+
+    @property
+    def samples(self) -> int:
+        """S, also where ``samples_per_step`` leaves it to the estimator."""
+        if self.samples_per_step is not None:
+            return self.samples_per_step
+        return _USUAL_SAMPLES if self.made_estimator.draws else 1
 
     @property
     def parts_per_step(self) -> int:
         """The number of parts of data that a step uses."""
-        return self.samples_per_step * self.accumulation
+        return self.samples * self.accumulation
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from maskscope.masks import (
     Selection,
     call_with,
     gate,
-    make_estimator,
     make_executor,
     make_kernels,
     masked_weights,
@@ -81,7 +80,8 @@ class MaskObjective(Objective):
         if compute.dtype == "bfloat16":
             check_bfloat16(network, compute, self.device)
         copied = {name: weight.to(compute.of_copies(weight)) for name, weight in weights.items()}
-        self._estimator = make_estimator(config.estimator, config.temperature)
+        self._estimator = config.made_estimator
+        self._share_done = 0.0
         law = self._estimator.law()
         kernels = make_kernels(self.device, compute.kernels)
         dtypes = {(weight.dtype, copied[name].dtype) for name, weight in weights.items()}
@@ -121,7 +121,8 @@ class MaskObjective(Objective):
 
     def measures(self, track: int) -> dict[str, float]:
         """The density of the current mask, and the share of undecided weights."""
-        return {"density": self.logits[track].density(), "undecided": self.logits[track].undecided()}
+        edge = self._estimator.undecided_below(self._share_done)
+        return {"density": self.logits[track].density(), "undecided": self.logits[track].undecided(edge)}
 
     def reference_loss(self, track: int) -> float:
         """See `Objective.reference_loss`: the loss of the unmasked network on the data of the first step."""
@@ -156,13 +157,14 @@ class MaskObjective(Objective):
             self._is_unchecked = False
         if step == 0 and self._needs_ends:
             self._measure_ends()
-        law = self._estimator.law(self._control.share(step))
+        self._share_done = self._control.share(step)
+        law = self._estimator.law(self._share_done)
         for unit in self._executor.units.values():
             unit.law = law
         for track, logits in enumerate(self.logits):
             assert logits.flat.grad is not None
             self._control.begin_gradient(track, step, logits.flat.grad)
-        losses = self._executor.add_gradients(step, parts, self._config.samples_per_step)
+        losses = self._executor.add_gradients(step, parts, self._config.samples)
         if step == 0:
             whole = self._weights_under(None)
             self._references = [self._mean_loss(whole, mine) for mine in self._parts.again()]
@@ -180,7 +182,7 @@ class MaskObjective(Objective):
 
         The losses are computed in the precision of the weights, and without the penalty.
         """
-        index, count = self._judged_from(steps), max(_LEAST_PARTS, self._config.samples_per_step)
+        index, count = self._judged_from(steps), max(_LEAST_PARTS, self._config.samples)
         parts, unseen = self._parts.beyond(track, index, count)
         if not parts:
             return None
@@ -189,12 +191,13 @@ class MaskObjective(Objective):
         noise = replace(self._noises[track], purpose="judgement")
         losses = []
         for place, part in enumerate(parts):
-            drawn = masked_weights(weights, sample(logits, noise, step=0, index=place), self._off)
+            drawn = kept
+            if self._estimator.draws:
+                drawn = masked_weights(weights, sample(logits, noise, step=0, index=place), self._off)
             losses.append([self._loss_under(each, PartCopies().copied(part)) for each in (weights, drawn, kept)])
         unmasked, sampled, masked = (sum(column) / len(parts) for column in zip(*losses, strict=True))
-        return Judgement(
-            unmasked, sampled, masked, first_loss, logits.density(), logits.undecided(), parts=len(parts), unseen=unseen
-        )
+        undecided = logits.undecided(self._estimator.undecided_below(1.0))
+        return Judgement(unmasked, sampled, masked, first_loss, logits.density(), undecided, parts=len(parts), unseen=unseen)
 
     def _judged_from(self, steps: int) -> int:
         """The index of the first part to judge on: after those of the search, and after those that a path was judged on."""

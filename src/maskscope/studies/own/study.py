@@ -192,7 +192,14 @@ def _presets(exclude: tuple[str, ...], mask: MaskSpec, repeats: int, *, has_untr
 
 
 def mask_spec(config: MaskConfig) -> MaskSpec:
-    """A search's settings as a study has them: parts are as the user cut them, and each is one item."""
+    """A search's settings as a study has them: parts are as the user cut them, and each is one item.
+
+    Raises:
+        ConfigError: a study cannot have them.
+    """
+    annealing = config.annealing
+    if annealing is not None and annealing.shape != "geometric":
+        raise ConfigError(f"A study's annealing is geometric, and this one is {annealing.shape}. Give Annealing(start, end).")
     return MaskSpec(
         steps=config.steps,
         batch_size=config.samples,
@@ -203,6 +210,7 @@ def mask_spec(config: MaskConfig) -> MaskSpec:
         initial_logit=config.initial_logit,
         estimator=config.estimator,
         temperature=config.temperature,
+        annealing=(annealing.start, annealing.end) if annealing else (),
         clip_norm=config.clip_norm,
         accumulation=config.accumulation,
         schedule=config.schedule,  # type: ignore[arg-type]

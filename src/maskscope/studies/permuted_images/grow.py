@@ -116,7 +116,7 @@ class GrowthWork:
             function=function,
             accuracy=accuracy.pop(function),
             sampled_loss=sum(last) / len(last) if last else float("nan"),
-            undecided=logits.undecided(),
+            undecided=logits.undecided(self.spec.mask.config().made_estimator.undecided_below(1.0)),
             density=mask.density,
             earlier=accuracy,
             by_tensor={name: _reused(mask[name], used[name]) for name, _ in network.named_parameters()},
