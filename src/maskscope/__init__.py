@@ -14,7 +14,6 @@ from maskscope.analysis import (
 )
 from maskscope.errors import MaskscopeError
 from maskscope.masks import (
-    UNITS,
     BinaryMask,
     Heads,
     Layout,
@@ -59,7 +58,6 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "UNITS",
     "BinaryMask",
     "Checkpoint",
     "Compute",
