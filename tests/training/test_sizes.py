@@ -125,9 +125,7 @@ def test_a_behaviour_that_no_mask_keeps_gives_the_curve_and_the_largest():
 def test_a_network_without_the_behaviour_ends_after_the_first_stage():
     with torch.no_grad():
         (net := network()).weight.zero_()
-    result = ms.discover(
-        net, loss, part, config=config(ms.BehaviourKept()), watch=False, score=score, check=False, judge=False
-    )
+    result = ms.discover(net, loss, part, config=config(ms.BehaviourKept()), watch=False, score=score, check=False, judge=False)
     assert len(result.history.loss) == stages_of(ms.BehaviourKept(), 60)[0]
     assert math.isnan(result.curve[0].behaviour)
 

@@ -26,7 +26,8 @@ from maskscope.studies.planted import VERIFY_CONFIG, VERIFY_KINDS, verify_plante
 class VerifyOptions:
     """Check searches against planted truth: precision, recall, F1 and size of what they find, error of the overlap.
 
-    Estimators, sizes and kinds of network are crossed. What is done is kept in the cache, so the same line goes on where it was stopped.
+    Estimators, sizes and kinds of network are crossed. What is done is kept in the cache, so the same line goes on where it was
+    stopped.
     """
 
     nets: int = 6

@@ -110,7 +110,7 @@ class MaskSpec:
     behaviour: Literal["score", "loss", "kl"] = field(default="score", metadata={"added": "0.1.0"})
     """behaviour-kept: of what; kl is the divergence from the unmasked network's outputs."""
     units: tuple[str, ...] = field(default=(), metadata={"added": "0.1.0"})
-    """What a bit stands for: weight (if empty), row, column, filter, channel, head, tensor, block; or pattern=unit. Paper: weight."""
+    """Of a bit: weight (if empty), row, column, filter, channel, head, tensor, block; or pattern=unit. Paper: weight."""
     off: Literal["zero", "mean", "drawn"] = field(default="zero", metadata={"added": "0.1.0"})
     """What stands in place of weights that are off: zero, their tensor's mean, or a value drawn from it. Paper: zero."""
     stop_when_lost: bool = field(default=False, metadata={"added": "0.1.0"})

@@ -206,7 +206,19 @@ def _summary(
 
 def verify_table(record: VerifyRecord) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the summary, as text: one row for each kind of network, estimator and size."""
-    header = ["networks", "n", "estimator", "size", "precision", "recall", "F1", "worst F1", "AUPRC", "kept / true", "function kept"]
+    header = [
+        "networks",
+        "n",
+        "estimator",
+        "size",
+        "precision",
+        "recall",
+        "F1",
+        "worst F1",
+        "AUPRC",
+        "kept / true",
+        "function kept",
+    ]
     header += ["outside", "IoU error", "worst", "calls", "s / mask"]
     rows = [
         [

@@ -1,7 +1,7 @@
 """Masks against planted truth: does a search find weights that are known to carry a function, and nothing else?
 
-Estimators, sizes and kinds of network are crossed. A cell is one network with one estimator and one size; it is a file when it is done,
-so that the check can be stopped at any time and goes on where it was.
+Estimators, sizes and kinds of network are crossed. A cell is one network with one estimator and one size; it is a file when it
+is done, so that the check can be stopped at any time and goes on where it was.
 """
 
 import time
@@ -29,9 +29,9 @@ from maskscope.training import Discovery, MaskConfig, child_seed, discover
 from maskscope.training.sizing.control import loss_range
 
 _ITEMS_PER_STEP = 256
-# Learning rate and penalty were chosen on root seeds 1000 to 1003 of the MLPs (rao-blackwell), which the default seed does not use: the
-# highest accuracy under the mask, then the fewest undecided logits; F1 played no part. The penalty found there, 3e-4, is half of what the
-# loss gains from all weights, divided by their number; so it is set on every kind of network.
+# Learning rate and penalty were chosen on root seeds 1000 to 1003 of the MLPs (rao-blackwell), which the default seed does not
+# use: the highest accuracy under the mask, then the fewest undecided logits; F1 played no part. The penalty found there, 3e-4,
+# is half of what the loss gains from all weights, divided by their number; so it is set on every kind of network.
 _PENALTY = 0.5
 VERIFY_CONFIG = MaskConfig(steps=1_000, learning_rate=0.1)
 VERIFY_KINDS = tuple(KINDS)
@@ -108,7 +108,8 @@ def cells_of(nets: int, kinds: Iterable[str], estimators: Iterable[str], sizes: 
     kinds, estimators, sizes = (tuple(dict.fromkeys(names)) for names in (kinds, estimators, sizes))
     if nets < 1 or not kinds or not estimators or not sizes:
         raise ConfigError(
-            f"{nets} networks of {len(kinds)} kinds, {len(estimators)} estimators and {len(sizes)} sizes were asked for; at least one of "
+            f"{nets} networks of {len(kinds)} kinds, {len(estimators)} estimators and {len(sizes)} sizes were asked for; at "
+            "least one of "
             "each was expected."
         )
     for kind in kinds:
@@ -215,7 +216,9 @@ def _searched(cell: Cell, planted: PlantedNetwork, seed: int, config: MaskConfig
         masks[function] = found.mask
         rows.append(_function_row(cell, planted, function, found, own.samples))
     overlaps = [
-        OverlapRow(cell.kind, cell.net, a, b, cell.estimator, cell.size, iou(masks[a], masks[b]), iou(planted.truth[a], planted.truth[b]))
+        OverlapRow(
+            cell.kind, cell.net, a, b, cell.estimator, cell.size, iou(masks[a], masks[b]), iou(planted.truth[a], planted.truth[b])
+        )
         for a, b in combinations(masks, 2)
     ]
     return CellResult(_planted_row(planted, cell), tuple(rows), tuple(overlaps))
