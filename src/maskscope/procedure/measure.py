@@ -15,6 +15,7 @@ from maskscope.analysis import (
     counts_among,
     density_floor,
     half_mask_scores,
+    integrated_gradients,
     kept_counts,
     normalised_sharing,
     random_mask_like,
@@ -27,6 +28,7 @@ from maskscope.analysis import (
 )
 from maskscope.masks import BinaryMask, MaskLogits, Selection, dice, overlap_by_tensor
 from maskscope.procedure.result import CoreResult, HalfMask, Kept, MaskResult, NetworkResult, PairResult, SharingResult
+from maskscope.procedure.settings import MaskSpec
 from maskscope.procedure.subject import Compared, FoundMask, MaskedNetwork, Subject
 from maskscope.tasks import Scores, Task
 from maskscope.training import child_seed
@@ -91,7 +93,8 @@ def _measure_mask(masked: MaskedNetwork[Any], found: FoundMask, io: Sequence[str
     full, seed, draws = masked.full, masked.random_seed, masked.spec.random_draws
     device = next(network.parameters()).device
     kept = kept_counts(mask)
-    scores = gradient_scores(network, task, search.function, found.logits.selection, child_seed(seed, "scores", search.name))
+    seed_of_scores = child_seed(seed, "scores", search.name)
+    scores = attribution_scores(network, task, search.function, found.logits.selection, seed_of_scores, masked.spec.mask)
     random = torch.Generator().manual_seed(child_seed(seed, "random masks", search.name, found.plan.repeat))
     last = found.history.loss[-_LAST:]
     with_full = full is not None and io
@@ -117,10 +120,15 @@ def _measure_mask(masked: MaskedNetwork[Any], found: FoundMask, io: Sequence[str
     )
 
 
-def gradient_scores(network: nn.Module, task: Task, function: str, selection: Selection, seed: int) -> dict[str, Tensor]:
-    """|weight x gradient| of a function's loss, over 2,048 of its items."""
+def attribution_scores(
+    network: nn.Module, task: Task, function: str, selection: Selection, seed: int, spec: MaskSpec
+) -> dict[str, Tensor]:
+    """What a function's loss attributes to each unit, over 2,048 of its items, as the settings say."""
     batches = task.batches(function, SCORING_ITEMS, seed)
-    return weight_times_gradient(network, task.loss, [batches(index) for index in range(SCORING_PARTS)], selection)
+    parts = [batches(index) for index in range(SCORING_PARTS)]
+    if spec.attribution == "integrated-gradients":
+        return integrated_gradients(network, task.loss, parts, selection, off=spec.off_values(seed))
+    return weight_times_gradient(network, task.loss, parts, selection)
 
 
 def _measure_pair(first: Compared, second: Compared, used: BinaryMask, seed: int) -> PairResult:

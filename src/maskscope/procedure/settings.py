@@ -98,7 +98,11 @@ class MaskSpec:
     stop_when_settled: bool = field(default=False, metadata={"added": "0.1.0"})
     """Whether a mask whose logits are decided and whose density is flat ends before its steps do. Paper: no."""
     warm_start: float = field(default=0.0, metadata={"added": "0.1.0"})
-    """Spread of the initial logits: in each tensor by the rank of |weight x gradient|, around initial_logit. Paper: 0."""
+    """Spread of the initial logits: in each tensor by the rank of the attribution, around initial_logit. Paper: 0."""
+    attribution: Literal["weight-times-gradient", "integrated-gradients"] = field(
+        default="weight-times-gradient", metadata={"added": "0.1.0"}
+    )
+    """Scores of units for the baseline of top weights and for a warm start. Paper: neither."""
     annealing: tuple[float, ...] = field(default=(), metadata={"added": "0.1.0"})
     """Temperature of the estimator in the first and after the last step; none: its own. Paper: none, it is constant."""
     size: Literal["penalty", "target-density", "behaviour-kept"] = field(default="penalty", metadata={"added": "0.1.0"})

@@ -16,7 +16,7 @@ from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.step import Write
 from maskscope.masks import BinaryMask, MaskLogits, Selection, bake, dice, select
 from maskscope.procedure.masking import units_from
-from maskscope.procedure.measure import NullOverlap, gradient_scores, measure_network
+from maskscope.procedure.measure import NullOverlap, attribution_scores, measure_network
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
 from maskscope.procedure.settings import MaskSpec
 from maskscope.procedure.stages import mask_role, network_role
@@ -251,7 +251,7 @@ def initial_logits(
     """Where the logits of a function's mask start, if not all at one value."""
     if not spec.warm_start:
         return None
-    scores = gradient_scores(network, task, function, selection, child_seed(seed, "warm start"))
+    scores = attribution_scores(network, task, function, selection, child_seed(seed, "warm start"), spec)
     return warm_start(scores, selection, spec.initial_logit, spec.warm_start)
 
 
