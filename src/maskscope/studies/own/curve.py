@@ -7,6 +7,7 @@ from typing import Any
 
 from maskscope.engine.quantities import TRAINED
 from maskscope.procedure.record import MaskRecord
+from maskscope.report.drawing.curves import short_power
 from maskscope.report.drawing.panel import FUNCTION_COLOURS, MUTED, Axes, Panel
 from maskscope.report.section import Figure, Section, short_or_folded
 from maskscope.report.table import Row, Table, columns
@@ -26,7 +27,7 @@ def curve_section(record: MaskRecord[Any]) -> Section | None:
     panels = [
         Panel(
             f"curve-{place}",
-            f"{function}: behaviour kept against the share of units kept, a line for each network",
+            f"{function}: behaviour against size",
             (_WIDTH, _HEIGHT),
             partial(_draw, [curve for _, curve in curves if curve.function == function and not curve.repeat], asked),
         )
@@ -42,7 +43,7 @@ def curve_section(record: MaskRecord[Any]) -> Section | None:
             "held-out "
             "data beyond doubt: the lower bound has to reach it. 0 is the network without any maskable unit, 1 the whole "
             "network. "
-            "Filled points were enough, hollow ones were not.",
+            "Filled points were enough, hollow ones were not; each network has a line.",
         ),
         figures=(Figure("curve", lambda: panels),),
         tables=shown,
@@ -86,6 +87,8 @@ def _share(value: float) -> str:
 
 
 def _draw(curves: Sequence[MaskCurve], asked: float, axes: Axes) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     for curve, colour in zip(curves, FUNCTION_COLOURS * len(curves), strict=False):
         points = sorted((one for one in curve.points if math.isfinite(one.behaviour) and one.kept), key=_density)
         axes.plot([100 * one.density for one in points], [one.behaviour for one in points], color=colour, linewidth=1.2, zorder=2)
@@ -94,6 +97,9 @@ def _draw(curves: Sequence[MaskCurve], asked: float, axes: Axes) -> None:
             axes.scatter([100 * one.density], [one.behaviour], s=26, facecolor=face, edgecolor=colour, zorder=3)
     axes.axhline(asked, color=MUTED, linewidth=0.9, linestyle="--", zorder=1)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(short_power))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("units kept, %")
     axes.set_ylabel("behaviour kept")
     axes.set_ylim(-0.05, 1.1)
