@@ -46,6 +46,9 @@ def test_all_faults_of_a_spec_are_listed_together():
     [
         (lambda: MaskSpec(batch_size=130), "130 does not divide by samples_per_step 4.*multiple of 4"),
         (lambda: MaskSpec(samples_per_step=0), "samples_per_step is 0"),
+        (lambda: MaskSpec(estimator="deterministic"), "deterministic draws nothing.*Take samples_per_step=1"),
+        (lambda: MaskSpec(annealing=(2.0,)), "two temperatures were expected, or none"),
+        (lambda: MaskSpec(annealing=(2.0, 0.1)), "rao-blackwell has one temperature for all steps"),
         (lambda: MaskSpec(beta=-1.0), "The weight of the penalty is -"),
         (lambda: FitSpec(steps=-1, batch_size=0), "steps is -1.*batch_size is 0"),
         (lambda: AdditionMultiplicationSpec(hidden=()), "at least one layer"),

@@ -118,6 +118,7 @@ def test_other_annealing_is_another_run(name, tmp_path):
         search(other, checkpoint=keep, annealing=ms.Annealing(1.0, 0.5))
 
 
+@pytest.mark.filterwarnings("ignore::maskscope.training.mask_config.SlowBfloat16Warning")
 def test_bfloat16_copies_are_soft_too():
     """In the precision of the copies; logits and their gradients are float32."""
     found = search("continuous-sparsification", compute=ms.Compute(dtype="bfloat16", kernels="reference"), judge=False, steps=3)

@@ -83,6 +83,7 @@ class MaskConfig:
     stop_when_lost: bool = False
 
     def __post_init__(self) -> None:
+        require_finite(self, "initial_logit", "temperature")
         estimator = self.made_estimator
         if not 1 <= self.samples <= 1 << 18:
             raise ConfigError(f"samples_per_step is {self.samples_per_step}; a number from 1 to {1 << 18} was expected.")
@@ -95,7 +96,6 @@ class MaskConfig:
             raise ConfigError(f"accumulation is {self.accumulation}; a number of at least 1 was expected.")
         if self.schedule not in SCHEDULES:
             raise UnknownNameError("schedule", self.schedule, SCHEDULES)
-        require_finite(self, "initial_logit", "temperature")
         LoopConfig(self.steps, self.learning_rate, self.clip_norm)
         if not isinstance(self.size, Size):
             raise ConfigError(
