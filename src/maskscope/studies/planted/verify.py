@@ -12,9 +12,10 @@ from maskscope.analysis.recovery import average_precision, recovery
 from maskscope.analysis.score import score
 from maskscope.analysis.stats import summarise
 from maskscope.errors import ConfigError
-from maskscope.masks import ESTIMATORS, iou, make_estimator, select
+from maskscope.masks import ESTIMATORS, iou, make_estimator
 from maskscope.studies.planted.cache import planted_network
-from maskscope.studies.planted.network import KINDS, PlantedNetwork, PlantingConfig
+from maskscope.studies.planted.kinds import KINDS
+from maskscope.studies.planted.network import PlantedNetwork, PlantingConfig
 from maskscope.studies.planted.record import (
     EstimatorSummary,
     FunctionRow,
@@ -76,7 +77,7 @@ def verify_planted(
     for name in estimators:
         make_estimator(name)
     began = time.perf_counter()
-    done, steps = 0, nets * sum(1 + len(KINDS[kind]) * len(estimators) for kind in kinds)
+    done, steps = 0, nets * sum(1 + len(KINDS[kind].task().functions) * len(estimators) for kind in kinds)
 
     def report(what: str) -> None:
         nonlocal done
@@ -125,7 +126,7 @@ def find_mask(planted: PlantedNetwork, function: str, config: MaskConfig, seed: 
         planted.network,
         planted.task.loss,
         planted.task.batches(function, items, child_seed(seed, "mask-data", function)),
-        selection=select(planted.network, exclude=["*bias"]),
+        selection=planted.selection,
         config=config,
         seed=seed,
         name=function,
