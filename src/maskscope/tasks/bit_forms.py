@@ -12,7 +12,7 @@ from torch import Tensor
 
 Form = Callable[[Tensor], Tensor]
 
-_IMAGE, _PATCH = 5, 3
+_IMAGE, _PATCH = 4, 3
 # the pixels around the centre of a patch
 _RING = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2))
 
@@ -22,8 +22,8 @@ def as_vector(bits: Float[Tensor, "n bits"]) -> Float[Tensor, "1 n bits"]:
     return bits[None]
 
 
-def as_images(bits: Float[Tensor, "n 8"]) -> Float[Tensor, "9 n 2 5 5"]:
-    """Eight bits as the ring of a patch of 3 x 3 pixels that lies at any of the nine positions in an image of 5 x 5.
+def as_images(bits: Float[Tensor, "n 8"]) -> Float[Tensor, "4 n 2 4 4"]:
+    """Eight bits as the ring of a patch of 3 x 3 pixels that lies at any of the four positions in an image of 4 x 4.
 
     The first channel has the bits, and 0 elsewhere; the second has a 1 at the centre of the patch. The same weights of a
     convolution read the patch wherever it lies, and must not answer where they see only a part of it.

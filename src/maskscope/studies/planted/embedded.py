@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from maskscope.masks import BinaryMask, select
 from maskscope.studies.planted.architecture import Architecture, Sizes
+from maskscope.studies.planted.finetune import FinetuneConfig
 from maskscope.studies.planted.kind import Ground, NotCounted, Planting
 from maskscope.studies.planted.learned import LearningConfig, learn, settle
 from maskscope.studies.planted.truth import has_other_core
@@ -16,8 +17,12 @@ from maskscope.tasks.multiplexer import Multiplexers
 from maskscope.training import child_seed, isolated_random
 
 _LEARNING = LearningConfig()
-# fine-tuning of a small network succeeds within a few rounds or not at all
-_ROUNDS_WHILE_SMALL = 5
+# of the items of a step of fine-tuning: every input of learned kinds is among 256, and one in four is enough
+_SHARE_OF_ITEMS = 4
+# fine-tuning succeeds within a few rounds or not at all
+_ROUNDS_WHILE_SMALL, _ROUNDS = 5, 10
+# of the MLPs that noise was first chosen for
+_INPUTS_OF_A_UNIT = 64
 # random orders of removal in which another circuit is looked for, in the small network and in the large one
 _ORDERS_WHILE_SMALL, _ORDERS = 4, 2
 
@@ -37,6 +42,7 @@ def plant_learned(architecture: Architecture, task: Multiplexers, ground: Ground
         NotCounted: a function is not learned, two that should share weights do not, another minimal circuit was found, or
             fine-tuning fails.
     """
+    finetuning = replace(ground.finetune, items=max(1, ground.finetune.items // _SHARE_OF_ITEMS))
     network = learned_network(architecture, task, ground.hidden)
     masked = select(network, include=["*weight*"]).names
     sizes = architecture.large_sizes(task.sizes[1], ground.hidden)
@@ -47,7 +53,7 @@ def plant_learned(architecture: Architecture, task: Multiplexers, ground: Ground
             parameter.zero_()
     circuits: dict[str, BinaryMask] = {}
     for functions in _groups(task):
-        small, found = _learned(architecture, task.among(functions), masked, ground, child_seed(seed, "small", *functions))
+        small, found = _learned(architecture, task.among(functions), masked, finetuning, child_seed(seed, "small", *functions))
         outputs = [2 * task.functions.index(name) + score for name in functions for score in range(2)]
         both = architecture.small_sizes(len(outputs)), sizes
         circuits |= _lay(architecture, both, outputs, free, small, network, found)
@@ -56,13 +62,18 @@ def plant_learned(architecture: Architecture, task: Multiplexers, ground: Ground
     with torch.no_grad():
         for name in masked:
             parameter = network.get_parameter(name)
-            noise[name] = size * torch.randn(parameter.shape, generator=random)
+            noise[name] = size * _noise_share(parameter) * torch.randn(parameter.shape, generator=random)
             inside = torch.stack([circuit[name] for circuit in circuits.values()]).any(0)
             parameter.copy_(torch.where(inside, parameter, noise[name]))
-    truth, steps = settle(network, task, circuits, noise, ground.finetune, child_seed(seed, "fine-tuning"))
+    truth, steps = settle(network, task, circuits, noise, replace(finetuning, rounds=min(finetuning.rounds, _ROUNDS)), child_seed(seed, "fine-tuning"))
     _require_unique(network, task, truth, _ORDERS, child_seed(seed, "orders"))
     everything = BinaryMask({name: torch.ones_like(bits) for name, bits in next(iter(truth.values())).items()})
     return Planting(network, truth, dict.fromkeys(truth, everything), steps)
+
+
+def _noise_share(weight: Tensor) -> float:
+    """1 up to 64 inputs of a unit; less where a unit has more, so that as much noise reaches it in all."""
+    return min(1.0, (_INPUTS_OF_A_UNIT / weight[0].numel()) ** 0.5)
 
 
 def _groups(task: Multiplexers) -> list[tuple[str, ...]]:
@@ -73,14 +84,11 @@ def _groups(task: Multiplexers) -> list[tuple[str, ...]]:
 
 
 def _learned(
-    architecture: Architecture, task: Multiplexers, masked: tuple[str, ...], ground: Ground, seed: int
+    architecture: Architecture, task: Multiplexers, masked: tuple[str, ...], finetuning: FinetuneConfig, seed: int
 ) -> tuple[nn.Module, dict[str, BinaryMask]]:
     with isolated_random(seed):
         network = architecture.build(architecture.small_sizes(task.sizes[1]))
-    circuits = learn(network, task, masked, _LEARNING, seed)
-    zeros = {name: torch.zeros_like(network.get_parameter(name)) for name in masked}
-    finetuning = replace(ground.finetune, rounds=_ROUNDS_WHILE_SMALL)
-    circuits, _ = settle(network, task, circuits, zeros, finetuning, seed)
+    circuits = learn(network, task, masked, _LEARNING, replace(finetuning, rounds=min(finetuning.rounds, _ROUNDS_WHILE_SMALL)), seed)
     if any((circuits[a] & circuits[b]).kept == 0 for a, b in combinations(circuits, 2)):
         raise NotCounted("the functions share no weight")
     _require_unique(network, task, circuits, _ORDERS_WHILE_SMALL, seed)

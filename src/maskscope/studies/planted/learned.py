@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from maskscope.masks import BinaryMask
+from maskscope.masks import BinaryMask, bake
 from maskscope.studies.planted.finetune import FinetuneConfig, finetune
 from maskscope.studies.planted.kind import NotCounted
 from maskscope.studies.planted.truth import computes, minimal_core, places_of
@@ -31,30 +31,40 @@ class LearningConfig:
         learning_rate: Adam's.
     """
 
-    round_steps: int = 200
-    rounds: int = 8
+    round_steps: int = 100
+    rounds: int = 15
     low_loss: float = 0.05
-    sparse_rounds: int = 8
+    sparse_rounds: int = 10
     penalty: float = 1e-3
-    items: int = 128
+    items: int = 64
     learning_rate: float = 1e-2
 
 
-def learn(network: nn.Module, task: Multiplexers, masked: tuple[str, ...], config: LearningConfig, seed: int) -> dict[str, BinaryMask]:
+def learn(
+    network: nn.Module,
+    task: Multiplexers,
+    masked: tuple[str, ...],
+    config: LearningConfig,
+    finetuning: FinetuneConfig,
+    seed: int,
+) -> dict[str, BinaryMask]:
     """Trains a small network, in place, to compute its functions with few weights.
+
+    The network is first reduced as a whole and then for each function, so that functions come to share weights.
 
     Args:
         network: freshly initialised.
         task: its functions.
         masked: the names of the weights that circuits are made of.
         config: how it is trained.
+        finetuning: how it is trained again while weights leave.
         seed: of the data.
 
     Returns:
-        For each function, the weights of one circuit that computes all functions together; all other weights are 0.
+        For each function its circuit, as `settle` does; weights that are in no circuit are 0.
 
     Raises:
-        NotCounted: the network does not learn its functions.
+        NotCounted: the network does not learn its functions, or loses them while it is reduced.
     """
 
     def sparse_loss(guest: nn.Module, part: Part) -> Tensor:
@@ -72,12 +82,13 @@ def learn(network: nn.Module, task: Multiplexers, masked: tuple[str, ...], confi
     batches = task.batches(task.whole, config.items, child_seed(seed, "sparse"))
     steps = config.sparse_rounds * config.round_steps
     fit(network, sparse_loss, batches, config=FitConfig(steps, config.learning_rate), seed=seed)
-    everything = BinaryMask({name: torch.ones_like(network.get_parameter(name), dtype=torch.bool) for name in masked})
     if not computes(network, task, task.whole):
         raise NotCounted("the small network loses the functions when it becomes sparse")
-    circuit = minimal_core(network, task, task.whole, everything, part=task.every_input(task.whole))
-    circuits = dict.fromkeys(task.functions, circuit)
-    _write_outside(network, circuits, {name: torch.zeros_like(network.get_parameter(name)) for name in masked})
+    circuit = _largest_that_compute(network, task, masked)
+    zeros = {name: torch.zeros_like(network.get_parameter(name)) for name in masked}
+    _write_outside(network, {task.whole: circuit}, zeros)
+    together, _ = settle(network, task, {task.whole: circuit}, zeros, finetuning, child_seed(seed, "together"))
+    circuits, _ = settle(network, task, dict.fromkeys(task.functions, together[task.whole]), zeros, finetuning, seed)
     return circuits
 
 
@@ -147,6 +158,19 @@ def _without(
                 parameter.copy_(before[name])
         order = order[: len(order) // 2]
     raise NotCounted("a weight can leave a circuit, but then it cannot be fine-tuned")
+
+
+def _largest_that_compute(network: nn.Module, task: Multiplexers, masked: tuple[str, ...]) -> BinaryMask:
+    """The largest weights: as many as are left when the smaller half leaves as long as all answers stay right."""
+    sizes = {name: network.get_parameter(name).detach().abs() for name in masked}
+    ordered = torch.cat([size.flatten() for size in sizes.values()]).sort(descending=True).values
+    mask = BinaryMask({name: torch.ones_like(size, dtype=torch.bool) for name, size in sizes.items()})
+    while mask.kept > 1:
+        fewer = BinaryMask({name: size >= ordered[mask.kept // 2 - 1] for name, size in sizes.items()})
+        if not computes(bake(network, fewer), task, task.whole):
+            break
+        mask = fewer
+    return mask
 
 
 def _write_outside(network: nn.Module, circuits: Mapping[str, BinaryMask], noise: Noise) -> None:
