@@ -15,6 +15,7 @@ from maskscope.studies.planted.truth import computes, has_other_core
 from maskscope.tasks.bit_forms import as_images, as_pairs, as_tokens, as_vector
 from maskscope.tasks.multiplexer import SHARED_TRUNK_OF_8, Multiplexers
 import time
+
 SHORT = LearningConfig(items=32, sparse_rounds=4)
 GROUND = Ground(hidden=32, noise=0.06, spread=0.5, finetune=FinetuneConfig(items=128))
 ROWS = {

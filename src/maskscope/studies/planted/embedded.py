@@ -1,5 +1,6 @@
 """Learned circuits in a large network: each set of functions learns in a small network, which is then laid at random places."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -16,9 +17,9 @@ from maskscope.studies.planted.truth import has_other_core
 from maskscope.tasks.multiplexer import Multiplexers
 from maskscope.training import child_seed, isolated_random
 
-_LEARNING = LearningConfig()
 # of the items of a step of fine-tuning: every input of learned kinds is among 256, and one in four is enough
 _SHARE_OF_ITEMS = 4
+_LEARNING = LearningConfig()
 # fine-tuning succeeds within a few rounds or not at all
 _ROUNDS_WHILE_SMALL, _ROUNDS = 5, 10
 # of the MLPs that noise was first chosen for
@@ -33,10 +34,19 @@ def learned_network(architecture: Architecture, task: Multiplexers, hidden: int)
         return architecture.build(architecture.large_sizes(task.sizes[1], hidden))
 
 
-def plant_learned(architecture: Architecture, task: Multiplexers, ground: Ground, seed: int) -> Planting:
+def plant_learned(
+    architecture: Architecture, task: Multiplexers, ground: Ground, seed: int, *, learning: LearningConfig = _LEARNING
+) -> Planting:
     """Learns circuits in small networks, lays them at random places, adds noise, fine-tunes, and takes the minimal truth.
 
     Functions with the same selectors learn in one network, so that they come to share weights; others share none.
+
+    Args:
+        architecture: of the small networks and of the large one.
+        task: the functions.
+        ground: sizes and noise; there is no spread, for no two learned circuits are equal.
+        seed: of this construction.
+        learning: how small networks are trained; by default as `LearningConfig` says.
 
     Raises:
         NotCounted: a function is not learned, two that should share weights do not, another minimal circuit was found, or
@@ -53,7 +63,8 @@ def plant_learned(architecture: Architecture, task: Multiplexers, ground: Ground
             parameter.zero_()
     circuits: dict[str, BinaryMask] = {}
     for functions in _groups(task):
-        small, found = _learned(architecture, task.among(functions), masked, finetuning, child_seed(seed, "small", *functions))
+        small_seed = child_seed(seed, "small", *functions)
+        small, found = _learned(architecture, task.among(functions), masked, learning, finetuning, small_seed)
         outputs = [2 * task.functions.index(name) + score for name in functions for score in range(2)]
         both = architecture.small_sizes(len(outputs)), sizes
         circuits |= _lay(architecture, both, outputs, free, small, network, found)
@@ -65,15 +76,19 @@ def plant_learned(architecture: Architecture, task: Multiplexers, ground: Ground
             noise[name] = size * _noise_share(parameter) * torch.randn(parameter.shape, generator=random)
             inside = torch.stack([circuit[name] for circuit in circuits.values()]).any(0)
             parameter.copy_(torch.where(inside, parameter, noise[name]))
-    truth, steps = settle(network, task, circuits, noise, replace(finetuning, rounds=min(finetuning.rounds, _ROUNDS)), child_seed(seed, "fine-tuning"))
+    truth, steps = settle(network, task, circuits, noise, _within(finetuning, _ROUNDS), child_seed(seed, "fine-tuning"))
     _require_unique(network, task, truth, _ORDERS, child_seed(seed, "orders"))
     everything = BinaryMask({name: torch.ones_like(bits) for name, bits in next(iter(truth.values())).items()})
     return Planting(network, truth, dict.fromkeys(truth, everything), steps)
 
 
+def _within(finetuning: FinetuneConfig, rounds: int) -> FinetuneConfig:
+    return replace(finetuning, rounds=min(finetuning.rounds, rounds))
+
+
 def _noise_share(weight: Tensor) -> float:
     """1 up to 64 inputs of a unit; less where a unit has more, so that as much noise reaches it in all."""
-    return min(1.0, (_INPUTS_OF_A_UNIT / weight[0].numel()) ** 0.5)
+    return min(1.0, math.sqrt(_INPUTS_OF_A_UNIT / weight[0].numel()))
 
 
 def _groups(task: Multiplexers) -> list[tuple[str, ...]]:
@@ -84,11 +99,16 @@ def _groups(task: Multiplexers) -> list[tuple[str, ...]]:
 
 
 def _learned(
-    architecture: Architecture, task: Multiplexers, masked: tuple[str, ...], finetuning: FinetuneConfig, seed: int
+    architecture: Architecture,
+    task: Multiplexers,
+    masked: tuple[str, ...],
+    learning: LearningConfig,
+    finetuning: FinetuneConfig,
+    seed: int,
 ) -> tuple[nn.Module, dict[str, BinaryMask]]:
     with isolated_random(seed):
         network = architecture.build(architecture.small_sizes(task.sizes[1]))
-    circuits = learn(network, task, masked, _LEARNING, replace(finetuning, rounds=min(finetuning.rounds, _ROUNDS_WHILE_SMALL)), seed)
+    circuits = learn(network, task, masked, learning, _within(finetuning, _ROUNDS_WHILE_SMALL), seed)
     if any((circuits[a] & circuits[b]).kept == 0 for a, b in combinations(circuits, 2)):
         raise NotCounted("the functions share no weight")
     _require_unique(network, task, circuits, _ORDERS_WHILE_SMALL, seed)
@@ -126,14 +146,18 @@ def _lay(
     Raises:
         NotCounted: there are too few free units.
     """
-    union = BinaryMask({name: torch.stack([circuit[name] for circuit in circuits.values()]).any(0) for name in next(iter(circuits.values()))})
+    union = BinaryMask(
+        {name: torch.stack([circuit[name] for circuit in circuits.values()]).any(0) for name in next(iter(circuits.values()))}
+    )
     used = architecture.used(union, sizes[0])
     if any(len(units) > len(free[axis]) for axis, units in used.items()):
         raise NotCounted("the circuits do not fit the network")
     there = {axis: free[axis][: len(units)] for axis, units in used.items()} | {"output": list(outputs)}
     for axis, units in used.items():
         del free[axis][: len(units)]
-    places = {name: (architecture.index(name, sizes[0], used), architecture.index(name, sizes[1], there)) for name in architecture.axes}
+    places = {
+        name: (architecture.index(name, sizes[0], used), architecture.index(name, sizes[1], there)) for name in architecture.axes
+    }
     with torch.no_grad():
         for name, (here, to) in places.items():
             large.get_parameter(name).view(-1)[to] = small.get_parameter(name).view(-1)[here]

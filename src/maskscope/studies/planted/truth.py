@@ -63,16 +63,16 @@ def minimal_core(
     return BinaryMask(kept)
 
 
-def has_other_core(network: nn.Module, task: Multiplexers, truth: Mapping[str, BinaryMask], function: str, orders: int, seed: int) -> bool:
+def has_other_core(
+    network: nn.Module, task: Multiplexers, truth: Mapping[str, BinaryMask], function: str, orders: int, seed: int
+) -> bool:
     """Whether another minimal circuit of a function was found among the weights of all functions, in random orders of removal.
 
     If there were two, a method that finds the other one would be called wrong.
     """
     union = BinaryMask({name: torch.stack([mask[name] for mask in truth.values()]).any(0) for name in truth[function]})
     part, shuffle = task.every_input(function), torch.Generator().manual_seed(seed)
-    return any(
-        minimal_core(network, task, function, union, part=part, shuffle=shuffle) != truth[function] for _ in range(orders)
-    )
+    return any(minimal_core(network, task, function, union, part=part, shuffle=shuffle) != truth[function] for _ in range(orders))
 
 
 def computes_without(network: nn.Module, task: Multiplexers, function: str, weight: Tensor, place: Place, part: Part) -> bool:

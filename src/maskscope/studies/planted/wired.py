@@ -23,9 +23,7 @@ def wired_network(task: Multiplexers, hidden: int) -> MLP:
     return MLP((inputs, hidden, hidden, outputs))
 
 
-def plant_wired(
-    task: Multiplexers, ground: Ground, seed: int, *, halves: bool = False, inhibition: bool = False
-) -> Planting:
+def plant_wired(task: Multiplexers, ground: Ground, seed: int, *, halves: bool = False, inhibition: bool = False) -> Planting:
     """Wires the functions, adds noise, fine-tunes, and takes the minimal truth.
 
     Args:
