@@ -2,7 +2,8 @@
 
 from maskscope.studies.planted.cache import planted_network, planted_path
 from maskscope.studies.planted.finetune import FinetuneConfig
-from maskscope.studies.planted.network import KINDS, PlantedNetwork, PlantingConfig, plant
+from maskscope.studies.planted.kinds import KINDS
+from maskscope.studies.planted.network import PlantedNetwork, PlantingConfig, plant
 from maskscope.studies.planted.record import FunctionRow, OverlapRow, PlantedRow, VerifyRecord, VerifySummary, verify_table
 from maskscope.studies.planted.verify import VERIFY_CONFIG, VERIFY_KINDS, Cell, cells_of, find_mask, size_for, verify_planted
 

@@ -21,7 +21,8 @@ from maskscope.masks import ESTIMATORS, BehaviourKept, Penalty, Size, TargetDens
 from maskscope.masks.sizes import SIZES
 from maskscope.storage import Json, digest, read_json, write_json
 from maskscope.studies.planted.cache import planted_network, planted_path
-from maskscope.studies.planted.network import KINDS, PlantedNetwork, PlantingConfig
+from maskscope.studies.planted.kinds import KINDS
+from maskscope.studies.planted.network import PlantedNetwork, PlantingConfig
 from maskscope.studies.planted.record import FunctionRow, OverlapRow, PlantedRow, VerifyRecord, mean_defined, summaries
 from maskscope.tasks import Part
 from maskscope.tasks.task import NOT_ASKED

@@ -1,0 +1,171 @@
+"""Learned circuits in a large network: each set of functions learns in a small network, which is then laid at random places."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import torch
+from torch import Tensor, nn
+
+from maskscope.masks import BinaryMask, select
+from maskscope.studies.planted.architecture import Architecture, Sizes
+from maskscope.studies.planted.finetune import FinetuneConfig
+from maskscope.studies.planted.kind import Ground, NotCounted, Planting
+from maskscope.studies.planted.learned import LearningConfig, learn, settle
+from maskscope.studies.planted.truth import has_other_core
+from maskscope.tasks.multiplexer import Multiplexers
+from maskscope.training import child_seed, isolated_random
+
+# of the items of a step of fine-tuning: every input of learned kinds is among 256, and one in four is enough
+_SHARE_OF_ITEMS = 4
+_LEARNING = LearningConfig()
+# fine-tuning succeeds within a few rounds or not at all
+_ROUNDS_WHILE_SMALL, _ROUNDS = 5, 10
+# of the MLPs that noise was first chosen for
+_INPUTS_OF_A_UNIT = 64
+# random orders of removal in which another circuit is looked for, in the small network and in the large one
+_ORDERS_WHILE_SMALL, _ORDERS = 4, 2
+
+
+def learned_network(architecture: Architecture, task: Multiplexers, hidden: int) -> nn.Module:
+    """The network that functions are planted in."""
+    with isolated_random(0):
+        return architecture.build(architecture.large_sizes(task.sizes[1], hidden))
+
+
+def plant_learned(
+    architecture: Architecture, task: Multiplexers, ground: Ground, seed: int, *, learning: LearningConfig = _LEARNING
+) -> Planting:
+    """Learns circuits in small networks, lays them at random places, adds noise, fine-tunes, and takes the minimal truth.
+
+    Functions with the same selectors learn in one network, so that they come to share weights; others share none.
+
+    Args:
+        architecture: of the small networks and of the large one.
+        task: the functions.
+        ground: sizes and noise; there is no spread, for no two learned circuits are equal.
+        seed: of this construction.
+        learning: how small networks are trained; by default as `LearningConfig` says.
+
+    Raises:
+        NotCounted: a function is not learned, two that should share weights do not, another minimal circuit was found, or
+            fine-tuning fails.
+    """
+    finetuning = replace(ground.finetune, items=max(1, ground.finetune.items // _SHARE_OF_ITEMS))
+    network = learned_network(architecture, task, ground.hidden)
+    masked = select(network, include=["*weight*"]).names
+    sizes = architecture.large_sizes(task.sizes[1], ground.hidden)
+    random = torch.Generator().manual_seed(seed)
+    free = {axis: torch.randperm(sizes[axis], generator=random).tolist() for axis in architecture.small}
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    circuits: dict[str, BinaryMask] = {}
+    for functions in _groups(task):
+        small_seed = child_seed(seed, "small", *functions)
+        small, found = _learned(architecture, task.among(functions), masked, learning, finetuning, small_seed)
+        outputs = [2 * task.functions.index(name) + score for name in functions for score in range(2)]
+        both = architecture.small_sizes(len(outputs)), sizes
+        circuits |= _lay(architecture, both, outputs, free, small, network, found)
+    size = ground.noise * torch.cat([weight[weight != 0] for name in masked for weight in [network.get_parameter(name)]]).std()
+    noise: dict[str, Tensor] = {}
+    with torch.no_grad():
+        for name in masked:
+            parameter = network.get_parameter(name)
+            noise[name] = size * _noise_share(parameter) * torch.randn(parameter.shape, generator=random)
+            inside = torch.stack([circuit[name] for circuit in circuits.values()]).any(0)
+            parameter.copy_(torch.where(inside, parameter, noise[name]))
+    truth, steps = settle(network, task, circuits, noise, _within(finetuning, _ROUNDS), child_seed(seed, "fine-tuning"))
+    _require_unique(network, task, truth, _ORDERS, child_seed(seed, "orders"))
+    everything = BinaryMask({name: torch.ones_like(bits) for name, bits in next(iter(truth.values())).items()})
+    return Planting(network, truth, dict.fromkeys(truth, everything), steps)
+
+
+def _within(finetuning: FinetuneConfig, rounds: int) -> FinetuneConfig:
+    return replace(finetuning, rounds=min(finetuning.rounds, rounds))
+
+
+def _noise_share(weight: Tensor) -> float:
+    """1 up to 64 inputs of a unit; less where a unit has more, so that as much noise reaches it in all."""
+    return min(1.0, math.sqrt(_INPUTS_OF_A_UNIT / weight[0].numel()))
+
+
+def _groups(task: Multiplexers) -> list[tuple[str, ...]]:
+    groups: dict[tuple[int, int], tuple[str, ...]] = {}
+    for name, switch in task.switches.items():
+        groups[switch.selectors] = (*groups.get(switch.selectors, ()), name)
+    return list(groups.values())
+
+
+def _learned(
+    architecture: Architecture,
+    task: Multiplexers,
+    masked: tuple[str, ...],
+    learning: LearningConfig,
+    finetuning: FinetuneConfig,
+    seed: int,
+) -> tuple[nn.Module, dict[str, BinaryMask]]:
+    with isolated_random(seed):
+        network = architecture.build(architecture.small_sizes(task.sizes[1]))
+    circuits = learn(network, task, masked, learning, _within(finetuning, _ROUNDS_WHILE_SMALL), seed)
+    if any((circuits[a] & circuits[b]).kept == 0 for a, b in combinations(circuits, 2)):
+        raise NotCounted("the functions share no weight")
+    _require_unique(network, task, circuits, _ORDERS_WHILE_SMALL, seed)
+    return network, circuits
+
+
+def _require_unique(network: nn.Module, task: Multiplexers, truth: Mapping[str, BinaryMask], orders: int, seed: int) -> None:
+    if any(has_other_core(network, task, truth, name, orders, child_seed(seed, name)) for name in truth):
+        raise NotCounted("another minimal circuit was found")
+
+
+def _lay(
+    architecture: Architecture,
+    sizes: tuple[Sizes, Sizes],
+    outputs: Sequence[int],
+    free: dict[str, list[int]],
+    small: nn.Module,
+    large: nn.Module,
+    circuits: Mapping[str, BinaryMask],
+) -> dict[str, BinaryMask]:
+    """Copies the used units of a small network to free units of the large one, which are free no more; and the circuits.
+
+    Args:
+        architecture: of both networks.
+        sizes: of the small and of the large network.
+        outputs: of the large network that the small network's become.
+        free: for each axis, the units that no small network was laid at.
+        small: the network to lay.
+        large: changed in place.
+        circuits: in the small network.
+
+    Returns:
+        The circuits in the large network.
+
+    Raises:
+        NotCounted: there are too few free units.
+    """
+    union = BinaryMask(
+        {name: torch.stack([circuit[name] for circuit in circuits.values()]).any(0) for name in next(iter(circuits.values()))}
+    )
+    used = architecture.used(union, sizes[0])
+    if any(len(units) > len(free[axis]) for axis, units in used.items()):
+        raise NotCounted("the circuits do not fit the network")
+    there = {axis: free[axis][: len(units)] for axis, units in used.items()} | {"output": list(outputs)}
+    for axis, units in used.items():
+        del free[axis][: len(units)]
+    places = {
+        name: (architecture.index(name, sizes[0], used), architecture.index(name, sizes[1], there)) for name in architecture.axes
+    }
+    with torch.no_grad():
+        for name, (here, to) in places.items():
+            large.get_parameter(name).view(-1)[to] = small.get_parameter(name).view(-1)[here]
+    laid = {}
+    for function, circuit in circuits.items():
+        bits = {name: torch.zeros(large.get_parameter(name).shape, dtype=torch.bool) for name in circuit}
+        for name, tensor in bits.items():
+            here, to = places[name]
+            tensor.view(-1)[to] = circuit[name].flatten()[here]
+        laid[function] = BinaryMask(bits)
+    return laid
