@@ -186,7 +186,7 @@ def test_a_search_begins_where_it_is_told(tmp_path):
     with pytest.raises(ConfigError, match="another initial"):
         ms.discover(net, loss, part, config=config, checkpoint=keep)
     other = ms.MaskLogits.full(ms.select(net, exclude=["*bias"]), 1.0)
-    with pytest.raises(MaskMismatchError, match="for other weights"):
+    with pytest.raises(MaskMismatchError, match="for another selection"):
         ms.discover(net, loss, part, config=config, initial=other)
 
 
