@@ -20,8 +20,8 @@ _FIRST, _EACH = 1 / 2, 1 / 6
 _START, _RATIO = 0.03, 3.0
 # when not even the first mask keeps the behaviour, the path begins anew with a penalty lower by this factor
 _LOWER = 30.0
-# two penalties nearer to each other than this factor are not told apart
-_FINEST = 1.1
+# the factor from one penalty to the next is never lower than this
+_LEAST_RATIO = 1.2
 # the logit of a unit that an earlier mask of the path has dropped: its gate never opens again
 _DROPPED = -100.0
 _FIELDS = 5
@@ -130,9 +130,8 @@ class PathControl(SizeControl[BehaviourKept]):
             self._good[track] = penalty
             self._penalty[track] = penalty * self._ratio[track]
         elif not math.isnan(self._good[track]):
-            self._ratio[track] = self._ratio[track] ** 0.5
+            self._ratio[track] = max(float(self._ratio[track]) ** 0.5, _LEAST_RATIO)
             self._penalty[track] = self._good[track] * self._ratio[track]
-            self._ended[track] = bool(self._ratio[track] < _FINEST)
         else:
             self._keep_largest(track, found)
             self._penalty[track] = penalty / _LOWER
