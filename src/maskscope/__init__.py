@@ -14,7 +14,6 @@ from maskscope.analysis import (
 )
 from maskscope.errors import MaskscopeError
 from maskscope.masks import (
-    UNITS,
     Annealing,
     BehaviourKept,
     BinaryMask,
@@ -64,7 +63,6 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "UNITS",
     "Alternatives",
     "Annealing",
     "BehaviourKept",

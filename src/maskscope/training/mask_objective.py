@@ -26,7 +26,6 @@ from maskscope.masks.laws import check_guest
 from maskscope.masks.off import ZERO
 from maskscope.masks.parts import PartCopies
 from maskscope.training.batches import StepParts
-from maskscope.training.early_end import EarlyEnd
 from maskscope.training.judgement import Judgement
 from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16
 from maskscope.training.mask_search import MaskSearch
@@ -34,6 +33,7 @@ from maskscope.training.objective import Objective
 from maskscope.training.sizing import HeldOut, make_control, most_steps
 from maskscope.training.sizing.behaviours import Score
 from maskscope.training.sizing.curve import CurvePoint
+from maskscope.training.sizing.early_end import EarlyEnd
 from maskscope.training.sizing.held_out_parts import crowding_of, search_and_held_out
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maskscope.errors import BatchesError, ConfigError
+from maskscope.errors import BatchesError, ConfigError, MaskMismatchError
 from maskscope.masks import MaskLogits, Selection
 from maskscope.masks.sizes import BehaviourKept, Size
 from maskscope.training.batches import Batches, PartSource
@@ -43,6 +43,11 @@ def crowding_of(search: MaskSearch, selection: Selection, device: torch.device) 
         return None
     crowding = torch.ones(selection.unit_count, device=device)
     for mask in search.avoid:
+        if mask.units != selection.units:
+            raise MaskMismatchError(
+                f"A mask to avoid is over other units than {search.name} is searched in: {mask!r}. Take masks of the same "
+                "selection."
+            )
         kept = MaskLogits.from_units(selection, {name: bits.to(device, torch.float32) for name, bits in mask.by_unit().items()})
         crowding.add_(kept.flat, alpha=search.repulsion)
     return crowding
