@@ -46,8 +46,8 @@ class Multiplexers(Task):
     """Several multiplexers over the same bits, each with two output units of its own.
 
     Input: the bits, -1 or +1, in the form that the network reads. Output: for each function, in order, the scores of 0 and of 1;
-    of a network that answers at every step of a sequence, those of the last step. Evaluation is on all possible inputs (65,536 for
-    16 bits), so accuracies are exact.
+    of a network that answers at every step of a sequence, those of the last step. Evaluation is on all possible inputs (65,536
+    for 16 bits), so accuracies are exact.
 
     Args:
         switches: the functions by name.
