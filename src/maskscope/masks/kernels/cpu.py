@@ -59,7 +59,13 @@ class CpuKernels(Kernels):
             found = [self._sample_of_work(kernels, law, logits, weights, copied, at) for kernels in (self, ReferenceKernels())]
             (bits, numbers), (wanted_bits, wanted) = found
             same = all(torch.equal(mine, theirs) for mine, theirs in zip(bits, wanted_bits, strict=True))
-            if not same or not all(torch.allclose(*pair, rtol=1e-2, atol=1e-3) for pair in zip(numbers, wanted, strict=True)):
+            # soft copies of 16 bits have 8 or 11 binary digits
+            close = [1e-2 if of_copies.itemsize == 2 else 1e-3, 1e-3]
+            near = [
+                torch.allclose(mine, theirs, rtol=rtol, atol=1e-3)
+                for mine, theirs, rtol in zip(numbers, wanted, close, strict=True)
+            ]
+            if not same or not all(near):
                 raise ConfigError(
                     f"The compiled kernels do not do what this version defines. Delete {folder}, from where they were loaded, or "
                     "take kernels='reference'."

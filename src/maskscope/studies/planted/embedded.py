@@ -1,17 +1,20 @@
 """Learned circuits in a large network: each set of functions learns in a small network, which is then laid at random places."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import reduce
 from itertools import combinations
+from operator import or_
 
 import torch
 from torch import Tensor, nn
 
 from maskscope.masks import BinaryMask, select
-from maskscope.studies.planted.architecture import Architecture, Sizes
+from maskscope.studies.planted.architecture import Architecture
 from maskscope.studies.planted.finetune import FinetuneConfig
 from maskscope.studies.planted.kind import Ground, NotCounted, Planting
+from maskscope.studies.planted.laying import lay
 from maskscope.studies.planted.learned import LearningConfig, learn, settle
 from maskscope.studies.planted.truth import has_other_core
 from maskscope.tasks.multiplexer import Multiplexers
@@ -67,15 +70,15 @@ def plant_learned(
         small, found = _learned(architecture, task.among(functions), masked, learning, finetuning, small_seed)
         outputs = [2 * task.functions.index(name) + score for name in functions for score in range(2)]
         both = architecture.small_sizes(len(outputs)), sizes
-        circuits |= _lay(architecture, both, outputs, free, small, network, found)
-    size = ground.noise * torch.cat([weight[weight != 0] for name in masked for weight in [network.get_parameter(name)]]).std()
+        circuits |= lay(architecture, both, outputs, free, small, network, found)
+    planted = reduce(or_, circuits.values())
+    size = ground.noise * torch.cat([network.get_parameter(name)[bits] for name, bits in planted.items()]).std()
     noise: dict[str, Tensor] = {}
     with torch.no_grad():
         for name in masked:
             parameter = network.get_parameter(name)
             noise[name] = size * _noise_share(parameter) * torch.randn(parameter.shape, generator=random)
-            inside = torch.stack([circuit[name] for circuit in circuits.values()]).any(0)
-            parameter.copy_(torch.where(inside, parameter, noise[name]))
+            parameter.copy_(torch.where(planted[name], parameter, noise[name]))
     truth, steps = settle(network, task, circuits, noise, _within(finetuning, _ROUNDS), child_seed(seed, "fine-tuning"))
     _require_unique(network, task, truth, _ORDERS, child_seed(seed, "orders"))
     everything = BinaryMask({name: torch.ones_like(bits) for name, bits in next(iter(truth.values())).items()})
@@ -118,54 +121,3 @@ def _learned(
 def _require_unique(network: nn.Module, task: Multiplexers, truth: Mapping[str, BinaryMask], orders: int, seed: int) -> None:
     if any(has_other_core(network, task, truth, name, orders, child_seed(seed, name)) for name in truth):
         raise NotCounted("another minimal circuit was found")
-
-
-def _lay(
-    architecture: Architecture,
-    sizes: tuple[Sizes, Sizes],
-    outputs: Sequence[int],
-    free: dict[str, list[int]],
-    small: nn.Module,
-    large: nn.Module,
-    circuits: Mapping[str, BinaryMask],
-) -> dict[str, BinaryMask]:
-    """Copies the used units of a small network to free units of the large one, which are free no more; and the circuits.
-
-    Args:
-        architecture: of both networks.
-        sizes: of the small and of the large network.
-        outputs: of the large network that the small network's become.
-        free: for each axis, the units that no small network was laid at.
-        small: the network to lay.
-        large: changed in place.
-        circuits: in the small network.
-
-    Returns:
-        The circuits in the large network.
-
-    Raises:
-        NotCounted: there are too few free units.
-    """
-    union = BinaryMask(
-        {name: torch.stack([circuit[name] for circuit in circuits.values()]).any(0) for name in next(iter(circuits.values()))}
-    )
-    used = architecture.used(union, sizes[0])
-    if any(len(units) > len(free[axis]) for axis, units in used.items()):
-        raise NotCounted("the circuits do not fit the network")
-    there = {axis: free[axis][: len(units)] for axis, units in used.items()} | {"output": list(outputs)}
-    for axis, units in used.items():
-        del free[axis][: len(units)]
-    places = {
-        name: (architecture.index(name, sizes[0], used), architecture.index(name, sizes[1], there)) for name in architecture.axes
-    }
-    with torch.no_grad():
-        for name, (here, to) in places.items():
-            large.get_parameter(name).view(-1)[to] = small.get_parameter(name).view(-1)[here]
-    laid = {}
-    for function, circuit in circuits.items():
-        bits = {name: torch.zeros(large.get_parameter(name).shape, dtype=torch.bool) for name in circuit}
-        for name, tensor in bits.items():
-            here, to = places[name]
-            tensor.view(-1)[to] = circuit[name].flatten()[here]
-        laid[function] = BinaryMask(bits)
-    return laid

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 import torch
 from torch import Tensor, nn
@@ -175,11 +177,11 @@ def _largest_that_compute(network: nn.Module, task: Multiplexers, masked: tuple[
 
 def _write_outside(network: nn.Module, circuits: Mapping[str, BinaryMask], noise: Noise) -> None:
     """Gives all weights that are in no circuit their noise."""
+    inside = reduce(or_, circuits.values())
     with torch.no_grad():
         for name, values in noise.items():
-            inside = torch.stack([circuit[name] for circuit in circuits.values()]).any(0)
             parameter = network.get_parameter(name)
-            parameter.copy_(torch.where(inside, parameter, values))
+            parameter.copy_(torch.where(inside[name], parameter, values))
 
 
 def _loss(network: nn.Module, task: Multiplexers) -> float:

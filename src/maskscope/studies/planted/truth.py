@@ -1,6 +1,8 @@
 """What the true weights of a planted function are: a circuit that computes it, and that no single weight can leave."""
 
 from collections.abc import Iterator, Mapping
+from functools import reduce
+from operator import or_
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +72,7 @@ def has_other_core(
 
     If there were two, a method that finds the other one would be called wrong.
     """
-    union = BinaryMask({name: torch.stack([mask[name] for mask in truth.values()]).any(0) for name in truth[function]})
+    union = reduce(or_, truth.values())
     part, shuffle = task.every_input(function), torch.Generator().manual_seed(seed)
     return any(minimal_core(network, task, function, union, part=part, shuffle=shuffle) != truth[function] for _ in range(orders))
 
