@@ -272,7 +272,7 @@ def whole(roles):
         (lambda: nn.Linear(3, 2), lambda net, roles: [whole(roles[:1])], "bias: in no group of units"),
         (lambda: nn.Linear(3, 2), ms.UnitRule("half", lambda role: ms.Layout(1, 2, 2)), "weight: the units of 'weight' have 4"),
     ],
-    ids=str,
+    ids=range(13),
 )
 def test_units_that_do_not_fit_are_refused(make, units, message):
     with pytest.raises((SelectionError, UnknownNameError), match=message):
