@@ -8,8 +8,9 @@ functions; then we look for the smallest set of units that keeps .95 of a functi
     python units.py --quick     # a few seconds: shows that everything runs, not that anything is found
 """
 
-import argparse
 import random
+import sys
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -23,7 +24,7 @@ import maskscope as ms
 Part = tuple[Tensor, Tensor]  # some inputs with their right answers
 Functions = dict[str, tuple[list[Part], Part]]  # for each function: parts to train and search with, and a part to test on
 Masks = dict[str, list[ms.BinaryMask]]
-SHADES = ("#e3e6ea", "#8fc3e4", "#0072b2"), ("#e3e6ea", "#f2b58a", "#d55e00")  # for each function: kept by 0, 1 or 2 searches
+SHADES = ("#e3e6ea", "#8fc3e4", "#0072b2"), ("#e3e6ea", "#f2b58a", "#d55e00")  # by function, and by how many searches keep it
 
 
 def loss(network: nn.Module, part: Part) -> Tensor:
@@ -83,8 +84,8 @@ class Transformer(nn.Module):
 
 def train(network: nn.Module, functions: Functions, steps: int) -> None:
     """Teaches a network its functions, all of them in each step."""
-    steps_of_all = zip(*(parts for parts, _ in functions.values()), strict=True)
-    batches = [tuple(map(torch.cat, zip(*parts, strict=True))) for parts in steps_of_all]
+    together = zip(*(parts for parts, _ in functions.values()), strict=True)
+    batches = [tuple(map(torch.cat, zip(*parts, strict=True))) for parts in together]
     ms.fit(network, loss, batches, config=ms.FitConfig(steps=steps, learning_rate=0.005), seed=0)
 
 
@@ -93,7 +94,7 @@ def find(network: nn.Module, functions: Functions, selection: ms.Selection, step
     size = ms.BehaviourKept(0.95, of="score")  # judged on the last fifth of the parts, which are not searched with
     config = ms.MaskConfig(steps=steps, learning_rate=0.1, estimator="continuous-sparsification", size=size)
     wanted = [
-        ms.MaskSearch(name, random.Random(repeat).sample(parts, len(parts)), repeat=repeat)
+        ms.MaskSearch(name, random.Random(repeat).sample(parts, min(len(parts), 10 * steps)), repeat=repeat)
         for name, (parts, _) in functions.items()
         for repeat in (0, 1)
     ]
@@ -106,7 +107,8 @@ def tell(title: str, network: nn.Module, functions: Functions, masks: Masks) -> 
     print(title)
     for name, (mask, repeat) in masks.items():
         inputs, answers = functions[name][1]
-        right = [(ms.call_masked(network, units, inputs).argmax(-1) == answers).float().mean() for units in (mask, mask | ~mask, ~mask)]
+        given = [ms.call_masked(network, units, inputs) for units in (mask, mask | ~mask, ~mask)]
+        right = [(logits.argmax(-1) == answers).float().mean() for logits in given]
         print(f"  {name:13} keeps {mask.kept} of {mask.count} units (a second search: {repeat.kept}). Right answers:", end=" ")
         print("{:.2f} with these alone, {:.2f} with all, {:.2f} without these.".format(*right))
     (first, again), (second, anew) = masks.values()
@@ -114,56 +116,53 @@ def tell(title: str, network: nn.Module, functions: Functions, masks: Masks) -> 
     print(f"of two searches for one function: {ms.iou(first, again):.2f} and {ms.iou(second, anew):.2f}.\n")
 
 
-def draw(axes: Axes, title: str, masks: Masks, groups: list[str], kernels: Tensor | None = None) -> None:
-    """A row of units for each function; a gap stands between groups of units."""
+def draw(axes: Axes, title: str, masks: Masks, layers: list[str], kernels: Any = None) -> None:
+    """A row of units for each function, layer beside layer; inside each unit its kernel, if there are any."""
     left = 0.0
-    for group in groups:
-        for row, both in enumerate(masks.values()):
-            for place, times in enumerate(sum(mask.by_unit()[group].int() for mask in both)):
-                axes.add_patch(Rectangle((left + place, row), 0.9, 0.9, color=SHADES[row][times]))
+    for layer in layers:
+        for row, pair in enumerate(masks.values()):
+            times = [int(first) + int(second) for first, second in zip(*(mask.by_unit()[layer] for mask in pair), strict=True)]
+            for place, kept in enumerate(times):
+                axes.add_patch(Rectangle((left + place, row), 0.9, 0.9, color=SHADES[row][kept]))
                 if kernels is not None:
                     axes.imshow(kernels[place, 0], "gray", extent=(place + 0.15, place + 0.75, row + 0.75, row + 0.15), zorder=2)
-        left += place + 1.5
+        left += len(times) + 0.5
     axes.set(xlim=(0, 24), ylim=(2, 0), aspect="equal", xticks=[], yticks=[0.45, 1.45], yticklabels=masks)
     axes.set_title(title, loc="left", fontsize=10)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(picture: str = "units.png", quick: bool = False) -> None:
     """Trains both networks, finds the masks, prints and draws them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a few steps only")
-    parser.add_argument("--out", default="units.png", help="where the picture goes")
-    given = parser.parse_args(arguments)
-    training, steps = (10, 6) if given.quick else (500, 200)
+    training, steps = (10, 2) if quick else (500, 200)
     torch.manual_seed(0)
 
     functions = digits()
     first, second = nn.Conv2d(1, 12, 3, padding=1), nn.Conv2d(12, 24, 3, padding=1)
     cnn = nn.Sequential(first, nn.ReLU(), nn.MaxPool2d(2), second, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(96, 10))
     train(cnn, functions, training)
-    filters = find(cnn, functions, ms.select(cnn, include=["0.*", "3.*"], units="filter"), steps)
+    filters = find(cnn, functions, ms.select(cnn, ["0.*", "3.*"], units="filter"), steps)
     tell("A CNN; units are filters", cnn, functions, filters)
-    weights = find(cnn, functions, ms.select(cnn, include=["0.*", "3.*"]), steps)
+    weights = find(cnn, functions, ms.select(cnn, ["0.*", "3.*"]), steps)
     tell("The same CNN; units are single weights", cnn, functions, weights)
 
     functions, transformer = sequences(), Transformer()
     train(transformer, functions, training)
-    units = {"*attn*": "head", "*": "row"}
-    selection = ms.select(transformer, include=["encoder*weight"], exclude=["*norm*"], units=units)
-    heads = find(transformer, functions, selection, steps)
+    inside = ms.select(transformer, ["encoder*weight"], exclude=["*norm*"], units={"*attn*": "head", "*": "row"})
+    heads = find(transformer, functions, inside, steps)
     tell("A Transformer; units are heads, and neurons of the other layers", transformer, functions, heads)
 
     figure = Figure((8, 3.8), layout="constrained")
     top, middle, bottom = figure.subplots(3)
-    draw(top, "CNN: filters of the first layer, with their kernels", filters, ["0.weight"], first.weight.detach())
+    draw(top, "CNN: filters of the first layer, with their kernels", filters, ["0.weight"], first.weight.detach().numpy())
     draw(middle, "CNN: filters of the second layer", filters, ["3.weight"])
-    draw(bottom, "Transformer: heads of the first and of the second layer", heads, [f"encoder.layers.{i}.self_attn" for i in (0, 1)])
-    figure.supxlabel("Dark: two searches for the function keep the unit; pale: one of them does; grey: none.", fontsize=9)
-    figure.savefig(given.out, dpi=150)
-    print(f"picture: {given.out}")
+    layers = ["encoder.layers.0.self_attn", "encoder.layers.1.self_attn"]
+    draw(bottom, "Transformer: heads of the first and of the second layer", heads, layers)
+    figure.supxlabel("Dark: both searches for the function keep the unit; pale: one of them does; grey: neither.", fontsize=9)
+    figure.savefig(picture, dpi=150)
+    print(f"picture: {picture}")
 
 
 if __name__ == "__main__":
-    main()
+    main(quick="--quick" in sys.argv)
