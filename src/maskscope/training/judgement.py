@@ -27,6 +27,8 @@ class Judgement:
         undecided: the share of weights whose keep probability, or gate at the end, is between .05 and .95.
         parts: the number of parts.
         unseen: whether the search did not train on these parts; False if the batches are an iterable that started again.
+        is_enough: whether the mask keeps the behaviour that was asked for (`BehaviourKept`), on held-out parts; its loss may then
+            be much higher. None if its size was decided in another way.
     """
 
     unmasked_loss: float
@@ -37,6 +39,7 @@ class Judgement:
     undecided: float
     parts: int
     unseen: bool
+    is_enough: bool | None = None
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -51,8 +54,13 @@ class Judgement:
                 f"{self.undecided:.0%} of the weights are undecided (kept with a probability, or a gate, between .05 and "
                 ".95): take more steps or a higher learning_rate"
             )
+        if self.is_enough is False:
+            found.append(
+                "no mask of its path keeps the behaviour that was asked for, beyond doubt; this is the largest of them (see its "
+                "curve). Take more steps, more or larger held-out parts, or a smaller share"
+            )
         start = max(self.first_loss, self.unmasked_loss)
-        if not self.masked_loss <= start + _MARGIN * abs(start):
+        if self.is_enough is None and not self.masked_loss <= start + _MARGIN * abs(start):
             found.append(
                 f"its loss is {self.masked_loss:.4g}; in the first step it was {self.first_loss:.4g}, without a mask it is "
                 f"{self.unmasked_loss:.4g}. It does not carry the function: lower the penalty, or take more steps"
@@ -66,7 +74,7 @@ class Judgement:
 
     def as_json(self) -> Json:
         """The numbers and the faults, for `BinaryMask.made_by`; None replaces NaN and infinity, which JSON does not have."""
-        numbers = {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
+        numbers = {name: value if math.isfinite(value) else None for name, value in asdict(self).items() if value is not None}
         return numbers | {"faults": list(self.faults)}
 
     def __str__(self) -> str:

@@ -197,7 +197,10 @@ class MaskObjective(Objective):
             losses.append([self._loss_under(each, PartCopies().copied(part)) for each in (weights, drawn, kept)])
         unmasked, sampled, masked = (sum(column) / len(parts) for column in zip(*losses, strict=True))
         undecided = logits.undecided(self._estimator.undecided_below(1.0))
-        return Judgement(unmasked, sampled, masked, first_loss, logits.density(), undecided, parts=len(parts), unseen=unseen)
+        curve = self.curve(track)
+        is_enough = any(point.is_enough for point in curve) if curve else None
+        density = logits.density()
+        return Judgement(unmasked, sampled, masked, first_loss, density, undecided, len(parts), unseen, is_enough)
 
     def _judged_from(self, steps: int) -> int:
         """The index of the first part to judge on: after those of the search, and after those that a path was judged on."""
