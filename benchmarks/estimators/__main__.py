@@ -41,6 +41,8 @@ class Options:
     """quality: the folder of what was done so far; not part of the record."""
     networks: int = 3
     """quality: how many networks, of the seeds from 9100 on."""
+    first: int = 0
+    """quality: the number of the first network; with it, several processes divide the networks among them."""
     functions: tuple[str, ...] = ()
     """quality: the functions that masks are searched for; as the kind of network says, unless given."""
     reference_steps: int = 20_000
@@ -86,7 +88,7 @@ def _compare(options: Options, name: str) -> None:
         name, case, options.cells, options.reference_steps, options.fit_steps, options.device, options.data_dir
     )
     functions = options.functions or case.functions
-    pairs = [(FIRST_SEED + number, function) for number in range(options.networks) for function in functions]
+    pairs = [(FIRST_SEED + options.first + number, function) for number in range(options.networks) for function in functions]
     wanted = candidates(options.sizes, options.candidate_steps)
     for pair in pairs:
         comparison.referred(*pair)

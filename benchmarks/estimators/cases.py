@@ -27,7 +27,7 @@ class Case:
     """
 
     title: str
-    study: Study
+    study: Study[Any]
     spec: Any
     paper: MaskSpec
     functions: tuple[str, ...]

@@ -20,7 +20,7 @@ from maskscope.analysis import score
 from maskscope.errors import ConfigError
 from maskscope.masks import ESTIMATORS, BehaviourKept, TargetDensity, select
 from maskscope.procedure.work import make_network
-from maskscope.storage import Json, read_json, read_tensors, write_json, write_tensors
+from maskscope.storage import Json, digest, read_json, read_tensors, write_json, write_tensors
 from maskscope.studies.own.study import OWN_CONFIG
 from maskscope.tasks import Task
 from maskscope.training import MaskConfig, ProgressBar, child_seed, discover, fit
@@ -105,7 +105,7 @@ class Comparison:
 
         def train() -> Json:
             batches = self.task.batches(self.task.whole, spec.batch_size, child_seed(seed, "data", "network"))
-            bar = ProgressBar(f"{self.name}, network {seed}", seconds=60)
+            bar = ProgressBar(f"{self.name}, network {seed}", seconds=60.0)
             went = fit(network, self.task.loss, batches, config=spec.config(), seed=child_seed(seed, "fit"), observers=[bar])
             write_tensors(file, network.state_dict(), kind="weights", metadata={"seed": seed})
             return {"seconds": went.seconds, "accuracy": dict(score(network, self.task).accuracy)}
@@ -120,8 +120,18 @@ class Comparison:
         return self._search(f"reference-{self.reference_steps}", self.reference, self.case.paper.batch_size, seed, function)
 
     def tried(self, candidate: Candidate, seed: int, function: str) -> Json:
-        """A candidate, on a network and a function."""
-        config = candidate.config(float(self.referred(seed, function)["density"]))
+        """A candidate, on a network and a function.
+
+        Raises:
+            ConfigError: the reference keeps all units, or none.
+        """
+        density = float(self.referred(seed, function)["density"])
+        if not 0 < density < 1:
+            raise ConfigError(
+                f"After {self.reference_steps:,} steps the reference keeps {density:.0%} of the units, so no mask can be "
+                "compared with it. Give more --reference-steps."
+            )
+        config = candidate.config(density)
         name = f"reference-{self.reference_steps}-{candidate.name}"
         return self._search(name, config, self.case.paper.batch_size, seed, function)
 
@@ -158,7 +168,7 @@ class Comparison:
 
         search(replace(config, steps=_WARM_STEPS))
         load, began, cpu_began = os.getloadavg()[0], time.perf_counter(), time.process_time()
-        found = search(config, ProgressBar(label, seconds=60))
+        found = search(config, ProgressBar(label, seconds=60.0))
         seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
         return {
             "steps": len(found.history.loss),
@@ -180,7 +190,7 @@ class Comparison:
         file = self._file(name)
         if file.exists():
             cell = read_json(file)
-            if cell["settings"] != settings:
+            if digest(cell["settings"]) != digest(settings):
                 raise ConfigError(f"{file} was made with other settings than are asked for. Name another folder by --cells.")
             return dict(cell["result"])
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -195,5 +205,5 @@ class Comparison:
 
 def right_answers(network: nn.Module, part: Any) -> torch.Tensor:
     """Whether each item is answered rightly: all of its digits, or its class."""
-    right = network(part.inputs).view(*part.targets.shape, -1).argmax(-1) == part.targets
+    right: torch.Tensor = network(part.inputs).view(*part.targets.shape, -1).argmax(-1) == part.targets
     return right.flatten(1).all(1) if right.dim() > 1 else right
