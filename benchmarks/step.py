@@ -113,7 +113,7 @@ class _Stopwatch(History):
         self.ends.append(time.perf_counter())
 
 
-def _mask_steps(
+def mask_steps(
     case: Case, network: torch.nn.Module, config: MaskConfig, compute: Compute, *, settled: bool = False, masks: int = 1
 ) -> Runner:
     """Steps of a search for one mask, or for several at once; then seconds are those of each."""
@@ -175,7 +175,7 @@ def kinds_of_steps(case: Case) -> dict[str, Runner]:
     paper = MaskConfig(samples_per_step=case.samples, size=Penalty(ALPHA), estimator="straight-through")
     fast, bfloat16, plain = Compute(), Compute(dtype="bfloat16"), Compute(kernels="reference")
 
-    mask = partial(_mask_steps, case, network)
+    mask = partial(mask_steps, case, network)
     kinds = {
         "plain, fused Adam": _plain_steps(case, network, fused=True),
         "plain, foreach Adam": _plain_steps(case, network, fused=False),
