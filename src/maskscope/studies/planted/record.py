@@ -12,7 +12,7 @@ class PlantedRow:
     """One planted network.
 
     Args:
-        kind: ``halves`` or ``shared trunk``.
+        kind: its name in ``maskscope.studies.planted.KINDS``.
         net: its number.
         weights: that can be masked.
         magnitude_f1: F1 of the top weights by magnitude at the true size; mean over functions.

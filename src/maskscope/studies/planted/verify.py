@@ -56,7 +56,7 @@ def verify_planted(
         nets: networks of each kind.
         cache: folder of planted networks, filled as needed.
         seed: root seed of the networks, the data and the mask noise.
-        kinds: names in ``maskscope.studies.planted.KINDS``; the harder ``shared trunk, inhibition`` is left out by default.
+        kinds: names in ``maskscope.studies.planted.KINDS``; ``halves`` and ``shared trunk`` by default.
         estimators: names in ``maskscope.masks.ESTIMATORS``.
         config: settings of the search; its estimator is not used.
         progress: called with what has just been done, how many masks and networks are done, and how many there are.
