@@ -27,10 +27,12 @@ class PlantingConfig:
     Args:
         kind: ``halves``: two disjoint halves, one function each, every weight between them exactly 0. ``shared trunk``: three
             functions anywhere in the network, of which A and B share the weights that compare their selectors. ``shared trunk,
-            inhibition``: the same with circuits that misfire when they lose a weight; see `wire`.
-        hidden: units of each of the two hidden layers.
+            inhibition``: the same with circuits that misfire when they lose a weight; see `wire`. ``shared trunk, learned``,
+            ``cnn``, ``lstm``, ``transformer``: three functions whose circuits are learned, of which A and B share some weights
+            and C shares none; see `plant_learned`.
+        hidden: the size of the network: units of each of the two hidden layers of an MLP; other networks follow from it.
         noise: standard deviation of all weights that are not planted, as a share of the planted weights'.
-        spread: planted weights start at the wiring's values times a uniform number in [1 - spread, 1 + spread].
+        spread: hand-wired weights start at the wiring's values times a uniform number in [1 - spread, 1 + spread].
         finetune: how the planted weights are trained, with the noise present.
         baseline_limit: the network counts only if top-k by magnitude and by |weight x gradient|, at the true k, stay below this
             F1 for every function; otherwise it shows nothing about masks.
@@ -57,7 +59,7 @@ class PlantedNetwork:
     """A network with known modules.
 
     Args:
-        network: computes every function on every input; with a shared trunk 5,504 weights in three layers.
+        network: computes every function on every input; 3,900 to 8,400 weights by kind.
         task: the functions.
         truth: for each function the weights that carry it: they alone compute it, and without any one of them they do not.
         territory: for each function the weights of its half; all weights where there are no halves.
@@ -103,7 +105,7 @@ def plant(config: PlantingConfig, seed: int) -> PlantedNetwork:
 
 
 def construct(config: PlantingConfig, seed: int) -> PlantedNetwork:
-    """One construction: wire, add noise, fine-tune, take the minimal truth, compare with the baselines.
+    """One construction: plant as the kind says, try the truth on every input, compare with the baselines.
 
     Raises:
         NotCounted: it breaks one of the rules; see `PlantingConfig`.
