@@ -1,12 +1,14 @@
+from functools import partial
+
 import pytest
 import torch
 
 from maskscope.masks import BinaryMask, bake, iou
-from maskscope.studies.planted import KINDS
+from maskscope.studies.planted import KINDS, PlantingConfig, planted_network
 from maskscope.studies.planted.architecture import LEARNED_MLP, PAIR_LSTM, PATCH_CNN, TOKEN_TRANSFORMER
 from maskscope.studies.planted.embedded import learned_network, plant_learned
 from maskscope.studies.planted.finetune import FinetuneConfig
-from maskscope.studies.planted.kind import Ground, NotCounted
+from maskscope.studies.planted.kind import Ground, NotCounted, PlantedKind
 from maskscope.studies.planted.laying import lay
 from maskscope.studies.planted.learned import LearningConfig
 from maskscope.studies.planted.truth import computes, has_other_core, minimal_core
@@ -31,7 +33,7 @@ def planted(request):
     state = torch.get_rng_state()
     planting = plant_learned(architecture, task, GROUND, seed, learning=QUICK)
     assert torch.equal(torch.get_rng_state(), state)
-    return task, planting
+    return task, planting, partial(learned_network, architecture)
 
 
 def every_weight(network):
@@ -39,7 +41,7 @@ def every_weight(network):
 
 
 def test_a_learned_module_obeys_the_rules(planted):
-    task, planting = planted
+    task, planting, _ = planted
     assert computes(planting.network, task, "all")
     for name, truth in planting.truth.items():
         alone = bake(planting.network, truth)
@@ -53,10 +55,22 @@ def test_a_learned_module_obeys_the_rules(planted):
 
 
 def test_functions_that_learn_together_share_weights(planted):
-    task, planting = planted
+    task, planting, _ = planted
     if len(task.functions) == 2:
         assert 0 < iou(planting.truth["A"], planting.truth["B"]) < 1
         assert not has_other_core(planting.network, task, planting.truth, "A", 1, seed=7)
+
+
+def test_a_learned_network_is_kept_and_read(planted, tmp_path, monkeypatch):
+    task, planting, network = planted
+    monkeypatch.setitem(KINDS, "quick", PlantedKind("any", lambda: task, network, lambda *_: planting))
+    config = PlantingConfig("quick", hidden=GROUND.hidden, baseline_limit=1.1)
+    made, read = (planted_network(tmp_path, config, 0) for _ in range(2))
+    assert made.network is planting.network is not read.network
+    assert all(torch.equal(weights, read.network.state_dict()[name]) for name, weights in made.network.state_dict().items())
+    assert (made.truth, made.territory) == (read.truth, read.territory)
+    assert read.selection.count == next(iter(read.truth.values())).count
+    assert all(mask.density == 1 for mask in read.territory.values())
 
 
 @pytest.mark.parametrize("row", ROWS)

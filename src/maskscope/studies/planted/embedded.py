@@ -80,8 +80,7 @@ def plant_learned(
             parameter.copy_(torch.where(planted[name], parameter, noise[name]))
     truth, steps = settle(network, task, circuits, noise, _within(finetuning, _ROUNDS), child_seed(seed, "fine-tuning"))
     _require_unique(network, task, truth, _ORDERS, child_seed(seed, "orders"))
-    everything = BinaryMask({name: torch.ones_like(bits) for name, bits in next(iter(truth.values())).items()})
-    return Planting(network, truth, dict.fromkeys(truth, everything), steps)
+    return Planting(network, truth, {name: mask | ~mask for name, mask in truth.items()}, steps)
 
 
 def _within(finetuning: FinetuneConfig, rounds: int) -> FinetuneConfig:
