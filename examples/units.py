@@ -34,38 +34,34 @@ def loss(network: nn.Module, part: Part) -> Tensor:
 
 def score(network: nn.Module, part: Part) -> Tensor:
     """Which answers are right; a mask has to keep .95 of their share."""
-    return network(part[0]).argmax(-1) == part[1]
+    return torch.eq(network(part[0]).argmax(-1), part[1])
+
+
+def cut(inputs: Tensor, answers: Tensor, size: int) -> tuple[list[Part], Part]:
+    """Seventy parts of some items each, and the rest to test on."""
+    used = 70 * size
+    parts = zip(inputs[:used].split(size), answers[:used].split(size), strict=True)
+    return list(parts), (inputs[used:], answers[used:])
 
 
 def digits() -> Functions:
     """The functions of the CNN: to name the digits from 0 to 4, and those from 5 to 9, in images of 8x8 pixels."""
     pixels, labels = map(torch.tensor, load_digits(return_X_y=True))
     order = torch.randperm(len(labels))
-    functions = {}
-    for name, lowest in (("digits 0 to 4", 0), ("digits 5 to 9", 5)):
-        own = order[labels[order] // 5 == lowest // 5]
-        images, answers = pixels[own].float().view(-1, 1, 8, 8) / 16, labels[own]
-        parts = zip(images[:700].split(10), answers[:700].split(10), strict=True)
-        functions[name] = list(parts), (images[700:], answers[700:])
-    return functions
+    images, labels = pixels[order].float().view(-1, 1, 8, 8) / 16, labels[order]
+    low = labels < 5
+    return {"digits 0 to 4": cut(images[low], labels[low], 10), "digits 5 to 9": cut(images[~low], labels[~low], 10)}
 
 
 def sequences() -> Functions:
     """The functions of the Transformer, on five symbols from 0 to 7: does the first one come again, and which is the largest?
 
-    A sixth token stands before the symbols and says which is asked: 8 or 9. These two are also the answers no and yes.
+    A token before the symbols says which is asked: 8 or 9. These two are also the answers no and yes.
     """
-    shown = torch.randint(8, (26_000, 5))
-    others = (shown[:, :1] + 1 + shown[:, 1:] % 7) % 8  # unlike the first symbol
-    others[torch.arange(0, 26_000, 2), torch.randint(4, (13_000,))] = shown[::2, 0]
-    again = torch.cat([shown[:, :1], others], 1)
-    tasks = {"first again?": (again, 8 + (others == shown[:, :1]).any(1).long()), "largest?": (shown, shown.amax(1))}
-    functions = {}
-    for token, (name, (symbols, answers)) in enumerate(tasks.items(), start=8):
-        inputs = nn.functional.pad(symbols, (1, 0), value=token)
-        parts = zip(inputs[:25_000].split(50), answers[:25_000].split(50), strict=True)
-        functions[name] = list(parts), (inputs[25_000:], answers[25_000:])
-    return functions
+    symbols = torch.randint(8, (6_000, 5))
+    again = 8 + (symbols[:, 1:] == symbols[:, :1]).any(1).long()
+    asked = [nn.functional.pad(symbols, (1, 0), value=token) for token in (8, 9)]
+    return {"first again?": cut(asked[0], again, 75), "largest?": cut(asked[1], symbols.amax(1), 75)}
 
 
 class Transformer(nn.Module):
@@ -79,7 +75,8 @@ class Transformer(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits of the ten answers."""
-        return self.answer(self.encoder(self.embedding(tokens) + self.places)[:, 0])
+        logits: Tensor = self.answer(self.encoder(self.embedding(tokens) + self.places)[:, 0])
+        return logits
 
 
 def train(network: nn.Module, functions: Functions, steps: int) -> None:
@@ -90,7 +87,7 @@ def train(network: nn.Module, functions: Functions, steps: int) -> None:
 
 
 def find(network: nn.Module, functions: Functions, selection: ms.Selection, steps: int) -> Masks:
-    """Two masks for each function, from other data each: what they share is the most that two functions can be expected to."""
+    """Two masks for each function, with the data in another order: no two functions can be expected to share more than these."""
     size = ms.BehaviourKept(0.95, of="score")  # judged on the last fifth of the parts, which are not searched with
     config = ms.MaskConfig(steps=steps, learning_rate=0.1, estimator="continuous-sparsification", size=size)
     wanted = [
@@ -118,15 +115,15 @@ def tell(title: str, network: nn.Module, functions: Functions, masks: Masks) -> 
 
 def draw(axes: Axes, title: str, masks: Masks, layers: list[str], kernels: Any = None) -> None:
     """A row of units for each function, layer beside layer; inside each unit its kernel, if there are any."""
-    left = 0.0
-    for layer in layers:
-        for row, pair in enumerate(masks.values()):
-            times = [int(first) + int(second) for first, second in zip(*(mask.by_unit()[layer] for mask in pair), strict=True)]
-            for place, kept in enumerate(times):
+    for row, pair in enumerate(masks.values()):
+        left = 0.0
+        for layer in layers:
+            first, second = (mask.by_unit()[layer].int() for mask in pair)
+            for place, kept in enumerate((first + second).tolist()):
                 axes.add_patch(Rectangle((left + place, row), 0.9, 0.9, color=SHADES[row][kept]))
                 if kernels is not None:
                     axes.imshow(kernels[place, 0], "gray", extent=(place + 0.15, place + 0.75, row + 0.75, row + 0.15), zorder=2)
-        left += len(times) + 0.5
+            left += len(first) + 0.5
     axes.set(xlim=(0, 24), ylim=(2, 0), aspect="equal", xticks=[], yticks=[0.45, 1.45], yticklabels=masks)
     axes.set_title(title, loc="left", fontsize=10)
     axes.tick_params(length=0)

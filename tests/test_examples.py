@@ -41,6 +41,6 @@ def test_the_functions_of_units_are_what_they_are_called(units):
         assert {answer for part in parts for answer in part[1].tolist()} == classes, name
     tokens, answers = sequences["first again?"][1]
     assert [8 + (one[1] in one[2:]) for one in tokens.tolist()] == answers.tolist()
-    assert (answers == 9).float().mean() == 0.5
+    assert {*answers.tolist()} == {8, 9}
     tokens, answers = sequences["largest?"][1]
     assert [max(one[1:]) for one in tokens.tolist()] == answers.tolist()

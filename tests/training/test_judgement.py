@@ -93,24 +93,25 @@ def test_a_weak_mask_is_said_with_what_to_change(trained, config, words):
     assert found.mask.made_by["judgement"]["faults"] == list(found.judgement.faults)
 
 
-def path(steps, **settings):
-    size = ms.BehaviourKept(parts=4, cost=1.0, **settings)
-    return ms.MaskConfig(steps=steps, learning_rate=0.5, estimator="continuous-sparsification", size=size)
+def path(steps, rate, share):
+    size = ms.BehaviourKept(share, parts=4, cost=1.0)
+    return ms.MaskConfig(steps=steps, learning_rate=rate, estimator="continuous-sparsification", size=size)
 
 
 def test_a_mask_that_keeps_the_score_that_was_asked_for_is_not_weak_because_of_its_loss(trained):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         right = lambda net, batch: net(batch[0]).argmax(-1) == batch[1]  # noqa: E731
-        judged = ms.discover(trained, loss, part, config=path(60, share=0.6), score=right).judgement
+        judged = ms.discover(trained, loss, part, config=path(60, 0.5, 0.6), score=right).judgement
     assert judged.is_enough is True
     assert judged.masked_loss > 1.5 * max(judged.first_loss, judged.unmasked_loss)
 
 
 def test_a_path_that_never_keeps_what_was_asked_for_says_so(trained):
-    same = lambda net, batch: (net(batch[0]) - trained(batch[0])).abs() < 1e-6  # noqa: E731
+    whole = ms.unmasked(trained)
+    same = lambda net, batch: (net(batch[0]) - whole(batch[0])).abs() < 1e-6  # noqa: E731
     with pytest.warns(ms.WeakMaskWarning, match="no mask of its path keeps the behaviour that was asked for"):
-        found = ms.discover(trained, loss, part, config=path(30), score=same)
+        found = ms.discover(trained, loss, part, config=path(6, 3.0, 0.95), score=same)
     assert found.judgement.is_enough is False
     assert found.mask.kept == max(point.kept for point in found.curve)
     assert found.mask.made_by["judgement"]["is_enough"] is False
