@@ -9,7 +9,7 @@ two functions, trained for 1,500 steps on random inputs, so that every datum is 
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from benchmarks.turns import about
 from maskscope.masks import BehaviourKept, BinaryMask, Penalty, bake, select
 from maskscope.storage import Json, digest, read_json, write_json
-from maskscope.studies.own.study import OWN_CONFIG
 from maskscope.studies.planted import PlantingConfig, planted_network
 from maskscope.tasks.task import NOT_ASKED
 from maskscope.training import FitConfig, MaskConfig, child_seed, discover, fit, isolated_random
@@ -38,7 +37,7 @@ class Options:
     """Half on planted, half on trained networks."""
     share: float = 0.95
     """Of the score, to be kept."""
-    steps: int = OWN_CONFIG.steps
+    steps: int = 1_000
     """Of one search; the path has twice as many."""
     cells: Path = Path("runs/behaviour-kept")
     """Folder of what was done so far; not part of the record."""
@@ -146,8 +145,8 @@ def search(problem: Problem, kind: str, number: int, options: Options) -> Row:
             score=problem.score,
         )
 
-    path = found(replace(OWN_CONFIG, steps=options.steps, size=BehaviourKept(options.share)))
-    plain = found(replace(OWN_CONFIG, steps=options.steps, size=Penalty(0.5 / selection.count)))
+    path = found(MaskConfig.recommended(steps=options.steps, size=BehaviourKept(options.share)))
+    plain = found(MaskConfig.recommended(steps=options.steps, size=Penalty(0.5 / selection.count)))
     with torch.no_grad():
         whole, nothing, mine = (
             float(problem.score(one, problem.fresh).mean())

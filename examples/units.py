@@ -89,7 +89,7 @@ def train(network: nn.Module, functions: Functions, steps: int) -> None:
 def find(network: nn.Module, functions: Functions, selection: ms.Selection, steps: int) -> Masks:
     """Two masks for each function, with the data in another order: no two functions can be expected to share more than these."""
     size = ms.BehaviourKept(0.95, of="score")  # judged on the last fifth of the parts, which are not searched with
-    config = ms.MaskConfig(steps=steps, learning_rate=0.1, estimator="continuous-sparsification", size=size)
+    config = ms.MaskConfig.recommended(steps=steps, size=size)
     wanted = [
         ms.MaskSearch(name, random.Random(repeat).sample(parts, min(len(parts), 10 * steps)), repeat=repeat)
         for name, (parts, _) in functions.items()

@@ -21,13 +21,12 @@ from maskscope.errors import ConfigError
 from maskscope.masks import ESTIMATORS, BehaviourKept, TargetDensity, select
 from maskscope.procedure.work import make_network
 from maskscope.storage import Json, digest, read_json, read_tensors, write_json, write_tensors
-from maskscope.studies.own.study import OWN_CONFIG
 from maskscope.tasks import Task
 from maskscope.training import MaskConfig, ProgressBar, child_seed, discover, fit
 
 # no record uses networks of these seeds
 FIRST_SEED = 9100
-# of the score that a path of masks keeps; OWN_CONFIG asks for .95, which is less than equal quality
+# of the score that a path of masks keeps; MaskConfig.recommended asks for .95, which is less than equal quality
 KEPT = 0.99
 STEPS = (500, 1_000, 2_000)
 SIZES = (TargetDensity.name, BehaviourKept.name)
@@ -51,7 +50,7 @@ class Candidate:
     def config(self, density: float) -> MaskConfig:
         """The settings of a search in a user's own network, but for these; ``density`` is that of the reference."""
         size = TargetDensity(density) if self.size == TargetDensity.name else BehaviourKept(KEPT)
-        return replace(OWN_CONFIG, steps=self.steps, estimator=self.estimator, size=size)
+        return MaskConfig.recommended(steps=self.steps, estimator=self.estimator, size=size)
 
 
 def candidates(sizes: tuple[str, ...] = SIZES, steps: tuple[int, ...] = STEPS) -> list[Candidate]:

@@ -80,8 +80,8 @@ def test_samples_are_drawn_anew_for_the_judgement(trained):
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        (ms.MaskConfig(steps=90, learning_rate=0.5, size=ms.Penalty(10.0)), "keeps no weight at all: lower the penalty"),
-        (ms.MaskConfig(steps=3, learning_rate=0.01), r"keeps every weight: take more steps.*100% of the weights are undecided"),
+        (ms.MaskConfig(steps=90, learning_rate=0.5, size=ms.Penalty(10.0)), "keeps nothing at all: lower the penalty"),
+        (ms.MaskConfig(steps=3, learning_rate=0.01), r"keeps every unit: take more steps.*100% of the weights are undecided"),
         (ms.MaskConfig(steps=60, learning_rate=0.1, size=ms.Penalty(1.0)), "It does not carry the function: lower the penalty"),
     ],
 )
@@ -186,7 +186,7 @@ def test_analyses_say_that_a_mask_is_weak(trained, tmp_path):
     found = [ms.discover(trained, loss, part, config=ms.MaskConfig(steps=3), repeat=repeat).mask for repeat in range(2)]
     found[1].save(tmp_path / "weak.safetensors")
     found[1] = ms.BinaryMask.load(tmp_path / "weak.safetensors")  # a file remembers it
-    with pytest.warns(ms.WeakMaskWarning, match="ceiling: mask 1 is weak: it keeps every weight"):
+    with pytest.warns(ms.WeakMaskWarning, match="ceiling: mask 1 is weak: it keeps every unit"):
         ceiling(found)
     by_hand = [ms.BinaryMask(dict(mask)) for mask in found]
     with warnings.catch_warnings():

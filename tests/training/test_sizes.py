@@ -227,3 +227,13 @@ def test_avoided_units_are_used_only_where_they_are_needed():
     assert sorted(place % 20 for place in other["weight"][1].nonzero()[:, 0].tolist()) == list(TRUE)
     with pytest.raises(ConfigError, match="repulsion is -1"):
         ms.MaskSearch("f", twice, repulsion=-1)
+
+
+def test_what_draws_nothing_finds_one_mask_on_the_same_batches():
+    """Overlap of 1 between such repeats would look like a mask that is perfectly stable."""
+    wanted = [ms.MaskSearch("f", part, repeat=repeat) for repeat in (0, 1)]
+    with pytest.raises(ConfigError, match=r"would find the same mask: f \(seed 0, repeat 0\), f \(seed 0, repeat 1\)"):
+        ms.discover_many(network(), loss, wanted, config=config(ms.Penalty(1e-3)), watch=False)
+    others = [ms.MaskSearch("f", lambda index, first=first: part(index + first), repeat=first) for first in (0, 9)]
+    first, second = ms.discover_many(network(), loss, others, config=config(ms.Penalty(1e-3), steps=3), watch=False, judge=False)
+    assert not torch.equal(first.logits.flat, second.logits.flat)

@@ -173,9 +173,9 @@ def discover_many(
         OutOfMemoryError: there is not enough memory.
     """
     wanted = list(wanted)
-    require_searches(wanted)
     selection = select(network) if selection is None else selection
     config = MaskConfig() if config is None else config
+    require_searches(wanted, draws=config.made_estimator.draws)
     compute = Compute() if compute is None else compute
     weights = selection.of(network)
     device = next(iter(weights.values())).device

@@ -46,9 +46,9 @@ class Judgement:
         """The reasons why the mask may not carry the function, each with what to change; empty if there are none."""
         found = []
         if self.density == 0:
-            found.append("it keeps no weight at all: lower the penalty, and see whether the loss depends on the network")
+            found.append("it keeps nothing at all: lower the penalty, and see whether the loss depends on the network")
         if self.density == 1:
-            found.append("it keeps every weight: take more steps, a higher learning_rate, or a higher penalty")
+            found.append("it keeps every unit: take more steps, a higher learning_rate, or a higher penalty")
         if self.undecided > _UNDECIDED:
             found.append(
                 f"{self.undecided:.0%} of the weights are undecided (kept with a probability, or a gate, between .05 and "

@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -14,6 +14,7 @@ from maskscope.masks import (
     EXECUTORS,
     KERNELS,
     Annealing,
+    BehaviourKept,
     Estimator,
     Penalty,
     Size,
@@ -109,6 +110,18 @@ class MaskConfig:
                 "out."
             )
         require_fit(self.size, estimator)
+
+    @classmethod
+    def recommended(cls, **changes: Any) -> "MaskConfig":
+        """The settings for a network that nobody has masks of yet: they did best on planted truth (docs/method.md).
+
+        The smallest mask that keeps .95 of the score, by continuous sparsification; `maskscope.discover` needs ``score=`` for it.
+
+        Args:
+            changes: settings that are to be others.
+        """
+        settings: dict[str, Any] = {"steps": 1_000, "learning_rate": 0.1, "estimator": "continuous-sparsification"}
+        return cls(**({"size": BehaviourKept()} | settings | changes))
 
     def as_json(self) -> Json:
         """The settings, for files that say how a mask was made."""

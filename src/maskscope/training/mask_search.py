@@ -52,8 +52,13 @@ class MaskSearch:
         return f"{self.name} (seed {self.seed}, repeat {self.repeat})"
 
 
-def require_searches(wanted: Sequence[MaskSearch]) -> None:
-    """Raises `ConfigError` if there is no mask to find, or if two have the same name, repeat and seed."""
+def require_searches(wanted: Sequence[MaskSearch], *, draws: bool) -> None:
+    """Raises `ConfigError` if there is no mask to find, or if two would be the same by construction.
+
+    Args:
+        wanted: the masks to find.
+        draws: whether the estimator draws its gates. If not, equal data give equal masks, whatever the seed.
+    """
     if not wanted:
         raise ConfigError("No mask is wanted; at least one was expected.")
     noises = [one.noise for one in wanted]
@@ -62,4 +67,14 @@ def require_searches(wanted: Sequence[MaskSearch]) -> None:
         raise ConfigError(
             f"Wanted twice with one identity: {', '.join(twice)}. Their noise would be the same at every step; give them "
             "different names, repeats or seeds."
+        )
+    if draws:
+        return
+    of_data = [(id(one.batches), id(one.initial), tuple(map(id, one.avoid))) for one in wanted]
+    same = sorted({str(one) for one, data in zip(wanted, of_data, strict=True) if of_data.count(data) > 1})
+    if same:
+        raise ConfigError(
+            f"The estimator draws nothing, so these searches of the same batches would find the same mask: {', '.join(same)}. "
+            "Give "
+            "them other batches (another order, or other parts), or take an estimator that draws."
         )

@@ -30,13 +30,6 @@ from maskscope.tasks.functions import Loss, Score
 from maskscope.training import MaskConfig, Observer, ProgressBar
 
 _NAME = "own"
-# for a network that nobody has masks of yet: found best on planted truth in four kinds of network (docs/method.md)
-OWN_CONFIG = MaskConfig(
-    steps=1_000,
-    learning_rate=0.1,
-    estimator="continuous-sparsification",
-    size=BehaviourKept(),
-)
 _SMOKE_STEPS = 20
 _DIFFERENCES = ("Networks, functions, loss and score are the user's own: the paper says nothing of them.", *METHOD)
 
@@ -60,7 +53,8 @@ class Study:
         scored: parts for scores, by the function's name. Functions that are not named: of a list, its last fifth, which no mask
             is found with; of a function of an index, parts of indices that no search asks for.
         exclude: patterns of the parameters that no mask is over.
-        config: how each mask is found. By default, it is the smallest that keeps .95 of the function's score (`OWN_CONFIG`).
+        config: how each mask is found. By default, it is the smallest that keeps .95 of the function's score
+            (`MaskConfig.recommended`).
         units: what one bit of a mask stands for: ``weight``, ``row``, ``column``, ``filter``, ``channel``, ``head``, ``tensor``,
             ``block``; or the unit of each pattern of parameter names, such as ``{"*attn*": "head", "*": "row"}``.
         off: what stands in place of weights that are off: ``zero``, their tensor's ``mean``, or a value ``drawn`` from it.
@@ -115,7 +109,7 @@ class Study:
         for what, one in {"loss": loss, "score": score, "untrained": untrained or _absent}.items():
             if not callable(one):
                 raise ConfigError(f"{what} is of the type {type(one).__name__}; a function was expected.")
-        config = OWN_CONFIG if config is None else config
+        config = MaskConfig.recommended() if config is None else config
         path = isinstance(config.size, BehaviourKept)
         data = [function_data(key, batches, (scored or {}).get(key), hold_out=path) for key, batches in functions.items()]
         self.networks = len(networks)
