@@ -43,6 +43,9 @@ def config(size, estimator="continuous-sparsification", steps=60, **more):
     return ms.MaskConfig(steps=steps, samples_per_step=samples, learning_rate=0.2, size=size, estimator=estimator, **more)
 
 
+PATH = ms.BehaviourKept(parts=4)
+
+
 def found(size, estimator="continuous-sparsification", batches=part, **more):
     settings = {name: more.pop(name) for name in ("steps", "stop_when_lost", "initial_logit") if name in more}
     return ms.discover(
@@ -86,7 +89,7 @@ def test_every_estimator_reaches_the_density(estimator):
 @pytest.mark.parametrize("of", ["score", "loss"])
 def test_the_smallest_mask_that_keeps_the_behaviour(estimator, of):
     """Without any one of the four, fewer than .9 of the answers are right."""
-    result = found(ms.BehaviourKept(0.95, of), estimator)
+    result = found(ms.BehaviourKept(0.95, of, parts=6), estimator)
     assert is_true(result.mask)
     assert len(result.history.loss) <= 120
     enough = [point for point in result.curve if point.is_enough]
@@ -104,7 +107,7 @@ def test_divergence_from_the_unmasked_network_needs_no_labels():
             masked(given[0]).log_softmax(-1), whole(given[0]).log_softmax(-1), log_target=True, reduction="batchmean"
         )
 
-    result = ms.discover(net, divergence, part, config=config(ms.BehaviourKept(0.9, "kl")), watch=False)
+    result = ms.discover(net, divergence, part, config=config(ms.BehaviourKept(0.9, "kl", parts=4)), watch=False)
     assert is_true(result.mask)
 
 
@@ -115,7 +118,7 @@ def test_divergence_needs_what_the_network_returns():
 
 
 def test_a_behaviour_that_no_mask_keeps_gives_the_curve_and_the_largest():
-    result = found(ms.BehaviourKept(), steps=6, initial_logit=-3.0)
+    result = found(PATH, steps=6, initial_logit=-3.0)
     assert not any(point.is_enough for point in result.curve)
     assert result.mask.kept == max(point.kept for point in result.curve)
     penalties = [point.penalty for point in result.curve]
@@ -125,8 +128,8 @@ def test_a_behaviour_that_no_mask_keeps_gives_the_curve_and_the_largest():
 def test_a_network_without_the_behaviour_ends_after_the_first_stage():
     with torch.no_grad():
         (net := network()).weight.zero_()
-    result = ms.discover(net, loss, part, config=config(ms.BehaviourKept()), watch=False, score=score, check=False, judge=False)
-    assert len(result.history.loss) == stages_of(ms.BehaviourKept(), 60)[0]
+    result = ms.discover(net, loss, part, config=config(PATH), watch=False, score=score, check=False, judge=False)
+    assert len(result.history.loss) == stages_of(ms.BehaviourKept(), 60, config(PATH).least_stage)[0]
     assert math.isnan(result.curve[0].behaviour)
 
 
@@ -135,6 +138,8 @@ def test_a_path_takes_as_many_steps_as_it_says(steps):
     ends = stages_of(ms.BehaviourKept(cost=2.0), steps)
     assert list(ends) == sorted(set(ends))
     assert ends[-1] <= max(2 * steps, 1)
+    long = stages_of(ms.BehaviourKept(cost=2.0), steps, least=40)
+    assert min(after - before for before, after in zip((0, *long), long, strict=False)) >= 40
 
 
 def test_a_killed_path_goes_on_to_the_same_bits(tmp_path):
@@ -143,7 +148,7 @@ def test_a_killed_path_goes_on_to_the_same_bits(tmp_path):
             if report.step == 57:
                 raise KeyboardInterrupt
 
-    size, file = ms.BehaviourKept(), tmp_path / "path.safetensors"
+    size, file = PATH, tmp_path / "path.safetensors"
     whole = found(size)
     often = ms.Checkpoint(file, every_seconds=0.0)
     with pytest.raises(KeyboardInterrupt):
@@ -162,12 +167,12 @@ def test_held_out_parts_are_those_that_no_step_asks_for():
         return part(index)
 
     result = found(ms.BehaviourKept(parts=3), batches=counted, check=False)
-    steps = stages_of(ms.BehaviourKept(), 60)[-1]
+    steps = config(PATH).most_steps
     assert sorted(set(asked))[-3:] == [steps, steps + 1, steps + 2]
     assert max(index for index in asked if index < steps) == len(result.history.loss) - 1
     parts = [part(index) for index in range(20)]
-    assert is_true(found(ms.BehaviourKept(), batches=parts).mask)
-    assert is_true(found(ms.BehaviourKept(), batches=iter([part(0)] * 200), held_out=parts).mask) is not None
+    assert is_true(found(PATH, batches=parts).mask)
+    assert is_true(found(PATH, batches=iter([part(0)] * 200), held_out=parts).mask) is not None
 
 
 @pytest.mark.parametrize(
@@ -179,20 +184,21 @@ def test_held_out_parts_are_those_that_no_step_asks_for():
 )
 def test_what_to_hold_out_has_to_be_known(batches, message):
     with pytest.raises(BatchesError, match=message):
-        found(ms.BehaviourKept(), batches=batches)
+        found(PATH, batches=batches)
 
 
 def test_sizes_and_estimators_that_do_not_go_together():
     with pytest.raises(ConfigError, match=r"exact-k keeps a given number of units, and size is penalty. Give size=TargetDensity"):
         config(ms.Penalty(1.0), "exact-k")
     with pytest.raises(ConfigError, match="there is no score: give score="):
-        ms.discover(network(), loss, part, config=config(ms.BehaviourKept()), watch=False)
+        ms.discover(network(), loss, part, config=config(PATH), watch=False)
     with pytest.raises(ConfigError, match="with size=behaviour-kept a search ends by itself"):
         config(ms.BehaviourKept(), stop_when_settled=True)
     with pytest.raises(ConfigError, match="less than half of one unit: there are 80 units"):
         found(ms.TargetDensity(0.001))
+    logits = ms.MaskLogits.full(ms.select(net := network()), 2.0)
     with pytest.raises(ConfigError, match="grow learns weights and mask together and needs a penalty; size is target-density"):
-        ms.grow(network(), loss, part, used=None, initial=None, config=config(ms.TargetDensity(0.5), "straight-through"))
+        ms.grow(net, loss, part, used=None, initial=logits, config=config(ms.TargetDensity(0.5), "straight-through"))
 
 
 def test_a_lost_search_ends_early_and_a_good_one_does_not():
@@ -205,28 +211,27 @@ def test_a_lost_search_ends_early_and_a_good_one_does_not():
 
 
 def test_avoided_units_are_used_only_where_they_are_needed():
-    """Two equal copies of the module: the second search takes the other one."""
+    """Two copies of the module, of which one is avoided: the search takes the other."""
     with torch.no_grad():
         net = network()
-        net.weight[1, 20:] = net.weight[1, :20]
+        net.weight[1, 20:] = 0.9 * net.weight[1, :20]
+    bits = torch.zeros(2, 40, dtype=torch.bool)
+    bits[1, list(TRUE)] = True
+    other = [place + 20 for place in TRUE]
 
     def twice(index):
         x, y = part(index)
         return torch.cat([x[:, :20], x[:, :20]], 1), y
 
-    def search(repeat, avoid=()):
-        wanted = ms.MaskSearch("f", twice, repeat=repeat, avoid=avoid)
-        settings = config(ms.BehaviourKept())
-        (one,) = ms.discover_many(net, loss, [wanted], config=settings, watch=False, judge=False, score=score)
-        return one.mask
+    def kept(*avoid, **more):
+        wanted = ms.MaskSearch("f", twice, avoid=avoid, **more)
+        (one,) = ms.discover_many(net, loss, [wanted], config=config(ms.Penalty(2e-3), steps=120), watch=False, judge=False)
+        return set(one.mask["weight"][1].nonzero()[:, 0].tolist())
 
-    first = search(0)
-    other = search(1, (first,))
-    assert first.kept == 4
-    assert ms.iou(first, other) == 0
-    assert sorted(place % 20 for place in other["weight"][1].nonzero()[:, 0].tolist()) == list(TRUE)
+    assert kept() & set(TRUE)
+    assert kept(ms.BinaryMask({"weight": bits}), repulsion=100.0) == set(other)
     with pytest.raises(ConfigError, match="repulsion is -1"):
-        ms.MaskSearch("f", twice, repulsion=-1)
+        ms.MaskSearch("f", twice, repulsion=-1.0)
 
 
 def test_what_draws_nothing_finds_one_mask_on_the_same_batches():

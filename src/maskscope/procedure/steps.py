@@ -11,7 +11,6 @@ from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
 from maskscope.procedure.stages import analysis_stage, mask_role, mask_stage, network_role, network_stage
 from maskscope.procedure.timing import FIT, MASK, SCORE
 from maskscope.procedure.work import SeedWork
-from maskscope.training.sizing import most_steps
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class SeedSteps:
             inputs["full mask"] = self._mask_stage(full, (full,)).name
         mask = self.work.spec.mask
         find = partial(self.work.find, group, [stage.name for stage in stages], network)
-        return Step(stages, inputs, find, effort=Effort(MASK, most_steps(mask.config().size, mask.steps)))
+        return Step(stages, inputs, find, effort=Effort(MASK, mask.config().most_steps))
 
     def analysis(self, plan: NetworkPlan, networks: Sequence[NetworkPlan], masks: Sequence[MaskPlan]) -> Step:
         """A network is measured with its masks.

@@ -24,7 +24,7 @@ from maskscope.masks import (
 )
 from maskscope.storage import Json
 from maskscope.training.loop import LoopConfig, require_finite
-from maskscope.training.sizing import require_fit
+from maskscope.training.sizing import most_steps, require_fit
 
 # The factor of the learning rate as a function of the share of steps done.
 SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -138,6 +138,16 @@ class MaskConfig:
         if self.samples_per_step is not None:
             return self.samples_per_step
         return _USUAL_SAMPLES if self.made_estimator.draws else 1
+
+    @property
+    def most_steps(self) -> int:
+        """The most steps that a search takes: ``steps``, or those of a path."""
+        return most_steps(self.size, self.steps, self.least_stage)
+
+    @property
+    def least_stage(self) -> int:
+        """How many steps a stage of a path has at least: so many take a logit from its start to as far below 0, by Adam."""
+        return max(1, math.ceil(2 * abs(self.initial_logit) / self.learning_rate))
 
     @property
     def parts_per_step(self) -> int:

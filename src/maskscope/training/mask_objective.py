@@ -30,7 +30,7 @@ from maskscope.training.judgement import Judgement
 from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16
 from maskscope.training.mask_search import MaskSearch
 from maskscope.training.objective import Objective
-from maskscope.training.sizing import HeldOut, make_control, most_steps
+from maskscope.training.sizing import HeldOut, make_control
 from maskscope.training.sizing.behaviours import Score
 from maskscope.training.sizing.curve import CurvePoint
 from maskscope.training.sizing.early_end import EarlyEnd
@@ -56,7 +56,7 @@ class MaskObjective(Objective):
         self._network, self._loss, self._config, self._selection = network, loss, config, selection
         self._names = [str(one) for one in wanted]
         self._noises = [one.noise for one in wanted]
-        self.steps = most_steps(config.size, config.steps)
+        self.steps = config.most_steps
         batches, held_out = search_and_held_out(wanted, config.size, self.steps * config.parts_per_step)
         self._parts = StepParts(batches)
         weights = {name: weight.contiguous() for name, weight in selection.of(network).items()}
@@ -95,7 +95,8 @@ class MaskObjective(Objective):
         if isinstance(config.size, BehaviourKept):
             path = HeldOut(network, loss, score, config.size, held_out, self._weights_under, selection.unit_count)
         flat, crowding = [one.flat for one in self.logits], [crowding_of(one, selection, self.device) for one in wanted]
-        self._control = make_control(config.size, self._estimator, config.steps, flat, crowding, self._ends, path)
+        least = config.least_stage
+        self._control = make_control(config.size, self._estimator, config.steps, flat, crowding, self._ends, path, least)
         self._is_unchecked = check
         self._references = [float("nan") for _ in wanted]
         self._early_end = EarlyEnd(config, self._ends)

@@ -36,6 +36,7 @@ def make_control(
     crowding: Sequence[Tensor | None],
     ends: Tensor,
     held_out: HeldOut | None,
+    least: int,
 ) -> SizeControl[Any]:
     """The control that brings about a size.
 
@@ -47,6 +48,7 @@ def make_control(
         crowding: for each mask, what its penalty is multiplied by, by unit; None for 1 everywhere.
         ends: for each mask, the loss of the whole network and that of the emptied one, on the data of the first step; live.
         held_out: the held-out data of a path.
+        least: how many steps a stage of a path has at least.
 
     Raises:
         ConfigError: size and estimator do not go together.
@@ -59,13 +61,13 @@ def make_control(
             return DensityControl(size, estimator, steps, logits, crowding, ends)
         case BehaviourKept():
             assert held_out is not None, "a path has held-out data"
-            return PathControl(size, estimator, steps, logits, crowding, held_out)
+            return PathControl(size, estimator, steps, logits, crowding, held_out, least)
     raise TypeError(f"there is no control for a size of type {type(size).__name__}")
 
 
-def most_steps(size: Size, steps: int) -> int:
-    """The most steps that a search of ``steps`` steps takes with a size."""
-    return stages_of(size, steps)[-1] if isinstance(size, BehaviourKept) else steps
+def most_steps(size: Size, steps: int, least: int) -> int:
+    """The most steps that a search of ``steps`` steps takes with a size; ``least`` as for `make_control`."""
+    return stages_of(size, steps, least)[-1] if isinstance(size, BehaviourKept) else steps
 
 
 def require_fit(size: Size, estimator: Estimator) -> None:

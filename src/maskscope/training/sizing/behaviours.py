@@ -19,24 +19,25 @@ NO_SCORE = (
     "returns a "
     "number from 0 to 1 for each item, or take of='loss' or of='kl'."
 )
-Measure = Callable[[Run, Run, Loss, Score | None], float]
+# a value for each item where there is one, else one for the part; the same number whatever the weights
+Measure = Callable[[Run, Run, Loss, Score | None], Tensor]
 
 
-def score_of(masked: Run, whole: Run, loss: Loss, score: Score | None) -> float:
-    """The mean of the user's score."""
+def score_of(masked: Run, whole: Run, loss: Loss, score: Score | None) -> Tensor:
+    """The user's score of each item, or of the part."""
     del whole, loss
     assert score is not None, NO_SCORE
-    return float(torch.as_tensor(masked(score)).detach().to(torch.float64).mean())
+    return torch.as_tensor(masked(score)).detach().to("cpu", torch.float64).reshape(-1)
 
 
-def minus_loss_of(masked: Run, whole: Run, loss: Loss, score: Score | None) -> float:
-    """Minus the loss."""
+def minus_loss_of(masked: Run, whole: Run, loss: Loss, score: Score | None) -> Tensor:
+    """Minus the loss of the part."""
     del whole, score
-    return -float(scalar_loss(masked(loss)).detach())
+    return -scalar_loss(masked(loss)).detach().to("cpu", torch.float64).reshape(1)
 
 
-def minus_divergence_of(masked: Run, whole: Run, loss: Loss, score: Score | None) -> float:
-    """Minus the Kullback-Leibler divergence of the outputs from those of the unmasked network, over the last dimension.
+def minus_divergence_of(masked: Run, whole: Run, loss: Loss, score: Score | None) -> Tensor:
+    """Minus the mean Kullback-Leibler divergence of the outputs from those of the unmasked network, over the last dimension.
 
     The outputs are what the network returned while the loss ran: logits, as a tensor, the first tensor of a tuple, or the entry
     ``logits`` of a mapping or an object.
@@ -50,7 +51,7 @@ def minus_divergence_of(masked: Run, whole: Run, loss: Loss, score: Score | None
         own, target = (value.detach().to(torch.float64).log_softmax(-1) for value in (mine, theirs))
         each = nn.functional.kl_div(own, target, reduction="none", log_target=True).sum(-1)
         total, count = total + float(each.sum()), count + each.numel()
-    return -total / count
+    return torch.tensor([-total / count], dtype=torch.float64)
 
 
 BEHAVIOUR_OF: Mapping[str, Measure] = {"score": score_of, "loss": minus_loss_of, "kl": minus_divergence_of}

@@ -65,9 +65,10 @@ class HeldOut:
     def standing(self, track: int, kept: Tensor, looks: int) -> Standing:
         """How much a mask keeps.
 
-        With b the behaviour on a part, b0 that of the emptied network and b1 that of the whole, the share is the mean of b - b0
-        divided by the mean of b1 - b0. The mask keeps the share q that is asked for if the mean of (b - b0) - q (b1 - b0) is
-        above 0 by a t test over the parts; its bound, on the scale of the share, is q plus the lower bound of that mean.
+        With b the behaviour on an item (for a loss or a divergence: on a part), b0 that of the emptied network and b1 that of the
+        whole, the share is the mean of b - b0 divided by the mean of b1 - b0. The mask keeps the share q that is asked for if the
+        mean of (b - b0) - q (b1 - b0) is above 0 by a t test over the items; its bound, on the scale of the share, is q plus the
+        lower bound of that mean.
 
         Args:
             track: of which mask.
@@ -87,14 +88,14 @@ class HeldOut:
         return loss_range(whole, nothing)
 
     def _of_ends(self, track: int, of: str) -> tuple[Tensor, Tensor]:
-        """The behaviour of the emptied and of the whole network, on each part."""
+        """The behaviour of the emptied and of the whole network: see `_behaviour`."""
         if (track, of) not in self._ends:
             emptied = torch.zeros(self._units, dtype=torch.bool)
             self._ends[track, of] = self._behaviour(track, emptied, of), self._behaviour(track, None, of)
         return self._ends[track, of]
 
     def _behaviour(self, track: int, kept: Tensor | None, of: str) -> Tensor:
-        """A behaviour on each part, with these units; higher is better."""
+        """A behaviour with these units, on each item, or on each part if it is one of parts; higher is better."""
         weights, whole = self._weights_under(kept), self._weights_under(None)
         measure = BEHAVIOUR_OF[of]
 
@@ -114,7 +115,7 @@ class HeldOut:
             )
             for part in self._parts[track]
         ]
-        return torch.tensor(values, dtype=torch.float64)
+        return torch.cat(values)
 
 
 def _lower_bound(values: Tensor, error: float) -> float:

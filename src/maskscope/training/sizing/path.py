@@ -27,9 +27,15 @@ _DROPPED = -100.0
 _FIELDS = 5
 
 
-def stages_of(size: BehaviourKept, steps: int) -> tuple[int, ...]:
-    """How many steps are done at the end of each stage of a path, for searches of ``steps`` steps."""
-    first, each = max(1, round(_FIRST * steps)), max(1, round(_EACH * steps))
+def stages_of(size: BehaviourKept, steps: int, least: int = 1) -> tuple[int, ...]:
+    """How many steps are done at the end of each stage of a path.
+
+    Args:
+        size: how many steps the whole path may take, as a multiple of those of a search.
+        steps: of a search.
+        least: of a stage; with few steps there are fewer stages, and not shorter ones.
+    """
+    first, each = max(least, round(_FIRST * steps)), max(least, round(_EACH * steps))
     return tuple(range(first, max(first, round(size.cost * steps)) + 1, each))
 
 
@@ -50,8 +56,9 @@ class PathControl(SizeControl[BehaviourKept]):
         logits: Sequence[Tensor],
         crowding: Sequence[Tensor | None],
         held_out: HeldOut,
+        least: int,
     ) -> None:
-        self._ends = stages_of(size, steps)
+        self._ends = stages_of(size, steps, least)
         super().__init__(size, estimator, self._ends[-1], logits, crowding)
         self._held_out = held_out
         self._starts = [own.clone() for own in logits]
