@@ -5,7 +5,6 @@ import pytest
 from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.spec import canonical_spec, from_json, to_json
 from maskscope.errors import ConfigError
-from maskscope.masks import Penalty
 from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
 from maskscope.studies.double_addition.spec import DoubleAdditionSpec
@@ -24,7 +23,7 @@ def test_paper_preset_is_the_papers():
     assert spec.fit == FitSpec(20_000, 128, 1e-3, 1.0)
     config = spec.mask.config()
     assert (config.steps, config.samples_per_step, config.learning_rate, config.initial_logit) == (20_000, 4, 1e-2, 2.0)
-    assert config.size == Penalty(pytest.approx(7.8125e-7))
+    assert config.size.weight == pytest.approx(7.8125e-7)
     assert (config.temperature, config.clip_norm, spec.mask.part_size) == (1.0, 1.0, 32)
 
 
@@ -36,7 +35,7 @@ def test_all_faults_of_a_spec_are_listed_together():
     with pytest.raises(ConfigError) as error:
         from_json(AdditionMultiplicationSpec, value)
     text = str(error.value)
-    assert "mask: stpes: no such field. Did you mean 'steps'?" in text
+    assert "mask: stpes: no such field. Did you mean 'steps' or 'stop_when_lost'?" in text
     assert "fit: steps: 'many' is no int" in text
     assert "hiden: no such field. Did you mean 'hidden'?" in text
 

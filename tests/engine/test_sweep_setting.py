@@ -6,7 +6,6 @@ from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.sweep.setting import label_of, parse_values, setting_named, settings_of
 from maskscope.errors import ConfigError, UnknownNameError
-from maskscope.masks import Penalty
 from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
 from maskscope.studies.double_addition.spec import DoubleAdditionSpec
 
@@ -97,7 +96,7 @@ def test_the_weight_of_the_penalty_can_be_named_as_the_library_names_it():
     setting, spec = setting_named(study_at("double-addition"), "penalty_weight"), DoubleAdditionSpec()
     changed = setting.put(spec, 1e-6)
     assert setting.name == "mask.penalty_weight"
-    assert changed.mask.config().size == Penalty(pytest.approx(1e-6))
+    assert changed.mask.config().size.weight == pytest.approx(1e-6)
     assert changed.mask.beta == pytest.approx(128e-6)
     assert setting.of(changed) == pytest.approx(1e-6)
 

@@ -163,7 +163,6 @@ def test_an_iterable_begins_again_and_equals_the_function():
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
         ({"clip_norm": -1.0}, "clip_norm is -1.0"),
         ({"estimator": "straight-trough"}, "Did you mean 'straight-through'"),
-        ({"size": 0.1}, r"size is 0.1; one of Penalty\(weight\)"),
         ({"temperature": math.nan}, "temperature is nan"),
         ({"annealing": ms.Annealing(2.0, 1.0)}, "one temperature for all steps; annealing goes from 2.0 to 1.0"),
         ({"estimator": "deterministic", "temperature": 2.0}, "has no temperature: leave temperature at 1"),

@@ -137,11 +137,10 @@ def record_of(results: Sequence[CellResult], nets: int, seed: int, config: MaskC
     functions = tuple(row for result in results for row in result.functions)
     overlaps = tuple(row for result in results for row in result.overlaps)
     planted = {(result.planted.kind, result.planted.net): result.planted for result in results}
-    settings = {name: value for name, value in config.as_json().items() if name not in ("estimator", "size", "samples_per_step")}
     return VerifyRecord(
         nets,
         seed,
-        settings | {"items_per_step": _ITEMS_PER_STEP},
+        _settings(config) | {"items_per_step": _ITEMS_PER_STEP},
         torch.get_num_threads(),
         tuple(planted.values()),
         functions,
@@ -149,6 +148,11 @@ def record_of(results: Sequence[CellResult], nets: int, seed: int, config: MaskC
         summaries(functions, overlaps),
         seconds,
     )
+
+
+def _settings(config: MaskConfig) -> Json:
+    """The settings that all cells have in common."""
+    return {name: value for name, value in config.as_json().items() if name not in ("estimator", "size", "samples_per_step")}
 
 
 def find_mask(planted: PlantedNetwork, function: str, config: MaskConfig, seed: int) -> Discovery:
@@ -193,7 +197,7 @@ def _cell(cell: Cell, cache: Path, seed: int, config: MaskConfig) -> CellResult:
     identity: Json = {
         "cell": asdict(cell),
         "network": planted_path(Path(), planting, network_seed).name,
-        "config": replace(config, estimator=cell.estimator, samples_per_step=None).as_json(),
+        "config": _settings(config),
     }
     path = cache / "cells" / f"{digest(identity)[:20]}.json"
     if path.exists():
