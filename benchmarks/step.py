@@ -32,7 +32,7 @@ from rich.table import Table
 
 from benchmarks.cases import CASES, Case
 from benchmarks.paper_way import paper_step
-from benchmarks.turns import Runner, Timing, about, busy_cores, take_turns, timed
+from benchmarks.turns import Clock, Runner, Timing, about, busy_cores, take_turns, timed
 from maskscope.masks import MaskLogits, Noise, Penalty, evaluation_mode, has_bfloat16, select
 from maskscope.storage import write_json
 from maskscope.training import Compute, History, LoopConfig, MaskConfig, MaskObjective, MaskSearch, StepReport, run_loop
@@ -104,17 +104,24 @@ class _LimitedGrowth(GrowthObjective):
 
 
 class _Stopwatch(History):
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         super().__init__()
-        self.ends: list[float] = []
+        self.clock, self.ends = clock, list[float]()
 
     def after_step(self, report: StepReport) -> None:
         super().after_step(report)
-        self.ends.append(time.perf_counter())
+        self.ends.append(self.clock())
 
 
 def mask_steps(
-    case: Case, network: torch.nn.Module, config: MaskConfig, compute: Compute, *, settled: bool = False, masks: int = 1
+    case: Case,
+    network: torch.nn.Module,
+    config: MaskConfig,
+    compute: Compute,
+    *,
+    settled: bool = False,
+    masks: int = 1,
+    clock: Clock = time.perf_counter,
 ) -> Runner:
     """Steps of a search for one mask, or for several at once; then seconds are those of each."""
     selection = select(network, exclude=case.exclude)
@@ -129,7 +136,7 @@ def mask_steps(
             flat.copy_(torch.where(alive, 3 + 2 * torch.randn(flat.shape, generator=random), -60.0))
         return objective
 
-    return _steps_of(make, network, config, masks)
+    return _steps_of(make, network, config, masks, clock)
 
 
 def _growing_steps(case: Case, network: torch.nn.Module, config: MaskConfig) -> Runner:
@@ -153,12 +160,16 @@ def _part(case: Case, index: int) -> object:
 
 
 def _steps_of(
-    make: Callable[[], _Limited | _LimitedGrowth], network: torch.nn.Module, config: MaskConfig, masks: int = 1
+    make: Callable[[], _Limited | _LimitedGrowth],
+    network: torch.nn.Module,
+    config: MaskConfig,
+    masks: int = 1,
+    clock: Clock = time.perf_counter,
 ) -> Runner:
     """Every turn has an objective of its own, made before the first step: one objective has one first step."""
 
     def run(steps: int) -> list[float]:
-        watch = _Stopwatch()
+        watch = _Stopwatch(clock)
         loop = LoopConfig(config.steps, 1e-9, config.clip_norm)
         with evaluation_mode(network), closing(make()) as objective:
             objective.limit = steps + 1
