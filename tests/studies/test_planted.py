@@ -287,7 +287,9 @@ def test_the_record_has_a_row_for_everything(record):
         assert [(row.first, row.second, row.true_iou) for row in rows_of(record.overlaps, estimator, size)] == [
             ("left", "right", 0.0)
         ] * 2
-        assert all(row.calls == (40 if size == "behaviour-kept" else SHORT.steps) for row in rows)  # a stage has 40 steps at least
+        assert all(
+            row.calls == (40 if size == "behaviour-kept" else SHORT.steps) for row in rows
+        )  # a stage has 40 steps at least
     assert [row.net for row in record.planted] == [0, 1]
     assert record.config["steps"] == 20
     assert not {"estimator", "size"} & set(record.config)
@@ -312,7 +314,7 @@ def test_what_is_done_is_not_done_again(record, cache, monkeypatch):
     again = verify_planted(2, cache, **given)
     assert list(again.functions) == rows_of(record.functions, "exact-k")
     for cell in (cache / "cells").iterdir():
-        cell.write_text('{"functions": 3}')
+        write_json(cell, {"functions": 3})
     with pytest.raises(FileFormatError, match="does not hold what a cell is made of"):
         verify_planted(2, cache, kinds=["halves"], estimators=["exact-k"], sizes=["target-density"], config=SHORT)
 
