@@ -313,6 +313,7 @@ def test_what_is_done_is_not_done_again(record, cache, monkeypatch):
     given = {"kinds": ["halves"], "estimators": ["exact-k"], "sizes": ["target-density"], "config": SHORT}
     again = verify_planted(2, cache, **given)
     assert list(again.functions) == rows_of(record.functions, "exact-k")
+    assert verify_planted(3, cache, search=False, **given).functions == again.functions
     for cell in (cache / "cells").iterdir():
         write_json(cell, {"functions": 3})
     with pytest.raises(FileFormatError, match="does not hold what a cell is made of"):

@@ -48,6 +48,8 @@ class VerifyOptions:
     """Of the learning rate."""
     cache: Path = Path("runs/planted")
     """Where planted networks and finished masks are kept."""
+    done_only: bool = False
+    """Search nothing: the record is of what is done so far."""
     out: Path | None = None
     """A JSON file for the record."""
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
@@ -67,7 +69,9 @@ def verify_command(words: list[str]) -> None:
     config = replace(VERIFY_CONFIG, **settings)
     chosen = {name: getattr(options, name) for name in ("kinds", "estimators", "sizes", "seed")}
     with _bar() as progress:
-        record = verify_planted(options.nets, cache, config=config, progress=progress, **chosen)
+        record = verify_planted(
+            options.nets, cache, config=config, progress=progress, search=not options.done_only, **chosen
+        )
     if out is not None:
         write_json(out, to_json(record))
     if options.as_json:

@@ -70,6 +70,7 @@ def verify_planted(
     sizes: Iterable[str] = tuple(SIZES),
     config: MaskConfig = VERIFY_CONFIG,
     progress: Progress | None = None,
+    search: bool = True,
 ) -> VerifyRecord:
     """Plants networks of each kind, finds a mask for each of their functions, and compares masks and overlaps with the truth.
 
@@ -82,6 +83,7 @@ def verify_planted(
         sizes: names in ``maskscope.masks.sizes.SIZES``. A size that an estimator cannot have is left out: exact-k has a density.
         config: settings of the search; its estimator and its size are not used.
         progress: called with what has just been done, how many cells are done, and how many there are.
+        search: whether to do what is not done yet; if not, the record is of the finished cells.
 
     Raises:
         ConfigError: nothing was asked for, there is no such kind, or no construction counts.
@@ -93,6 +95,8 @@ def verify_planted(
     began = time.perf_counter()
     results: list[CellResult] = []
     for cell in cells:
+        if not search and not _file_of(cell, cache, seed, config).exists():
+            continue
         results.append(_cell(cell, cache, seed, config))
         if progress is not None:
             progress(f"{cell.kind}, network {cell.net + 1}, {cell.estimator}, {cell.size}", len(results), len(cells))
@@ -194,12 +198,7 @@ def size_for(name: str, planted: PlantedNetwork, function: str, seed: int) -> Si
 def _cell(cell: Cell, cache: Path, seed: int, config: MaskConfig) -> CellResult:
     network_seed = child_seed(seed, "planted", cell.kind, cell.net)
     planting = PlantingConfig(cell.kind)
-    identity: Json = {
-        "cell": asdict(cell),
-        "network": planted_path(Path(), planting, network_seed).name,
-        "config": _settings(config),
-    }
-    path = cache / "cells" / f"{digest(identity)[:20]}.json"
+    path = _file_of(cell, cache, seed, config)
     if path.exists():
         try:
             return from_json(CellResult, read_json(path))
@@ -208,6 +207,14 @@ def _cell(cell: Cell, cache: Path, seed: int, config: MaskConfig) -> CellResult:
     result = _searched(cell, planted_network(cache, planting, network_seed), network_seed, config)
     write_json(path, to_json(result))
     return result
+
+
+def _file_of(cell: Cell, cache: Path, seed: int, config: MaskConfig) -> Path:
+    """Where the result of a cell is kept."""
+    network_seed = child_seed(seed, "planted", cell.kind, cell.net)
+    network = planted_path(Path(), PlantingConfig(cell.kind), network_seed).name
+    identity: Json = {"cell": asdict(cell), "network": network, "config": _settings(config)}
+    return cache / "cells" / f"{digest(identity)[:20]}.json"
 
 
 def _searched(cell: Cell, planted: PlantedNetwork, seed: int, config: MaskConfig) -> CellResult:
