@@ -69,9 +69,7 @@ def verify_command(words: list[str]) -> None:
     config = replace(VERIFY_CONFIG, **settings)
     chosen = {name: getattr(options, name) for name in ("kinds", "estimators", "sizes", "seed")}
     with _bar() as progress:
-        record = verify_planted(
-            options.nets, cache, config=config, progress=progress, search=not options.done_only, **chosen
-        )
+        record = verify_planted(options.nets, cache, config=config, progress=progress, search=not options.done_only, **chosen)
     if out is not None:
         write_json(out, to_json(record))
     if options.as_json:

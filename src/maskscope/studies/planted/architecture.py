@@ -54,7 +54,9 @@ class Architecture:
     def index(self, name: str, sizes: Sizes, places: Places) -> Tensor:
         """The indices, in the flattened parameter, of everything between the units at some places; other axes whole."""
         axes = self.axes[name]
-        chosen = torch.meshgrid([torch.tensor(places.get(axis, range(sizes[axis]))) for axis in axes], indexing="ij")
+        # an axis may have no place: a function may read no unit of it
+        places_of_axes = [torch.tensor(places.get(axis, range(sizes[axis])), dtype=torch.int64) for axis in axes]
+        chosen = torch.meshgrid(places_of_axes, indexing="ij")
         strides = [prod(sizes[axis] for axis in axes[place + 1 :]) for place in range(len(axes))]
         return torch.stack([units * stride for units, stride in zip(chosen, strides, strict=True)]).sum(0).flatten()
 

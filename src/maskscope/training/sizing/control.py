@@ -45,7 +45,7 @@ class SizeControl(ABC, Generic[AnySize]):
 
     def share(self, step: int) -> float:
         """The share of the schedules (of the learning rate, of the temperature) that is done before step ``step``."""
-        return step / self.steps
+        return step / self.steps if self.steps else 1.0
 
     def after_step(self, step: int) -> bool:
         """Called when ``step`` steps are done; may change the logits. True if the search begins anew from the changed logits."""
