@@ -24,7 +24,7 @@ from torch import Tensor
 
 from benchmarks.turns import Runner, Timing, about, take_turns
 from maskscope.engine.records.provenance import machine
-from maskscope.masks.kernels import Address, LogisticSlope, ReferenceKernels, SlopeLaw, TableSlope
+from maskscope.masks.kernels import Address, GateLaw, LogisticSlope, ReferenceKernels, TableSlope
 from maskscope.masks.kernels.cuda import CudaKernels
 from maskscope.masks.kernels.threshold import grid
 from maskscope.storage import write_json
@@ -61,7 +61,7 @@ class Pass:
         return {name: self.bytes / seconds / 1e9 for name, seconds in asdict(timing).items() if name != "n"}
 
 
-def laws() -> dict[str, SlopeLaw]:
+def laws() -> dict[str, GateLaw]:
     """The laws that the kernels know; the table's values play no part."""
     sigmoid = torch.sigmoid(grid(torch.device("cpu")))
     return {

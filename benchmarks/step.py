@@ -17,8 +17,8 @@ instructions for it.
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
@@ -32,8 +32,8 @@ from rich.table import Table
 
 from benchmarks.cases import CASES, Case
 from benchmarks.paper_way import paper_step
-from benchmarks.turns import Runner, Timing, about, busy_cores, take_turns, timed
-from maskscope.masks import MaskLogits, Noise, evaluation_mode, has_bfloat16, select
+from benchmarks.turns import Clock, Runner, Timing, about, busy_cores, take_turns, timed
+from maskscope.masks import MaskLogits, Noise, Penalty, evaluation_mode, has_bfloat16, select
 from maskscope.storage import write_json
 from maskscope.training import Compute, History, LoopConfig, MaskConfig, MaskObjective, MaskSearch, StepReport, run_loop
 from maskscope.training.grow_objective import GrowthObjective
@@ -104,28 +104,39 @@ class _LimitedGrowth(GrowthObjective):
 
 
 class _Stopwatch(History):
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         super().__init__()
-        self.ends: list[float] = []
+        self.clock, self.ends = clock, list[float]()
 
     def after_step(self, report: StepReport) -> None:
         super().after_step(report)
-        self.ends.append(time.perf_counter())
+        self.ends.append(self.clock())
 
 
-def _mask_steps(
-    case: Case, network: torch.nn.Module, config: MaskConfig, compute: Compute, *, settled: bool = False, masks: int = 1
+def mask_steps(
+    case: Case,
+    network: torch.nn.Module,
+    config: MaskConfig,
+    compute: Compute,
+    *,
+    settled: bool = False,
+    masks: int = 1,
+    clock: Clock = time.perf_counter,
 ) -> Runner:
     """Steps of a search for one mask, or for several at once; then seconds are those of each."""
     selection = select(network, exclude=case.exclude)
     wanted = [MaskSearch("benchmark", partial(_part, case), number) for number in range(masks)]
-    objective = _Limited(network, case.loss, wanted, selection, config, compute)
-    if settled:
-        flat = objective.logits[0].flat
-        random = torch.Generator().manual_seed(0)
-        alive = torch.rand(flat.shape, generator=random) < 0.01
-        flat.copy_(torch.where(alive, 3 + 2 * torch.randn(flat.shape, generator=random), -60.0))
-    return _steps_of(objective, network, config, masks)
+
+    def make() -> _Limited:
+        objective = _Limited(network, case.loss, wanted, selection, config, compute)
+        if settled:
+            flat = objective.logits[0].flat
+            random = torch.Generator().manual_seed(0)
+            alive = torch.rand(flat.shape, generator=random) < 0.01
+            flat.copy_(torch.where(alive, 3 + 2 * torch.randn(flat.shape, generator=random), -60.0))
+        return objective
+
+    return _steps_of(make, network, config, masks, clock)
 
 
 def _growing_steps(case: Case, network: torch.nn.Module, config: MaskConfig) -> Runner:
@@ -135,22 +146,33 @@ def _growing_steps(case: Case, network: torch.nn.Module, config: MaskConfig) -> 
     free = {weight.name: torch.rand(weight.shape, generator=random) > 0.3 for weight in selection.weights}
     logits = MaskLogits.full(selection, config.initial_logit)
     batches = partial(_part, case)
-    objective = _LimitedGrowth(
-        *(network, case.loss, batches, logits, free, Noise(0, "benchmark"), config, "auto", "auto", lambda text: None)
-    )
-    return _steps_of(objective, network, config)
+
+    def make() -> _LimitedGrowth:
+        return _LimitedGrowth(
+            *(network, case.loss, batches, logits, free, Noise(0, "benchmark"), config, "auto", "auto", lambda text: None)
+        )
+
+    return _steps_of(make, network, config)
 
 
 def _part(case: Case, index: int) -> object:
     return case.part(index, case.batch // case.samples)
 
 
-def _steps_of(objective: _Limited | _LimitedGrowth, network: torch.nn.Module, config: MaskConfig, masks: int = 1) -> Runner:
+def _steps_of(
+    make: Callable[[], _Limited | _LimitedGrowth],
+    network: torch.nn.Module,
+    config: MaskConfig,
+    masks: int = 1,
+    clock: Clock = time.perf_counter,
+) -> Runner:
+    """Every turn has an objective of its own, made before the first step: one objective has one first step."""
+
     def run(steps: int) -> list[float]:
-        watch = _Stopwatch()
-        objective.limit = steps + 1
+        watch = _Stopwatch(clock)
         loop = LoopConfig(config.steps, 1e-9, config.clip_norm)
-        with evaluation_mode(network):
+        with evaluation_mode(network), closing(make()) as objective:
+            objective.limit = steps + 1
             run_loop(objective, loop, seed=0, identity={}, observers=[[watch], *([] for _ in range(masks - 1))])
         return [(after - before) / masks for before, after in pairwise(watch.ends)]
 
@@ -171,11 +193,11 @@ def _plain_steps(case: Case, network: torch.nn.Module, *, fused: bool) -> Runner
 def kinds_of_steps(case: Case) -> dict[str, Runner]:
     """Everything that is compared on one network."""
     network = case.make()
-    config = MaskConfig(samples_per_step=case.samples, penalty_weight=ALPHA)
-    paper = MaskConfig(samples_per_step=case.samples, penalty_weight=ALPHA, estimator="straight-through")
+    config = MaskConfig(samples_per_step=case.samples, size=Penalty(ALPHA))
+    paper = MaskConfig(samples_per_step=case.samples, size=Penalty(ALPHA), estimator="straight-through")
     fast, bfloat16, plain = Compute(), Compute(dtype="bfloat16"), Compute(kernels="reference")
 
-    mask = partial(_mask_steps, case, network)
+    mask = partial(mask_steps, case, network)
     kinds = {
         "plain, fused Adam": _plain_steps(case, network, fused=True),
         "plain, foreach Adam": _plain_steps(case, network, fused=False),

@@ -19,9 +19,10 @@ import torch
 import tyro
 
 from benchmarks.calibration.null import DESIGNS, FIT, FIT_TWO, Settings, Trial, run_tests
-from benchmarks.calibration.planted import LEVELS, MASKS, Planted, PlantedSettings, run_planted
+from benchmarks.calibration.planted import LEVELS, PENALTY, Planted, PlantedSettings, run_planted
 from benchmarks.calibration.record import make_record
 from benchmarks.turns import about
+from maskscope.masks import Penalty
 from maskscope.storage import Json, digest, read_json, write_json
 from maskscope.training import child_seed
 
@@ -95,7 +96,7 @@ def main(args: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     began = time.perf_counter()
     tests = {name: tests_of(options, name) for name in options.designs}
-    weaker = replace(options.planted, masks=replace(options.planted.masks, penalty_weight=MASKS.penalty_weight / 3))
+    weaker = replace(options.planted, masks=replace(options.planted.masks, size=Penalty(PENALTY.weight / 3)))
     planted = {
         name: [row for level in LEVELS for row in planted_of(options, settings, level)]
         for name, settings in (("chosen", options.planted), ("a third of the penalty", weaker))

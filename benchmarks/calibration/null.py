@@ -24,12 +24,12 @@ from maskscope.analysis import (
     unrelated_null,
     unrelated_p_value,
 )
-from maskscope.masks import BinaryMask, overlap_by_tensor
+from maskscope.masks import BinaryMask, Penalty, overlap_by_tensor
 from maskscope.training import FitConfig, MaskConfig, child_seed
 
 BITS = 8
 FIT = FitConfig(steps=1000, learning_rate=1e-2, clip_norm=0.0)
-MASKS = MaskConfig(steps=500, learning_rate=0.2, penalty_weight=5e-4, schedule="cosine", clip_norm=0.0)
+MASKS = MaskConfig(steps=500, learning_rate=0.2, size=Penalty(5e-4), schedule="cosine", clip_norm=0.0)
 FIT_TWO = FitConfig(steps=600, learning_rate=1e-2, clip_norm=0.0)
 
 

@@ -24,13 +24,14 @@ from torch import Tensor
 from benchmarks.calibration.stacked import Question, SideBySide, ask, every_input, explained_under, squares
 from maskscope.analysis import normalised_sharing
 from maskscope.analysis.recovery import recovery
-from maskscope.masks import BinaryMask
+from maskscope.masks import BinaryMask, Penalty
 from maskscope.training import MaskConfig, child_seed
 
 BITS, TERMS = 12, 20
 LEVELS = (0.0, 0.1, 0.25, 0.5, 1.0)
 MASKED = ("weight0", "weight1")
-MASKS = MaskConfig(steps=600, learning_rate=0.1, penalty_weight=3e-3, schedule="cosine", clip_norm=0.0)
+PENALTY = Penalty(3e-3)
+MASKS = MaskConfig(steps=600, learning_rate=0.1, size=PENALTY, schedule="cosine", clip_norm=0.0)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from maskscope.analysis import (
+    integrated_gradients,
     kept_counts,
     normalised_sharing,
     random_mask_like,
@@ -13,10 +14,19 @@ from maskscope.analysis import (
 )
 from maskscope.errors import MaskscopeError
 from maskscope.masks import (
+    Annealing,
+    BehaviourKept,
     BinaryMask,
+    Heads,
+    Layout,
     MaskLogits,
     Noise,
+    Off,
+    Penalty,
     Selection,
+    TargetDensity,
+    UnitGroup,
+    UnitRule,
     WeakMaskWarning,
     bake,
     call_masked,
@@ -47,30 +57,42 @@ from maskscope.training import (
 )
 
 if TYPE_CHECKING:
+    from maskscope.studies.own.alternatives import Alternatives, alternatives
     from maskscope.studies.own.study import Study
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Alternatives",
+    "Annealing",
+    "BehaviourKept",
     "BinaryMask",
     "Checkpoint",
     "Compute",
     "Discovery",
     "FitConfig",
     "Growth",
+    "Heads",
     "History",
     "Judgement",
+    "Layout",
     "MaskConfig",
     "MaskLogits",
     "MaskSearch",
     "MaskscopeError",
     "Noise",
     "Observer",
+    "Off",
+    "Penalty",
     "ProgressBar",
     "Selection",
     "Study",
+    "TargetDensity",
+    "UnitGroup",
+    "UnitRule",
     "Watchdog",
     "WeakMaskWarning",
+    "alternatives",
     "bake",
     "call_masked",
     "dice",
@@ -78,6 +100,7 @@ __all__ = [
     "discover_many",
     "fit",
     "grow",
+    "integrated_gradients",
     "iomin",
     "iou",
     "kept_counts",
@@ -94,9 +117,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`Study` is imported when it is asked for: it brings claims and pages, which a search for a single mask does not need."""
+    """Studies are imported when they are asked for: they bring claims and pages, which a search for a mask does not need."""
     if name == "Study":
         from maskscope.studies.own.study import Study
 
         return Study
+    if name in ("Alternatives", "alternatives"):
+        from maskscope.studies.own import alternatives as found
+
+        return getattr(found, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

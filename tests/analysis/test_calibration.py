@@ -12,12 +12,12 @@ from benchmarks.calibration import coverage, null, record
 from benchmarks.calibration.null import DESIGNS, Settings, by_sizes, run_tests
 from benchmarks.calibration.planted import PlantedSettings, missed_at_random, run_planted
 from benchmarks.calibration.stacked import Question, SideBySide, ask, every_input, fit_all, logistic
-from maskscope.masks import BinaryMask
+from maskscope.masks import BinaryMask, Penalty
 from maskscope.storage import read_json
 from maskscope.training import FitConfig, MaskConfig
 from maskscope.zoo import MLP
 
-FEW = MaskConfig(steps=5, learning_rate=0.2, penalty_weight=1e-3, clip_norm=0.0)
+FEW = MaskConfig(steps=5, learning_rate=0.2, size=Penalty(1e-3), clip_norm=0.0)
 
 
 def test_a_network_in_the_row_is_an_mlp():
@@ -78,7 +78,7 @@ def test_the_naive_test_counts_every_placement():
 
 def test_the_planted_truth_is_true():
     """With every logit open and no noise the network computes the planted functions exactly, and shares what was planted."""
-    settings = PlantedSettings(networks=2, noise=0.0, masks=replace(FEW, steps=1, penalty_weight=0.0), items=8)
+    settings = PlantedSettings(networks=2, noise=0.0, masks=replace(FEW, steps=1, size=Penalty(0.0)), items=8)
     for level in (0.0, 0.5, 1.0):
         for one in run_planted(settings, level, seed=0):
             assert one.explained == pytest.approx(1, abs=1e-6)

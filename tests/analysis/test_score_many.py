@@ -88,7 +88,7 @@ def test_random_masks_among_others_stay_inside_them():
     assert (drawn - big).kept == 0
     assert all(int(drawn[name].sum()) == int(small[name].sum()) for name in small)
     assert drawn != small
-    with pytest.raises(MaskMismatchError, match=r"random weights were wanted among"):
+    with pytest.raises(MaskMismatchError, match=r"random units were wanted among"):
         random_mask_like(big, torch.Generator(), among=small)
 
 

@@ -12,7 +12,7 @@ from .guests import GUESTS, IGNORED, make
 from .portrait import assert_same, batched_tensors, duplicate, full_mask, portrait
 
 pytestmark = pytest.mark.filterwarnings(*IGNORED)
-CONFIG = ms.MaskConfig(steps=3, samples_per_step=3, learning_rate=0.1, penalty_weight=1e-4)
+CONFIG = ms.MaskConfig(steps=3, samples_per_step=3, learning_rate=0.1, size=ms.Penalty(1e-4))
 
 
 def prepared(name):

@@ -10,8 +10,9 @@ import maskscope as ms
 from maskscope import zoo
 from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.runtime import Runtime
-from maskscope.errors import ConfigError, UnknownNameError
-from maskscope.masks import PENALTIES, make_penalty
+from maskscope.errors import MaskscopeError
+from maskscope.masks import BehaviourKept, Penalty, TargetDensity
+from maskscope.masks.sizes import PULLS, pull_named
 from maskscope.procedure.plans import full_mask_plan
 from maskscope.procedure.procedure import MaskProcedure
 from maskscope.procedure.work import SeedWork, make_network
@@ -21,26 +22,37 @@ from maskscope.training import isolated_random
 from tests.small_images import small_images
 
 
-@pytest.mark.parametrize("name", PENALTIES)
-def test_a_penaltys_gradient_is_the_derivative_of_its_value(name):
-    penalty = make_penalty(name, 0.3)
+@pytest.mark.parametrize("name", PULLS)
+@pytest.mark.parametrize("temperature", [1.0, 0.2])
+def test_a_penaltys_gradient_is_the_derivative_of_its_value(name, temperature):
+    pull = pull_named(name)
     logits = torch.linspace(-3, 3, 7, requires_grad=True)
-    (derivative,) = torch.autograd.grad(penalty.value(logits), logits)
+    (derivative,) = torch.autograd.grad(0.3 * pull.value(logits, temperature), logits)
     gradient = torch.full((7,), 9.0)
-    penalty.begin_gradient(logits.detach(), gradient)
+    pull.begin_gradient(logits.detach(), 0.3, temperature, gradient)
     torch.testing.assert_close(gradient, derivative)
-    nothing = torch.full((7,), 9.0)
-    make_penalty(name, 0.0).begin_gradient(logits.detach(), nothing)
-    assert nothing.abs().sum() == 0
+    pull.begin_gradient(logits.detach(), 0.0, temperature, gradient)
+    assert gradient.abs().sum() == 0
 
 
-@pytest.mark.parametrize("name", PENALTIES)
-@pytest.mark.parametrize("weight", [-1.0, math.nan])
-def test_a_penaltys_weight_is_checked(name, weight):
-    with pytest.raises(ConfigError, match="penalty_weight is"):
-        make_penalty(name, weight)
-    with pytest.raises(UnknownNameError, match="There is no penalty"):
-        make_penalty(name + "s", 1.0)
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Penalty(-1.0), "The weight of the penalty is -1.0; a finite number of at least 0"),
+        (lambda: Penalty(math.nan), "The weight of the penalty is nan"),
+        (lambda: pull_named("logit"), "There is no penalty 'logit'. Did you mean 'logits'"),
+        (lambda: TargetDensity(0.0), "The target density is 0.0; a share above 0 and below 1"),
+        (lambda: TargetDensity(0.1, reached_after=2.0), "reached_after is 2"),
+        (lambda: TargetDensity(0.01).kept(10), r"less than half of one unit: there are 10 units. Ask for at least 0.1"),
+        (lambda: BehaviourKept(1.1), "The share of the behaviour to keep is 1.1"),
+        (lambda: BehaviourKept(parts=1), "parts is 1; at least 2 held-out parts"),
+        (lambda: BehaviourKept(cost=0.5), "cost is 0.5; at least 1"),
+        (lambda: BehaviourKept(error=0.0), "error is 0.0; a chance above 0"),
+    ],
+)
+def test_a_size_checks_itself(make, message):
+    with pytest.raises(MaskscopeError, match=message):
+        make()
 
 
 NETWORKS = {

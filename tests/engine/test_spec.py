@@ -23,7 +23,7 @@ def test_paper_preset_is_the_papers():
     assert spec.fit == FitSpec(20_000, 128, 1e-3, 1.0)
     config = spec.mask.config()
     assert (config.steps, config.samples_per_step, config.learning_rate, config.initial_logit) == (20_000, 4, 1e-2, 2.0)
-    assert config.penalty_weight == pytest.approx(7.8125e-7)
+    assert config.size.weight == pytest.approx(7.8125e-7)
     assert (config.temperature, config.clip_norm, spec.mask.part_size) == (1.0, 1.0, 32)
 
 
@@ -35,7 +35,7 @@ def test_all_faults_of_a_spec_are_listed_together():
     with pytest.raises(ConfigError) as error:
         from_json(AdditionMultiplicationSpec, value)
     text = str(error.value)
-    assert "mask: stpes: no such field. Did you mean 'steps'?" in text
+    assert "mask: stpes: no such field. Did you mean 'steps' or 'stop_when_lost'?" in text
     assert "fit: steps: 'many' is no int" in text
     assert "hiden: no such field. Did you mean 'hidden'?" in text
 
@@ -45,7 +45,10 @@ def test_all_faults_of_a_spec_are_listed_together():
     [
         (lambda: MaskSpec(batch_size=130), "130 does not divide by samples_per_step 4.*multiple of 4"),
         (lambda: MaskSpec(samples_per_step=0), "samples_per_step is 0"),
-        (lambda: MaskSpec(beta=-1.0), "penalty_weight is -"),
+        (lambda: MaskSpec(estimator="deterministic"), "deterministic draws nothing.*Take samples_per_step=1"),
+        (lambda: MaskSpec(annealing=(2.0,)), "two temperatures were expected, or none"),
+        (lambda: MaskSpec(annealing=(2.0, 0.1)), "rao-blackwell has one temperature for all steps"),
+        (lambda: MaskSpec(beta=-1.0), "The weight of the penalty is -"),
         (lambda: FitSpec(steps=-1, batch_size=0), "steps is -1.*batch_size is 0"),
         (lambda: AdditionMultiplicationSpec(hidden=()), "at least one layer"),
         (lambda: AdditionMultiplicationSpec(digits=7), "1, 2 or 3"),

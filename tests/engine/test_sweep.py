@@ -123,7 +123,7 @@ def test_a_size_has_a_name():
         ("penalty", (), ConfigError, "No values of mask.beta were given"),
         ("penalty", ("1e-4", "1e-4"), ConfigError, "different values"),
         ("penalty", ("much",), ConfigError, "beta is 'much'; a number was expected"),
-        ("penalty", ("-1",), ConfigError, "mask.beta cannot be -1 here: penalty_weight is -"),
+        ("penalty", ("-1",), ConfigError, "mask.beta cannot be -1 here: The weight of the penalty is -"),
         ("penalty", ("1e-4", "0.0001"), ConfigError, "different values"),
         ("penalty", ("inf",), ConfigError, "a finite number"),
         ("estimator", ("rao",), ConfigError, "mask.estimator cannot be rao here: There is no estimator 'rao'"),

@@ -96,7 +96,7 @@ def test_the_weight_of_the_penalty_can_be_named_as_the_library_names_it():
     setting, spec = setting_named(study_at("double-addition"), "penalty_weight"), DoubleAdditionSpec()
     changed = setting.put(spec, 1e-6)
     assert setting.name == "mask.penalty_weight"
-    assert changed.mask.config().penalty_weight == pytest.approx(1e-6)
+    assert changed.mask.config().size.weight == pytest.approx(1e-6)
     assert changed.mask.beta == pytest.approx(128e-6)
     assert setting.of(changed) == pytest.approx(1e-6)
 

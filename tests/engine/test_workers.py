@@ -107,7 +107,7 @@ def test_a_worker_is_refused_a_study_file_that_gives_another_network_each_time(t
         "import torch\nimport maskscope as ms\n\n"
         "def loss(network, part):\n    return network(part).mean()\n\n"
         "def score(network, part):\n    return network(part)[:, 0] > 0\n\n"
-        "STUDY = ms.Study(torch.nn.Linear(2, 1), {'x': [torch.ones(2, 2)]}, loss, score)\n"
+        "STUDY = ms.Study(torch.nn.Linear(2, 1), {'x': [torch.ones(2, 2)] * 6}, loss, score)\n"
     )
     study = study_at(f"{file}:STUDY")
     job = Job(study, study.preset("smoke"), (0,), str(tmp_path / "run")).pinned

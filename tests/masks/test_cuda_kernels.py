@@ -13,7 +13,7 @@ if not ON_DEVICE:
     os.environ["TRITON_INTERPRET"] = "1"  # read when the programs are first imported
 pytest.importorskip("triton")
 
-from maskscope.masks.kernels import Address, LogisticSlope, ReferenceKernels, SlopeLaw, TableSlope, cuda  # noqa: E402
+from maskscope.masks.kernels import Address, GateLaw, LogisticSlope, ReferenceKernels, SignGate, SoftGate, TableSlope, cuda  # noqa: E402
 from maskscope.masks.kernels.cuda import CudaKernels  # noqa: E402
 from maskscope.masks.kernels.threshold import grid  # noqa: E402
 
@@ -37,6 +37,12 @@ LAWS = [
     LogisticSlope(),
     LogisticSlope(2 / 3),
     LogisticSlope(0.1),
+]
+SOFT = [
+    SoftGate(1.0, drawn=False),
+    SoftGate(1 / 200, drawn=False),
+    SoftGate(2.0, drawn=True),
+    SoftGate(2 / 3, drawn=True, low=-0.1, high=1.1),
 ]
 reference = ReferenceKernels()
 
@@ -114,6 +120,47 @@ def test_gradient_is_the_references(kernels, law, count, at, samples, dtype):
         torch.testing.assert_close(mine.cpu(), expected, rtol=2e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("law", SOFT, ids=lambda law: f"{law.temperature:.3f}{law.drawn}")
+@pytest.mark.parametrize(("count", "at", "samples", "dtype"), [CASES[0], CASES[1], CASES[3], CASES[4]])
+def test_soft_copies_and_gradients_are_the_references(kernels, law, count, at, samples, dtype):
+    logits, weights, before = logits_for(count), torch.randn(count).to(dtype), torch.randn(count)
+    copies, gates = torch.empty(samples, count, dtype=dtype), torch.zeros(count, dtype=torch.uint8)
+    reference.copy_soft(law, logits, weights, at, 0, copies)
+    gradients = torch.randn(samples, count).to(dtype)
+    for first, rows in {(0, samples), (samples // 2, samples - samples // 2), (samples // 3, 1)}:
+        out, mine = torch.ones(rows, count, dtype=dtype, device=DEVICE), before.to(DEVICE, copy=True)
+        kernels.copy_soft(law, logits.to(DEVICE), weights.to(DEVICE), at, first, out)
+        rounding = torch.finfo(dtype).eps if dtype.itemsize == 2 else 2e-5
+        torch.testing.assert_close(out.cpu(), copies[first : first + rows], rtol=rounding, atol=2e-5)
+        expected, behind = before.clone(), gradients[first : first + rows]
+        where = {"first_sample": first, "scale": 0.3}
+        reference.add_gradient(law, logits, weights, gates, behind, at, **where, out=expected)
+        kernels.add_gradient(law, *(one.to(DEVICE) for one in (logits, weights, gates, behind)), at, **where, out=mine)
+        torch.testing.assert_close(mine.cpu(), expected, rtol=2e-5, atol=2e-5)
+
+
+def test_what_is_behind_a_soft_gate_of_0_is_plus_zero(kernels):
+    weights = torch.tensor([-0.0, -1.0, 1e30, -1e30], device=DEVICE)  # the interpreter warns of infinite ones
+    for law in SOFT:
+        out = torch.ones(2, 4, device=DEVICE)
+        kernels.copy_soft(law, torch.full((4,), -1e30, device=DEVICE), weights, Address(KEY, step=0), 1, out)
+        assert bits(out).eq(0).all()
+        kernels.copy_soft(law, torch.full((4,), 1e30, device=DEVICE), weights, Address(KEY, step=0), 1, out)
+        assert torch.equal(bits(out[1]), bits(weights))
+
+
+def test_gates_by_sign_are_the_references(kernels):
+    logits, weights, gradients = logits_for(77).to(DEVICE), torch.randn(77, device=DEVICE), torch.randn(3, 77, device=DEVICE)
+    gates, mine, expected = torch.empty(77, dtype=torch.uint8, device=DEVICE), torch.ones(77, device=DEVICE), torch.ones(77)
+    kernels.open_positive(logits, 3, gates)
+    assert torch.equal(gates, (logits > 0).to(torch.uint8) * 7)
+    where = {"first_sample": 0, "scale": 0.3}
+    kernels.add_gradient(SignGate(), logits, weights, gates, gradients, Address(KEY, step=0), **where, out=mine)
+    on_processor = (one.cpu() for one in (logits, weights, gates, gradients))
+    reference.add_gradient(SignGate(), *on_processor, Address(KEY, step=0), **where, out=expected)
+    torch.testing.assert_close(mine.cpu(), expected, rtol=2e-5, atol=1e-6)
+
+
 def test_the_logistic_slope_is_finite_however_far_the_logit_and_the_draw(kernels):
     logits = torch.linspace(-1000, 1000, 4001, device=DEVICE)
     one, at = torch.ones(1, 4001, device=DEVICE), Address(KEY, step=0)
@@ -146,12 +193,12 @@ def test_nothing_is_written_outside(kernels):
 
 
 def test_an_unknown_law_is_refused(kernels):
-    class Strange(SlopeLaw):
+    class Strange(GateLaw):
         def slope(self, logits, is_open, draws):
             raise NotImplementedError
 
     vector = torch.ones(3, device=DEVICE)
-    with pytest.raises(TypeError, match="no slope of type Strange"):
+    with pytest.raises(TypeError, match="no gate of type Strange"):
         kernels.add_gradient(
             Strange(), vector, vector, vector.to(torch.uint8), vector[None], Address(KEY, step=0), first_sample=0, scale=1.0,
             out=vector,
@@ -163,17 +210,19 @@ import re
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from maskscope.masks.kernels import triton_loops
+from maskscope.masks.kernels import triton_loops, triton_soft_loops
 
 TYPES = {
     "logits": "*fp32", "weights": "*i16", "out": "*i16", "gates": "*u8", "gradients": "*bf16",
-    "table": "*i64", "closed": "*i64", "opened": "*i64", "scale": "fp32", "inverse": "fp32",
-}
-CONSTANTS = {"SAMPLES": 4, "ROWS": 4, "FIRST": 0, "UNIT": False, "BLOCK": 1024}
+    "table": "*i64", "closed": "*i64", "opened": "*i64",
+} | dict.fromkeys(("scale", "inverse", "shut", "whole", "low", "span"), "fp32")
+CONSTANTS = {"SAMPLES": 4, "ROWS": 4, "FIRST": 0, "UNIT": False, "DRAWN": True, "BLOCK": 1024}
+NAMES = "open_gates draw_masked copy_open add_table_gradient add_logistic_gradient copy_soft add_soft_gradient"
 
-for name in ("open_gates", "draw_masked", "copy_open", "add_table_gradient", "add_logistic_gradient"):
-    program = getattr(triton_loops, name)
+for name in NAMES.split():
+    program = getattr(triton_soft_loops if "soft" in name else triton_loops, name)
     types = TYPES | ({"weights": "*bf16", "out": "*fp32"} if "gradient" in name else {})
+    types |= {"weights": "*bf16", "out": "*bf16"} if name == "copy_soft" else {}
     signature = {arg: "constexpr" if arg in CONSTANTS else types.get(arg, "i32") for arg in program.arg_names}
     constants = {arg: value for arg, value in CONSTANTS.items() if arg in signature}
     wide = {
@@ -182,7 +231,7 @@ for name in ("open_gates", "draw_masked", "copy_open", "add_table_gradient", "ad
     }
     source = ASTSource(program, signature, constants, wide)
     made = triton.compile(source, GPUTarget("cuda", 80, 32), {"num_warps": 8, "enable_fp_fusion": False}).asm
-    gates_only = "gradient" not in name
+    gates_only = "gradient" not in name and "soft" not in name
     assert not (gates_only and re.search(r"ftz|fma|approx", made["ptx"])), f"{name}: a gate depends on inexact arithmetic"
     assert "convert_layout" not in made["ttgir"], f"{name}: values change threads"
     assert not re.search(r"(ld|st).global.b(8|16) ", made["ptx"]), f"{name}: narrow accesses"
@@ -199,4 +248,4 @@ def test_the_programs_compile_for_a_device_without_one(tmp_path):
     environment |= {"TRITON_CACHE_DIR": str(tmp_path), "PYTHONPATH": source}
     run = subprocess.run([sys.executable, "-c", COMPILE], env=environment, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, f"Triton {triton.__version__}: {run.stderr}"
-    assert len(run.stdout.split()) == 5
+    assert len(run.stdout.split()) == 7

@@ -135,8 +135,8 @@ def test_a_well_signed_file_with_wrong_content_is_an_error(tmp_path):
         ms.BinaryMask.load(_written(tmp_path, {"w": good[:1]}, {"w": entry}))
     with pytest.raises(FileFormatError, match="tensors stored are not those"):
         ms.BinaryMask.load(_written(tmp_path, {"w": good}, {"v": entry}))
-    with pytest.raises(FileFormatError, match="mask format 2; this version reads 1"):
-        ms.BinaryMask.load(_written(tmp_path, {"w": good}, {"w": entry}, version=2))
+    with pytest.raises(FileFormatError, match="mask format 3; this version reads up to 2"):
+        ms.BinaryMask.load(_written(tmp_path, {"w": good}, {"w": entry}, version=3))
     assert ms.BinaryMask.load(_written(tmp_path, {"w": good}, {"w": entry})).kept == 9
 
 

@@ -165,7 +165,7 @@ def others(kind, value) -> Iterator[object]:
     elif get_origin(kind) is tuple:
         item = get_args(kind)[0]
         one_more = get_args(item)[0] if get_origin(item) is Literal else {str: "cat", int: 3, float: 3.0}[item]
-        yield from ((*value[:-1], *islice(others(item, value[-1]), 1)), value[:-1]) if value else [(one_more,)]
+        yield from ((*value[:-1], *islice(others(item, value[-1]), 1)), value[:-1]) if value else [(one_more,), (one_more,) * 2]
     elif kind is bool:
         yield not value
     elif kind is str:

@@ -84,7 +84,7 @@ def names(made):
 def planted(tmp_path_factory):
     """Two networks whose functions are in disjoint halves by construction."""
     folder = tmp_path_factory.mktemp("own") / "run"
-    config = ms.MaskConfig(steps=60, samples_per_step=4, learning_rate=0.3, penalty_weight=3e-2)
+    config = ms.MaskConfig(steps=60, samples_per_step=4, learning_rate=0.3, size=ms.Penalty(3e-2))
     networks = [Halves(0), Halves(1)]
     made = []
     return folder, study(networks, config=config).run(folder, watch=lambda name: (), announce=made.append), made

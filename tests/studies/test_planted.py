@@ -7,16 +7,17 @@ import torch
 from maskscope.analysis.recovery import recovery
 from maskscope.engine.spec import from_json, to_json
 from maskscope.errors import ConfigError, FileFormatError, UnknownNameError
-from maskscope.masks import BinaryMask, bake, iou
-from maskscope.storage import read_json, read_tensors, write_json, write_tensors
+from maskscope.masks import BehaviourKept, BinaryMask, Penalty, TargetDensity, bake, iou
+from maskscope.storage import digest, read_json, read_tensors, write_json, write_tensors
 from maskscope.studies.planted import (
-    KINDS,
     PlantingConfig,
     VerifyRecord,
+    cells_of,
     find_mask,
     plant,
     planted_network,
     planted_path,
+    size_for,
     verify_planted,
     verify_table,
 )
@@ -28,13 +29,14 @@ from maskscope.training import MaskConfig
 from maskscope.zoo import MLP
 
 SEED = 3
-SHORT = MaskConfig(steps=20, samples_per_step=4, learning_rate=0.1, penalty_weight=3e-4)
+WIRED = ("halves", "shared trunk", "shared trunk, inhibition")
+SHORT = MaskConfig(steps=20, learning_rate=0.1, size=Penalty(3e-4))
 
 
 @pytest.fixture(scope="module")
 def planted():
     torch.set_num_threads(1)
-    return {kind: plant(PlantingConfig(kind), SEED) for kind in KINDS}
+    return {kind: plant(PlantingConfig(kind), SEED) for kind in WIRED}
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,7 @@ def test_a_unit_of_the_wiring_never_misfires_when_it_loses_weights():
             assert (bake(network, mask)(inputs) <= whole + 1e-6).all()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WIRED)
 def test_a_planted_network_obeys_the_rules(planted, kind):
     one = planted[kind]
     assert all(accuracy(one.network, one.task, name) == 1 for name in one.task.functions)
@@ -101,6 +103,25 @@ def test_a_planted_network_obeys_the_rules(planted, kind):
                     parameters[tensor][row, column] = value
         assert one.magnitude_f1[name] < 0.9
         assert one.gradient_f1[name] < 0.9
+
+
+def test_hand_wired_networks_are_what_they_were_before_there_were_learned_ones(planted):
+    """The truth to the bit; the weights but for rounding, which differs between processors."""
+    found = {
+        kind: (
+            digest([[f, name, bits.nonzero().tolist()] for f, mask in one.truth.items() for name, bits in mask.items()])[:12],
+            sum(float(parameter.detach().double().abs().sum()) for parameter in one.network.parameters()),
+        )
+        for kind, one in planted.items()
+    }
+    assert {kind: truth for kind, (truth, _) in found.items()} == {
+        "halves": "b18409d3ef21",
+        "shared trunk": "bff829c325ed",
+        "shared trunk, inhibition": "49638084e9ed",
+    }
+    assert {kind: size for kind, (_, size) in found.items()} == pytest.approx(
+        {"halves": 281.7720, "shared trunk": 470.7881, "shared trunk, inhibition": 464.0997}, rel=1e-5
+    )
 
 
 def test_the_shared_trunk_has_noise_on_every_other_weight_and_a_known_overlap(planted):
@@ -232,38 +253,84 @@ def record(cache):
         2,
         cache,
         kinds=["halves"],
-        estimators=["rao-blackwell"],
+        estimators=["continuous-sparsification", "exact-k"],
+        sizes=["target-density", "behaviour-kept"],
         config=SHORT,
-        progress=lambda what, done, steps: seen.append((done, steps)),
+        progress=lambda what, done, cells: seen.append((done, cells)),
     )
     assert seen == [(done, 6) for done in range(1, 7)]
     return kept
 
 
+def rows_of(rows, estimator="continuous-sparsification", size="target-density"):
+    return [row for row in rows if (row.estimator, row.size) == (estimator, size)]
+
+
+def test_cells_of_the_default_come_first_and_exact_k_has_a_density_only():
+    cells = cells_of(
+        2, ["cnn", "lstm"], ["exact-k", "continuous-sparsification"], ["penalty", "target-density", "behaviour-kept"]
+    )
+    assert len(cells) == len(set(cells)) == 2 * 2 * 4
+    assert {(cell.estimator, cell.size) for cell in cells[:4]} == {("continuous-sparsification", "behaviour-kept")}
+    assert [cell.net for cell in cells[4:]] == [0] * 6 + [1] * 6
+    assert {cell.size for cell in cells if cell.estimator == "exact-k"} == {"target-density"}
+
+
 def test_the_record_has_a_row_for_everything(record):
-    assert [(row.net, row.function) for row in record.functions] == [(0, "left"), (0, "right"), (1, "left"), (1, "right")]
-    assert [(row.first, row.second, row.true_iou) for row in record.overlaps] == [("left", "right", 0.0)] * 2
+    for estimator, size in (
+        ("continuous-sparsification", "target-density"),
+        ("continuous-sparsification", "behaviour-kept"),
+        ("exact-k", "target-density"),
+    ):
+        rows = rows_of(record.functions, estimator, size)
+        assert [(row.net, row.function) for row in rows] == [(0, "left"), (0, "right"), (1, "left"), (1, "right")]
+        assert [(row.first, row.second, row.true_iou) for row in rows_of(record.overlaps, estimator, size)] == [
+            ("left", "right", 0.0)
+        ] * 2
+        assert all(
+            row.calls == (40 if size == "behaviour-kept" else SHORT.steps) for row in rows
+        )  # a stage has 40 steps at least
     assert [row.net for row in record.planted] == [0, 1]
     assert record.config["steps"] == 20
-    assert "estimator" not in record.config
+    assert not {"estimator", "size"} & set(record.config)
 
 
 def test_the_summary_follows_from_the_rows(record):
-    (summary,) = record.summary
-    by_net = [sum(row.f1 for row in record.functions if row.net == net) / 2 for net in (0, 1)]
+    (summary,) = rows_of(record.summary)
+    functions, overlaps = rows_of(record.functions), rows_of(record.overlaps)
+    by_net = [sum(row.f1 for row in functions if row.net == net) / 2 for net in (0, 1)]
     assert summary.n == 2
     assert summary.f1 == pytest.approx(sum(by_net) / 2)
     assert summary.f1_std == pytest.approx(abs(by_net[0] - by_net[1]) / 2**0.5)
-    assert summary.worst_f1 == min(row.f1 for row in record.functions)
-    assert summary.outside == sum(row.outside for row in record.functions) > 0
-    assert summary.kept == pytest.approx(sum(row.kept for row in record.functions) / 4)
-    assert summary.worst_overlap_error == pytest.approx(max(abs(row.iou - row.true_iou) for row in record.overlaps))
+    assert summary.worst_f1 == min(row.f1 for row in functions)
+    assert summary.outside == sum(row.outside for row in functions)
+    assert summary.kept == pytest.approx(sum(row.kept for row in functions) / 4)
+    assert summary.worst_overlap_error == pytest.approx(max(abs(row.iou - row.true_iou) for row in overlaps))
 
 
-def test_verification_repeats_itself(record, cache):
-    again = verify_planted(2, cache, kinds=["halves"], estimators=["rao-blackwell"], config=SHORT)
-    without_time = [dataclasses.replace(row, seconds=0.0) for row in record.functions]
-    assert [dataclasses.replace(row, seconds=0.0) for row in again.functions] == without_time
+def test_what_is_done_is_not_done_again(record, cache, monkeypatch):
+    monkeypatch.setattr("maskscope.studies.planted.verify.discover", None)
+    given = {"kinds": ["halves"], "estimators": ["exact-k"], "sizes": ["target-density"], "config": SHORT}
+    again = verify_planted(2, cache, **given)
+    assert list(again.functions) == rows_of(record.functions, "exact-k")
+    assert verify_planted(3, cache, search=False, **given).functions == again.functions
+    for cell in (cache / "cells").iterdir():
+        write_json(cell, {"functions": 3})
+    with pytest.raises(FileFormatError, match="does not hold what a cell is made of"):
+        verify_planted(2, cache, kinds=["halves"], estimators=["exact-k"], sizes=["target-density"], config=SHORT)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("penalty", Penalty), ("target-density", TargetDensity), ("behaviour-kept", BehaviourKept)]
+)
+def test_sizes_are_set_by_rules_and_not_by_what_they_find(planted, name, size):
+    one = planted["shared trunk"]
+    found = size_for(name, one, "A", SEED)
+    assert type(found) is size
+    if name == "target-density":
+        assert found.kept(one.selection.count) == one.truth["A"].kept
+    if name == "penalty":
+        assert 1e-4 < found.weight < 1e-3
 
 
 def test_a_record_survives_json(record, tmp_path):
@@ -285,14 +352,18 @@ def test_what_is_undefined_is_said_and_survives_json(record, tmp_path):
 
 def test_the_table_has_a_cell_for_every_column(record):
     header, rows = verify_table(record)
-    assert len(rows) == 1
-    assert len(rows[0]) == len(header)
+    assert len(rows) == 3
+    assert {len(row) for row in rows} == {len(header)}
     assert rows[0][header.index("outside")] == str(record.summary[0].outside)
 
 
 def test_verify_says_what_is_wrong_before_it_makes_anything(tmp_path):
     with pytest.raises(UnknownNameError, match="estimator 'gumbel'"):
         verify_planted(1, tmp_path, estimators=["gumbel"])
+    with pytest.raises(UnknownNameError, match="size 'weight'"):
+        verify_planted(1, tmp_path, sizes=["weight"])
+    with pytest.raises(ConfigError, match="No estimator among exact-k can have a size among penalty"):
+        verify_planted(1, tmp_path, estimators=["exact-k"], sizes=["penalty"])
     with pytest.raises(ConfigError, match="0 networks"):
         verify_planted(0, tmp_path)
     with pytest.raises(ConfigError, match="'thirds'"):

@@ -56,7 +56,7 @@ def main(folder: Path, *how: str) -> None:
         network,
         loss,
         part,
-        config=ms.MaskConfig(steps=STEPS, learning_rate=0.05, penalty_weight=1e-3),
+        config=ms.MaskConfig(steps=STEPS, learning_rate=0.05, size=ms.Penalty(1e-3)),
         seed=5,
         name="f",
         observers=observers,

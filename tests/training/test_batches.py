@@ -15,7 +15,7 @@ from maskscope.masks.parts import PartCopies, is_same
 from maskscope.training import PartSource
 from maskscope.training.batches import StepParts
 
-CONFIG = ms.MaskConfig(steps=3, samples_per_step=4, learning_rate=0.1, penalty_weight=1e-4)
+CONFIG = ms.MaskConfig(steps=3, samples_per_step=4, learning_rate=0.1, size=ms.Penalty(1e-4))
 
 
 def network():
@@ -33,7 +33,7 @@ def loss(net, given):
 
 
 def found(batches, given_loss=loss, executor="sequential", steps=3):
-    config = ms.MaskConfig(steps=steps, samples_per_step=4, learning_rate=0.1, penalty_weight=1e-4)
+    config = ms.MaskConfig(steps=steps, samples_per_step=4, learning_rate=0.1, size=ms.Penalty(1e-4))
     return ms.discover(network(), given_loss, batches, config=config, compute=ms.Compute(executor=executor), name="m")
 
 

@@ -11,7 +11,7 @@ from maskscope.training import isolated_random
 from tests.contracts.guests import GUESTS, IGNORED, make
 from tests.training.test_discover import loss, network, part
 
-CONFIG = ms.MaskConfig(steps=6, learning_rate=0.1, penalty_weight=1e-3)
+CONFIG = ms.MaskConfig(steps=6, learning_rate=0.1, size=ms.Penalty(1e-3))
 SEARCHES = [
     ms.MaskSearch("f", part),
     ms.MaskSearch("g", lambda index: part(index + 50), seed=2),
@@ -67,7 +67,7 @@ def test_observers_of_many_watch_their_own():
 @pytest.mark.parametrize("kernels", ["cpu", "reference"])
 @pytest.mark.parametrize("executor", ["batched", "sequential"])
 def test_every_way_finds_the_same_mask(executor, kernels):
-    net, config = network(), ms.MaskConfig(steps=40, learning_rate=0.1, penalty_weight=1e-3)
+    net, config = network(), ms.MaskConfig(steps=40, learning_rate=0.1, size=ms.Penalty(1e-3))
     wanted = ms.discover(net, loss, part, config=config)
     found = ms.discover(net, loss, part, config=config, compute=ms.Compute(executor=executor, kernels=kernels))
     torch.testing.assert_close(found.logits.flat, wanted.logits.flat, rtol=1e-3, atol=1e-3)
@@ -76,7 +76,7 @@ def test_every_way_finds_the_same_mask(executor, kernels):
 def test_accumulation_is_the_mean_over_more_parts_of_the_same_masks():
     """Twice the parts under the same four masks: one step along the mean gradient, which one loss over both parts gives too."""
     net = network()
-    config = {"learning_rate": 0.1, "steps": 3, "penalty_weight": 1e-3}
+    config = {"learning_rate": 0.1, "steps": 3, "size": ms.Penalty(1e-3)}
     accumulated = ms.discover(net, loss, part, config=ms.MaskConfig(accumulation=2, **config))
     joined = ms.discover(net, loss, lambda i: torch.cat([part(2 * i), part(2 * i + 1)]), config=ms.MaskConfig(**config))
     torch.testing.assert_close(accumulated.logits.flat, joined.logits.flat, rtol=1e-4, atol=1e-5)
@@ -92,7 +92,7 @@ def test_the_learning_rate_follows_its_schedule():
         ("cosine", 1 + 0.8535534 + 0.5 + 0.1464466),
         ("warm-cosine", 2.5),
     ):
-        config = ms.MaskConfig(steps=4, learning_rate=0.1, penalty_weight=1.0, schedule=schedule, clip_norm=0.0)
+        config = ms.MaskConfig(steps=4, learning_rate=0.1, size=ms.Penalty(1.0), schedule=schedule, clip_norm=0.0)
         found = ms.discover(net, lambda n, x: n(x).sum() * 0, part, config=config)
         torch.testing.assert_close(found.logits.flat, torch.full_like(found.logits.flat, 2 - 0.1 * factors), rtol=1e-4, atol=1e-4)
     with pytest.raises(UnknownNameError, match="Did you mean 'linear'"):
@@ -112,7 +112,7 @@ def test_a_settled_run_ends_early_and_resumed_to_the_same_bits(tmp_path):
     def first_input(n, x):
         return (n(x) - x[:, :1]).square().mean()
 
-    config = ms.MaskConfig(steps=2000, learning_rate=0.03, penalty_weight=1e-3, stop_when_settled=True)
+    config = ms.MaskConfig(steps=2000, learning_rate=0.03, size=ms.Penalty(1e-3), stop_when_settled=True)
     whole = ms.discover(net, first_input, part, config=config)
     assert whole.mask["weight"].tolist() == [[True, False, False, False]]
     assert 150 < len(whole.history.loss) < 1000
@@ -186,7 +186,7 @@ def test_a_search_begins_where_it_is_told(tmp_path):
     with pytest.raises(ConfigError, match="another initial"):
         ms.discover(net, loss, part, config=config, checkpoint=keep)
     other = ms.MaskLogits.full(ms.select(net, exclude=["*bias"]), 1.0)
-    with pytest.raises(MaskMismatchError, match="for other weights"):
+    with pytest.raises(MaskMismatchError, match="for another selection"):
         ms.discover(net, loss, part, config=config, initial=other)
 
 

@@ -14,7 +14,7 @@ from maskscope.training import memory
 from maskscope.training.mask_config import SlowBfloat16Warning
 from tests.training.test_discover import loss, network, part
 
-CONFIG = ms.MaskConfig(steps=6, learning_rate=0.1, penalty_weight=1e-3)
+CONFIG = ms.MaskConfig(steps=6, learning_rate=0.1, size=ms.Penalty(1e-3))
 
 
 @pytest.mark.skipif(has_bfloat16(torch.device("cpu")), reason="this processor has instructions for bfloat16")

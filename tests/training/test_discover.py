@@ -24,7 +24,7 @@ def part(index):
     return torch.randn(8, 4, generator=torch.Generator().manual_seed(index))
 
 
-CONFIG = ms.MaskConfig(steps=5, learning_rate=0.1, penalty_weight=1e-3)
+CONFIG = ms.MaskConfig(steps=5, learning_rate=0.1, size=ms.Penalty(1e-3))
 
 
 def test_the_same_arguments_give_the_same_bits_and_each_identity_its_own():
@@ -74,7 +74,7 @@ def test_a_function_that_needs_one_weight_keeps_it():
     def first_input(n, x):
         return (n(x) - x[:, :1]).square().mean()
 
-    found = ms.discover(net, first_input, part, config=ms.MaskConfig(steps=150, learning_rate=0.1, penalty_weight=1e-3))
+    found = ms.discover(net, first_input, part, config=ms.MaskConfig(steps=150, learning_rate=0.1, size=ms.Penalty(1e-3)))
     assert found.mask["weight"].tolist() == [[True, False, False, False]]
 
 
@@ -103,18 +103,18 @@ def test_nan_and_infinity_stop_the_run_with_a_reason():
 
 def test_warnings_of_the_watchdog():
     net = network()
-    heavy = ms.MaskConfig(steps=300, learning_rate=0.1, penalty_weight=10.0)
+    heavy = ms.MaskConfig(steps=300, learning_rate=0.1, size=ms.Penalty(10.0))
     target = {}
 
     def imitate(n, x):
         target.setdefault("net", network())
         return (n(x) - target["net"](x).detach()).square().mean()
 
-    with pytest.warns(LossWarning, match="the mask does not carry the function. Lower penalty_weight"):
+    with pytest.warns(LossWarning, match="the mask does not carry the function. Lower the penalty"):
         ms.discover(net, imitate, part, config=heavy, observers=[ms.Watchdog()])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        light = ms.MaskConfig(steps=300, learning_rate=0.1, penalty_weight=0.0)
+        light = ms.MaskConfig(steps=300, learning_rate=0.1, size=ms.Penalty(0.0))
         ms.discover(net, loss, part, config=light, observers=[ms.Watchdog()], judge=False)
 
     def infinite(n, x):
@@ -162,10 +162,12 @@ def test_an_iterable_begins_again_and_equals_the_function():
         ({"samples_per_step": 0}, "samples_per_step is 0; a number from 1"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
         ({"clip_norm": -1.0}, "clip_norm is -1.0"),
-        ({"penalty_weight": -1.0}, "penalty_weight is -1.0"),
         ({"estimator": "straight-trough"}, "Did you mean 'straight-through'"),
-        ({"penalty": "logitsum"}, "There is no penalty 'logitsum'. Did you mean 'logit-sum'"),
-        ({"temperature": 2.0}, "closed form at temperature 1"),
+        ({"temperature": math.nan}, "temperature is nan"),
+        ({"annealing": ms.Annealing(2.0, 1.0)}, "one temperature for all steps; annealing goes from 2.0 to 1.0"),
+        ({"estimator": "deterministic", "temperature": 2.0}, "has no temperature: leave temperature at 1"),
+        ({"estimator": "deterministic", "samples_per_step": 4}, "deterministic draws nothing.*Take samples_per_step=1"),
+        ({"estimator": "continuous-sparsification", "samples_per_step": 2}, "all samples would be the same"),
     ],
 )
 def test_impossible_settings(setting, words):

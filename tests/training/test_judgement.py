@@ -35,7 +35,7 @@ def trained():
     return net.eval()
 
 
-GOOD = ms.MaskConfig(steps=250, learning_rate=0.3, penalty_weight=5e-4)
+GOOD = ms.MaskConfig(steps=250, learning_rate=0.3, size=ms.Penalty(5e-4))
 
 
 def test_the_mask_is_judged_on_parts_that_it_did_not_train_on(trained):
@@ -80,9 +80,9 @@ def test_samples_are_drawn_anew_for_the_judgement(trained):
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        (ms.MaskConfig(steps=90, learning_rate=0.5, penalty_weight=10.0), "keeps no weight at all: lower penalty_weight"),
-        (ms.MaskConfig(steps=3, learning_rate=0.01), r"keeps every weight: take more steps.*100% of the weights are undecided"),
-        (ms.MaskConfig(steps=60, learning_rate=0.1, penalty_weight=1.0), "It does not carry the function: lower penalty_weight"),
+        (ms.MaskConfig(steps=90, learning_rate=0.5, size=ms.Penalty(10.0)), "keeps nothing at all: lower the penalty"),
+        (ms.MaskConfig(steps=3, learning_rate=0.01), r"keeps every unit: take more steps.*100% of the weights are undecided"),
+        (ms.MaskConfig(steps=60, learning_rate=0.1, size=ms.Penalty(1.0)), "It does not carry the function: lower the penalty"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::maskscope.training.observers.LossWarning")
@@ -91,6 +91,30 @@ def test_a_weak_mask_is_said_with_what_to_change(trained, config, words):
         found = ms.discover(trained, loss, part, config=config)
     assert not found.judgement.is_sound
     assert found.mask.made_by["judgement"]["faults"] == list(found.judgement.faults)
+
+
+def path(steps, rate, share):
+    size = ms.BehaviourKept(share, parts=4, cost=1.0)
+    return ms.MaskConfig(steps=steps, learning_rate=rate, estimator="continuous-sparsification", size=size)
+
+
+def test_a_mask_that_keeps_the_score_that_was_asked_for_is_not_weak_because_of_its_loss(trained):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        right = lambda net, batch: net(batch[0]).argmax(-1) == batch[1]  # noqa: E731
+        judged = ms.discover(trained, loss, part, config=path(60, 0.5, 0.6), score=right).judgement
+    assert judged.is_enough is True
+    assert judged.masked_loss > 1.5 * max(judged.first_loss, judged.unmasked_loss)
+
+
+def test_a_path_that_never_keeps_what_was_asked_for_says_so(trained):
+    whole = ms.unmasked(trained)
+    same = lambda net, batch: (net(batch[0]) - whole(batch[0])).abs() < 1e-6  # noqa: E731
+    with pytest.warns(ms.WeakMaskWarning, match="no mask of its path keeps the behaviour that was asked for"):
+        found = ms.discover(trained, loss, part, config=path(6, 3.0, 0.95), score=same)
+    assert found.judgement.is_enough is False
+    assert found.mask.kept == max(point.kept for point in found.curve)
+    assert found.mask.made_by["judgement"]["is_enough"] is False
 
 
 def test_an_iterable_that_began_again_is_said(trained):
@@ -162,7 +186,7 @@ def test_analyses_say_that_a_mask_is_weak(trained, tmp_path):
     found = [ms.discover(trained, loss, part, config=ms.MaskConfig(steps=3), repeat=repeat).mask for repeat in range(2)]
     found[1].save(tmp_path / "weak.safetensors")
     found[1] = ms.BinaryMask.load(tmp_path / "weak.safetensors")  # a file remembers it
-    with pytest.warns(ms.WeakMaskWarning, match="ceiling: mask 1 is weak: it keeps every weight"):
+    with pytest.warns(ms.WeakMaskWarning, match="ceiling: mask 1 is weak: it keeps every unit"):
         ceiling(found)
     by_hand = [ms.BinaryMask(dict(mask)) for mask in found]
     with warnings.catch_warnings():
@@ -178,7 +202,7 @@ def test_a_mask_whose_loss_is_infinite_can_be_kept(trained, tmp_path):
     assert ms.BinaryMask.load(tmp_path / "mask.safetensors").faults == found.judgement.faults
 
 
-@pytest.mark.parametrize("name", ["learning_rate", "penalty_weight", "initial_logit", "temperature", "clip_norm"])
+@pytest.mark.parametrize("name", ["learning_rate", "initial_logit", "temperature", "clip_norm"])
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])
 def test_settings_are_finite(name, value):
     with pytest.raises(ConfigError, match=f"{name} is {value}; a finite number was expected"):

@@ -61,7 +61,7 @@ def small(folder, *, steps=6, seed=0, batches=None, **kwargs):
         network,
         lambda net, x: (net(x) - 1).square().mean(),
         batches or (lambda index: torch.full((2, 3), 1.0 + index)),
-        config=ms.MaskConfig(steps=steps, samples_per_step=2, learning_rate=0.1, penalty_weight=0.0),
+        config=ms.MaskConfig(steps=steps, samples_per_step=2, learning_rate=0.1, size=ms.Penalty(0.0)),
         seed=seed,
         checkpoint=folder / "c.safetensors" if folder else None,
         **kwargs,

@@ -6,8 +6,8 @@ from maskscope.analysis.ablation import (
     top_weights,
     top_weights_overall,
     warm_start,
-    weight_times_gradient,
 )
+from maskscope.analysis.attribution import integrated_gradients, magnitude, weight_times_gradient
 from maskscope.analysis.controls import shuffled_weights
 from maskscope.analysis.cross import CrossMatrix, cross_matrix
 from maskscope.analysis.distortion import GradientCosine, gradient_cosine
@@ -48,7 +48,9 @@ __all__ = [
     "gradient_cosine",
     "half_mask_scores",
     "holm",
+    "integrated_gradients",
     "kept_counts",
+    "magnitude",
     "mid_p_value",
     "normalised_sharing",
     "null_test",

@@ -1,80 +1,49 @@
-"""Masks that were not learned, as baselines for learned ones: top weights by magnitude or by gradient, and random masks."""
+"""Masks that were not learned, as baselines for learned ones: the units with the highest scores, and random masks."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from maskscope.errors import BatchesError, MaskMismatchError
-from maskscope.masks import BinaryMask, Loss, MaskLogits, Selection, evaluation_mode, loss_and_gradient
-
-
-def magnitude(network: nn.Module, selection: Selection) -> dict[str, Tensor]:
-    """|weight| of each selected weight."""
-    return {name: weight.abs() for name, weight in selection.of(network).items()}
-
-
-def weight_times_gradient(network: nn.Module, loss: Loss, parts: Iterable[Any], selection: Selection) -> dict[str, Tensor]:
-    """|weight x gradient of the mean loss|: to first order, how much the loss changes when the weight is set to 0.
-
-    The network runs in eval mode and is not changed. Every part has the same influence, so parts should be of equal size.
-
-    Args:
-        network: any module.
-        loss: ``loss(network, part)``, a scalar.
-        parts: the data in parts; read once.
-        selection: the weights to score.
-
-    Raises:
-        BatchesError: ``parts`` is empty.
-
-    Source: the "Taylor" score of Molchanov et al., "Importance Estimation for Neural Network Pruning", CVPR 2019, without
-    its square.
-    """
-    weights = selection.of(network)
-    total = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-    count = 0
-    with evaluation_mode(network):
-        for part in parts:
-            _, gradient = loss_and_gradient(network, loss, part, weights)
-            for name, here in gradient.items():
-                total[name] += here
-            count += 1
-    if not count:
-        raise BatchesError("weight_times_gradient needs at least one part of data, and was given none.")
-    return {name: (weight * total[name] / count).abs() for name, weight in weights.items()}
+from maskscope.errors import MaskMismatchError
+from maskscope.masks import BinaryMask, MaskLogits, Selection
 
 
 def warm_start(scores: Mapping[str, Tensor], selection: Selection, middle: float = 2.0, spread: float = 2.0) -> MaskLogits:
-    """Initial logits for a search: in each tensor evenly spaced by the rank of the scores, the highest at ``middle + spread``.
+    """Initial logits for a search: in each group evenly spaced by the rank of the scores, the highest at ``middle + spread``.
 
     Args:
-        scores: by dotted name, in the weights' shapes, for example `weight_times_gradient`.
-        selection: the weights that are masked.
+        scores: by unit, for each group (for single weights, each tensor), for example `weight_times_gradient`.
+        selection: the weights that are masked, and their units.
         middle: the mean of the initial logits; the default is the paper's initial value of all logits.
         spread: half the difference between the logits of the highest and the lowest score.
 
     Raises:
-        MaskMismatchError: the scores are for other weights.
+        MaskMismatchError: the scores are for other weights or other units.
     """
+    _require_scores(scores, selection)
     ranked = {}
     for name, score in scores.items():
         rank = score.reshape(-1).argsort(stable=True).argsort(stable=True).to(torch.float32)
         ranked[name] = (middle - spread + 2 * spread * rank / max(1, score.numel() - 1)).view(score.shape)
-    return MaskLogits.from_tensors(selection, ranked)
+    return MaskLogits.from_units(selection, ranked)
 
 
-def top_weights(scores: Mapping[str, Tensor], kept_by_tensor: Mapping[str, int]) -> BinaryMask:
-    """The mask that keeps the weights with the highest scores: a given number in every tensor.
+def top_weights(
+    scores: Mapping[str, Tensor], kept_by_tensor: Mapping[str, int], selection: Selection | None = None
+) -> BinaryMask:
+    """The mask that keeps the units with the highest scores: a given number in every group (for single weights, every tensor).
 
     Args:
-        scores: by dotted name, in the weights' shapes.
-        kept_by_tensor: how many weights to keep in each tensor, for example ``kept_counts(mask)``.
+        scores: by unit, for each group; for single weights by dotted name, in the weights' shapes.
+        kept_by_tensor: how many units to keep in each group, for example ``kept_counts(mask)``.
+        selection: the weights and their units; needed if the scores are not for single weights.
 
     Raises:
-        MaskMismatchError: the names differ, or more weights are to be kept than the tensor has.
+        MaskMismatchError: the names differ, or more units are to be kept than there are.
     """
+    if selection is not None:
+        _require_scores(scores, selection)
     faults = [f"{name}: only in the scores" for name in scores if name not in kept_by_tensor]
     for name, kept in kept_by_tensor.items():
         if name not in scores:
@@ -83,48 +52,78 @@ def top_weights(scores: Mapping[str, Tensor], kept_by_tensor: Mapping[str, int])
             faults.append(f"{name}: {kept} of {scores[name].numel()} weights were to be kept")
     if faults:
         raise MaskMismatchError("Top weights cannot be chosen:\n  " + "\n  ".join(faults))
-    return BinaryMask({name: _top(score.flatten(), kept_by_tensor[name]).view(score.shape) for name, score in scores.items()})
+    return _mask_of({name: _top(score.flatten(), kept_by_tensor[name]) for name, score in scores.items()}, scores, selection)
 
 
-def top_weights_overall(scores: Mapping[str, Tensor], k: int) -> BinaryMask:
-    """The mask that keeps the ``k`` weights with the highest scores over all tensors together.
+def top_weights_overall(scores: Mapping[str, Tensor], k: int, selection: Selection | None = None) -> BinaryMask:
+    """The mask that keeps the ``k`` units with the highest scores over all groups together.
+
+    Args:
+        scores: see `top_weights`.
+        k: the number of units.
+        selection: see `top_weights`.
 
     Raises:
-        MaskMismatchError: ``k`` is negative or larger than the number of weights.
+        MaskMismatchError: ``k`` is negative or larger than the number of units.
     """
+    if selection is not None:
+        _require_scores(scores, selection)
     count = sum(score.numel() for score in scores.values())
     if not 0 <= k <= count:
         raise MaskMismatchError(f"{k} of {count} weights were to be kept.")
     bits = _top(torch.cat([score.flatten() for score in scores.values()]), k)
     pieces = torch.split(bits, [score.numel() for score in scores.values()])
-    return BinaryMask({name: piece.view(score.shape) for (name, score), piece in zip(scores.items(), pieces, strict=True)})
+    return _mask_of(dict(zip(scores, pieces, strict=True)), scores, selection)
 
 
 def random_mask_like(mask: BinaryMask, generator: torch.Generator, among: BinaryMask | None = None) -> BinaryMask:
-    """A mask that keeps as many weights of every tensor as another one, chosen uniformly at random.
+    """A mask that keeps as many units of every group (for single weights, of every tensor) as another one, chosen at random.
 
     Args:
-        mask: gives the shapes and the counts.
+        mask: gives the shapes, the units and the counts.
         generator: on the CPU; the result is on the mask's device.
-        among: only weights of this mask can be chosen; by default, all weights can.
+        among: only units of this mask can be chosen; by default, all can.
 
     Raises:
-        MaskMismatchError: in some tensor, ``among`` has fewer weights than ``mask``.
+        MaskMismatchError: in some group, ``among`` has fewer units than ``mask``; or the two masks have different units.
     """
-    tensors = {}
-    for name, bits in mask.items():
+    if among is not None and among.units != mask.units:
+        raise MaskMismatchError("Random units are chosen among those of another mask: both were expected to have the same units.")
+    allowed = None if among is None else among.by_unit()
+    drawn = {}
+    for name, bits in mask.by_unit().items():
         chosen, wanted = torch.zeros(bits.numel(), dtype=torch.bool), int(bits.sum())
-        places = torch.arange(bits.numel()) if among is None else among[name].flatten().cpu().nonzero()[:, 0]
+        places = torch.arange(bits.numel()) if allowed is None else allowed[name].flatten().cpu().nonzero()[:, 0]
         if wanted > len(places):
-            raise MaskMismatchError(f"{name}: {wanted} random weights were wanted among {len(places)}.")
+            raise MaskMismatchError(f"{name}: {wanted} random units were wanted among {len(places)}.")
         chosen[places[torch.randperm(len(places), generator=generator)[:wanted]]] = True
-        tensors[name] = chosen.view(bits.shape).to(bits.device)
-    return BinaryMask(tensors)
+        drawn[name] = chosen.to(bits.device)
+    return BinaryMask.from_units(mask.groups, drawn, {name: bits.shape for name, bits in mask.items()}, off=mask.off)
 
 
 def kept_counts(mask: BinaryMask) -> dict[str, int]:
-    """The number of weights that a mask keeps in each tensor."""
-    return {name: int(bits.sum()) for name, bits in mask.items()}
+    """The number of units that a mask keeps in each group: for single weights, in each tensor."""
+    return {name: int(bits.sum()) for name, bits in mask.by_unit().items()}
+
+
+def _require_scores(scores: Mapping[str, Tensor], selection: Selection) -> None:
+    """Raises `MaskMismatchError` unless there is a score for each unit of a selection."""
+    shapes = selection.unit_shapes
+    faults = [f"{name}: no scores" for name in shapes if name not in scores]
+    faults += [f"{name}: not in the selection" for name in scores if name not in shapes]
+    faults += [
+        f"{name}: scores of shape {list(scores[name].shape)} for units of shape {list(shape)}"
+        for name, shape in shapes.items()
+        if name in scores and tuple(scores[name].shape) != shape
+    ]
+    if faults:
+        raise MaskMismatchError("The scores are for another selection of weights or units:\n  " + "\n  ".join(faults))
+
+
+def _mask_of(bits: Mapping[str, Tensor], scores: Mapping[str, Tensor], selection: Selection | None) -> BinaryMask:
+    if selection is None:
+        return BinaryMask({name: bits[name].view(score.shape) for name, score in scores.items()})
+    return BinaryMask.from_units(selection.groups, bits, selection.shapes)
 
 
 def _top(scores: Tensor, k: int) -> Tensor:

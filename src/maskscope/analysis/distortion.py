@@ -58,7 +58,8 @@ def gradient_cosine(
     found = [_compare((), unmasked, unmasked, everything)]
     for count in range(1, len(layers) + 1):
         applied = tuple(name for layer in layers[:count] for name in layer)
-        shown = masked_weights(weights, {name: kept[name] if name in applied else everything[name] for name in weights})
+        gates = {name: kept[name] if name in applied else everything[name] for name in weights}
+        shown = masked_weights(weights, gates, mask.off.of(weights))
         found.append(_compare(applied, _gradient(network, loss, parts, shown), unmasked, kept))
     return found
 

@@ -35,9 +35,15 @@ def require_one_network(masks: Mapping[str, BinaryMask], quantity: str) -> None:
             for name in first
             if name in mask and mask[name].shape != first[name].shape
         ]
+        if not faults and mask.units != first.units:
+            faults.append(f"{reference} is over {_units(first)}, {title} over {_units(mask)}")
+        if not faults and mask.off != first.off:
+            faults.append(
+                f"weights that are off are {first.off.kind} in {reference}, {mask.off.kind} in {title}, or of another state"
+            )
     if faults:
         raise MaskMismatchError(
-            f"A {quantity} of masks that do not cover the same weights:\n  "
+            f"A {quantity} of masks that do not cover the same weights, units and off-values:\n  "
             + "\n  ".join(faults)
             + "\nFind all masks with the same selection."
         )
@@ -57,3 +63,8 @@ def require_one_network(masks: Mapping[str, BinaryMask], quantity: str) -> None:
             + "\n  ".join(faults)
             + "\nCompute it for each network from its own masks, and average the numbers."
         )
+
+
+def _units(mask: BinaryMask) -> str:
+    kinds = dict.fromkeys(group.kind for group in mask.groups)
+    return f"{mask.count} units ({', '.join(kinds)})"

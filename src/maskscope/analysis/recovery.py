@@ -50,8 +50,9 @@ def average_precision(scores: Mapping[str, Tensor], truth: BinaryMask) -> float:
     """Area under the precision-recall curve over all weights: 1 if the scores of all true weights are above those of the others.
 
     Args:
-        scores: by dotted name, in the weights' shapes; for a mask, its logits (``logits.by_tensor()``).
-        truth: the true weights.
+        scores: by unit, for each group (for single weights by dotted name, in the weights' shapes); for a mask, its logits
+            (``logits.by_unit()``).
+        truth: the true units.
 
     Returns:
         The average precision (no interpolation); NaN if no weight is true.
@@ -64,12 +65,13 @@ def average_precision(scores: Mapping[str, Tensor], truth: BinaryMask) -> float:
         from sklearn.metrics import average_precision_score
     except ImportError as error:
         raise MissingExtraError("scikit-learn", "The area under a precision-recall curve") from error
-    differing = [name for name in {**scores, **truth} if name not in truth or name not in scores]
-    differing += [name for name in truth if name in scores and scores[name].shape != truth[name].shape]
+    true = truth.by_unit()
+    differing = [name for name in {**scores, **true} if name not in true or name not in scores]
+    differing += [name for name in true if name in scores and scores[name].shape != true[name].shape]
     if differing:
-        raise MaskMismatchError(f"Scores and truth differ in their tensors or shapes: {', '.join(differing)}.")
+        raise MaskMismatchError(f"Scores and truth differ in their units, tensors or shapes: {', '.join(differing)}.")
     if not truth.kept:
         return float("nan")
-    score = torch.cat([scores[name].detach().cpu().flatten() for name in truth])
-    is_true = torch.cat([bits.cpu().flatten() for bits in truth.values()])
+    score = torch.cat([scores[name].detach().cpu().flatten() for name in true])
+    is_true = torch.cat([bits.cpu().flatten() for bits in true.values()])
     return float(average_precision_score(is_true.numpy(), score.numpy()))

@@ -89,7 +89,8 @@ def _vmapped(network: nn.Module, masks: Sequence[BinaryMask]) -> Callable[[_Inpu
         for start in range(places.start, places.stop, at_once):
             some = masks[start : min(start + at_once, places.stop)]
             copies = [
-                masked_weights(weights, {name: bits.to(weights[name].device) for name, bits in one.items()}) for one in some
+                masked_weights(weights, {name: bits.to(weights[name].device) for name, bits in one.items()}, one.off.of(weights))
+                for one in some
             ]
             stacked = {name: torch.stack([copy[name] for copy in copies]) for name in weights}
             found += torch.func.vmap(lambda own: call_with(network, own, use))(stacked).unbind()

@@ -139,11 +139,13 @@ def ceiling_exceeds_floor(excess_per_network: Sequence[float]) -> bool:
 
 
 def counts_among(first: BinaryMask, second: BinaryMask, among: BinaryMask | None = None) -> dict[str, OverlapCounts]:
-    """Overlap counts by tensor, over all weights or only over those of a third mask."""
+    """Overlap counts by group of units, over all of them or only over those of a third mask."""
     if among is None:
         return overlap_by_tensor(first, second)
     inside = overlap_by_tensor(first & among, second & among)
-    return {name: OverlapCounts(part.first, part.second, part.both, int(among[name].sum())) for name, part in inside.items()}
+    same = first.units == second.units == among.units
+    sizes = (among if same else among.by_weight()).by_unit()
+    return {name: OverlapCounts(part.first, part.second, part.both, int(sizes[name].sum())) for name, part in inside.items()}
 
 
 def _mean(pairs: Iterable[tuple[BinaryMask, BinaryMask]], among: BinaryMask | None) -> MeanDice:

@@ -1,4 +1,4 @@
-"""The stable core of a function: the weights that are in most of its masks, and how many would be by chance."""
+"""The stable core of a function: the units that are in most of its masks, and how many would be by chance."""
 
 import math
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ MIN_REPEATS = 5
 
 @dataclass(frozen=True)
 class StableCore:
-    """The weights that are in at least a share q of m masks of one function.
+    """The units that are in at least a share q of m masks of one function.
 
     Args:
-        mask: these weights.
+        mask: these units; by default, single weights.
         repeats: m, the number of masks.
-        needed: a weight of the core is in at least this many masks.
-        kept: the number of weights in the core.
-        share: the core's share of all maskable weights; NaN if there are none.
+        needed: a unit of the core is in at least this many masks.
+        kept: the number of units in the core.
+        share: the core's share of all maskable units; NaN if there are none.
         kept_by_chance: mean size of the core of independent random masks with the same sizes in each tensor.
-        share_by_chance: ``kept_by_chance`` as a share of all maskable weights.
+        share_by_chance: ``kept_by_chance`` as a share of all maskable units.
     """
 
     mask: BinaryMask
@@ -64,14 +64,16 @@ def stable_core(masks: Sequence[BinaryMask], share: float) -> StableCore:
     require_one_network({f"mask {place}": mask for place, mask in enumerate(masks)}, "stable core")
     # less 1e-9, because rounding can make the product too large: .7 x 10 is 7.000000000000001
     needed = math.ceil(share * len(masks) - 1e-9)
+    bits_of, densities = [mask.by_unit() for mask in masks], [mask.density_by_tensor for mask in masks]
     core, by_chance = {}, 0.0
-    for name, bits in masks[0].items():
-        times = torch.stack([mask[name].to(bits.device) for mask in masks]).sum(0)
+    for name, bits in bits_of[0].items():
+        times = torch.stack([one[name].to(bits.device) for one in bits_of]).sum(0)
         core[name] = times >= needed
         if bits.numel():
-            by_chance += bits.numel() * float(poisson_binom.sf(needed - 1, [mask.density_by_tensor[name] for mask in masks]))
+            by_chance += bits.numel() * float(poisson_binom.sf(needed - 1, [one[name] for one in densities]))
     made_by = {"stable core": [mask.made_by for mask in masks], "needed": needed}
     weights = {name: known for mask in masks for name, known in mask.weights.items()}
-    found = BinaryMask(core, weights, made_by)
+    shapes = {name: bits.shape for name, bits in masks[0].items()}
+    found = BinaryMask.from_units(masks[0].groups, core, shapes, weights, made_by, masks[0].off)
     count = found.count or math.nan
     return StableCore(found, len(masks), needed, found.kept, found.kept / count, by_chance, by_chance / count)

@@ -16,28 +16,40 @@ from maskscope.cli.output import announce, print_json
 from maskscope.engine.folder import require_file
 from maskscope.engine.spec import to_json
 from maskscope.errors import ConfigError
+from maskscope.masks import ESTIMATORS
+from maskscope.masks.sizes import SIZES
 from maskscope.storage import user_path, write_json
-from maskscope.studies.planted import VERIFY_CONFIG, verify_planted, verify_table
+from maskscope.studies.planted import VERIFY_CONFIG, VERIFY_KINDS, verify_planted, verify_table
 
 
 @dataclass(frozen=True)
 class VerifyOptions:
-    """Check the estimators against planted truth: precision, recall, F1 and size of what they find, error of the overlap."""
+    """Check searches against planted truth: precision, recall, F1 and size of what they find, error of the overlap.
+
+    Estimators, sizes and kinds of network are crossed. What is done is kept in the cache, so the same line goes on where it was
+    stopped.
+    """
 
     nets: int = 6
     """How many planted networks of each kind."""
+    kinds: tuple[str, ...] = VERIFY_KINDS
+    """Kinds of planted network."""
+    estimators: tuple[str, ...] = tuple(ESTIMATORS)
+    """Which estimators."""
+    sizes: tuple[str, ...] = tuple(SIZES)
+    """What decides the size: a penalty by rule, the true density, or .95 of the behaviour kept; the budget is the same."""
     seed: int = 0
     """Root seed of networks and masks."""
     steps: int = VERIFY_CONFIG.steps
-    """Steps of each mask."""
+    """Steps of each mask; of a path, of all its masks together."""
     learning_rate: float = VERIFY_CONFIG.learning_rate
     """Adam's, for the logits."""
-    penalty_weight: float = VERIFY_CONFIG.penalty_weight
-    """Factor of the sum of logits."""
     schedule: Literal["constant", "linear", "cosine", "warm-cosine"] = "constant"
     """Of the learning rate."""
     cache: Path = Path("runs/planted")
-    """Where planted networks are kept."""
+    """Where planted networks and finished masks are kept."""
+    done_only: bool = False
+    """Search nothing: the record is of what is done so far."""
     out: Path | None = None
     """A JSON file for the record."""
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
@@ -45,7 +57,7 @@ class VerifyOptions:
 
 
 def verify_command(words: list[str]) -> None:
-    """Runs the check and prints a row for each estimator."""
+    """Runs the check and prints a row for each kind of network, estimator and size."""
     options = tyro.cli(VerifyOptions, args=words, prog="maskscope verify", config=(tyro.conf.FlagCreatePairsOff,))
     if options.nets < 1:
         raise ConfigError(f"--nets is {options.nets}; at least 1 was expected.")
@@ -53,21 +65,37 @@ def verify_command(words: list[str]) -> None:
     if options.out is not None:
         out = user_path(options.out, argument="--out")
         require_file(out, "--out")
+    settings = {name: getattr(options, name) for name in ("steps", "learning_rate", "schedule")}
+    config = replace(VERIFY_CONFIG, **settings)
+    chosen = {name: getattr(options, name) for name in ("kinds", "estimators", "sizes", "seed")}
     with _bar() as progress:
-        settings = {name: getattr(options, name) for name in ("steps", "learning_rate", "penalty_weight", "schedule")}
-        config = replace(VERIFY_CONFIG, **settings)
-        record = verify_planted(options.nets, cache, seed=options.seed, config=config, progress=progress)
+        record = verify_planted(options.nets, cache, config=config, progress=progress, search=not options.done_only, **chosen)
     if out is not None:
         write_json(out, to_json(record))
     if options.as_json:
         print_json(record)
         return
     header, rows = verify_table(record)
-    table = Table("", *(f"{row[0]}\n" + row[2].replace("-", "-\n", 1) for row in rows))
-    for place, measure in enumerate(header):
-        if place not in (0, 2):
-            table.add_row(measure, *(row[place] for row in rows))
-    Console().print(table)
+    shown = [place for place, name in enumerate(header) if name in _SHOWN]
+    for kind in dict.fromkeys(row[0] for row in rows):
+        table = Table(*(_SHOWN[header[place]] for place in shown), title=kind, title_justify="left")
+        for row in rows:
+            if row[0] == kind:
+                table.add_row(*(row[place] for place in shown))
+        Console().print(table)
+
+
+# the columns that fit into 80 characters, under short names; all are in the record
+_SHOWN = {
+    "n": "n",
+    "estimator": "estimator",
+    "size": "size",
+    "F1": "F1",
+    "worst F1": "worst",
+    "kept / true": "kept / true",
+    "function kept": "keeps",
+    "IoU error": "IoU err.",
+}
 
 
 @contextmanager

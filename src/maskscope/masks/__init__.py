@@ -2,7 +2,7 @@
 
 from maskscope.masks.binary import BinaryMask, MaskedWeight, WeakMaskWarning, check_mask
 from maskscope.masks.call import bake, call_masked, call_with, evaluation_mode, unmasked, weights_under
-from maskscope.masks.estimators import ESTIMATORS, Estimator, make_estimator
+from maskscope.masks.estimators import ESTIMATORS, Annealing, Estimator, make_estimator
 from maskscope.masks.executors import (
     EXECUTORS,
     Executor,
@@ -16,34 +16,47 @@ from maskscope.masks.gradient import BackwardPass, Loss, loss_and_gradient
 from maskscope.masks.kernels import KERNELS, SAMPLES_PER_GROUP, Kernels, SlowKernelsWarning, make_kernels
 from maskscope.masks.kernels.exact import has_bfloat16
 from maskscope.masks.logits import MaskLogits
+from maskscope.masks.off import OFF, Off
 from maskscope.masks.overlap import OverlapCounts, SharedNoiseWarning, dice, iomin, iou, iou_from_dice, overlap_by_tensor
-from maskscope.masks.patterns import UnmatchedPatternWarning
-from maskscope.masks.penalty import PENALTIES, Penalty, make_penalty
 from maskscope.masks.sample import Noise, masked_weights, sample
 from maskscope.masks.selection import Selection, WeightTensor, select
+from maskscope.masks.sizes import BehaviourKept, Penalty, Size, TargetDensity
+from maskscope.masks.units import UNITS, Heads, Layout, Role, UnitGroup, UnitRule
+from maskscope.masks.units.patterns import UnmatchedPatternWarning
 
 __all__ = [
     "ESTIMATORS",
     "EXECUTORS",
     "KERNELS",
-    "PENALTIES",
+    "OFF",
     "SAMPLES_PER_GROUP",
+    "UNITS",
+    "Annealing",
     "BackwardPass",
+    "BehaviourKept",
     "BinaryMask",
     "Estimator",
     "Executor",
+    "Heads",
     "Kernels",
+    "Layout",
     "LearnedMask",
     "Loss",
     "MaskLogits",
     "MaskedWeight",
     "Noise",
+    "Off",
     "OverlapCounts",
     "PackedLSTMMode",
     "Penalty",
+    "Role",
     "Selection",
     "SharedNoiseWarning",
+    "Size",
     "SlowKernelsWarning",
+    "TargetDensity",
+    "UnitGroup",
+    "UnitRule",
     "UnmatchedPatternWarning",
     "WeakMaskWarning",
     "WeightTensor",
@@ -63,7 +76,6 @@ __all__ = [
     "make_estimator",
     "make_executor",
     "make_kernels",
-    "make_penalty",
     "masked_weights",
     "overlap_by_tensor",
     "sample",

@@ -202,40 +202,42 @@ def _is_fused(module: nn.RNNBase) -> bool:
 
 
 def call_masked(network: nn.Module, mask: BinaryMask, *args: Any, **kwargs: Any) -> Any:
-    """``network(*args, **kwargs)`` with every weight outside the mask set to exactly 0; the network itself is not changed.
+    """``network(*args, **kwargs)`` with every weight outside the mask off: exactly 0, or as `BinaryMask.off` says.
 
-    What hooks collect elsewhere, such as activations in a list of yours, stays there.
+    The network itself is not changed. What hooks collect elsewhere, such as activations in a list of yours, stays there.
 
     The network runs in its current mode. Its weights get no gradient; gradients with respect to inputs work.
 
     Raises:
-        MaskMismatchError: the mask names weights that the network does not have, or that have another shape.
+        MaskMismatchError: the mask names weights that the network does not have, or that have another shape; or its off-values
+            are those of another state dict, which is not there.
     """
     return call_with(network, weights_under(network, mask), lambda guest: guest(*args, **kwargs), hooks_collect=True)
 
 
 def weights_under(network: nn.Module, mask: BinaryMask) -> dict[str, Tensor]:
-    """The weights that a mask covers, by canonical name, with exact zeros where the mask does not keep them.
+    """The weights that a mask covers, by canonical name, with exactly the off-values (zeros) where the mask does not keep them.
 
     Raises:
-        MaskMismatchError: the mask names weights that the network does not have, or has in another shape.
+        MaskMismatchError: see `call_masked`.
     """
     check_mask(network, mask, values=False)
     parameters = dict(network.named_parameters())
     weights = {name: parameters[name].detach() for name in mask}
-    return masked_weights(weights, {name: bits.to(weights[name].device) for name, bits in mask.items()})
+    is_open = {name: bits.to(weights[name].device) for name, bits in mask.items()}
+    return masked_weights(weights, is_open, mask.off.of(weights))
 
 
 def bake(network: nn.Module, mask: BinaryMask) -> nn.Module:
-    """A deep copy of the network in which the weights outside the mask are 0.
+    """A deep copy of the network in which the weights outside the mask are off: 0, or as `BinaryMask.off` says.
 
     Raises:
-        MaskMismatchError: the mask names weights that the network does not have, or has in another shape.
+        MaskMismatchError: see `call_masked`.
     """
-    check_mask(network, mask, values=False)
+    weights = weights_under(network, mask)
     baked = copy_network(network)
     with torch.no_grad():
         for name, parameter in baked.named_parameters():
-            if name in mask:
-                parameter.masked_fill_(~mask[name].to(parameter.device), 0)
+            if name in weights:
+                parameter.copy_(weights[name])
     return baked

@@ -3,7 +3,7 @@
     1. if every weight is kept, the loss is that of the unmasked network
     2. the same call twice gives the same loss
     3. every selected tensor gets a gradient from the loss, through its masked copy
-    4. if no selected weight is kept, the loss is that of a network whose selected weights are zero
+    4. if no selected weight is kept, the loss is that of a network whose selected weights are off: zero, or their off-values
     5. after a call the network is unchanged: parameters, buffers, gradients, attributes, modes
 
 Most networks obey them. If one does not, because it keeps state between calls or uses a weight that the mask does not reach, the
@@ -31,8 +31,9 @@ from maskscope.masks.randomness import Randomness
 from maskscope.masks.tensor_state import TensorState
 from maskscope.masks.twin import twin_of
 
-# Logits that open, or close, every gate: they are beyond the ends of the table of keep probabilities (`kernels.threshold`).
-_OPEN, _CLOSED = 100.0, -100.0
+# Logits that open, or close, every gate: they are beyond the ends of the table of keep probabilities (`kernels.threshold`), and
+# far out at any temperature of a soft gate.
+_OPEN, _CLOSED = 1e30, -1e30
 # The relative difference allowed between two ways to compute the same loss, by the dtype of the masked copies.
 _ROUNDING = {torch.float64: 1e-5, torch.float32: 1e-3, torch.float16: 3e-2, torch.bfloat16: 1e-1}
 # The same computation twice may differ by a hundredth of that: accelerators add numbers in varying order.
@@ -102,7 +103,7 @@ class _Check:
         random numbers, only the loss of the first mask is returned: the executor uses other draws for the other masks.
 
         Args:
-            keep: whether the copy has the network's weights; else its selected weights are zero.
+            keep: whether the copy has the network's weights; else its selected weights are off.
         """
         found: list[float] = []
         for mine in self._parts:
@@ -133,7 +134,12 @@ class _Check:
     def _weights(self, keep: bool) -> dict[str, Tensor]:
         parameters = dict(self._network.named_parameters())
         selected = {name: parameters[name].detach() for name in self._executor.units}
-        return {name: weight.clone() if keep else torch.zeros_like(weight) for name, weight in selected.items()}
+        if keep:
+            return {name: weight.clone() for name, weight in selected.items()}
+        off = {name: unit.off for name, unit in self._executor.units.items()}
+        return {
+            name: torch.zeros_like(weight) if (one := off[name]) is None else one.clone() for name, weight in selected.items()
+        }
 
     def _losses(self, logit: float) -> list[float]:
         """The losses that the executor computes in a step whose logits all have one value."""
@@ -177,9 +183,10 @@ _UNREACHED = (
     "wrapper, cannot be masked."
 )
 _EMPTY = (
-    "With every selected weight off the loss is {:.6g}; if the selected weights are zero it is {:.6g}. A selected weight is used "
-    "without its mask, through another reference, a copy made earlier, or a compiled or sharded wrapper: let the network read it "
-    "from its module, or exclude it. Or the loss uses a part of the network itself: let it use that part of its first argument."
+    "With every selected weight off the loss is {:.6g}; of a network that has these weights it is {:.6g}. A selected weight is "
+    "used without its mask, through another reference, a copy made earlier, or a compiled or sharded wrapper: let the network "
+    "read it from its module, or exclude it. Or the loss uses a part of the network itself: let it use that part of its first "
+    "argument."
 )
 
 

@@ -1,4 +1,4 @@
-"""Overlap of two masks: IoU, IoMin and Dice, each defined once, from counts of weights.
+"""Overlap of two masks: IoU, IoMin and Dice, each defined once, from counts of units (by default, of single weights).
 
 Over several tensors, a measure is the ratio of sums, never the mean of ratios. Undefined values (two empty masks) are NaN;
 reports show "undefined".
@@ -19,13 +19,13 @@ class SharedNoiseWarning(UserWarning):
 
 @dataclass(frozen=True)
 class OverlapCounts:
-    """Counts of weights for a pair of masks A and B, in one tensor or summed over several.
+    """Counts of units for a pair of masks A and B, in one group or summed over several: for single weights, in one tensor.
 
     Args:
-        first: how many weights A keeps.
-        second: how many weights B keeps.
-        both: how many weights both keep.
-        weights: how many weights there are, kept or not.
+        first: how many units A keeps.
+        second: how many units B keeps.
+        both: how many units both keep.
+        weights: how many units there are, kept or not.
     """
 
     first: int
@@ -50,7 +50,7 @@ class OverlapCounts:
 
     @staticmethod
     def total(parts: "Iterable[OverlapCounts]") -> "OverlapCounts":
-        """The sum of the counts over tensors."""
+        """The sum of the counts over groups."""
         parts = list(parts)
         return OverlapCounts(
             sum(part.first for part in parts),
@@ -61,7 +61,9 @@ class OverlapCounts:
 
 
 def overlap_by_tensor(first: BinaryMask, second: BinaryMask) -> dict[str, OverlapCounts]:
-    """The overlap counts of two masks, for each tensor.
+    """The overlap counts of two masks, for each group of units: for single weights, for each tensor.
+
+    If the masks have different units, single weights are counted.
 
     Raises:
         MaskMismatchError: the masks cover different weights.
@@ -75,14 +77,16 @@ def overlap_by_tensor(first: BinaryMask, second: BinaryMask) -> dict[str, Overla
             SharedNoiseWarning,
             stacklevel=3,
         )
+    same = first.units == second.units
+    mine, theirs = ((one if same else one.by_weight()).by_unit() for one in (first, second))
     return {
         name: OverlapCounts(int(a.sum()), int(b.sum()), int((a & b).sum()), a.numel())
-        for name, a, b in ((name, first[name], second[name]) for name in first)
+        for name, a, b in ((name, mine[name], theirs[name]) for name in mine)
     }
 
 
 def iou(first: BinaryMask, second: BinaryMask) -> float:
-    """Intersection over union over all weights; NaN if both masks are empty."""
+    """Intersection over union over all units; NaN if both masks are empty."""
     return OverlapCounts.total(overlap_by_tensor(first, second).values()).iou
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from maskscope.masks.binary import BinaryMask
 from maskscope.masks.kernels import SAMPLES_PER_GROUP, Address, make_kernels
 from maskscope.masks.kernels.counter import stream_key
-from maskscope.masks.kernels.exact import value_if_open
+from maskscope.masks.kernels.exact import value_if_open, value_or
 from maskscope.masks.logits import MaskLogits
 
 
@@ -30,21 +30,38 @@ class Noise:
     purpose: str = "mask-noise"
 
     def key(self, name: str) -> tuple[int, int]:
-        """The key of the stream of one parameter tensor."""
+        """The key of the stream of one group of units: for single weights, of one parameter tensor."""
         return stream_key(self.seed, self.purpose, self.mask, self.repeat, name)
 
 
 def sample(logits: MaskLogits, noise: Noise, *, step: int, index: int = 0) -> BinaryMask:
-    """The binary mask of sample ``index`` in step ``step``: each weight is kept with probability sigmoid(logit)."""
+    """The binary mask of sample ``index`` in step ``step``: each unit is kept with probability sigmoid(logit)."""
     group, place = divmod(index, SAMPLES_PER_GROUP)
     kernels = make_kernels(logits.flat.device)
     gates = torch.empty(logits.flat.shape, dtype=torch.uint8, device=logits.flat.device)
-    drawn = logits.by_tensor(gates)
-    for name, own in logits.by_tensor().items():
+    drawn = logits.by_unit(gates)
+    for name, own in logits.by_unit().items():
         kernels.open_gates(own.view(-1), Address(noise.key(name), step, group), place + 1, drawn[name].view(-1))
-    return BinaryMask({name: (own >> place & 1).to(torch.bool) for name, own in drawn.items()})
+    selection = logits.selection
+    bits = {name: (own >> place & 1).to(torch.bool) for name, own in drawn.items()}
+    return BinaryMask.from_units(selection.groups, bits, selection.shapes)
 
 
-def masked_weights(weights: Mapping[str, Tensor], is_open: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights where their gates are open, and exactly 0 elsewhere. A product would keep -0.0 and turn inf into NaN."""
-    return {name: value_if_open(is_open[name], weight, out=torch.empty_like(weight)) for name, weight in weights.items()}
+def masked_weights(
+    weights: Mapping[str, Tensor], is_open: Mapping[str, Tensor], off: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    """The weights where their gates are open, and elsewhere exactly their off-values.
+
+    A product would keep -0.0 and turn inf into NaN.
+
+    Args:
+        weights: by dotted name.
+        is_open: the gates, by dotted name.
+        off: the off-values (`Off.of`); exactly 0 for tensors that are not named.
+    """
+    found = {}
+    for name, weight in weights.items():
+        out, instead = torch.empty_like(weight), (off or {}).get(name)
+        is_mine = is_open[name]
+        found[name] = value_if_open(is_mine, weight, out) if instead is None else value_or(is_mine, weight, instead, out)
+    return found

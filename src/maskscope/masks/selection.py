@@ -2,14 +2,16 @@
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
 
 from maskscope.errors import SelectionError, suggestion
 from maskscope.masks.maskable import is_uninitialised, unmaskable
-from maskscope.masks.patterns import UnmatchedPatternWarning, has_wildcard, matching, near_names
+from maskscope.masks.units import UnitGroup, Units, faults_of_groups, groups_of, single_weights, unit_shapes
+from maskscope.masks.units.patterns import UnmatchedPatternWarning, has_wildcard, matching, near_names
+from maskscope.storage import Json
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,24 @@ class WeightTensor:
 
 @dataclass(frozen=True)
 class Selection:
-    """The weights that masks of a network cover, in the order of ``named_parameters``."""
+    """The weights that masks of a network cover, in the order of ``named_parameters``, and the units that are kept or not.
+
+    Args:
+        weights: the weights.
+        include: the patterns that chose them.
+        exclude: the patterns that left others out.
+        units: what one bit of a mask stands for, if this is not a single weight in every tensor; else empty.
+    """
 
     weights: tuple[WeightTensor, ...]
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
+    units: tuple[UnitGroup, ...] = ()
+
+    def __post_init__(self) -> None:
+        faults = faults_of_groups(self.units, {weight.name: weight.count for weight in self.weights}) if self.units else []
+        if faults:
+            raise SelectionError("The units do not fit the selected tensors:\n  " + "\n  ".join(faults))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -49,6 +64,31 @@ class Selection:
     def count(self) -> int:
         """The number of scalar weights in all tensors together."""
         return sum(weight.count for weight in self.weights)
+
+    @property
+    def groups(self) -> tuple[UnitGroup, ...]:
+        """The units, in groups; for single weights, a group for each tensor."""
+        return self.units or single_weights({weight.name: weight.count for weight in self.weights})
+
+    @property
+    def unit_count(self) -> int:
+        """The number of units in all groups together: of logits, and of bits of a mask."""
+        return sum(group.count for group in self.groups)
+
+    @property
+    def unit_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of values by unit, for each group: that of the tensor for single weights, else the number of units."""
+        return unit_shapes(self.groups, self.shapes)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the tensors, by dotted name."""
+        return {weight.name: weight.shape for weight in self.weights}
+
+    @property
+    def identity(self) -> list[Json]:
+        """What tells this selection from others, for a digest. Units count only if they are not single weights."""
+        return [*map(asdict, self.weights), *map(asdict, self.units)]
 
     def of(self, network: nn.Module) -> dict[str, Tensor]:
         """The selected parameters of a network, detached, by canonical name.
@@ -78,7 +118,9 @@ class Selection:
         return {name: parameters[name].detach() for name in self.names}
 
 
-def select(network: nn.Module, include: Iterable[str] = ("*",), exclude: Iterable[str] = ()) -> Selection:
+def select(
+    network: nn.Module, include: Iterable[str] = ("*",), exclude: Iterable[str] = (), units: Units = "weight"
+) -> Selection:
     """Selects weights by shell patterns over dotted parameter names.
 
     A tied weight has several names: it is excluded if any of them matches ``exclude``, else included if any of them matches
@@ -90,9 +132,14 @@ def select(network: nn.Module, include: Iterable[str] = ("*",), exclude: Iterabl
         include: patterns such as ``"*weight"``; each must match a parameter.
         exclude: patterns that win over ``include``. A pattern without a wildcard must match a parameter; if one with a wildcard
             matches nothing and similar names exist, an `UnmatchedPatternWarning` is given.
+        units: what one bit of a mask stands for: a name of `UNITS` (``weight``, ``row``, ``column``, ``filter``, ``channel``,
+            ``head``, ``tensor``, ``block``), `Heads` with their number, or a rule of your own; or a mapping from patterns to
+            these, of which the first that matches counts: ``{"*attn*": "head", "*": "weight"}``.
 
     Raises:
-        SelectionError: nothing is selected, a pattern matches nothing, or a selected weight cannot be masked.
+        SelectionError: nothing is selected, a pattern matches nothing, a selected weight cannot be masked, or the units do not
+            fit the selected tensors.
+        UnknownNameError: there is no unit with this name.
 
     Example:
         >>> selection = select(nn.Linear(3, 2), exclude=["*bias"])
@@ -136,7 +183,7 @@ def select(network: nn.Module, include: Iterable[str] = ("*",), exclude: Iterabl
                 stacklevel=2,
             )
     weights = tuple(WeightTensor(name, tuple(parameters[name].shape), dtype_name(parameters[name])) for name in chosen)
-    return Selection(weights, include, exclude)
+    return Selection(weights, include, exclude, groups_of(network, {weight.name: weight.shape for weight in weights}, units))
 
 
 def aliases(network: nn.Module) -> dict[str, list[str]]:

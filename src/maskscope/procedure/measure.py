@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -15,6 +15,7 @@ from maskscope.analysis import (
     counts_among,
     density_floor,
     half_mask_scores,
+    integrated_gradients,
     kept_counts,
     normalised_sharing,
     random_mask_like,
@@ -27,6 +28,7 @@ from maskscope.analysis import (
 )
 from maskscope.masks import BinaryMask, MaskLogits, Selection, dice, overlap_by_tensor
 from maskscope.procedure.result import CoreResult, HalfMask, Kept, MaskResult, NetworkResult, PairResult, SharingResult
+from maskscope.procedure.settings import MaskSpec
 from maskscope.procedure.subject import Compared, FoundMask, MaskedNetwork, Subject
 from maskscope.tasks import Scores, Task
 from maskscope.training import child_seed
@@ -91,19 +93,20 @@ def _measure_mask(masked: MaskedNetwork[Any], found: FoundMask, io: Sequence[str
     full, seed, draws = masked.full, masked.random_seed, masked.spec.random_draws
     device = next(network.parameters()).device
     kept = kept_counts(mask)
-    scores = gradient_scores(network, task, search.function, found.logits.selection, child_seed(seed, "scores", search.name))
+    seed_of_scores = child_seed(seed, "scores", search.name)
+    scores = attribution_scores(network, task, search.function, found.logits.selection, seed_of_scores, masked.spec.mask)
     random = torch.Generator().manual_seed(child_seed(seed, "random masks", search.name, found.plan.repeat))
     last = found.history.loss[-_LAST:]
     with_full = full is not None and io
-    asked = [mask, ~mask, top_weights(scores, kept).to(device)]
+    asked = [mask, ~mask, top_weights(scores, kept, found.logits.selection).with_off(mask.off).to(device)]
     asked += [~random_mask_like(mask, random) for _ in range(draws)]
     asked += [with_io(~mask, full, io)] if full is not None and io else []
     sufficiency, necessity, top, *others = score_each(network, task, asked)
     return MaskResult(
         function=search.name,
         repeat=found.plan.repeat,
-        by_tensor={name: Kept(count, mask[name].numel()) for name, count in kept.items()},
-        undecided=found.logits.undecided(),
+        by_tensor={name: Kept(kept[name], bits.numel()) for name, bits in mask.by_unit().items()},
+        undecided=found.logits.undecided(masked.spec.mask.config().made_estimator.undecided_below(1.0)),
         final_loss=sum(last) / len(last) if last else math.nan,
         unmasked_loss=found.unmasked_loss,
         sufficiency=sufficiency,
@@ -112,15 +115,20 @@ def _measure_mask(masked: MaskedNetwork[Any], found: FoundMask, io: Sequence[str
         top_weights=top,
         random_removed=tuple(others[:draws]),
         histogram=_histogram(found.logits),
-        in_full={name: Kept(int((bits & mask[name]).sum()), int(bits.sum())) for name, bits in (full or {}).items()},
+        in_full={name: Kept(one.both, one.second) for name, one in overlap_by_tensor(mask, full).items()} if full else {},
         judged_by=search.judged_by,
     )
 
 
-def gradient_scores(network: nn.Module, task: Task, function: str, selection: Selection, seed: int) -> dict[str, Tensor]:
-    """|weight x gradient| of a function's loss, over 2,048 of its items."""
+def attribution_scores(
+    network: nn.Module, task: Task, function: str, selection: Selection, seed: int, spec: MaskSpec
+) -> dict[str, Tensor]:
+    """What a function's loss attributes to each unit, over 2,048 of its items, as the settings say."""
     batches = task.batches(function, SCORING_ITEMS, seed)
-    return weight_times_gradient(network, task.loss, [batches(index) for index in range(SCORING_PARTS)], selection)
+    parts = [batches(index) for index in range(SCORING_PARTS)]
+    if spec.attribution == "integrated-gradients":
+        return integrated_gradients(network, task.loss, parts, selection, off=spec.off_values(seed))
+    return weight_times_gradient(network, task.loss, parts, selection)
 
 
 def _measure_pair(first: Compared, second: Compared, used: BinaryMask, seed: int) -> PairResult:
@@ -139,7 +147,7 @@ def with_io(mask: BinaryMask, full: BinaryMask, io: Sequence[str]) -> BinaryMask
 
     Source: the first-full-mask control of Csordás et al. 2021: is a loss due to the weights that the places have for themselves?
     """
-    return BinaryMask({name: full[name] if name in io else bits for name, bits in mask.items()}, mask.weights)
+    return replace(mask, tensors={name: full[name] if name in io else bits for name, bits in mask.items()}, made_by={})
 
 
 def _measure_sharing(

@@ -6,7 +6,8 @@ from typing import Literal
 
 from maskscope.engine.spec import at_least
 from maskscope.errors import ConfigError
-from maskscope.masks import make_estimator
+from maskscope.masks import Annealing, BehaviourKept, Off, Penalty, Size, TargetDensity
+from maskscope.procedure.masking import units_from
 from maskscope.training import FitConfig, MaskConfig
 
 # stages of a study of single networks, in order: a network is initialised, trained, masked, and measured with its masks
@@ -87,7 +88,7 @@ class MaskSpec:
     estimator: str = "rao-blackwell"
     """Gradient estimator (see `maskscope list`). Paper: straight-through; rao-blackwell has the same mean, less variance."""
     temperature: float = 1.0
-    """Temperature of the estimator's slope. Paper: 1."""
+    """Factor of the estimator's own temperatures. Paper: 1."""
     clip_norm: float = 1.0
     """Largest norm of the logits' gradient; 0 for no clipping. Paper: 1, but over accumulated gradients of the weights too."""
     accumulation: int = field(default=1, metadata={"added": "0.1.0"})
@@ -97,7 +98,27 @@ class MaskSpec:
     stop_when_settled: bool = field(default=False, metadata={"added": "0.1.0"})
     """Whether a mask whose logits are decided and whose density is flat ends before its steps do. Paper: no."""
     warm_start: float = field(default=0.0, metadata={"added": "0.1.0"})
-    """Spread of the initial logits: in each tensor by the rank of |weight x gradient|, around initial_logit. Paper: 0."""
+    """Spread of the initial logits: in each tensor by the rank of the attribution, around initial_logit. Paper: 0."""
+    attribution: Literal["weight-times-gradient", "integrated-gradients"] = field(
+        default="weight-times-gradient", metadata={"added": "0.1.0"}
+    )
+    """Scores of units for the baseline of top weights and for a warm start. Paper: neither."""
+    annealing: tuple[float, ...] = field(default=(), metadata={"added": "0.1.0"})
+    """Temperature of the estimator in the first and after the last step; none: its own. Paper: none, it is constant."""
+    size: Literal["penalty", "target-density", "behaviour-kept"] = field(default="penalty", metadata={"added": "0.1.0"})
+    """What decides how large a mask becomes: the penalty beta, or the share below. Paper: penalty."""
+    penalty_of: Literal["logits", "probabilities"] = field(default="logits", metadata={"added": "0.1.0"})
+    """What the penalty is on: the sum of logits, or of keep probabilities. Paper: logits."""
+    share: float = field(default=0.95, metadata={"added": "0.1.0"})
+    """target-density: of the units to keep. behaviour-kept: of the behaviour that the smallest mask is to keep."""
+    behaviour: Literal["score", "loss", "kl"] = field(default="score", metadata={"added": "0.1.0"})
+    """behaviour-kept: of what; kl is the divergence from the unmasked network's outputs."""
+    units: tuple[str, ...] = field(default=(), metadata={"added": "0.1.0"})
+    """Of a bit: weight (if empty), row, column, filter, channel, head, tensor, block; or pattern=unit. Paper: weight."""
+    off: Literal["zero", "mean", "drawn"] = field(default="zero", metadata={"added": "0.1.0"})
+    """What stands in place of weights that are off: zero, their tensor's mean, or a value drawn from it. Paper: zero."""
+    stop_when_lost: bool = field(default=False, metadata={"added": "0.1.0"})
+    """Whether a mask that keeps next to nothing and does no better than nothing ends before its steps do. Paper: no."""
     compute_dtype: Literal["weight", "bfloat16"] = field(default="weight", metadata={"added": "0.1.0"})
     """Of the masked copies; bfloat16 pays where there are instructions for it. Paper: float32."""
 
@@ -110,7 +131,9 @@ class MaskSpec:
                 f"batch_size {self.batch_size} does not divide by samples_per_step {self.samples_per_step}: each sample gets its "
                 f"own equal part. Take a multiple of {self.samples_per_step}."
             )
-        make_estimator(self.estimator, self.temperature)
+        units_from(self.units)
+        if len(self.annealing) not in (0, 2):
+            raise ConfigError(f"annealing is {self.annealing}; two temperatures were expected, or none for the estimator's own.")
         self.config()
 
     @property
@@ -124,12 +147,25 @@ class MaskSpec:
             steps=self.steps,
             samples_per_step=self.samples_per_step,
             learning_rate=self.learning_rate,
-            penalty_weight=self.beta / self.reference_batch,
+            size=self._size(),
             initial_logit=self.initial_logit,
             estimator=self.estimator,
             temperature=self.temperature,
+            annealing=Annealing(self.annealing[0], self.annealing[1]) if self.annealing else None,
             clip_norm=self.clip_norm,
             accumulation=self.accumulation,
             schedule=self.schedule,
             stop_when_settled=self.stop_when_settled,
+            stop_when_lost=self.stop_when_lost,
         )
+
+    def off_values(self, seed: int) -> Off:
+        """What stands in place of weights that are off; ``seed`` is of the values drawn."""
+        return Off(self.off, seed if self.off == "drawn" else 0)
+
+    def _size(self) -> Size:
+        if self.size == "target-density":
+            return TargetDensity(self.share)
+        if self.size == "behaviour-kept":
+            return BehaviourKept(self.share, self.behaviour)
+        return Penalty(self.beta / self.reference_batch, self.penalty_of)

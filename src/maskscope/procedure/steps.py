@@ -42,8 +42,9 @@ class SeedSteps:
         if group[0].search.keeps:
             full = full_mask_plan(network.name)
             inputs["full mask"] = self._mask_stage(full, (full,)).name
+        mask = self.work.spec.mask
         find = partial(self.work.find, group, [stage.name for stage in stages], network)
-        return Step(stages, inputs, find, effort=Effort(MASK, self.work.spec.mask.steps))
+        return Step(stages, inputs, find, effort=Effort(MASK, mask.config().most_steps))
 
     def analysis(self, plan: NetworkPlan, networks: Sequence[NetworkPlan], masks: Sequence[MaskPlan]) -> Step:
         """A network is measured with its masks.

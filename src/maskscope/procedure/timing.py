@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from maskscope.engine.runtime import Runtime
+from maskscope.masks import Penalty
 from maskscope.procedure.plans import MaskPlan
 from maskscope.procedure.subject import Subject
 from maskscope.procedure.work import SeedWork, compute_of
@@ -32,7 +33,7 @@ def seconds_of_steps(subject: Subject[Any], spec: Any, runtime: Runtime, group: 
         return fit(network, task.loss, batches, config=replace(spec.fit.config(), steps=steps), seed=0).seconds
 
     def masking(steps: int) -> float:
-        few = replace(spec.mask.config(), steps=steps, stop_when_settled=False)
+        few = replace(spec.mask.config(), steps=steps, stop_when_settled=False, stop_when_lost=False, size=Penalty(0.0))
         searches = [(plan.search, plan.repeat) for plan in group]
         found = discover_many(
             network,

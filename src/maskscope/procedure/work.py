@@ -15,7 +15,8 @@ from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.step import Write
 from maskscope.masks import BinaryMask, MaskLogits, Selection, bake, dice, select
-from maskscope.procedure.measure import NullOverlap, gradient_scores, measure_network
+from maskscope.procedure.masking import units_from
+from maskscope.procedure.measure import NullOverlap, attribution_scores, measure_network
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
 from maskscope.procedure.settings import MaskSpec
 from maskscope.procedure.stages import mask_role, network_role
@@ -38,7 +39,7 @@ class SeedWork:
 
     def selection(self, network: nn.Module, held: Sequence[str] = ()) -> Selection:
         """The weights that masks are over, without the tensors that are held."""
-        return select(network, exclude=(*self.subject.excluded(self.spec), *held))
+        return select(network, exclude=(*self.subject.excluded(self.spec), *held), units=units_from(self.spec.mask.units))
 
     def fit(self, plan: NetworkPlan, name: str, checkpoint: Path) -> list[Write]:
         """Trains a network, or only initialises it."""
@@ -108,6 +109,8 @@ class SeedWork:
             compute=compute_of(self.subject, self.spec, self.runtime),
             judge=False,  # every mask is scored on the task's own evaluation data
             watch=False,
+            score=task.part_score,
+            off=self.spec.mask.off_values(self.seed),
         )
         if full is not None:
             found = [with_held(one, full, held, self.selection(guest)) for one in found]
@@ -154,7 +157,8 @@ class SeedWork:
         search, spec = plan.search, self.spec.mask
         data = child_seed(self.seed, "data", plan.network, search.name, plan.repeat)
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        watchdog = [Watchdog()] if plan.network == TRAINED else []
+        # the last masks of a path are meant to fail
+        watchdog = [Watchdog()] if plan.network == TRAINED and spec.size != "behaviour-kept" else []
         return MaskSearch(
             search.name,
             task.batches(search.function, spec.part_size, data),
@@ -162,6 +166,7 @@ class SeedWork:
             plan.repeat,
             (*watchdog, *(self.runtime.watch(f"{names[place]}{more}") if place == 0 else ())),
             initial_logits(guest, task, search.function, selection, spec, data),
+            task.held_out(search.function),
         )
 
     def _null_overlap(
@@ -193,7 +198,7 @@ class SeedWork:
         record = read_json(artefact.path / "record.json")
         mask = BinaryMask.load(artefact.path / "mask.safetensors", network)
         tensors, _ = read_tensors(artefact.path / "logits.safetensors", kind="logits")
-        logits = MaskLogits.from_tensors(self.selection(network), tensors)
+        logits = MaskLogits.from_units(self.selection(network), tensors)
         return FoundMask(plan, mask, logits, from_json(History, record["history"]), record["unmasked_loss"])
 
     def _network(self, artefact: Artefact) -> nn.Module:
@@ -228,9 +233,16 @@ def compute_of(subject: Subject[Any], spec: Any, runtime: Runtime) -> Compute:
 
 def with_held(found: Discovery, full: FoundMask, held: Sequence[str], selection: Selection) -> Discovery:
     """A mask and its logits, completed by the tensors that it takes over from the full mask."""
-    mask = BinaryMask({**found.mask, **full.mask.only(*held)}, {**found.mask.weights, **full.mask.weights}, found.mask.made_by)
-    tensors = found.logits.by_tensor() | {name: full.logits.by_tensor()[name].to(found.logits.flat.device) for name in held}
-    return replace(found, mask=mask, logits=MaskLogits.from_tensors(selection, tensors))
+    mask = BinaryMask(
+        {**found.mask, **full.mask.only(*held)},
+        {**found.mask.weights, **full.mask.weights},
+        found.mask.made_by,
+        selection.units,
+        full.mask.off,
+    )
+    taken = full.logits.by_unit().items()
+    tensors = {name: own.to(found.logits.flat.device) for name, own in taken} | found.logits.by_unit()
+    return replace(found, mask=mask, logits=MaskLogits.from_units(selection, tensors))
 
 
 def initial_logits(
@@ -239,14 +251,14 @@ def initial_logits(
     """Where the logits of a function's mask start, if not all at one value."""
     if not spec.warm_start:
         return None
-    scores = gradient_scores(network, task, function, selection, child_seed(seed, "warm start"))
+    scores = attribution_scores(network, task, function, selection, child_seed(seed, "warm start"), spec)
     return warm_start(scores, selection, spec.initial_logit, spec.warm_start)
 
 
 def _mask_writer(found: Discovery, of: int) -> Write:
     def write(folder: Path) -> None:
         found.mask.save(folder / "mask.safetensors")
-        write_tensors(folder / "logits.safetensors", found.logits.by_tensor(), kind="logits", metadata=found.mask.made_by)
+        write_tensors(folder / "logits.safetensors", found.logits.by_unit(), kind="logits", metadata=found.mask.made_by)
         record = {"kind": "mask", "seconds": found.seconds / of, "unmasked_loss": found.reference_loss}
         write_json(folder / "record.json", record | {"history": to_json(found.history)})
 

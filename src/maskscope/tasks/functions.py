@@ -30,6 +30,7 @@ class FunctionData:
         digest: of the content of the parts to search with; of a function of an index, of the first few.
         scored_digest: of the content of the parts that scores are over.
         scored_on: whether any of these is among the parts to search with.
+        held_out: further parts, to judge masks on while they are sought; none: parts of a function of an index, of high indices.
     """
 
     name: str
@@ -38,6 +39,7 @@ class FunctionData:
     digest: str
     scored_digest: str = ""
     scored_on: ScoredOn = "held-out parts"
+    held_out: tuple[Any, ...] = ()
 
 
 class UserFunctions(Task):
@@ -77,6 +79,18 @@ class UserFunctions(Task):
         chosen = self._data.values() if function == self.whole else (self._data[function],)
         each = [_in_order_of(one.parts, seed) for one in chosen]
         return lambda index: moved(each[index % len(each)](index // len(each)), self.device)
+
+    @property
+    def part_score(self) -> Score:
+        """The user's score."""
+        return self._score
+
+    def held_out(self, function: str) -> Sequence[Any] | None:
+        """See `Task.held_out`; of the whole, functions take turns."""
+        self.require(function)
+        chosen = [one.held_out for one in self._data.values() if function in (one.name, self.whole)]
+        parts = [part for turn in zip(*chosen, strict=False) for part in turn]
+        return [moved(part, self.device) for part in parts] or None
 
     def loss(self, network: nn.Module, part: Any) -> Any:
         """Whatever the user's loss gives; who differentiates it asks whether it is a scalar tensor."""

@@ -1,6 +1,6 @@
 """Multiplexers: Boolean functions so small that a network for them can be built by hand, with known (planted) modules."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from maskscope.errors import ConfigError
+from maskscope.tasks.bit_forms import Form, as_vector
 from maskscope.tasks.task import NOT_ASKED, Part, Scores, Task, uniform_choice
 
 _MOST_INPUTS = 16
@@ -37,17 +38,21 @@ class Switch:
 SHARED_TRUNK = {"A": Switch((0, 1), 2, 3), "B": Switch((0, 1), 4, 5), "C": Switch((6, 7), 8, 9)}
 # Each function depends on its own half of the inputs.
 HALVES = {"left": Switch((0, 1), 2, 3), "right": Switch((8, 9), 10, 11)}
+# Of eight bits: A and B share their selectors and one of their two results; C shares only a bit of the input with A.
+SHARED_TRUNK_OF_8 = {"A": Switch((0, 1), 2, 3), "B": Switch((0, 1), 2, 4), "C": Switch((5, 6), 7, 3)}
 
 
 class Multiplexers(Task):
-    """Several multiplexers over the same 16 bits, each with two output units of its own.
+    """Several multiplexers over the same bits, each with two output units of its own.
 
-    Input: one unit for each bit, -1 or +1. Output: for each function, in order, the scores of 0 and of 1. Evaluation is on all
-    possible inputs (65,536 for 16 bits), so accuracies are exact.
+    Input: the bits, -1 or +1, in the form that the network reads. Output: for each function, in order, the scores of 0 and of 1;
+    of a network that answers at every step of a sequence, those of the last step. Evaluation is on all possible inputs (65,536
+    for 16 bits), so accuracies are exact.
 
     Args:
         switches: the functions by name.
         inputs: the number of bits, at most 16.
+        form: how bits are shown; by default as a vector, one unit for each bit.
 
     Raises:
         ConfigError: no function, an index that is out of range or used twice in one function, or too many inputs.
@@ -55,7 +60,7 @@ class Multiplexers(Task):
 
     whole = "all"
 
-    def __init__(self, switches: Mapping[str, Switch], inputs: int = 16) -> None:
+    def __init__(self, switches: Mapping[str, Switch], inputs: int = 16, form: Form = as_vector) -> None:
         faults = [] if switches else ["no function was given"]
         if not 1 <= inputs <= _MOST_INPUTS:
             faults.append(f"inputs is {inputs}; a number from 1 to {_MOST_INPUTS} was expected, for every input is tried")
@@ -64,10 +69,11 @@ class Multiplexers(Task):
                 faults.append(f"{name} looks at {switch.places}; four different places below {inputs} were expected")
         if faults:
             raise ConfigError("These multiplexers cannot be made:\n  " + "\n  ".join(faults))
-        self.switches, self.inputs = dict(switches), inputs
+        self.switches, self.inputs, self.form = dict(switches), inputs, form
         bits = torch.arange(1 << inputs).unsqueeze(1) >> torch.arange(inputs) & 1
-        self._inputs = (2 * bits - 1).to(torch.float32)
-        self._targets = torch.stack([_targets(switch, bits) for switch in self.switches.values()], dim=1)
+        shown = form((2 * bits - 1).to(torch.float32))
+        self._inputs = shown.flatten(0, 1)
+        self._targets = torch.stack([_targets(switch, bits) for switch in self.switches.values()], dim=1).repeat(len(shown), 1)
 
     @property
     def functions(self) -> tuple[str, ...]:
@@ -95,12 +101,16 @@ class Multiplexers(Task):
 
         return batch
 
+    def among(self, functions: Iterable[str]) -> "Multiplexers":
+        """The task of some of the functions alone."""
+        return Multiplexers({name: self.switches[name] for name in functions}, self.inputs, self.form)
+
     def every_input(self, function: str) -> Part:
         """All possible inputs, once each, with the targets of one function or of all."""
         return self.only(function, Part(self._inputs, self._targets))
 
     def relevant_inputs(self, function: str) -> Part:
-        """The 16 inputs with all values of the bits that the function depends on; all other bits are -1.
+        """The inputs with all values of the bits that the function depends on, shown in every way; all other bits are -1.
 
         They can only show that a network computes the function if the network depends on no other bits.
         """
@@ -109,7 +119,7 @@ class Multiplexers(Task):
             1 << place for name, switch in self.switches.items() if function in (name, self.whole) for place in switch.places
         ]
         rows = torch.arange(len(self._inputs))
-        rows = rows[rows & ~sum(set(places)) == 0]
+        rows = rows[rows % (1 << self.inputs) & ~sum(set(places)) == 0]
         return self.only(function, Part(self._inputs[rows], self._targets[rows]))
 
     def only(self, function: str, part: Part) -> Part:
@@ -124,7 +134,7 @@ class Multiplexers(Task):
 
     def loss(self, network: nn.Module, part: Part) -> Float[Tensor, ""]:
         """Cross-entropy over the two scores of each function that the part asks for."""
-        scores = network(part.inputs).reshape(-1, 2)
+        scores = _at_the_end(network(part.inputs)).reshape(-1, 2)
         return nn.functional.cross_entropy(scores, part.targets.reshape(-1), ignore_index=NOT_ASKED)
 
     def score(self, run: Callable[[Tensor], Tensor]) -> Scores:
@@ -132,10 +142,14 @@ class Multiplexers(Task):
         right = self.right(run(self._inputs), self._targets)
         return Scores(dict(zip(self.functions, right.double().mean(0).tolist(), strict=True)))
 
-    def right(self, scores: Float[Tensor, "items outputs"], targets: Int64[Tensor, "items functions"]) -> Tensor:
+    def right(self, scores: Float[Tensor, "items *steps outputs"], targets: Int64[Tensor, "items functions"]) -> Tensor:
         """For each item and function, whether the score of the target is above the other score; a tie is wrong."""
-        zero, one = scores.reshape(len(scores), -1, 2).unbind(2)
+        zero, one = _at_the_end(scores).reshape(len(scores), -1, 2).unbind(2)
         return torch.where(targets == 1, one > zero, zero > one)
+
+
+def _at_the_end(scores: Float[Tensor, "items *steps outputs"]) -> Float[Tensor, "items outputs"]:
+    return scores[:, -1] if scores.dim() == 3 else scores
 
 
 def _targets(switch: Switch, bits: Int64[Tensor, "items inputs"]) -> Int64[Tensor, " items"]:

@@ -1,7 +1,7 @@
 """What a task is: data, a loss and a score for some functions that one network performs. Tasks do not know about masks."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -84,6 +84,16 @@ class Task(ABC):
     def on_whole(self) -> "Task":
         """The same task with only the evaluation data that are like the training data of the network; by default, all."""
         return self
+
+    @property
+    def part_score(self) -> Callable[[nn.Module, Any], Any] | None:
+        """A score of a network on one part: a number from 0 to 1 for each item, or one share; None: there is none."""
+        return None
+
+    def held_out(self, function: str) -> Sequence[Any] | None:
+        """Parts that no training uses, to judge masks on while they are sought; None: any parts of `batches` of high indices."""
+        del function
+        return None
 
     def require(self, function: str) -> None:
         """Raises `UnknownNameError` unless the task has training data of that name."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
-from maskscope.masks import BinaryMask, Loss, MaskLogits, Selection, evaluation_mode, select
+from maskscope.masks import BehaviourKept, BinaryMask, Loss, MaskLogits, Off, Selection, evaluation_mode, select
+from maskscope.masks.off import ZERO
 from maskscope.storage import Json, digest, tensor_digest
 from maskscope.training.batches import Batches
 from maskscope.training.checkpoint import Checkpoint, as_checkpoint, usual_name
@@ -19,6 +20,8 @@ from maskscope.training.mask_search import MaskSearch, require_searches
 from maskscope.training.memory import check_memory, needs, said_on_failure
 from maskscope.training.observers import History, Observer, usual_observers
 from maskscope.training.seeds import child_seed, isolated_random
+from maskscope.training.sizing.behaviours import Score
+from maskscope.training.sizing.curve import CurvePoint
 from maskscope.training.surroundings import usual_mode
 
 
@@ -33,6 +36,7 @@ class Discovery:
         reference_loss: the loss without a mask, on the data of the first step.
         seconds: the time of the search.
         judgement: the judgement of the mask, on data after those of the search; None if switched off, or if no data were left.
+        curve: behaviour against size: the masks of the path in the order of the search (`BehaviourKept`); else empty.
     """
 
     mask: BinaryMask
@@ -41,6 +45,7 @@ class Discovery:
     reference_loss: float
     seconds: float
     judgement: Judgement | None = None
+    curve: tuple[CurvePoint, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.mask!r}: {self.judgement or 'not judged'}"
@@ -63,6 +68,9 @@ def discover(
     check: bool = True,
     judge: bool = True,
     watch: bool = True,
+    score: Score | None = None,
+    held_out: Batches | None = None,
+    off: Off = ZERO,
 ) -> Discovery:
     """Finds the weights that carry a function of a trained network. The network is not changed.
 
@@ -91,6 +99,9 @@ def discover(
         judge: whether to judge the mask at the end on parts after those of the search (`Discovery.judgement`), as many as a step
             has samples and at least four, and to warn if the mask has faults.
         watch: whether to show progress and to warn during the search if it goes wrong, in addition to ``observers``.
+        score: ``score(network, part)``: a number from 0 to 1 for each item, or one share; `BehaviourKept` of a score needs it.
+        held_out: parts that the masks of a path are judged on; see `MaskSearch`.
+        off: what stands in place of a weight that is not kept; by default, zero.
 
     Raises:
         GuestError: masking does not work with this network or this loss; or setting eval mode changes the network's weights.
@@ -103,7 +114,7 @@ def discover(
 
     Source: Csordás et al. 2021, section 2; differences are listed in docs/method.md.
     """
-    wanted = MaskSearch(name, batches, seed, repeat, observers, initial)
+    wanted = MaskSearch(name, batches, seed, repeat, observers, initial, held_out)
     (found,) = discover_many(
         network,
         loss,
@@ -115,6 +126,8 @@ def discover(
         check=check,
         judge=judge,
         watch=watch,
+        score=score,
+        off=off,
     )
     return found
 
@@ -131,6 +144,8 @@ def discover_many(
     check: bool = True,
     judge: bool = True,
     watch: bool = True,
+    score: Score | None = None,
+    off: Off = ZERO,
 ) -> list[Discovery]:
     """Finds several masks of one frozen network together: for several functions, repeats or seeds.
 
@@ -149,6 +164,8 @@ def discover_many(
         check: see `discover`.
         judge: see `discover`.
         watch: see `discover`; one line of progress for all masks.
+        score: see `discover`; the same for all.
+        off: see `discover`; the same for all.
 
     Raises:
         GuestError: see `discover`.
@@ -156,18 +173,19 @@ def discover_many(
         OutOfMemoryError: there is not enough memory.
     """
     wanted = list(wanted)
-    require_searches(wanted)
     selection = select(network) if selection is None else selection
     config = MaskConfig() if config is None else config
+    require_searches(wanted, draws=config.made_estimator.draws)
     compute = Compute() if compute is None else compute
     weights = selection.of(network)
     device = next(iter(weights.values())).device
-    wants = needs(network, selection, compute, device, samples=config.samples_per_step, masks=len(wanted))
+    wants = needs(network, selection, compute, device, samples=config.samples, masks=len(wanted))
     check_memory(wants, device)
 
     observers: list[Sequence[Observer]] = [one.observers for one in wanted]
     if watch:
-        observers = [*usual_observers(observers, [one.name for one in wanted])]
+        is_path = isinstance(config.size, BehaviourKept)  # whose last masks are meant to fail
+        observers = [*usual_observers(observers, [one.name for one in wanted], with_watchdog=not is_path)]
 
     def say(text: str) -> None:
         for observer in {id(observer): observer for own in observers for observer in own}.values():
@@ -175,13 +193,17 @@ def discover_many(
 
     noises = [asdict(one.noise) for one in wanted]
     identity: Json = {
-        "selection": digest([asdict(weight) for weight in selection.weights]),
-        "config": asdict(config),
+        "selection": digest(selection.identity),
+        "config": config.as_json(),
         "compute": asdict(compute),
         "noise": noises,
+        "avoid": [[one.repulsion, *(tensor_digest(bits) for mask in one.avoid for bits in mask.values())] for one in wanted],
         "initial": [None if one.initial is None else tensor_digest(one.initial.flat) for one in wanted],
         "weights": digest({name: tensor_digest(weight) for name, weight in weights.items()}) if checkpoint else None,
     }
+    off = off.only(selection.names)
+    if not off.is_zero:
+        identity["off"] = off.as_json()
     kept = as_checkpoint(checkpoint, lambda: usual_name("-".join(one.name for one in wanted), identity))
     if watch and kept and checkpoint is True:
         say(f"its state is kept in {kept.file}: the same call continues from there")
@@ -192,11 +214,11 @@ def discover_many(
         usual_mode(),
         evaluation_mode(network),
         said_on_failure(wants, device),
-        closing(MaskObjective(network, loss, wanted, selection, config, compute, say, check)) as objective,
+        closing(MaskObjective(network, loss, wanted, selection, config, compute, say, check, score, off)) as objective,
     ):
         result = run_loop(
             objective,
-            LoopConfig(config.steps, config.learning_rate, config.clip_norm),
+            LoopConfig(objective.steps, config.learning_rate, config.clip_norm),
             seed=seed,
             identity=identity,
             observers=observers,
@@ -208,14 +230,19 @@ def discover_many(
         logits = MaskLogits(selection, objective.logits[track].flat.detach())
         made_by: Json = {
             "noise": noise,
-            "config": asdict(config),
+            "config": config.as_json(),
             "compute": asdict(compute),
             "selection": {"include": list(selection.include), "exclude": list(selection.exclude)},
         }
+        curve = objective.curve(track)
+        if curve:
+            made_by["curve"] = [point.as_json() for point in curve]
         if judgement:
             made_by["judgement"] = judgement.as_json()
-        mask = BinaryMask.from_logits(logits, weights, made_by)
-        found.append(Discovery(mask, logits, result.histories[track], result.reference_losses[track], result.seconds, judgement))
+        mask = BinaryMask.from_logits(logits, weights, made_by, off)
+        found.append(
+            Discovery(mask, logits, result.histories[track], result.reference_losses[track], result.seconds, judgement, curve)
+        )
     for one, made in zip(wanted, found, strict=True):
         if made.judgement:
             if watch:

@@ -109,13 +109,13 @@ def grow(
     _check(network, selection, used, initial, config)
     device = next(iter(weights.values())).device
     compute = Compute(executor, kernels)
-    wants = _needs(network, selection, executor, device, config.samples_per_step)
+    wants = _needs(network, selection, executor, device, config.samples)
     check_memory(wants, device)
     noise = Noise(seed, name, repeat)
-    told: Json = {"noise": asdict(noise), "config": asdict(config), "compute": asdict(compute)}
+    told: Json = {"noise": asdict(noise), "config": config.as_json(), "compute": asdict(compute)}
     identity: Json = told | {
         "what": "grow",
-        "selection": digest([asdict(weight) for weight in selection.weights]),
+        "selection": digest(selection.identity),
         "initial": tensor_digest(initial.flat),
         "used": used and digest({name: tensor_digest(used[name]) for name in selection.names}),
         "weights": _fixed(network, selection, used) if checkpoint else None,
@@ -162,10 +162,10 @@ def _check(network: nn.Module, selection: Selection, used: BinaryMask | None, in
         raise ConfigError(
             "stop_when_settled is for masks over frozen weights: here weights still move when logits are settled. Leave it off."
         )
-    if initial.selection.weights != selection.weights:
+    if (initial.selection.weights, initial.selection.units) != (selection.weights, selection.units):
         raise MaskMismatchError(
             "The initial logits are for other weights than those that are to be masked. Make them from the same selection: "
-            "MaskLogits.full(selection, 2.0), or MaskLogits.from_tensors."
+            "MaskLogits.full(selection, 2.0), or MaskLogits.from_units."
         )
     if used is not None:
         _check_used(selection, used)
@@ -209,7 +209,7 @@ def _needs(network: nn.Module, selection: Selection, executor: str, device: torc
     rows = min(samples, SAMPLES_PER_GROUP)
     cure = "select fewer weights (exclude=...)"
     return [
-        Need(16 * selection.count, "logits, their gradient, two moments of Adam", cure),
+        Need(16 * selection.unit_count, "logits, their gradient, two moments of Adam", cure),
         Need(3 * size, "the weights' gradient, two moments of Adam", cure),
         Need(2 * selection.count, "gates, and which weights are free", cure),
         Need(

@@ -7,10 +7,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from maskscope.masks import LearnedMask, Loss, MaskLogits, gate, make_estimator, make_executor, make_kernels, make_penalty
+from maskscope.errors import ConfigError
+from maskscope.masks import LearnedMask, Loss, MaskLogits, gate, make_executor, make_kernels
 from maskscope.masks.kernels import Kernels
 from maskscope.masks.laws import check_guest
 from maskscope.masks.sample import Noise
+from maskscope.masks.sizes import Penalty, pull_named
 from maskscope.training.batches import Batches, StepParts
 from maskscope.training.mask_config import SCHEDULES, MaskConfig
 from maskscope.training.objective import Objective
@@ -54,8 +56,9 @@ class GrowthObjective(Objective):
         self._kernels = make_kernels(self.device, kernels)
         self._weights = {name: _Trained.of(parameters[name], free[name] if free else None) for name in logits.selection.names}
         logits.flat.grad = torch.zeros_like(logits.flat)
-        self._penalty = make_penalty(config.penalty, config.penalty_weight)
-        law = make_estimator(config.estimator, config.temperature).law()
+        self._penalty = _penalty_of(config)
+        self._estimator, self._share_done = config.made_estimator, 0.0
+        law = self._estimator.law()
         weights = {name: weight.values for name, weight in self._weights.items()}
         self._kernels.prepare(law, {(weight.dtype, weight.dtype) for weight in weights.values()}, say)
         gradients = {name: weight.gradient for name, weight in self._weights.items()}
@@ -75,7 +78,8 @@ class GrowthObjective(Objective):
     def measures(self, track: int) -> dict[str, float]:
         """The density of the current mask, and the share of undecided weights."""
         del track
-        return {"density": self.logits.density(), "undecided": self.logits.undecided()}
+        edge = self._estimator.undecided_below(self._share_done)
+        return {"density": self.logits.density(), "undecided": self.logits.undecided(edge)}
 
     def learning_rate_factor(self, step: int) -> float:
         """See `Objective.learning_rate_factor`."""
@@ -89,21 +93,33 @@ class GrowthObjective(Objective):
         """Computes the gradients of a step, from the gradient g_k of sample k's loss with respect to the masked weights w * b_k.
 
         Gradient of the logits = that of the penalty + mean over k of  w * g_k * slope_k.
-        Gradient of the weights = mean over k of  b_k * g_k,  and 0 for weights that are not free.
+        Gradient of the weights = mean over k of  b_k * g_k,  and 0 for weights that are not free; b_k is the value of the gate.
         """
+        self._share_done = step / self._config.steps
+        law = self._estimator.law(self._share_done)
+        for unit in self._executor.units.values():
+            unit.law = law
         assert self.logits.flat.grad is not None
         parts = self._parts.lend(step, self._config.parts_per_step)
         if step == 0 and self._is_unchecked:
             check_guest(self._network, self._loss, self._executor, [self.logits], parts)
             self._is_unchecked = False
-        self._penalty.begin_gradient(self.logits.flat, self.logits.flat.grad)
+        pull_named(self._penalty.of).begin_gradient(self.logits.flat, self._penalty.weight, 1.0, self.logits.flat.grad)
         for weight in self._weights.values():
             weight.begin()
-        losses = self._executor.add_gradients(step, parts, self._config.samples_per_step)
+        losses = self._executor.add_gradients(step, parts, self._config.samples)
         self._parts.take_back()
         for weight in self._weights.values():
             weight.end(self._kernels)
         return losses
+
+
+def _penalty_of(config: MaskConfig) -> Penalty:
+    if not isinstance(config.size, Penalty):
+        raise ConfigError(
+            f"grow learns weights and mask together and needs a penalty; size is {config.size.name}. Give size=Penalty(weight)."
+        )
+    return config.size
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from maskscope.masks import WeakMaskWarning
 from maskscope.storage import Json
 
-# if a larger share of weights has a keep probability between .05 and .95, thresholding is arbitrary
+# if a larger share of weights has a keep probability or a gate between .05 and .95, thresholding is arbitrary
 _UNDECIDED = 0.1
 # relative difference of losses that is accepted, because the first step used other data than the judgement
 _MARGIN = 0.1
@@ -19,13 +19,16 @@ class Judgement:
 
     Args:
         unmasked_loss: the mean loss over the parts without a mask.
-        sampled_loss: the mean loss if each part has its own mask, sampled from the logits as in training.
+        sampled_loss: the mean loss if each part has its own mask, sampled from the logits; if the estimator draws nothing, it is
+            ``masked_loss``.
         masked_loss: the mean loss under the thresholded mask, the result of the search.
         first_loss: the loss of the first step of the search, under sampled masks.
         density: the share of weights that the mask keeps.
-        undecided: the share of weights whose keep probability is between .05 and .95.
+        undecided: the share of weights whose keep probability, or gate at the end, is between .05 and .95.
         parts: the number of parts.
         unseen: whether the search did not train on these parts; False if the batches are an iterable that started again.
+        is_enough: whether the mask keeps the behaviour that was asked for (`BehaviourKept`), on held-out parts; its loss may then
+            be much higher. None if its size was decided in another way.
     """
 
     unmasked_loss: float
@@ -36,25 +39,31 @@ class Judgement:
     undecided: float
     parts: int
     unseen: bool
+    is_enough: bool | None = None
 
     @property
     def faults(self) -> tuple[str, ...]:
         """The reasons why the mask may not carry the function, each with what to change; empty if there are none."""
         found = []
         if self.density == 0:
-            found.append("it keeps no weight at all: lower penalty_weight, and see whether the loss depends on the network")
+            found.append("it keeps nothing at all: lower the penalty, and see whether the loss depends on the network")
         if self.density == 1:
-            found.append("it keeps every weight: take more steps, or a higher learning_rate or penalty_weight")
+            found.append("it keeps every unit: take more steps, a higher learning_rate, or a higher penalty")
         if self.undecided > _UNDECIDED:
             found.append(
-                f"{self.undecided:.0%} of the weights are undecided (kept with a probability between .05 and .95): take more "
-                "steps or a higher learning_rate"
+                f"{self.undecided:.0%} of the weights are undecided (kept with a probability, or a gate, between .05 and "
+                ".95): take more steps or a higher learning_rate"
+            )
+        if self.is_enough is False:
+            found.append(
+                "no mask of its path keeps the behaviour that was asked for, beyond doubt; this is the largest of them (see its "
+                "curve). Take more steps, more or larger held-out parts, or a smaller share"
             )
         start = max(self.first_loss, self.unmasked_loss)
-        if not self.masked_loss <= start + _MARGIN * abs(start):
+        if self.is_enough is None and not self.masked_loss <= start + _MARGIN * abs(start):
             found.append(
                 f"its loss is {self.masked_loss:.4g}; in the first step it was {self.first_loss:.4g}, without a mask it is "
-                f"{self.unmasked_loss:.4g}. It does not carry the function: lower penalty_weight, or take more steps"
+                f"{self.unmasked_loss:.4g}. It does not carry the function: lower the penalty, or take more steps"
             )
         return tuple(found)
 
@@ -65,7 +74,7 @@ class Judgement:
 
     def as_json(self) -> Json:
         """The numbers and the faults, for `BinaryMask.made_by`; None replaces NaN and infinity, which JSON does not have."""
-        numbers = {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
+        numbers = {name: value if math.isfinite(value) else None for name, value in asdict(self).items() if value is not None}
         return numbers | {"faults": list(self.faults)}
 
     def __str__(self) -> str:

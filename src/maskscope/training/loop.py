@@ -145,6 +145,8 @@ def run_loop(
                 for group in optimizer.param_groups:
                     group["lr"] = config.learning_rate * objective.learning_rate_factor(step)
                 optimizer.step()
+                if objective.after_step(step + 1):
+                    optimizer.state.clear()
                 done = step + 1 == config.steps or objective.is_done(step + 1)
                 for track, own in watchers:
                     now = track.report(step + 1, losses[track.number], is_last=done)

@@ -3,15 +3,28 @@
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from maskscope.errors import ConfigError, UnknownNameError
-from maskscope.masks import EXECUTORS, KERNELS, has_bfloat16, is_faster_batched, make_estimator, make_penalty
+from maskscope.masks import (
+    EXECUTORS,
+    KERNELS,
+    Annealing,
+    BehaviourKept,
+    Estimator,
+    Penalty,
+    Size,
+    has_bfloat16,
+    is_faster_batched,
+    make_estimator,
+)
+from maskscope.storage import Json
 from maskscope.training.loop import LoopConfig, require_finite
+from maskscope.training.sizing import most_steps, require_fit
 
 # The factor of the learning rate as a function of the share of steps done.
 SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -22,57 +35,124 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 
+# beta 1e-4 divided by 128 items: addition/multiplication
+PAPERS_PENALTY = Penalty(7.8125e-7)
+_USUAL_SAMPLES = 4
+
+
 @dataclass(frozen=True)
 class MaskConfig:
-    """The settings of a search. The defaults are the paper's, except the penalty weight, which it sets for each experiment.
+    """The settings of a search. The defaults are the paper's, except the weight of the penalty, which it sets for each
+    experiment.
 
     Args:
-        steps: the number of optimisation steps; fewer are possible with ``stop_when_settled``.
-        samples_per_step: S, the number of independent mask samples in a step; each gets its own part of the data.
+        steps: the number of optimisation steps; fewer are possible with ``stop_when_settled``, more with `BehaviourKept`.
+        samples_per_step: S, the number of independent mask samples in a step; each gets its own part of the data. None: 4 if the
+            estimator draws its gates; else 1, because all samples would be the same.
         learning_rate: the learning rate of Adam for the logits.
-        penalty_weight: alpha, the factor of the penalty (the paper's beta / batch size of the network's training).
+        size: what decides how large the mask becomes: `Penalty` (the paper's; alpha is its beta / batch size of the network's
+            training), `TargetDensity` or `BehaviourKept`.
         initial_logit: the initial value of every logit; 2 is a keep probability of .88.
         estimator: a name in ``maskscope.masks.ESTIMATORS``.
-        penalty: a name in ``maskscope.masks.PENALTIES``.
-        temperature: tau of the estimator's slope.
+        temperature: a factor of the estimator's own temperatures.
+        annealing: the temperatures over the steps; None for the estimator's own.
         clip_norm: the largest norm of the logits' gradient; 0 for no clipping.
         accumulation: the number of parts that each sample gets in a step: the gradient of a larger batch in less memory.
         schedule: the schedule of the learning rate: ``constant``; ``linear`` or ``cosine`` to 0 at the last step;
             ``warm-cosine``: linearly from 0 over the first tenth of the steps, and as a cosine to 0 over the second half.
         stop_when_settled: whether to stop early when the mask does not change any more: the undecided logits (keep probability
-            between .05 and .95) are at most 1 % of the number kept, and the density changed by at most 1 % of itself over the
-            last tenth of the steps done. At least a tenth of ``steps`` is done, and the density must be below its initial value.
+            or gate between .05 and .95) are at most 1 % of the number kept, and the density changed by at most 1 % of itself over
+            the last tenth of the steps done. At least a tenth of ``steps`` is done, and the density must be below its initial
+            value.
+        stop_when_lost: whether to stop early when nothing can come any more: after a tenth of ``steps``, the mask keeps less than
+            1 %, and over the last tenth of the steps done its loss was no lower than that of the network without any maskable
+            weight, within 1 % of what the whole network gains.
     """
 
     steps: int = 20_000
-    samples_per_step: int = 4
+    samples_per_step: int | None = None
     learning_rate: float = 1e-2
-    penalty_weight: float = 7.8125e-7
+    size: Size = PAPERS_PENALTY
     initial_logit: float = 2.0
     estimator: str = "rao-blackwell"
-    penalty: str = "logit-sum"
     temperature: float = 1.0
+    annealing: Annealing | None = None
     clip_norm: float = 1.0
     accumulation: int = 1
     schedule: str = "constant"
     stop_when_settled: bool = False
+    stop_when_lost: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.samples_per_step <= 1 << 18:
+        require_finite(self, "initial_logit", "temperature")
+        estimator = self.made_estimator
+        if not 1 <= self.samples <= 1 << 18:
             raise ConfigError(f"samples_per_step is {self.samples_per_step}; a number from 1 to {1 << 18} was expected.")
+        if not estimator.draws and self.samples != 1:
+            raise ConfigError(
+                f"samples_per_step is {self.samples}, and the estimator {self.estimator} draws nothing: all samples would be the "
+                "same. Take samples_per_step=1, or an estimator that draws."
+            )
         if self.accumulation < 1:
             raise ConfigError(f"accumulation is {self.accumulation}; a number of at least 1 was expected.")
         if self.schedule not in SCHEDULES:
             raise UnknownNameError("schedule", self.schedule, SCHEDULES)
-        require_finite(self, "initial_logit", "penalty_weight", "temperature")
         LoopConfig(self.steps, self.learning_rate, self.clip_norm)
-        make_estimator(self.estimator, self.temperature)
-        make_penalty(self.penalty, self.penalty_weight)
+        if not isinstance(self.size, Size):
+            raise ConfigError(
+                f"size is {self.size!r}; one of Penalty(weight), TargetDensity(share) and BehaviourKept(share) was expected."
+            )
+        ends = [name for name in ("stop_when_settled", "stop_when_lost") if getattr(self, name)]
+        if ends and not isinstance(self.size, Penalty):
+            raise ConfigError(
+                f"{' and '.join(ends)} ends a search with a penalty early; with size={self.size.name} a search ends by itself. "
+                "Leave it "
+                "out."
+            )
+        require_fit(self.size, estimator)
+
+    @classmethod
+    def recommended(cls, **changes: Any) -> "MaskConfig":
+        """The settings for a network that nobody has masks of yet: they did best on planted truth (docs/method.md).
+
+        The smallest mask that keeps .95 of the score, by continuous sparsification; `maskscope.discover` needs ``score=`` for it.
+
+        Args:
+            changes: settings that are to be others.
+        """
+        settings: dict[str, Any] = {"steps": 1_000, "learning_rate": 0.1, "estimator": "continuous-sparsification"}
+        return cls(**({"size": BehaviourKept()} | settings | changes))
+
+    def as_json(self) -> Json:
+        """The settings, for files that say how a mask was made."""
+        return asdict(self) | {"samples_per_step": self.samples, "size": self.size.as_json()}
+
+    @property
+    def made_estimator(self) -> Estimator:
+        """The estimator, with its temperatures."""
+        return make_estimator(self.estimator, self.temperature, self.annealing)
+
+    @property
+    def samples(self) -> int:
+        """S, also where ``samples_per_step`` leaves it to the estimator."""
+        if self.samples_per_step is not None:
+            return self.samples_per_step
+        return _USUAL_SAMPLES if self.made_estimator.draws else 1
+
+    @property
+    def most_steps(self) -> int:
+        """The most steps that a search takes: ``steps``, or those of a path."""
+        return most_steps(self.size, self.steps, self.least_stage)
+
+    @property
+    def least_stage(self) -> int:
+        """How many steps a stage of a path has at least: so many take a logit from its start to as far below 0, by Adam."""
+        return max(1, math.ceil(2 * abs(self.initial_logit) / self.learning_rate))
 
     @property
     def parts_per_step(self) -> int:
         """The number of parts of data that a step uses."""
-        return self.samples_per_step * self.accumulation
+        return self.samples * self.accumulation
 
 
 @dataclass(frozen=True)

@@ -9,26 +9,32 @@ from torch import Tensor, nn
 
 from maskscope.errors import MaskMismatchError
 from maskscope.masks import (
+    BehaviourKept,
     LearnedMask,
     Loss,
     MaskLogits,
+    Off,
     Selection,
     call_with,
     gate,
-    make_estimator,
     make_executor,
     make_kernels,
-    make_penalty,
     masked_weights,
     sample,
 )
 from maskscope.masks.laws import check_guest
+from maskscope.masks.off import ZERO
 from maskscope.masks.parts import PartCopies
 from maskscope.training.batches import StepParts
 from maskscope.training.judgement import Judgement
 from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16
 from maskscope.training.mask_search import MaskSearch
 from maskscope.training.objective import Objective
+from maskscope.training.sizing import HeldOut, make_control
+from maskscope.training.sizing.behaviours import Score
+from maskscope.training.sizing.curve import CurvePoint
+from maskscope.training.sizing.early_end import EarlyEnd
+from maskscope.training.sizing.held_out_parts import crowding_of, search_and_held_out
 
 
 class MaskObjective(Objective):
@@ -44,19 +50,28 @@ class MaskObjective(Objective):
         compute: Compute,
         say: Callable[[str], object] | None = None,
         check: bool = True,
+        score: Score | None = None,
+        off: Off = ZERO,
     ) -> None:
         self._network, self._loss, self._config, self._selection = network, loss, config, selection
         self._names = [str(one) for one in wanted]
-        self._parts = StepParts([one.batches for one in wanted])
         self._noises = [one.noise for one in wanted]
+        self.steps = config.most_steps
+        batches, held_out = search_and_held_out(wanted, config.size, self.steps * config.parts_per_step)
+        self._parts = StepParts(batches)
         weights = {name: weight.contiguous() for name, weight in selection.of(network).items()}
         self.device = next(iter(weights.values())).device
-        self._penalty = make_penalty(config.penalty, config.penalty_weight)
+        self._off = off.of(weights)
         self.logits = [MaskLogits.full(selection, config.initial_logit, self.device) for _ in wanted]
         for one, logits in zip(wanted, self.logits, strict=True):
             if one.initial is not None:
-                if one.initial.selection.weights != selection.weights:
-                    raise MaskMismatchError("The initial logits are for other weights than those that are to be masked.")
+                theirs = one.initial.selection
+                if (theirs.weights, theirs.units) != (selection.weights, selection.units):
+                    raise MaskMismatchError(
+                        f"The initial logits of {one.name!r} are for another selection: for {theirs.unit_count} units of "
+                        f"{theirs.count} weights, and the mask has {selection.unit_count} units of {selection.count} weights. "
+                        "Make them for the selection of this search (its weights and its units)."
+                    )
                 logits.flat.copy_(one.initial.flat)
         masks = []
         for one, logits in zip(wanted, self.logits, strict=True):
@@ -65,15 +80,26 @@ class MaskObjective(Objective):
         if compute.dtype == "bfloat16":
             check_bfloat16(network, compute, self.device)
         copied = {name: weight.to(compute.of_copies(weight)) for name, weight in weights.items()}
-        law = make_estimator(config.estimator, config.temperature).law()
+        self._estimator = config.made_estimator
+        self._share_done = 0.0
+        law = self._estimator.law()
         kernels = make_kernels(self.device, compute.kernels)
-        kernels.prepare(law, {(weight.dtype, copied[name].dtype) for name, weight in weights.items()}, say or _nobody)
-        units = gate(weights, copied, masks, kernels, law)
+        dtypes = {(weight.dtype, copied[name].dtype) for name, weight in weights.items()}
+        if selection.units:  # of units, the passes see the sum over their weights
+            dtypes.add((torch.float32, torch.float32))
+        kernels.prepare(law, dtypes, say or _nobody)
+        units = gate(weights, copied, masks, kernels, law, off=self._off)
         self._executor = make_executor(compute.executor, network, loss, units)
+        self._ends = torch.full((len(wanted), 2), float("nan"), dtype=torch.float32, device="cpu")
+        path = None
+        if isinstance(config.size, BehaviourKept):
+            path = HeldOut(network, loss, score, config.size, held_out, self._weights_under, selection.unit_count)
+        flat, crowding = [one.flat for one in self.logits], [crowding_of(one, selection, self.device) for one in wanted]
+        least = config.least_stage
+        self._control = make_control(config.size, self._estimator, config.steps, flat, crowding, self._ends, path, least)
         self._is_unchecked = check
         self._references = [float("nan") for _ in wanted]
-        self._every = max(1, config.steps // 200)
-        self._densities = torch.full((len(wanted), config.steps // self._every + 1), float("nan"), dtype=torch.float32)
+        self._early_end = EarlyEnd(config, self._ends)
 
     @property
     def parameters(self) -> list[list[Tensor]]:
@@ -83,8 +109,8 @@ class MaskObjective(Objective):
     def state(self) -> dict[str, Tensor]:
         """See `Objective.state`."""
         logits = {f"logits/{track}": logits.flat for track, logits in enumerate(self.logits)}
-        densities = {"densities": self._densities} if self._config.stop_when_settled else {}
-        return logits | densities | self._executor.state()
+        ends = {"ends": self._ends} if self._needs_ends else {}
+        return {**logits, **ends, **self._early_end.state(), **self._control.state(), **self._executor.state()}
 
     def close(self) -> None:
         """See `Objective.close`."""
@@ -96,7 +122,8 @@ class MaskObjective(Objective):
 
     def measures(self, track: int) -> dict[str, float]:
         """The density of the current mask, and the share of undecided weights."""
-        return {"density": self.logits[track].density(), "undecided": self.logits[track].undecided()}
+        edge = self._estimator.undecided_below(self._share_done)
+        return {"density": self.logits[track].density(), "undecided": self.logits[track].undecided(edge)}
 
     def reference_loss(self, track: int) -> float:
         """See `Objective.reference_loss`: the loss of the unmasked network on the data of the first step."""
@@ -108,20 +135,20 @@ class MaskObjective(Objective):
 
     def learning_rate_factor(self, step: int) -> float:
         """See `Objective.learning_rate_factor`."""
-        return SCHEDULES[self._config.schedule](step / self._config.steps)
+        return SCHEDULES[self._config.schedule](self._control.share(step))
 
     def is_done(self, step: int) -> bool:
-        """See `Objective.is_done`: whether all masks are settled (`MaskConfig.stop_when_settled`); checked about 200 times."""
-        if not self._config.stop_when_settled or step % self._every:
-            return False
-        now = step // self._every
-        settled = []
-        for densities, logits in zip(self._densities, self.logits, strict=True):
-            densities[now] = density = logits.density()
-            moved = abs(density - float(densities[now - max(1, now // 10)]))
-            left = density < float(densities[0]) and 10 * step >= self._config.steps
-            settled.append(left and logits.undecided() <= 0.01 * density and moved <= 0.01 * density)
-        return all(settled)
+        """See `Objective.is_done`."""
+        edge = self._estimator.undecided_below(self._control.share(step))
+        return self._control.is_done(step) or self._early_end.is_done(step, self.logits, edge)
+
+    def after_step(self, step: int) -> bool:
+        """See `Objective.after_step`."""
+        return self._control.after_step(step)
+
+    def curve(self, track: int) -> tuple[CurvePoint, ...]:
+        """The masks that were judged on the way (`BehaviourKept`)."""
+        return self._control.curve(track)
 
     def accumulate(self, step: int) -> Float[Tensor, " tracks"]:
         """Gradient = that of the penalty + mean over the samples k of  w * g_k * slope_k (docs/method.md)."""
@@ -129,39 +156,77 @@ class MaskObjective(Objective):
         if step == 0 and self._is_unchecked:
             check_guest(self._network, self._loss, self._executor, self.logits, parts)
             self._is_unchecked = False
-        for logits in self.logits:
+        if step == 0 and self._needs_ends:
+            self._measure_ends()
+        self._share_done = self._control.share(step)
+        law = self._estimator.law(self._share_done)
+        for unit in self._executor.units.values():
+            unit.law = law
+        for track, logits in enumerate(self.logits):
             assert logits.flat.grad is not None
-            self._penalty.begin_gradient(logits.flat, logits.flat.grad)
-        losses = self._executor.add_gradients(step, parts, self._config.samples_per_step)
+            self._control.begin_gradient(track, step, logits.flat.grad)
+        losses = self._executor.add_gradients(step, parts, self._config.samples)
         if step == 0:
-            self._references = [self._unmasked_loss(mine) for mine in self._parts.again()]
+            whole = self._weights_under(None)
+            self._references = [self._mean_loss(whole, mine) for mine in self._parts.again()]
         self._parts.take_back()
+        if self._early_end.needs_losses:
+            self._early_end.note(step, losses)
         return losses
+
+    @property
+    def _needs_ends(self) -> bool:
+        return self._control.needs_ends or self._early_end.needs_losses
 
     def judge(self, track: int, steps: int, first_loss: float) -> Judgement | None:
         """Judges the current mask of a track on parts after those of ``steps`` steps; None if there is no part left.
 
         The losses are computed in the precision of the weights, and without the penalty.
         """
-        index, count = steps * self._config.parts_per_step, max(_LEAST_PARTS, self._config.samples_per_step)
+        index, count = self._judged_from(steps), max(_LEAST_PARTS, self._config.samples)
         parts, unseen = self._parts.beyond(track, index, count)
         if not parts:
             return None
         logits, weights = self.logits[track], self._selection.of(self._network)
-        kept = masked_weights(weights, {name: tensor > 0 for name, tensor in logits.by_tensor().items()})
+        kept = self._weights_under(logits.flat > 0)
         noise = replace(self._noises[track], purpose="judgement")
         losses = []
         for place, part in enumerate(parts):
-            drawn = masked_weights(weights, sample(logits, noise, step=0, index=place))
+            drawn = kept
+            if self._estimator.draws:
+                drawn = masked_weights(weights, sample(logits, noise, step=0, index=place), self._off)
             losses.append([self._loss_under(each, PartCopies().copied(part)) for each in (weights, drawn, kept)])
         unmasked, sampled, masked = (sum(column) / len(parts) for column in zip(*losses, strict=True))
-        return Judgement(
-            unmasked, sampled, masked, first_loss, logits.density(), logits.undecided(), parts=len(parts), unseen=unseen
-        )
+        undecided = logits.undecided(self._estimator.undecided_below(1.0))
+        curve = self.curve(track)
+        is_enough = any(point.is_enough for point in curve) if curve else None
+        density = logits.density()
+        return Judgement(unmasked, sampled, masked, first_loss, density, undecided, len(parts), unseen, is_enough)
 
-    def _unmasked_loss(self, parts: Sequence[object]) -> float:
-        weights = self._selection.of(self._network)
+    def _judged_from(self, steps: int) -> int:
+        """The index of the first part to judge on: after those of the search, and after those that a path was judged on."""
+        size = self._config.size
+        if isinstance(size, BehaviourKept):
+            return self.steps * self._config.parts_per_step + size.parts
+        return steps * self._config.parts_per_step
+
+    def _measure_ends(self) -> None:
+        """In the first step: the losses of the whole network and of the emptied one."""
+        emptied = torch.zeros_like(self.logits[0].flat, dtype=torch.bool)
+        for place, kept in enumerate((None, emptied)):
+            weights = self._weights_under(kept)
+            for track, mine in enumerate(self._parts.again()):
+                self._ends[track, place] = self._mean_loss(weights, mine)
+
+    def _mean_loss(self, weights: Mapping[str, Tensor], parts: Sequence[object]) -> float:
         return sum(self._loss_under(weights, part) for part in parts) / len(parts)
+
+    def _weights_under(self, kept: Tensor | None) -> dict[str, Tensor]:
+        """The weights with the bits of a mask; for None, those of the whole network."""
+        weights = self._selection.of(self._network)
+        if kept is None:
+            return weights
+        return masked_weights(weights, self.logits[0].by_tensor(kept.to(self.device)), self._off)
 
     def _loss_under(self, weights: Mapping[str, Tensor], part: object) -> float:
         """The loss with other weights. Gradients are recorded as in a step, because the loss may compute gradients itself."""

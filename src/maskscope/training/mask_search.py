@@ -1,10 +1,11 @@
 """The request for one mask: the data of its function, and the identity of its noise."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maskscope.errors import ConfigError
-from maskscope.masks import MaskLogits, Noise
+from maskscope.masks import BinaryMask, MaskLogits, Noise
 from maskscope.training.batches import Batches
 from maskscope.training.observers import Observer
 
@@ -20,6 +21,12 @@ class MaskSearch:
         repeat: the number of the repeat, if there are several masks for the same function.
         observers: objects that watch the run.
         initial: the initial logits; by default, all are ``initial_logit`` of the settings.
+        held_out: parts that the masks of a path are judged on (`BehaviourKept`), not among ``batches``. By default: of a
+            function of an index, parts of indices above those of the search; of a list, its last fifth, which is then not
+            searched with.
+        avoid: masks whose units are to be used as little as possible: what a unit pays is multiplied by 1 + ``repulsion`` times
+            the number of these masks that keep it.
+        repulsion: see ``avoid``; at least 0.
     """
 
     name: str
@@ -28,6 +35,13 @@ class MaskSearch:
     repeat: int = 0
     observers: Sequence[Observer] = ()
     initial: MaskLogits | None = None
+    held_out: Batches | None = None
+    avoid: Sequence[BinaryMask] = ()
+    repulsion: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.repulsion < math.inf:
+            raise ConfigError(f"repulsion is {self.repulsion}; a finite number of at least 0 was expected.")
 
     @property
     def noise(self) -> Noise:
@@ -38,8 +52,13 @@ class MaskSearch:
         return f"{self.name} (seed {self.seed}, repeat {self.repeat})"
 
 
-def require_searches(wanted: Sequence[MaskSearch]) -> None:
-    """Raises `ConfigError` if there is no mask to find, or if two have the same name, repeat and seed."""
+def require_searches(wanted: Sequence[MaskSearch], *, draws: bool) -> None:
+    """Raises `ConfigError` if there is no mask to find, or if two would be the same by construction.
+
+    Args:
+        wanted: the masks to find.
+        draws: whether the estimator draws its gates. If not, equal data give equal masks, whatever the seed.
+    """
     if not wanted:
         raise ConfigError("No mask is wanted; at least one was expected.")
     noises = [one.noise for one in wanted]
@@ -48,4 +67,14 @@ def require_searches(wanted: Sequence[MaskSearch]) -> None:
         raise ConfigError(
             f"Wanted twice with one identity: {', '.join(twice)}. Their noise would be the same at every step; give them "
             "different names, repeats or seeds."
+        )
+    if draws:
+        return
+    of_data = [(id(one.batches), id(one.initial), tuple(map(id, one.avoid))) for one in wanted]
+    same = sorted({str(one) for one, data in zip(wanted, of_data, strict=True) if of_data.count(data) > 1})
+    if same:
+        raise ConfigError(
+            f"The estimator draws nothing, so these searches of the same batches would find the same mask: {', '.join(same)}. "
+            "Give "
+            "them other batches (another order, or other parts), or take an estimator that draws."
         )

@@ -36,15 +36,15 @@ def needs(
         samples: S, the number of samples in a step.
         masks: the number of masks that are found together.
     """
-    count = selection.count
+    count, logits = selection.count, selection.unit_count
     exclude = "select fewer weights (exclude=...)"
     rows = masks * min(samples, SAMPLES_PER_GROUP)
     weights = selection.of(network)
     itemsizes = {name: compute.of_copies(weight).itemsize for name, weight in weights.items()}
     found = [
-        Need(4 * count * masks, "logits", exclude),
-        Need(4 * count * masks, "their gradient", exclude),
-        Need(8 * count * masks, "two moments of Adam", f"{exclude}, or fewer masks at once" if masks > 1 else exclude),
+        Need(4 * logits * masks, "logits", exclude),
+        Need(4 * logits * masks, "their gradient", exclude),
+        Need(8 * logits * masks, "two moments of Adam", f"{exclude}, or fewer masks at once" if masks > 1 else exclude),
         Need(count * masks, "gates", exclude),
         Need(
             working_bytes(compute.executor, network, itemsizes, device, rows),

@@ -53,6 +53,11 @@ class Objective(ABC):
         del step
         return 1.0
 
+    def after_step(self, step: int) -> bool:
+        """Called when ``step`` steps are done. True if training begins anew from here, so that the optimizer is to forget."""
+        del step
+        return False
+
     def is_done(self, step: int) -> bool:
         """Whether training can stop early, after ``step`` steps."""
         del step

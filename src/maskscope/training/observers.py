@@ -187,7 +187,7 @@ class Watchdog(Observer):
             self._warn(
                 "behind",
                 f"step {report.step}: the loss under the mask is {mean:.3g}, that of the unmasked network "
-                f"{reference:.3g}; the mask does not carry the function. Lower penalty_weight, or take more steps.",
+                f"{reference:.3g}; the mask does not carry the function. Lower the penalty, or take more steps.",
             )
 
     def _warn(self, kind: str, message: str) -> None:
@@ -196,18 +196,21 @@ class Watchdog(Observer):
             warnings.warn(message, LossWarning, stacklevel=4)
 
 
-def usual_observers(given: Sequence[Sequence[Observer]], titles: Sequence[str]) -> list[list[Observer]]:
+def usual_observers(
+    given: Sequence[Sequence[Observer]], titles: Sequence[str], *, with_watchdog: bool = True
+) -> list[list[Observer]]:
     """The given observers of each mask, plus a watchdog for each, and one progress bar for all masks together.
 
     Args:
         given: the observers of each mask.
         titles: the names of the masks, for the progress bar.
+        with_watchdog: whether to add the watchdog.
     """
     bars = [observer for own in given for observer in own if isinstance(observer, ProgressBar)]
     bar = ProgressBar.of_all(bars or [ProgressBar(title) for title in titles])
     found = []
     for own in given:
         kept = [observer for observer in own if not isinstance(observer, ProgressBar)]
-        watchdog = [] if any(isinstance(observer, Watchdog) for observer in own) else [Watchdog()]
+        watchdog = [] if not with_watchdog or any(isinstance(observer, Watchdog) for observer in own) else [Watchdog()]
         found.append([*kept, *watchdog, bar])
     return found

@@ -1,9 +1,11 @@
 """The paper's estimator: Gumbel-sigmoid with a hard gate in the forward pass and the derivative of the soft gate backward."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
+from maskscope.masks.estimators.annealing import Annealing
 from maskscope.masks.estimators.gate import Estimator
-from maskscope.masks.kernels.slopes import LogisticSlope
+from maskscope.masks.kernels.gate_laws import LogisticSlope
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,9 @@ class StraightThrough(Estimator):
     ones; the logit of *one* uniform variable has the same distribution (docs/method.md).
     """
 
-    def law(self) -> LogisticSlope:
+    draws: ClassVar[bool] = True
+    own_annealing: ClassVar[Annealing] = Annealing(1.0, 1.0)
+
+    def law(self, share: float = 0.0) -> LogisticSlope:
         """See `Estimator.law`; the noise is computed from the same draw that opens the gate."""
-        return LogisticSlope(self.temperature)
+        return LogisticSlope(self.temperature_at(share))

@@ -9,7 +9,8 @@ from maskscope.errors import UnknownNameError
 from maskscope.masks.executors.automatic import AutomaticExecutor, is_faster_batched
 from maskscope.masks.executors.batched import WHOLE_BYTES, BatchedExecutor, linear_weights
 from maskscope.masks.executors.executor import Executor
-from maskscope.masks.executors.gated import GatedWeight, LearnedMask, gate
+from maskscope.masks.executors.gated import GatedWeight
+from maskscope.masks.executors.learned import LearnedMask, gate
 from maskscope.masks.executors.packed import PackedLSTMMode
 from maskscope.masks.executors.product import block_bytes
 from maskscope.masks.executors.sequential import SequentialExecutor

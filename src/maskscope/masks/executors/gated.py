@@ -1,40 +1,34 @@
-"""Weights and masks in the form that executors use: each weight tensor with its logits, for all masks searched together."""
+"""A weight tensor in the form that executors use: with its logits, for all masks searched together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
-from maskscope.masks.kernels import SAMPLES_PER_GROUP, Address, Kernels, SlopeLaw
-from maskscope.masks.logits import MaskLogits
-from maskscope.masks.sample import Noise
+from maskscope.masks.kernels import SAMPLES_PER_GROUP, Address, GateLaw, Kernels, SignGate, SoftGate
+from maskscope.masks.kernels.exact import difference_to, xor_into
+from maskscope.masks.units import Layout
 
 
 @dataclass(frozen=True)
-class LearnedMask:
-    """One mask that is being learned.
+class Slice:
+    """The part of one mask that belongs to one weight tensor.
 
     Args:
-        logits: its logits.
-        gradient: the vector to which gradients of the logits are added, in the order of ``logits.flat``.
-        noise: the identity of its random stream.
+        key: of the random stream of its units.
+        logits: of its units; the other tensors of these units have the same ones.
+        gradient: to which the gradient of these logits is added.
+        gates: of its units.
+        wide: the gates of its weights; for single weights, these are the same.
     """
 
-    logits: MaskLogits
-    gradient: Float32[Tensor, " n"]
-    noise: Noise
-
-
-@dataclass(frozen=True)
-class _Slice:
-    """The part of one mask that belongs to one weight tensor."""
-
     key: tuple[int, int]
-    logits: Float32[Tensor, " n"]
-    gradient: Float32[Tensor, " n"]
-    gates: UInt8[Tensor, " n"]
+    logits: Float32[Tensor, " units"]
+    gradient: Float32[Tensor, " units"]
+    gates: UInt8[Tensor, " units"]
+    wide: UInt8[Tensor, " n"]
 
 
 class Workspace:
@@ -55,24 +49,44 @@ class GatedWeight:
     """One weight tensor under the samples of all masks searched together: makes its masked copies, takes their gradients.
 
     The rows of copies and of gradients are the samples of the first mask, then those of the second, and so on.
+
+    If its units are not single weights, gates are drawn for units and expanded where a copy is made, and the gradient of a unit
+    is the sum over its weights of weight times gradient. The passes then run over units whose weights are ones. The tensors of
+    one group of units draw the same gates, and each adds to the gradients of the same logits.
+
+    A gate that is closed lets through the off-value. A copy is off XOR (gate AND (weight XOR off)) on the bits, so that an open
+    gate gives exactly the weight, with the same pass as for zeros; under a soft gate it is off + value * (weight - off). The
+    gradient of a gate is (weight - off) times gradient.
+
+    Attributes:
+        law: the law of the gates. It may be replaced between steps: a temperature that changes makes it another one.
     """
 
     def __init__(
         self,
         weight: Tensor,
         compute: Tensor,
-        slices: Sequence[_Slice],
+        slices: Sequence[Slice],
         kernels: Kernels,
-        law: SlopeLaw,
+        law: GateLaw,
         workspace: Workspace,
         own_gradient: Tensor | None = None,
+        layout: Layout | None = None,
+        off: Tensor | None = None,
     ) -> None:
         self.shape = weight.shape
-        self.workspace = workspace
-        self._weight, self._compute = weight.view(-1), compute.view(-1)
+        self.workspace, self.off = workspace, off
+        # what a gate lets through: the weight, or what it adds to the off-value, in numbers and in bits
+        self._weight, self._compute, self._bits, self._off = weight.view(-1), compute.view(-1), compute.view(-1), None
+        if off is not None:
+            self._off = off.to(compute.dtype).view(-1)
+            self._bits = difference_to(self._off, self._compute)
+            self._weight, self._compute = (weight - off).view(-1), self._compute - self._off
+        self._layout = layout
+        self._ones = None if layout is None else torch.ones(layout.units, dtype=torch.float32, device=weight.device)
         self._own_gradient = None if own_gradient is None else own_gradient.view(-1)
         self._gated = Workspace()  # not ``workspace``, whose memory may contain the gradient that is being taken
-        self._slices, self._kernels, self._law = slices, kernels, law
+        self._slices, self._kernels, self.law = slices, kernels, law
         self.takes = 0  # the number of gradients taken so far: tells whether a failed backward pass had taken some
         self.listens = False  # whether autograd is in our own backward pass, whose gradients are to be taken
         self.begin(0, 0, 1, 1.0)
@@ -103,9 +117,14 @@ class GatedWeight:
         self.is_drawn = False
 
     def draw(self) -> None:
-        """Draws the gates of all elements."""
+        """Draws the gates of all units, if they are hard; the values of soft gates are computed where they are used."""
         for mine in self._slices:
-            self._kernels.open_gates(mine.logits, self._address(mine, 0), self._samples, mine.gates)
+            if isinstance(self.law, SignGate):
+                self._kernels.open_positive(mine.logits, self._samples, mine.gates)
+            elif not isinstance(self.law, SoftGate):
+                self._kernels.open_gates(mine.logits, self._address(mine, 0), self._samples, mine.gates)
+            if self._layout is not None:
+                mine.wide.copy_(self._layout.expand(mine.gates))
         self.is_drawn = True
 
     def copies(self, out: Tensor, start: int = 0) -> Tensor:
@@ -114,19 +133,26 @@ class GatedWeight:
         A tensor that is copied in pieces must be copied in order the first time: gates are drawn piece by piece, and then reused.
         """
         here = slice(start, start + out.shape[1])
+        if self._layout is not None and not self.is_drawn:
+            self.draw()
         for mask, mine in enumerate(self._slices):
             into = out[mask * self._samples : (mask + 1) * self._samples]
-            if self.is_drawn:
-                self._kernels.copy_open(self._compute[here], mine.gates[here], 0, into)
+            at = self._address(mine, start)
+            if self.is_drawn or isinstance(self.law, SoftGate):
+                self._copy_weight(mine, at, 0, into)
+            elif isinstance(self.law, SignGate):
+                self._kernels.open_positive(mine.logits[here], self._samples, mine.gates[here])
+                self._copy_weight(mine, at, 0, into)
             else:
-                at = self._address(mine, start)
-                self._kernels.draw_masked(mine.logits[here], self._compute[here], at, mine.gates[here], into)
+                self._kernels.draw_masked(mine.logits[here], self._bits[here], at, mine.gates[here], into)
+                self._add_off(into, here)
         self.is_drawn = self.is_drawn or here.stop == self._weight.numel()
         return out
 
     def copy_sample(self, mask: int, sample: int, out: Tensor) -> None:
         """Writes the whole masked copy of one sample of one mask to ``out``, ``[n]``; the gates must be drawn."""
-        self._kernels.copy_open(self._compute, self._slices[mask].gates, sample, out[None])
+        mine = self._slices[mask]
+        self._copy_weight(mine, self._address(mine, 0), sample, out[None])
 
     def take(self, gradients: Tensor, start: int = 0) -> None:
         """Turns gradients of masked copies, ``[rows, elements]`` from ``start`` on, into gradients of the logits; adds them."""
@@ -153,62 +179,71 @@ class GatedWeight:
     def _take(self, mask: int, gradients: Tensor, start: int, first_sample: int) -> None:
         self.takes += 1
         mine, here = self._slices[mask], slice(start, start + gradients.shape[1])
+        if self._layout is None:
+            units, weights, given, at = here, self._weight[here], gradients, self._address(mine, start)
+        else:
+            assert self._ones is not None
+            units, weights, at = slice(None), self._ones, self._address(mine, 0)
+            given = self._by_unit(gradients, start, self._layout)
         self._kernels.add_gradient(
-            self._law,
-            mine.logits[here],
-            self._weight[here],
-            mine.gates[here],
-            gradients,
-            self._address(mine, start),
+            self.law,
+            mine.logits[units],
+            weights,
+            mine.gates[units],
+            given,
+            at,
             first_sample=first_sample,
             scale=self._scale,
-            out=mine.gradient[here],
+            out=mine.gradient[units],
         )
         if self._own_gradient is not None:
-            self._add_own(self._own_gradient[here], mine.gates[here], gradients, first_sample)
+            self._add_own(self._own_gradient[here], mine, gradients, start, first_sample)
 
-    def _add_own(self, out: Tensor, gates: Tensor, gradients: Tensor, first_sample: int) -> None:
-        """Adds the gradient of the weight itself: that of its copy if the gate is open, else 0."""
+    def _add_own(self, out: Tensor, mine: Slice, gradients: Tensor, start: int, first_sample: int) -> None:
+        """Adds the gradient of the weight itself: that of its copy, times the value of the gate."""
         gated = self._gated.take(gradients.shape[1], gradients.dtype, gradients.device)
         for row, gradient in enumerate(gradients):
-            self._kernels.copy_open(gradient, gates, first_sample + row, gated[None])
+            self._copy(gradient, mine, self._address(mine, start), first_sample + row, gated[None])
             out.add_(gated, alpha=self._scale)
 
-    def _address(self, mine: _Slice, start: int) -> Address:
+    def _by_unit(self, gradients: Tensor, start: int, layout: Layout) -> Float32[Tensor, "rows units"]:
+        """The sum over the weights of each unit of weight times gradient, from the element ``start`` on."""
+        exact = torch.float64 if self._weight.dtype == torch.float64 else torch.float32
+        weights = self._weight[start : start + gradients.shape[1]].to(exact)
+        # row by row: the product takes as much memory as a masked copy
+        return torch.stack([layout.total(row.to(exact) * weights, start) for row in gradients]).to(torch.float32)
+
+    def _copy_weight(self, mine: Slice, at: Address, first_sample: int, out: Tensor) -> None:
+        """Writes masked copies of consecutive elements, from that of the address on."""
+        here = slice(at.first, at.first + out.shape[1])
+        is_soft = isinstance(self.law, SoftGate)
+        self._copy((self._compute if is_soft else self._bits)[here], mine, at, first_sample, out)
+        self._add_off(out, here)
+
+    def _add_off(self, out: Tensor, here: slice) -> None:
+        if self._off is not None:
+            if isinstance(self.law, SoftGate):
+                out.add_(self._off[here])
+            else:
+                xor_into(out, self._off[here])
+
+    def _copy(self, values: Tensor, mine: Slice, at: Address, first_sample: int, out: Tensor) -> None:
+        """Writes copies of values under the gates of consecutive elements, from that of the address on."""
+        here = slice(at.first, at.first + values.numel())
+        if not isinstance(self.law, SoftGate):
+            self._kernels.copy_open(values, mine.wide[here], first_sample, out)
+        elif self._layout is None:
+            self._kernels.copy_soft(self.law, mine.logits[here], values, at, first_sample, out)
+        else:
+            assert self._ones is not None
+            open_share = torch.empty(len(out), self._layout.units, dtype=torch.float32, device=out.device)
+            self._kernels.copy_soft(self.law, mine.logits, self._ones, self._address(mine, 0), first_sample, open_share)
+            wide = open_share[:, self._layout.index(here.start, here.stop, out.device)]
+            torch.mul(wide.to(out.dtype), values, out=out)
+            out.masked_fill_(wide == 0, 0)  # where the weight is infinite, too
+
+    def _address(self, mine: Slice, start: int) -> Address:
         return Address(mine.key, self._step, self._group, start)
-
-
-def gate(
-    weights: Mapping[str, Tensor],
-    compute: Mapping[str, Tensor],
-    masks: Sequence[LearnedMask],
-    kernels: Kernels,
-    law: SlopeLaw,
-    own_gradients: Mapping[str, Tensor] | None = None,
-) -> dict[str, GatedWeight]:
-    """Combines weights and masks.
-
-    Args:
-        weights: the weights, contiguous, by dotted name; frozen, unless ``own_gradients`` is given.
-        compute: the same weights in the dtype of the masked copies.
-        masks: at least one mask; all cover these weights.
-        kernels: the kernels for the passes over the weights.
-        law: the law of the slope.
-        own_gradients: if the weights are learned too: contiguous memory to which their gradients are added, the sum over masks of
-            the mean over samples of gate times gradient.
-    """
-    samples: dict[str, list[_Slice]] = {name: [] for name in weights}
-    for mask in masks:
-        gates = torch.zeros(mask.logits.flat.shape, dtype=torch.uint8, device=mask.logits.flat.device)
-        views = [mask.logits.by_tensor(flat) for flat in (mask.logits.flat, mask.gradient, gates)]
-        for name, slices in samples.items():
-            slices.append(_Slice(mask.noise.key(name), *(view[name].view(-1) for view in views)))
-    workspace = Workspace()
-    own = own_gradients or {}
-    return {
-        name: GatedWeight(weight, compute[name], samples[name], kernels, law, workspace, own.get(name))
-        for name, weight in weights.items()
-    }
 
 
 def groups(samples: int) -> list[tuple[int, int]]:

@@ -8,20 +8,22 @@ import torch
 
 from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.masks.kernels.cpu import CpuKernels
+from maskscope.masks.kernels.gate_laws import GateLaw, LogisticSlope, SignGate, SoftGate, TableSlope
 from maskscope.masks.kernels.passes import SAMPLES_PER_GROUP, Address, Kernels
 from maskscope.masks.kernels.reference import ReferenceKernels
-from maskscope.masks.kernels.slopes import LogisticSlope, SlopeLaw, TableSlope
 
 __all__ = [
     "KERNELS",
     "SAMPLES_PER_GROUP",
     "Address",
     "CpuKernels",
+    "GateLaw",
     "Kernels",
     "LogisticSlope",
     "ReferenceKernels",
-    "SlopeLaw",
+    "SignGate",
     "SlowKernelsWarning",
+    "SoftGate",
     "TableSlope",
     "make_kernels",
 ]

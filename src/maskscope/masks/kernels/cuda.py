@@ -1,7 +1,7 @@
-"""The passes on CUDA devices: calls the programs of `triton_loops.py` with tensors. On CPUs, they run in Triton's interpreter.
+"""The passes on CUDA devices: calls the programs of `triton_loops.py` and `triton_soft_loops.py` with tensors.
 
-Not yet run on a device: CI has the interpreter (TRITON_INTERPRET=1, set before triton is first imported), which tells whether the
-bits are right, and nothing of speed.
+On CPUs, they run in Triton's interpreter. Not yet run on a device: CI has the interpreter (TRITON_INTERPRET=1, set before triton
+is first imported), which tells whether the bits are right, and nothing of speed.
 """
 
 from functools import cache
@@ -12,8 +12,8 @@ from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
 from maskscope.masks.kernels.exact import as_integers
-from maskscope.masks.kernels.passes import Address, Kernels
-from maskscope.masks.kernels.slopes import LogisticSlope, SlopeLaw, TableSlope
+from maskscope.masks.kernels.gate_laws import GateLaw, LogisticSlope, SignGate, SoftGate, TableSlope
+from maskscope.masks.kernels.passes import Address, Kernels, add_straight_gradient
 from maskscope.masks.kernels.threshold import threshold_table
 
 # Four weights for each thread: a float32 access is then 16 bytes, and all accesses of a program have one layout (except float64).
@@ -37,9 +37,9 @@ class CudaKernels(Kernels):
     name = "cuda"
 
     def __init__(self) -> None:
-        from maskscope.masks.kernels import triton_loops
+        from maskscope.masks.kernels import triton_loops, triton_soft_loops
 
-        self._loops = triton_loops
+        self._loops, self._soft = triton_loops, triton_soft_loops
 
     def open_gates(self, logits: Float32[Tensor, " n"], at: Address, samples: int, gates: UInt8[Tensor, " n"]) -> None:
         """See `Kernels.open_gates`."""
@@ -59,9 +59,17 @@ class CudaKernels(Kernels):
         into = (gates, as_integers(out), logits.numel(), out.stride(0))
         _launch(self._loops.draw_masked, logits, *given, *into, ROWS=out.shape[0])
 
+    def copy_soft(
+        self, law: SoftGate, logits: Float32[Tensor, " n"], weights: Tensor, at: Address, first_sample: int, out: Tensor
+    ) -> None:
+        """See `Kernels.copy_soft`."""
+        given = (logits, weights, 1 / law.temperature, *law.bounds, law.low, law.span, *_words(at))
+        which = {"FIRST": first_sample, "ROWS": out.shape[0], "DRAWN": law.drawn}
+        _launch(self._soft.copy_soft, logits, *given, out, logits.numel(), out.stride(0), **which)
+
     def add_gradient(
         self,
-        law: SlopeLaw,
+        law: GateLaw,
         logits: Float32[Tensor, " n"],
         weights: Tensor,
         gates: UInt8[Tensor, " n"],
@@ -82,8 +90,15 @@ class CudaKernels(Kernels):
                 drawn = (logits, weights, gradients, 1 / law.temperature, *_words(at))
                 which = {"FIRST": first_sample, "ROWS": rows, "UNIT": law.temperature == 1}
                 _launch(self._loops.add_logistic_gradient, logits, *drawn, *into, **which)
+            case SoftGate():
+                soft = (logits, weights, gradients, 1 / law.temperature, *law.bounds, *_words(at))
+                which = {"FIRST": first_sample, "ROWS": rows, "DRAWN": law.drawn}
+                factor = scale * law.span / law.temperature
+                _launch(self._soft.add_soft_gradient, logits, *soft, factor, *into[1:], **which)
+            case SignGate():
+                add_straight_gradient(weights, gradients, scale, out)
             case _:
-                raise TypeError(f"the CUDA kernels know no slope of type {type(law).__name__}")
+                raise TypeError(f"the CUDA kernels know no gate of type {type(law).__name__}")
 
 
 def _launch(program: Any, like: Tensor, *arguments: Any, **constants: int) -> None:

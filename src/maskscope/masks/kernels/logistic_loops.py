@@ -27,7 +27,7 @@ def exp(x):
 
 
 @njit(inline="always")
-def _odds(word):
+def odds(word):
     """The odds v / (1 - v) of the uniform number v = (word + 1/2) / 2^32."""
     return (f32(word) + f32(0.5)) / (f32(~word) + f32(0.5))
 
@@ -55,12 +55,12 @@ def add_logistic_gradient(
             word, gradient = words[sample % 4], gradients[k, begin : begin + CHUNK]
             if temperature == f32(1):
                 for i in range(n):
-                    e = min(factor[i] * _odds(word[i]), _HUGE)
+                    e = min(factor[i] * odds(word[i]), _HUGE)
                     soft = f32(1) / (f32(1) + e)
                     total[i] += real(gradient[i]) * (e * soft * soft)
             else:
                 for i in range(n):
-                    e = f32(np.exp(-abs(logit[i] - np.log(_odds(word[i]))) / temperature))  # the slope is even in z
+                    e = f32(np.exp(-abs(logit[i] - np.log(odds(word[i]))) / temperature))  # the slope is even in z
                     soft = f32(1) / (f32(1) + e)
                     total[i] += real(gradient[i]) * (e * soft * soft)
         for i in range(n):

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
-from maskscope.masks.kernels.slopes import SlopeLaw
+from maskscope.masks.kernels.gate_laws import GateLaw, SoftGate
 
 SAMPLES_PER_GROUP = 8
 
@@ -50,7 +50,7 @@ class Kernels(ABC):
 
     name: str
 
-    def prepare(self, law: SlopeLaw, dtypes: Iterable[tuple[torch.dtype, torch.dtype]], say: Callable[[str], object]) -> None:
+    def prepare(self, law: GateLaw, dtypes: Iterable[tuple[torch.dtype, torch.dtype]], say: Callable[[str], object]) -> None:
         """Compiles the passes for these pairs of dtypes (of weights, of copies); calls ``say`` with a line if that takes long."""
         del law, dtypes, say
 
@@ -76,10 +76,33 @@ class Kernels(ABC):
         self.open_gates(logits, at, out.shape[0], gates)
         self.copy_open(weights, gates, 0, out)
 
+    def open_positive(self, logits: Float32[Tensor, " n"], samples: int, gates: UInt8[Tensor, " n"]) -> None:
+        """The gates of a `SignGate`: what `open_gates` is for drawn gates. All samples are the same."""
+        torch.gt(logits, 0, out=gates.view(torch.bool))  # as a bool, because writing the result as a number is slow
+        if samples > 1:
+            gates.mul_((1 << samples) - 1)
+
+    @abstractmethod
+    def copy_soft(
+        self, law: SoftGate, logits: Float32[Tensor, " n"], weights: Tensor, at: Address, first_sample: int, out: Tensor
+    ) -> None:
+        """Writes copies under soft gates: ``out[k]`` is the weights times the value of sample ``first_sample + k``.
+
+        Where the value is exactly 0, the copy is +0, whatever the weight.
+
+        Args:
+            law: the law of the gates.
+            logits: ``[n]``.
+            weights: ``[n]``, of any real floating dtype; or gradients, for the gradient of a weight that is learned too.
+            at: the address of the draws; the sample is counted in its group.
+            first_sample: the number, in the group, of the sample of the first row.
+            out: ``[rows, n]``, with the dtype of the weights.
+        """
+
     @abstractmethod
     def add_gradient(
         self,
-        law: SlopeLaw,
+        law: GateLaw,
         logits: Float32[Tensor, " n"],
         weights: Tensor,
         gates: UInt8[Tensor, " n"],
@@ -93,13 +116,19 @@ class Kernels(ABC):
         """``out += scale * weight * sum over the rows k of gradients[k] * slope of sample first_sample + k``.
 
         Args:
-            law: the law of the slope.
+            law: the law of the gates.
             logits: the logits that the gates were drawn with.
             weights: ``[n]``, unmasked.
-            gates: from `open_gates`.
+            gates: from `open_gates` or `open_positive`; a `SoftGate` does not use them.
             gradients: ``[rows, n]``, with respect to the masked weights, of any real floating dtype.
             at: the address that the gates were drawn at; laws that need the draws compute them again.
             first_sample: the number, in the group, of the sample of the first row.
             scale: a factor, 1/S for a mean over S samples.
             out: the vector that the gradient is added to.
         """
+
+
+def add_straight_gradient(weights: Tensor, gradients: Tensor, scale: float, out: Float32[Tensor, " n"]) -> None:
+    """`Kernels.add_gradient` for a `SignGate`, whose slope is 1: torch's own operations are as fast as a loop."""
+    total = gradients[0] if gradients.shape[0] == 1 else gradients.sum(0, dtype=torch.float32)
+    out.addcmul_(total.to(torch.float32), weights.to(torch.float32), value=scale)

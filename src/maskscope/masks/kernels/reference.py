@@ -7,9 +7,9 @@ from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
 from maskscope.masks.kernels.counter import SAMPLES_PER_BLOCK, chunks, draw_words
-from maskscope.masks.kernels.exact import value_if_open
+from maskscope.masks.kernels.exact import value_if_open, weight_times_value
+from maskscope.masks.kernels.gate_laws import GateLaw, SoftGate
 from maskscope.masks.kernels.passes import SAMPLES_PER_GROUP, Address, Kernels
-from maskscope.masks.kernels.slopes import SlopeLaw
 from maskscope.masks.kernels.threshold import keep_threshold, position
 
 
@@ -31,9 +31,18 @@ class ReferenceKernels(Kernels):
         for row, masked in enumerate(out):
             value_if_open(_bit(gates, first_sample + row), weights, out=masked)
 
+    def copy_soft(
+        self, law: SoftGate, logits: Float32[Tensor, " n"], weights: Tensor, at: Address, first_sample: int, out: Tensor
+    ) -> None:
+        """See `Kernels.copy_soft`; the product is made in float32 or in the weights' own higher precision."""
+        for here, address in _pieces(logits.numel(), at):
+            values = law.value(logits[here], _draws_for(law, address, first_sample, out[:, here]))
+            for value, row in zip(values, out[:, here], strict=True):
+                row.copy_(weight_times_value(weights[here], value))
+
     def add_gradient(
         self,
-        law: SlopeLaw,
+        law: GateLaw,
         logits: Float32[Tensor, " n"],
         weights: Tensor,
         gates: UInt8[Tensor, " n"],
@@ -48,8 +57,7 @@ class ReferenceKernels(Kernels):
         samples = slice(first_sample, first_sample + gradients.shape[0])
         for here, address in _pieces(logits.numel(), at):
             is_open = torch.stack([_bit(gates[here], sample) for sample in range(samples.start, samples.stop)])
-            draws = _draws(address, samples.stop, gates[here])[samples]
-            slope = law.slope(logits[here], is_open, draws)
+            slope = law.slope(logits[here], is_open, _draws_for(law, address, first_sample, gradients[:, here]))
             total = (gradients[:, here].to(torch.float32) * slope).sum(0)
             out[here].addcmul_(total, weights[here].to(torch.float32), value=scale)
 
@@ -63,6 +71,14 @@ def _pieces(elements: int, at: Address) -> "list[tuple[slice, Address]]":
         (slice(first - at.first, first - at.first + count), at.moved(first - at.first))
         for first, count in chunks(elements, at.first)
     ]
+
+
+def _draws_for(law: GateLaw, at: Address, first_sample: int, like: Tensor) -> Int64[Tensor, "rows n"]:
+    """The draws of the samples of the rows of ``like``; zeros that take no memory, if the law uses none."""
+    rows, n = like.shape
+    if not law.needs_draws:
+        return torch.zeros((), dtype=torch.int64, device=like.device).expand(rows, n)
+    return _draws(at, first_sample + rows, like[0])[first_sample:]
 
 
 def _draws(at: Address, samples: int, like: Tensor) -> Int64[Tensor, "samples n"]:

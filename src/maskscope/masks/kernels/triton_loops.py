@@ -30,7 +30,7 @@ _LAST = tl.constexpr(2 * (LIMIT << 15) - 1)
 _FAR = tl.constexpr(64.0)
 
 # The pieces of an address: left alone, Triton compiles anew for one that is 1 or divisible by 16.
-_ADDRESS = ["first0", "first1", "step0", "step1", "key0", "key1", "group"]
+ADDRESS = ["first0", "first1", "step0", "step1", "key0", "key1", "group"]
 
 
 @triton.jit
@@ -47,7 +47,7 @@ def _philox(x0, x1, x2, x3, k0, k1):
 
 @triton.jit
 @no_type_check
-def _elements(first0, first1, BLOCK: tl.constexpr):
+def elements(first0, first1, BLOCK: tl.constexpr):
     """The two words of the index of each of the program's elements in the whole tensor."""
     first = (first1.to(tl.int64) << 32) + first0.to(tl.uint32, bitcast=True).to(tl.int64)
     first += tl.program_id(0).to(tl.int64) * BLOCK
@@ -58,7 +58,7 @@ def _elements(first0, first1, BLOCK: tl.constexpr):
 
 @triton.jit
 @no_type_check
-def _draws(low, high, step0, step1, key0, key1, block):
+def draws(low, high, step0, step1, key0, key1, block):
     """The draws of the four samples of a block."""
     high = high | (block.to(tl.uint32) << 16)
     step0, step1 = step0.to(tl.uint32, bitcast=True), step1.to(tl.uint32, bitcast=True)
@@ -99,10 +99,10 @@ def _interpolated(fixed, table):
 def _drawn(logit, table, first0, first1, step0, step1, key0, key1, group, SAMPLES: tl.constexpr, BLOCK: tl.constexpr):
     """The gates of the program's weights, as 32-bit words."""
     limit = _threshold(_fixed(logit), table)
-    low, high = _elements(first0, first1, BLOCK)
+    low, high = elements(first0, first1, BLOCK)
     bits = tl.full((BLOCK,), 0, tl.int32)
     for block in tl.static_range((SAMPLES + 3) // 4):
-        x0, x1, x2, x3 = _draws(low, high, step0, step1, key0, key1, group * 2 + block)
+        x0, x1, x2, x3 = draws(low, high, step0, step1, key0, key1, group * 2 + block)
         pair0 = (x0 < limit).to(tl.int32) | ((x1 < limit).to(tl.int32) << 1)
         pair1 = (x2 < limit).to(tl.int32) | ((x3 < limit).to(tl.int32) << 1)
         bits = bits | ((pair0 | (pair1 << 2)) << (4 * block))
@@ -119,7 +119,7 @@ def _store_copies(weight, bits, out, stride, inside, ROWS: tl.constexpr):
         out += stride  # not row * stride, which may overflow 32 bits
 
 
-@triton.jit(do_not_specialize=_ADDRESS)
+@triton.jit(do_not_specialize=ADDRESS)
 @no_type_check
 def open_gates(
     logits, table, first0, first1, step0, step1, key0, key1, group, gates, n, SAMPLES: tl.constexpr, BLOCK: tl.constexpr
@@ -132,7 +132,7 @@ def open_gates(
     tl.store(gates + at, bits.to(tl.uint8), inside)
 
 
-@triton.jit(do_not_specialize=_ADDRESS)
+@triton.jit(do_not_specialize=ADDRESS)
 @no_type_check
 def draw_masked(
     logits, weights, table, first0, first1, step0, step1, key0, key1, group, gates, out, n, stride,
@@ -183,19 +183,25 @@ def add_table_gradient(
 
 @triton.jit
 @no_type_check
+def odds(word):
+    """The odds v / (1 - v) of the uniform number v = (word + 1/2) / 2^32."""
+    return (word.to(tl.float32) + 0.5) / ((word ^ 0xFFFFFFFF).to(tl.float32) + 0.5)
+
+
+@triton.jit
+@no_type_check
 def _logistic_slope(word, logit, inverse, UNIT: tl.constexpr):
     """s (1 - s) with s = sigmoid(z / tau), z = logit - log(odds), for the odds of a draw: tau times the slope. It is even in z.
 
     With t = e^-|z / tau| it is t / (1 + t)^2, which neither overflows nor cancels. At tau = 1 the same with t = odds e^-logit:
     one exponential a weight, none and no logarithm a draw; ``logit`` is then e^-logit, bounded.
     """  # noqa: D403
-    odds = (word.to(tl.float32) + 0.5) / ((word ^ 0xFFFFFFFF).to(tl.float32) + 0.5)
-    t = odds * logit if UNIT else tl.exp(-tl.abs(logit - tl.log(odds)) * inverse)
+    t = odds(word) * logit if UNIT else tl.exp(-tl.abs(logit - tl.log(odds(word))) * inverse)
     soft = 1.0 / (1.0 + t)
     return (t * soft) * soft
 
 
-@triton.jit(do_not_specialize=_ADDRESS)
+@triton.jit(do_not_specialize=ADDRESS)
 @no_type_check
 def add_logistic_gradient(
     logits, weights, gradients, inverse, first0, first1, step0, step1, key0, key1, group, scale, out, n, stride,
@@ -207,11 +213,11 @@ def add_logistic_gradient(
     logit = tl.load(logits + at, inside, other=0.0)
     if UNIT:
         logit = tl.exp(tl.minimum(tl.maximum(-logit, -_FAR), _FAR))
-    low, high = _elements(first0, first1, BLOCK)
+    low, high = elements(first0, first1, BLOCK)
     total = tl.full((BLOCK,), 0.0, tl.float32)
     gradients += at
     for block in tl.static_range(FIRST // 4, (FIRST + ROWS + 3) // 4):
-        x0, x1, x2, x3 = _draws(low, high, step0, step1, key0, key1, group * 2 + block)
+        x0, x1, x2, x3 = draws(low, high, step0, step1, key0, key1, group * 2 + block)
         for j in tl.static_range(4):
             if (4 * block + j >= FIRST) & (4 * block + j < FIRST + ROWS):
                 word = x0 if j == 0 else (x1 if j == 1 else (x2 if j == 2 else x3))

@@ -16,6 +16,7 @@ from maskscope.training.given_batches import function_or_iterable
 
 # of parts of a list, this share is kept for scores, and never fewer than one
 _HELD_OUT = 0.2
+_LEAST_HELD_OUT = 2
 # parts of a function of an index that scores are over
 _SCORED = 16
 # parts whose content stands for a function of an index
@@ -26,13 +27,14 @@ _MOST_PARTS, _MOST_BYTES = 1 << 16, 4 << 30
 _LONGEST = 60
 
 
-def function_data(name: str, batches: object, scored: object = None) -> FunctionData:
+def function_data(name: str, batches: object, scored: object = None, *, hold_out: bool = False) -> FunctionData:
     """The data of a function as a user gives them.
 
     Args:
         name: of the function.
         batches: a list or another iterable of parts, of which a fifth is kept for scores; or a function of an index.
         scored: a list or another iterable of parts for scores; None: as said.
+        hold_out: whether further parts are held out, to judge masks on while they are sought: a fifth of the rest, two at least.
 
     Raises:
         BatchesError: there are none, or they are no such thing.
@@ -48,9 +50,21 @@ def function_data(name: str, batches: object, scored: object = None) -> Function
     if own is None:
         kept = max(1, round(_HELD_OUT * len(parts))) if len(parts) > 1 else 0
         parts, own = (parts[:-kept], parts[-kept:]) if kept else (parts, parts)
-    seen = {fingerprint(part) for part in parts}
+    held_out: tuple[Any, ...] = ()
+    if hold_out:
+        count = max(_LEAST_HELD_OUT, round(_HELD_OUT * len(parts)))
+        if len(parts) < count + 2:
+            raise BatchesError(
+                f"Function {name} has {len(parts)} parts to search with. To find the smallest mask that keeps a behaviour, "
+                f"{count} of "
+                f"them are held out and at least 2 are searched with. Cut the data into at least {_LEAST_HELD_OUT + 4} parts, "
+                "pass a "
+                "function of an index, or give config=MaskConfig(size=Penalty(weight))."
+            )
+        parts, held_out = parts[:-count], parts[-count:]
+    seen = {fingerprint(part) for part in (*parts, *held_out)}
     where: ScoredOn = "parts seen in the search" if any(fingerprint(part) in seen for part in own) else "held-out parts"
-    return FunctionData(name, parts, own, fingerprint(parts), fingerprint(own), where)
+    return FunctionData(name, parts, own, fingerprint((*parts, *held_out)), fingerprint(own), where, held_out)
 
 
 def require_names(names: Iterable[object]) -> None:

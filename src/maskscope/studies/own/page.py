@@ -13,6 +13,7 @@ from maskscope.report.blocks.quantities import quantities_section
 from maskscope.report.numbers import count_text, in_words, mean_text
 from maskscope.report.page import Page
 from maskscope.report.section import Section, present
+from maskscope.studies.own.curve import curve_section
 
 # below this score the network does not perform the function
 _PERFORMED = 0.5
@@ -58,6 +59,7 @@ def cautions(record: MaskRecord[Any]) -> list[str]:
 def sections(record: MaskRecord[Any]) -> list[Section]:
     """The sections between the claims and the settings."""
     return present(
+        curve_section(record),
         accuracy_section(record),
         overlap_section(record),
         core_section(record),

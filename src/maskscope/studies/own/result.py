@@ -3,14 +3,32 @@
 from dataclasses import dataclass
 
 from maskscope.tasks import Scores
+from maskscope.training.sizing import CurvePoint
+
+
+@dataclass(frozen=True)
+class MaskCurve:
+    """The masks of a path that was searched for one function.
+
+    Args:
+        function: what they are for.
+        repeat: of the search.
+        points: in the order of the search.
+    """
+
+    function: str
+    repeat: int
+    points: tuple[CurvePoint, ...]
 
 
 @dataclass(frozen=True)
 class OwnResult:
-    """The lower end of the scale on which the claims are judged.
+    """The lower end of the scale on which the claims are judged, and what masks of other sizes keep.
 
     Args:
         emptied: scores of the network without any weight that a mask is over: what is scored for nothing.
+        curves: behaviour against size, for each mask that was found along a path.
     """
 
     emptied: Scores
+    curves: tuple[MaskCurve, ...] = ()

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -13,6 +13,8 @@ from maskscope.engine.job import Job
 from maskscope.engine.run import run_study
 from maskscope.engine.study import Study as EngineStudy
 from maskscope.errors import ConfigError
+from maskscope.masks import BehaviourKept, Heads, Penalty, Size, TargetDensity
+from maskscope.procedure.masking import words_of
 from maskscope.procedure.procedure import MaskProcedure
 from maskscope.procedure.record import MaskRecord
 from maskscope.procedure.settings import MaskSpec
@@ -51,7 +53,11 @@ class Study:
         scored: parts for scores, by the function's name. Functions that are not named: of a list, its last fifth, which no mask
             is found with; of a function of an index, parts of indices that no search asks for.
         exclude: patterns of the parameters that no mask is over.
-        config: how each mask is found; the penalty's weight matters most.
+        config: how each mask is found. By default, it is the smallest that keeps .95 of the function's score
+            (`MaskConfig.recommended`).
+        units: what one bit of a mask stands for: ``weight``, ``row``, ``column``, ``filter``, ``channel``, ``head``, ``tensor``,
+            ``block``; or the unit of each pattern of parameter names, such as ``{"*attn*": "head", "*": "row"}``.
+        off: what stands in place of weights that are off: ``zero``, their tensor's ``mean``, or a value ``drawn`` from it.
         repeats: further masks for each function, with other noise and data order: two masks for the same function are the most
             that two functions can be expected to share.
         untrained: makes an untrained network of this kind; masks are then sought there, too, where nothing should be found.
@@ -85,6 +91,8 @@ class Study:
         scored: Mapping[str, object] | None = None,
         exclude: Sequence[str] = ("*bias*",),
         config: MaskConfig | None = None,
+        units: str | Heads | Mapping[str, str | Heads] = "weight",
+        off: Literal["zero", "mean", "drawn"] = "zero",
         repeats: int = 1,
         untrained: MakeNetwork | None = None,
         name: str = _NAME,
@@ -101,7 +109,9 @@ class Study:
         for what, one in {"loss": loss, "score": score, "untrained": untrained or _absent}.items():
             if not callable(one):
                 raise ConfigError(f"{what} is of the type {type(one).__name__}; a function was expected.")
-        data = [function_data(key, batches, (scored or {}).get(key)) for key, batches in functions.items()]
+        config = MaskConfig.recommended() if config is None else config
+        path = isinstance(config.size, BehaviourKept)
+        data = [function_data(key, batches, (scored or {}).get(key), hold_out=path) for key, batches in functions.items()]
         self.networks = len(networks)
         self._subject = Own(networks, data, loss, score, untrained)
         self.study = EngineStudy(
@@ -110,7 +120,14 @@ class Study:
             spec=OwnSpec,
             procedure=MaskProcedure(self._subject),
             page=PAGE,
-            presets={_NAME: _presets(tuple(exclude), config or MaskConfig(), repeats, has_untrained=untrained is not None)},
+            presets={
+                _NAME: _presets(
+                    tuple(exclude),
+                    replace(mask_spec(config), units=words_of(units), off=off),
+                    repeats,
+                    has_untrained=untrained is not None,
+                )
+            },
             claims=claims_of(tuple(functions)),
             differences=_DIFFERENCES,
             kind="",
@@ -122,6 +139,10 @@ class Study:
     def task(self) -> Task:
         """The functions with their data for scores, as ``maskscope.score(network, study.task, mask)`` takes them."""
         return self._subject.task(self.study.preset("quick"), torch.device("cpu"))
+
+    def network(self, number: int = 0) -> nn.Module:
+        """A copy of one of the study's networks."""
+        return self._subject.given_network(self.study.preset("quick"), number)
 
     def run(
         self,
@@ -153,10 +174,7 @@ class Study:
         return record
 
 
-def _presets(
-    exclude: tuple[str, ...], config: MaskConfig, repeats: int, *, has_untrained: bool
-) -> dict[str, tuple[str, OwnSpec]]:
-    mask = mask_spec(config)
+def _presets(exclude: tuple[str, ...], mask: MaskSpec, repeats: int, *, has_untrained: bool) -> dict[str, tuple[str, OwnSpec]]:
     spec = OwnSpec(exclude=exclude, mask=mask, repeats=repeats)
     if has_untrained:
         spec = replace(spec, controls=("untrained", *spec.controls))
@@ -168,22 +186,54 @@ def _presets(
 
 
 def mask_spec(config: MaskConfig) -> MaskSpec:
-    """A search's settings as a study has them: parts are as the user cut them, and each is one item."""
+    """A search's settings as a study has them: parts are as the user cut them, and each is one item.
+
+    Raises:
+        ConfigError: a study cannot have them.
+    """
+    annealing = config.annealing
+    if annealing is not None and annealing.shape != "geometric":
+        raise ConfigError(f"A study's annealing is geometric, and this one is {annealing.shape}. Give Annealing(start, end).")
     return MaskSpec(
         steps=config.steps,
-        batch_size=config.samples_per_step,
-        samples_per_step=config.samples_per_step,
+        batch_size=config.samples,
+        samples_per_step=config.samples,
         learning_rate=config.learning_rate,
-        beta=config.penalty_weight,
+        **_size(config.size),
         reference_batch=1,
         initial_logit=config.initial_logit,
         estimator=config.estimator,
         temperature=config.temperature,
+        annealing=(annealing.start, annealing.end) if annealing else (),
         clip_norm=config.clip_norm,
         accumulation=config.accumulation,
         schedule=config.schedule,  # type: ignore[arg-type]
         stop_when_settled=config.stop_when_settled,
+        stop_when_lost=config.stop_when_lost,
     )
+
+
+def _size(size: Size) -> dict[str, Any]:
+    """A size as the settings of a study name it.
+
+    Raises:
+        ConfigError: it has settings that a study has not.
+    """
+    match size:
+        case Penalty(weight, of):
+            return {"beta": weight, "penalty_of": of}
+        case TargetDensity(share):
+            known: Size = TargetDensity(share)
+            found = {"size": size.name, "share": share}
+        case BehaviourKept(share, of):
+            known, found = BehaviourKept(share, of), {"size": size.name, "share": share, "behaviour": of}
+        case _:
+            raise ConfigError(
+                f"A study has no size of the type {type(size).__name__}; Penalty, TargetDensity or BehaviourKept was expected."
+            )
+    if known != size:
+        raise ConfigError(f"A study can vary the share of {size.name} and what it is of; leave the other settings of {size} out.")
+    return found
 
 
 def _absent(*_: Any) -> Any:

@@ -20,11 +20,12 @@ from maskscope.procedure.subject import Compared, MaskedNetwork, Shuffles, Subje
 from maskscope.studies.own.claims import UNITS, own_numbers
 from maskscope.studies.own.fingerprints import fingerprint, network_fingerprint
 from maskscope.studies.own.networks import MakeNetwork, as_they_are, require_fit, require_kind
-from maskscope.studies.own.result import OwnResult
+from maskscope.studies.own.result import MaskCurve, OwnResult
 from maskscope.studies.own.spec import OwnSpec
 from maskscope.tasks import Task
 from maskscope.tasks.functions import FunctionData, Loss, Score, UserFunctions
 from maskscope.training import isolated_random
+from maskscope.training.sizing import CurvePoint
 
 
 class Own(Subject[OwnSpec]):
@@ -87,7 +88,12 @@ class Own(Subject[OwnSpec]):
     def measure_more(self, masked: MaskedNetwork[OwnSpec], compared: Sequence[Compared]) -> OwnResult:
         """See `Subject.measure_more`."""
         mask = masked.found[0].mask
-        return OwnResult(score(masked.network, masked.task, mask - mask))
+        curves = tuple(
+            MaskCurve(one.plan.search.name, one.plan.repeat, tuple(map(CurvePoint.from_json, one.mask.made_by["curve"])))
+            for one in masked.found
+            if "curve" in one.mask.made_by
+        )
+        return OwnResult(score(masked.network, masked.task, mask - mask), curves)
 
     def numbers(self, network: NetworkResult[OwnResult]) -> Numbers:
         """See `Subject.numbers`."""

@@ -116,7 +116,7 @@ class GrowthWork:
             function=function,
             accuracy=accuracy.pop(function),
             sampled_loss=sum(last) / len(last) if last else float("nan"),
-            undecided=logits.undecided(),
+            undecided=logits.undecided(self.spec.mask.config().made_estimator.undecided_below(1.0)),
             density=mask.density,
             earlier=accuracy,
             by_tensor={name: _reused(mask[name], used[name]) for name, _ in network.named_parameters()},
@@ -174,7 +174,7 @@ def initial_logits(selection: Selection, used: BinaryMask, of_used: float, of_ne
     tensors = {
         name: torch.where(used[name], torch.tensor(of_used), torch.tensor(of_new)).to(torch.float32) for name in selection.names
     }
-    return MaskLogits.from_tensors(selection, tensors)
+    return MaskLogits.from_units(selection, tensors)
 
 
 def _reused(mask: Tensor, used: Tensor) -> Reused:

@@ -2,15 +2,16 @@
 
 from maskscope.studies.planted.cache import planted_network, planted_path
 from maskscope.studies.planted.finetune import FinetuneConfig
-from maskscope.studies.planted.network import KINDS, PlantedNetwork, PlantingConfig, plant
-from maskscope.studies.planted.record import EstimatorSummary, FunctionRow, OverlapRow, PlantedRow, VerifyRecord, verify_table
-from maskscope.studies.planted.verify import VERIFY_CONFIG, VERIFY_KINDS, find_mask, verify_planted
+from maskscope.studies.planted.kinds import KINDS
+from maskscope.studies.planted.network import PlantedNetwork, PlantingConfig, plant
+from maskscope.studies.planted.record import FunctionRow, OverlapRow, PlantedRow, VerifyRecord, VerifySummary, verify_table
+from maskscope.studies.planted.verify import VERIFY_CONFIG, VERIFY_KINDS, Cell, cells_of, find_mask, size_for, verify_planted
 
 __all__ = [
     "KINDS",
     "VERIFY_CONFIG",
     "VERIFY_KINDS",
-    "EstimatorSummary",
+    "Cell",
     "FinetuneConfig",
     "FunctionRow",
     "OverlapRow",
@@ -18,10 +19,13 @@ __all__ = [
     "PlantedRow",
     "PlantingConfig",
     "VerifyRecord",
+    "VerifySummary",
+    "cells_of",
     "find_mask",
     "plant",
     "planted_network",
     "planted_path",
+    "size_for",
     "verify_planted",
     "verify_table",
 ]

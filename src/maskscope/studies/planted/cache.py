@@ -5,14 +5,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from maskscope.errors import FileFormatError
 from maskscope.masks import BinaryMask
 from maskscope.storage import Json, digest, read_tensors, write_tensors
-from maskscope.studies.planted.network import KINDS, PlantedNetwork, PlantingConfig, plant
+from maskscope.studies.planted.kinds import KINDS
+from maskscope.studies.planted.network import PlantedNetwork, PlantingConfig, plant
 from maskscope.tasks.multiplexer import Multiplexers
-from maskscope.zoo import MLP
 
 # Goes up whenever the construction itself changes, so that networks of an older one are not taken for the new.
 CONSTRUCTION = 2
@@ -53,9 +53,9 @@ def _read(path: Path, config: PlantingConfig, seed: int) -> PlantedNetwork:
     tensors, metadata = read_tensors(path, kind="planted")
     if metadata.get("identity") != _identity(config, seed):
         raise FileFormatError(f"{path} holds a planted network of other settings than its name says. Delete it and run again.")
-    task = Multiplexers(KINDS[config.kind])
-    inputs, outputs = task.sizes
-    network = MLP((inputs, config.hidden, config.hidden, outputs))
+    kind = KINDS[config.kind]
+    task = kind.task()
+    network = kind.network(task, config.hidden)
     _require_all(path, network, task, tensors, metadata)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
@@ -72,7 +72,7 @@ def _read(path: Path, config: PlantingConfig, seed: int) -> PlantedNetwork:
     )
 
 
-def _require_all(path: Path, network: MLP, task: Multiplexers, tensors: Mapping[str, Tensor], metadata: Json) -> None:
+def _require_all(path: Path, network: nn.Module, task: Multiplexers, tensors: Mapping[str, Tensor], metadata: Json) -> None:
     """Raises `FileFormatError` unless a file has what `planted_network` writes: the right checksum says nothing of that."""
     parameters = dict(network.named_parameters())
     expected = {f"network/{name}": (parameter.shape, parameter.dtype) for name, parameter in parameters.items()}

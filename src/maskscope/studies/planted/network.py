@@ -1,28 +1,22 @@
 """Networks whose modules are known because they were planted, and the rules by which one counts."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import torch
-from torch import Tensor
+from torch import nn
 
-from maskscope.analysis.ablation import magnitude, top_weights_overall, weight_times_gradient
+from maskscope.analysis import magnitude, top_weights_overall, weight_times_gradient
 from maskscope.analysis.recovery import recovery
 from maskscope.errors import ConfigError
-from maskscope.masks import BinaryMask, bake, select
-from maskscope.studies.planted.finetune import FinetuneConfig, finetune
-from maskscope.studies.planted.truth import computes, minimal_core
-from maskscope.studies.planted.wiring import Wiring, weight_name, wire
-from maskscope.tasks.multiplexer import HALVES, SHARED_TRUNK, Multiplexers, Switch
+from maskscope.masks import BinaryMask, Selection, bake, select
+from maskscope.studies.planted.finetune import FinetuneConfig
+from maskscope.studies.planted.kind import Ground, NotCounted
+from maskscope.studies.planted.kinds import KINDS
+from maskscope.studies.planted.truth import computes
+from maskscope.tasks.multiplexer import Multiplexers
 from maskscope.training import child_seed
-from maskscope.zoo import MLP
 
-KINDS: dict[str, Mapping[str, Switch]] = {
-    "halves": HALVES,
-    "shared trunk": SHARED_TRUNK,
-    "shared trunk, inhibition": SHARED_TRUNK,
-}
 _GRADIENT_PARTS, _GRADIENT_ITEMS = 16, 256
 
 
@@ -33,10 +27,12 @@ class PlantingConfig:
     Args:
         kind: ``halves``: two disjoint halves, one function each, every weight between them exactly 0. ``shared trunk``: three
             functions anywhere in the network, of which A and B share the weights that compare their selectors. ``shared trunk,
-            inhibition``: the same with circuits that misfire when they lose a weight; see `wire`.
-        hidden: units of each of the two hidden layers.
+            inhibition``: the same with circuits that misfire when they lose a weight; see `wire`. ``shared trunk, learned``,
+            ``cnn``, ``lstm``, ``transformer``: three functions whose circuits are learned, of which A and B share some weights
+            and C shares none; see `plant_learned`.
+        hidden: the size of the network: units of each of the two hidden layers of an MLP; other networks follow from it.
         noise: standard deviation of all weights that are not planted, as a share of the planted weights'.
-        spread: planted weights start at the wiring's values times a uniform number in [1 - spread, 1 + spread].
+        spread: hand-wired weights start at the wiring's values times a uniform number in [1 - spread, 1 + spread].
         finetune: how the planted weights are trained, with the noise present.
         baseline_limit: the network counts only if top-k by magnitude and by |weight x gradient|, at the true k, stay below this
             F1 for every function; otherwise it shows nothing about masks.
@@ -63,7 +59,7 @@ class PlantedNetwork:
     """A network with known modules.
 
     Args:
-        network: computes every function on every input; with a shared trunk 5,504 weights in three layers.
+        network: computes every function on every input; 3,900 to 8,400 weights by kind.
         task: the functions.
         truth: for each function the weights that carry it: they alone compute it, and without any one of them they do not.
         territory: for each function the weights of its half; all weights where there are no halves.
@@ -73,7 +69,7 @@ class PlantedNetwork:
         rejected: how many constructions before this one did not count, by reason.
     """
 
-    network: MLP
+    network: nn.Module
     task: Multiplexers
     truth: Mapping[str, BinaryMask]
     territory: Mapping[str, BinaryMask]
@@ -82,9 +78,10 @@ class PlantedNetwork:
     steps: int
     rejected: Mapping[str, int]
 
-
-class NotCounted(Exception):
-    """A construction that does not count; the message is the reason."""
+    @property
+    def selection(self) -> Selection:
+        """The weights that masks cover: all but biases and positions."""
+        return select(self.network, include=tuple(next(iter(self.truth.values()))))
 
 
 def plant(config: PlantingConfig, seed: int) -> PlantedNetwork:
@@ -108,23 +105,15 @@ def plant(config: PlantingConfig, seed: int) -> PlantedNetwork:
 
 
 def construct(config: PlantingConfig, seed: int) -> PlantedNetwork:
-    """One construction: wire, add noise, fine-tune, take the minimal truth, compare with the baselines.
+    """One construction: plant as the kind says, try the truth on every input, compare with the baselines.
 
     Raises:
         NotCounted: it breaks one of the rules; see `PlantingConfig`.
     """
-    task = Multiplexers(KINDS[config.kind])
-    inputs, outputs = task.sizes
-    sizes = (inputs, config.hidden, config.hidden, outputs)
-    random = torch.Generator().manual_seed(seed)
-    units = _units(config, task, random)
-    territory = _territory(config, task, units, sizes)
-    wiring = wire(task.switches, units, sizes, inhibition=config.kind.endswith("inhibition"))
-    network = _with_noise(config, wiring, territory, MLP(sizes), random)
-    steps = finetune(network, task, wiring.circuits, config.finetune, child_seed(seed, "fine-tuning"))
-    if steps is None:
-        raise NotCounted("not exact after fine-tuning")
-    truth = {name: minimal_core(network, task, name, circuit) for name, circuit in wiring.circuits.items()}
+    kind = KINDS[config.kind]
+    task = kind.task()
+    planting = kind.plant(task, Ground(config.hidden, config.noise, config.spread, config.finetune), seed)
+    network, truth = planting.network, planting.truth
     if not all(computes(bake(network, mask), task, name) for name, mask in truth.items()):
         raise NotCounted("the minimal circuit alone does not compute the function")
     by_magnitude, by_gradient = _baselines(network, task, truth, child_seed(seed, "baselines"))
@@ -132,64 +121,14 @@ def construct(config: PlantingConfig, seed: int) -> PlantedNetwork:
         raise NotCounted("magnitude finds the module")
     if max(by_gradient.values()) >= config.baseline_limit:
         raise NotCounted("|weight x gradient| finds the module")
-    return PlantedNetwork(network, task, truth, territory, by_magnitude, by_gradient, steps, {})
-
-
-def _units(config: PlantingConfig, task: Multiplexers, random: torch.Generator) -> dict[str, tuple[Sequence[int], Sequence[int]]]:
-    """For each function the hidden units that it may use, in random order: its half of them, or all."""
-    shuffled = [torch.randperm(config.hidden, generator=random).tolist() for _ in range(2)]
-    if config.kind != "halves":
-        return dict.fromkeys(task.functions, (shuffled[0], shuffled[1]))
-    half = config.hidden // 2
-    return {
-        name: (shuffled[0][place * half : (place + 1) * half], shuffled[1][place * half : (place + 1) * half])
-        for place, name in enumerate(task.functions)
-    }
-
-
-def _territory(
-    config: PlantingConfig, task: Multiplexers, units: Mapping[str, tuple[Sequence[int], Sequence[int]]], sizes: Sequence[int]
-) -> dict[str, BinaryMask]:
-    half = task.inputs // len(task.functions)
-    result = {}
-    for place, name in enumerate(task.functions):
-        if config.kind == "halves":
-            outputs = [2 * place, 2 * place + 1]
-            ends = [list(range(place * half, (place + 1) * half)), *(list(pool) for pool in units[name]), outputs]
-        else:
-            ends = [list(range(size)) for size in sizes]
-        bits = {weight_name(layer): torch.zeros(sizes[layer + 1], sizes[layer], dtype=torch.bool) for layer in range(3)}
-        for layer in range(3):
-            bits[weight_name(layer)][torch.tensor(ends[layer + 1]).unsqueeze(1), torch.tensor(ends[layer])] = True
-        result[name] = BinaryMask(bits)
-    return result
-
-
-def _with_noise(
-    config: PlantingConfig, wiring: Wiring, territory: Mapping[str, BinaryMask], network: MLP, random: torch.Generator
-) -> MLP:
-    """Writes the wiring, with its spread, into a network, and noise on every other weight inside a territory."""
-    values = {
-        name: weight * (1 + config.spread * (2 * torch.rand(weight.shape, generator=random) - 1))
-        for name, weight in wiring.weights.items()
-    }
-    size = config.noise * torch.cat([weight[weight != 0] for weight in values.values()]).std()
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if name in values:
-                inside = torch.stack([mask[name] for mask in territory.values()]).any(0)
-                noise: Tensor = size * torch.randn(parameter.shape, generator=random)
-                parameter.copy_(torch.where(values[name] != 0, values[name], noise.where(inside, 0)))
-            else:
-                parameter.copy_(wiring.biases[name])
-    return network
+    return PlantedNetwork(network, task, truth, planting.territory, by_magnitude, by_gradient, planting.steps, {})
 
 
 def _baselines(
-    network: MLP, task: Multiplexers, truth: Mapping[str, BinaryMask], seed: int
+    network: nn.Module, task: Multiplexers, truth: Mapping[str, BinaryMask], seed: int
 ) -> tuple[dict[str, float], dict[str, float]]:
     """F1 of top-k by magnitude and by |weight x gradient| at the true k, by function."""
-    selection = select(network, exclude=["*bias"])
+    selection = select(network, include=tuple(next(iter(truth.values()))))
     by_magnitude, by_gradient = {}, {}
     for name, mask in truth.items():
         batches = task.batches(name, _GRADIENT_ITEMS, child_seed(seed, name))

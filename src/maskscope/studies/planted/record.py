@@ -1,9 +1,10 @@
 """What `verify_planted` found: typed rows for each network, function and estimator, and a summary for each estimator."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from maskscope.analysis.stats import summarise
 from maskscope.storage import Json
 
 
@@ -12,7 +13,7 @@ class PlantedRow:
     """One planted network.
 
     Args:
-        kind: ``halves`` or ``shared trunk``.
+        kind: a name in ``maskscope.studies.planted.KINDS``.
         net: its number.
         weights: that can be masked.
         magnitude_f1: F1 of the top weights by magnitude at the true size; mean over functions.
@@ -32,13 +33,14 @@ class PlantedRow:
 
 @dataclass(frozen=True)
 class FunctionRow:
-    """The mask that one estimator found for one function of one network.
+    """The mask that one estimator found, with one size, for one function of one network.
 
     Args:
         kind: of planted network.
         net: its number.
         function: the function's name.
         estimator: the estimator's name.
+        size: the name of the size.
         precision: share of kept weights that are true; NaN if none is kept.
         recall: share of true weights that are kept.
         f1: harmonic mean of both.
@@ -47,7 +49,7 @@ class FunctionRow:
         true: true weights.
         outside: kept weights outside the function's own half; 0 by definition where there are no halves.
         accuracy: of the function under the mask, over all inputs.
-        undecided: share of logits with a keep probability between .05 and .95.
+        calls: how often the network was called, each time with its share of the items of a step.
         seconds: to find the mask.
     """
 
@@ -55,6 +57,7 @@ class FunctionRow:
     net: int
     function: str
     estimator: str
+    size: str
     precision: float
     recall: float
     f1: float
@@ -63,7 +66,7 @@ class FunctionRow:
     true: int
     outside: int
     accuracy: float
-    undecided: float
+    calls: int
     seconds: float
 
 
@@ -76,6 +79,7 @@ class OverlapRow:
     first: str
     second: str
     estimator: str
+    size: str
     iou: float
     true_iou: float
 
@@ -86,12 +90,13 @@ class OverlapRow:
 
 
 @dataclass(frozen=True)
-class EstimatorSummary:
-    """One estimator on one kind of network. The replicate is the network: its value is the mean over its functions.
+class VerifySummary:
+    """One estimator and one size on one kind of network. The replicate is the network: its value is the mean over its functions.
 
     Args:
         kind: of planted network.
         estimator: the estimator's name.
+        size: the size's name.
         n: networks.
         precision: mean over networks.
         recall: mean.
@@ -106,11 +111,13 @@ class EstimatorSummary:
         outside: kept weights outside the own half, over all masks.
         overlap_error: mean of |found IoU - true IoU| over all pairs of functions.
         worst_overlap_error: the largest of them.
+        calls: mean number of calls of the network.
         seconds: mean time to find a mask.
     """
 
     kind: str
     estimator: str
+    size: str
     n: int
     precision: float
     recall: float
@@ -125,6 +132,7 @@ class EstimatorSummary:
     outside: int
     overlap_error: float
     worst_overlap_error: float
+    calls: float
     seconds: float
 
 
@@ -133,15 +141,15 @@ class VerifyRecord:
     """Masks against planted truth.
 
     Args:
-        nets: networks of each kind.
+        nets: networks of each kind that were asked for; where the check was stopped, a row of the summary has fewer.
         seed: root seed.
-        config: the settings of the search, but for the estimator.
+        config: the settings of the search, but for the estimator and the size.
         threads: of torch.
         planted: a row for each network.
-        functions: a row for each network, function and estimator.
-        overlaps: a row for each network, pair of functions and estimator.
-        summary: a row for each kind and estimator.
-        seconds: in all, with making the networks that were not in the cache.
+        functions: a row for each network, function, estimator and size.
+        overlaps: a row for each network, pair of functions, estimator and size.
+        summary: a row for each kind, estimator and size.
+        seconds: in all, with making what was not in the cache.
     """
 
     nets: int
@@ -151,19 +159,73 @@ class VerifyRecord:
     planted: tuple[PlantedRow, ...]
     functions: tuple[FunctionRow, ...]
     overlaps: tuple[OverlapRow, ...]
-    summary: tuple[EstimatorSummary, ...]
+    summary: tuple[VerifySummary, ...]
     seconds: float
 
 
+def summaries(functions: Sequence[FunctionRow], overlaps: Sequence[OverlapRow]) -> tuple[VerifySummary, ...]:
+    """A summary for each kind, estimator and size that has rows, by kind."""
+    found = sorted({(row.kind, row.estimator, row.size) for row in functions})
+    kinds = list(dict.fromkeys(row.kind for row in functions))
+    return tuple(_summary(*key, functions, overlaps) for key in sorted(found, key=lambda key: (kinds.index(key[0]), *key[1:])))
+
+
+def _summary(
+    kind: str, estimator: str, size: str, functions: Sequence[FunctionRow], overlaps: Sequence[OverlapRow]
+) -> VerifySummary:
+    rows = [row for row in functions if (row.kind, row.estimator, row.size) == (kind, estimator, size)]
+    errors = [abs(row.error) for row in overlaps if (row.kind, row.estimator, row.size) == (kind, estimator, size)]
+    nets = sorted({row.net for row in rows})
+
+    def by_net(value: Callable[[FunctionRow], float]) -> list[float]:
+        return [mean_defined([value(row) for row in rows if row.net == net]) for net in nets]
+
+    f1 = summarise(by_net(lambda row: row.f1))
+    return VerifySummary(
+        kind=kind,
+        estimator=estimator,
+        size=size,
+        n=len(nets),
+        precision=mean_defined(by_net(lambda row: row.precision)),
+        recall=mean_defined(by_net(lambda row: row.recall)),
+        f1=f1.mean,
+        f1_std=f1.std,
+        worst_f1=min(row.f1 for row in rows),
+        auprc=mean_defined(by_net(lambda row: row.auprc)),
+        kept=mean_defined(by_net(lambda row: float(row.kept))),
+        true=mean_defined(by_net(lambda row: float(row.true))),
+        kept_function=sum(row.accuracy == 1 for row in rows) / len(rows),
+        worst_accuracy=min(row.accuracy for row in rows),
+        outside=sum(row.outside for row in rows),
+        overlap_error=mean_defined(errors),
+        worst_overlap_error=max((error for error in errors if error == error), default=float("nan")),
+        calls=mean_defined(by_net(lambda row: float(row.calls))),
+        seconds=mean_defined(by_net(lambda row: row.seconds)),
+    )
+
+
 def verify_table(record: VerifyRecord) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the summary, as text: one row for each kind of network and estimator."""
-    header = ["networks", "n", "estimator", "precision", "recall", "F1", "worst F1", "AUPRC", "kept / true", "function kept"]
-    header += ["outside", "IoU error", "worst", "s / mask"]
+    """Header and rows of the summary, as text: one row for each kind of network, estimator and size."""
+    header = [
+        "networks",
+        "n",
+        "estimator",
+        "size",
+        "precision",
+        "recall",
+        "F1",
+        "worst F1",
+        "AUPRC",
+        "kept / true",
+        "function kept",
+    ]
+    header += ["outside", "IoU error", "worst", "calls", "s / mask"]
     rows = [
         [
             row.kind,
             str(row.n),
             row.estimator,
+            row.size,
             _text(row.precision),
             _text(row.recall),
             f"{_text(row.f1)} ± {_text(row.f1_std)}",
@@ -174,6 +236,7 @@ def verify_table(record: VerifyRecord) -> tuple[list[str], list[list[str]]]:
             str(row.outside) if row.kind == "halves" else "",
             _text(row.overlap_error),
             _text(row.worst_overlap_error),
+            f"{row.calls:,.0f}",
             f"{row.seconds:.1f}",
         ]
         for row in record.summary
@@ -182,7 +245,7 @@ def verify_table(record: VerifyRecord) -> tuple[list[str], list[list[str]]]:
 
 
 def _text(value: float) -> str:
-    return "undefined" if math.isnan(value) else f"{value:.2f}"
+    return "undefined" if math.isnan(value) else f"{value:.3f}".replace("0.", ".", 1) if value < 1 else f"{value:.2f}"
 
 
 def mean_defined(values: Sequence[float]) -> float:

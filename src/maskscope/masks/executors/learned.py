@@ -1,0 +1,81 @@
+"""The masks that are learned together, and the weights that they are over: put together for the executors."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from maskscope.masks.executors.gated import GatedWeight, Slice, Workspace
+from maskscope.masks.kernels import GateLaw, Kernels
+from maskscope.masks.logits import MaskLogits
+from maskscope.masks.sample import Noise
+from maskscope.masks.units import Layout
+
+
+@dataclass(frozen=True)
+class LearnedMask:
+    """One mask that is being learned.
+
+    Args:
+        logits: its logits.
+        gradient: the vector to which gradients of the logits are added, in the order of ``logits.flat``.
+        noise: the identity of its random stream.
+    """
+
+    logits: MaskLogits
+    gradient: Float32[Tensor, " n"]
+    noise: Noise
+
+
+def gate(
+    weights: Mapping[str, Tensor],
+    compute: Mapping[str, Tensor],
+    masks: Sequence[LearnedMask],
+    kernels: Kernels,
+    law: GateLaw,
+    own_gradients: Mapping[str, Tensor] | None = None,
+    off: Mapping[str, Tensor] | None = None,
+) -> dict[str, GatedWeight]:
+    """Combines weights and masks.
+
+    Args:
+        weights: the weights, contiguous, by dotted name; frozen, unless ``own_gradients`` is given.
+        compute: the same weights in the dtype of the masked copies.
+        masks: at least one mask; all cover these weights.
+        kernels: the kernels for the passes over the weights.
+        law: the law of the gates.
+        own_gradients: if the weights are learned too: contiguous memory to which their gradients are added, the sum over masks of
+            the mean over samples of gate times gradient.
+        off: the off-values of the weights, in their shapes and dtypes; zero for those that are not named.
+    """
+    samples: dict[str, list[Slice]] = {name: [] for name in weights}
+    layouts: dict[str, Layout] = {}
+    for mask in masks:
+        gates = torch.zeros(mask.logits.flat.shape, dtype=torch.uint8, device=mask.logits.flat.device)
+        views = [mask.logits.by_unit(flat) for flat in (mask.logits.flat, mask.gradient, gates)]
+        for group in mask.logits.selection.groups:
+            key, own = mask.noise.key(group.name), [view[group.name].view(-1) for view in views]
+            for name, layout in group.members:
+                if group.is_single:
+                    wide = own[2]
+                else:
+                    layouts[name], wide = layout, torch.zeros(layout.count, dtype=torch.uint8, device=gates.device)
+                samples[name].append(Slice(key, own[0], own[1], own[2], wide))
+    workspace = Workspace()
+    of_weights, instead = own_gradients or {}, off or {}
+    return {
+        name: GatedWeight(
+            weight,
+            compute[name],
+            samples[name],
+            kernels,
+            law,
+            workspace,
+            of_weights.get(name),
+            layouts.get(name),
+            instead.get(name),
+        )
+        for name, weight in weights.items()
+    }
