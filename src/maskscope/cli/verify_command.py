@@ -78,10 +78,13 @@ def verify_command(words: list[str]) -> None:
     header, rows = verify_table(record)
     shown = [place for place, name in enumerate(header) if name in _SHOWN]
     for kind in dict.fromkeys(row[0] for row in rows):
-        table = Table(*(_SHOWN[header[place]] for place in shown), title=kind, title_justify="left")
+        table = Table(title=kind, title_justify="left", box=None, padding=(0, 1, 0, 0))
+        for place in shown:
+            table.add_column(_SHOWN[header[place]], no_wrap=True)
         for row in rows:
             if row[0] == kind:
-                table.add_row(*(row[place] for place in shown))
+                # the spread over networks is in the record
+                table.add_row(*(row[place].partition(" ±")[0].replace(" / ", "/") for place in shown))
         Console().print(table)
 
 
@@ -92,9 +95,9 @@ _SHOWN = {
     "size": "size",
     "F1": "F1",
     "worst F1": "worst",
-    "kept / true": "kept / true",
+    "kept / true": "kept/true",
     "function kept": "keeps",
-    "IoU error": "IoU err.",
+    "IoU error": "IoU err",
 }
 
 
