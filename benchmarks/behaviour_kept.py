@@ -43,6 +43,8 @@ class Options:
     """Folder of what was done so far; not part of the record."""
     planted: Path = Path("runs/planted")
     """Folder of planted networks."""
+    done_only: bool = False
+    """Search nothing: the record is of what is done so far."""
     record: Path = Path("behaviour-kept.json")
     """The record."""
 
@@ -168,6 +170,8 @@ def main(options: Options) -> None:
         kind = ("planted", "trained")[number % 2]
         identity: Json = {"kind": kind, "number": number // 2, "share": options.share, "steps": options.steps, "seed": SEED}
         file = options.cells / f"{digest(identity)[:16]}.json"
+        if options.done_only and not file.exists():
+            continue
         if not file.exists():
             problem = planted_problem(number // 2, options.planted) if kind == "planted" else trained_problem(number // 2)
             row = search(problem, kind, number // 2, options)
