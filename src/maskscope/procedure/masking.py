@@ -60,7 +60,6 @@ def _word(unit: object) -> str:
     if not isinstance(unit, str):
         raise ConfigError(
             f"units is of the type {type(unit).__name__}; in a study, names were expected: 'row', or "
-            f"{{'*attn*': 'head', '*': 'weight'}}. "
-            "A rule of your own works with maskscope.select and maskscope.discover."
+            "{'*attn*': 'head', '*': 'weight'}. A rule of your own works with maskscope.select and maskscope.discover."
         )
     return unit

@@ -106,8 +106,7 @@ class MaskConfig:
         if ends and not isinstance(self.size, Penalty):
             raise ConfigError(
                 f"{' and '.join(ends)} ends a search with a penalty early; with size={self.size.name} a search ends by itself. "
-                "Leave it "
-                "out."
+                "Leave it out."
             )
         require_fit(self.size, estimator)
 

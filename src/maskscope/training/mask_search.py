@@ -75,6 +75,5 @@ def require_searches(wanted: Sequence[MaskSearch], *, draws: bool) -> None:
     if same:
         raise ConfigError(
             f"The estimator draws nothing, so these searches of the same batches would find the same mask: {', '.join(same)}. "
-            "Give "
-            "them other batches (another order, or other parts), or take an estimator that draws."
+            "Give them other batches (another order, or other parts), or take an estimator that draws."
         )

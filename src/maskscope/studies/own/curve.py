@@ -40,10 +40,8 @@ def curve_section(record: MaskRecord[Any]) -> Section | None:
         "Behaviour against size",
         (
             f"Each search tried a path of ever smaller masks, and took the smallest that keeps {asked:.0%} of the behaviour on "
-            "held-out "
-            "data beyond doubt: the lower bound has to reach it. 0 is the network without any maskable unit, 1 the whole "
-            "network. "
-            "Filled points were enough, hollow ones were not; each network has a line.",
+            "held-out data beyond doubt: the lower bound has to reach it. 0 is the network without any maskable unit, 1 the "
+            "whole network. Filled points were enough, hollow ones were not; each network has a line.",
         ),
         figures=(Figure("curve", lambda: panels),),
         tables=shown,

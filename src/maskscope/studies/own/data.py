@@ -56,10 +56,8 @@ def function_data(name: str, batches: object, scored: object = None, *, hold_out
         if len(parts) < count + 2:
             raise BatchesError(
                 f"Function {name} has {len(parts)} parts to search with. To find the smallest mask that keeps a behaviour, "
-                f"{count} of "
-                f"them are held out and at least 2 are searched with. Cut the data into at least {_LEAST_HELD_OUT + 4} parts, "
-                "pass a "
-                "function of an index, or give config=MaskConfig(size=Penalty(weight))."
+                f"{count} of them are held out and at least 2 are searched with. Cut the data into at least "
+                f"{_LEAST_HELD_OUT + 4} parts, pass a function of an index, or give config=MaskConfig(size=Penalty(weight))."
             )
         parts, held_out = parts[:-count], parts[-count:]
     seen = {fingerprint(part) for part in (*parts, *held_out)}

@@ -114,8 +114,7 @@ def cells_of(nets: int, kinds: Iterable[str], estimators: Iterable[str], sizes: 
     if nets < 1 or not kinds or not estimators or not sizes:
         raise ConfigError(
             f"{nets} networks of {len(kinds)} kinds, {len(estimators)} estimators and {len(sizes)} sizes were asked for; at "
-            "least one of "
-            "each was expected."
+            "least one of each was expected."
         )
     for kind in kinds:
         PlantingConfig(kind)

@@ -75,6 +75,5 @@ def require_fit(size: Size, estimator: Estimator) -> None:
     if estimator.exact and not isinstance(size, TargetDensity):
         raise ConfigError(
             f"The estimator exact-k keeps a given number of units, and size is {size.name}. Give size=TargetDensity(share), or "
-            "take "
-            "another estimator."
+            "take another estimator."
         )

@@ -16,8 +16,7 @@ Score = Callable[[nn.Module, Any], Any]
 Run = Callable[[Callable[[nn.Module, Any], Any]], Any]
 NO_SCORE = (
     "BehaviourKept(of='score') was asked for, and there is no score: give score=, a function of a network and a part that "
-    "returns a "
-    "number from 0 to 1 for each item, or take of='loss' or of='kl'."
+    "returns a number from 0 to 1 for each item, or take of='loss' or of='kl'."
 )
 # a value for each item where there is one, else one for the part; the same number whatever the weights
 Measure = Callable[[Run, Run, Loss, Score | None], Tensor]
@@ -76,8 +75,7 @@ def _outputs(run: Run, loss: Loss) -> list[Tensor]:
     if not found:
         raise LossError(
             "BehaviourKept(of='kl') compares what the network returns, but the loss does not call the network itself (only "
-            "parts of "
-            "it, or another method). Take of='loss', or of='score' with score=."
+            "parts of it, or another method). Take of='loss', or of='score' with score=."
         )
     return found
 
@@ -90,7 +88,6 @@ def _logits(output: Any) -> Tensor:
     if not isinstance(output, Tensor) or not output.is_floating_point() or not output.dim():
         raise LossError(
             "BehaviourKept(of='kl') needs logits: a tensor, a tuple whose first entry is one, or a mapping or object with an "
-            "entry "
-            f"logits; the network returned {type(output).__name__}. Take of='loss', or of='score' with score=."
+            f"entry logits; the network returned {type(output).__name__}. Take of='loss', or of='score' with score=."
         )
     return output

@@ -62,16 +62,16 @@ def _split(search: MaskSearch, count: int, first_unused: int) -> tuple[Batches, 
         if held < 2:
             raise BatchesError(
                 f"BehaviourKept judges masks on held-out parts, and the batches of {search.name} are a list of {len(batches)}: "
-                "its last "
-                f"fifth would be {held}, and at least 2 are needed. Cut the data into more parts, or give held_out=[...]."
+                f"its last fifth would be {held}, and at least 2 are needed. Cut the data into more parts, or give "
+                "held_out=[...]."
             )
         return batches[: len(batches) - held], list(batches[len(batches) - held :])[:count]
     if callable(batches):
         return batches, _first(PartSource(batches), first_unused, count, search.name)
     raise BatchesError(
         f"BehaviourKept judges masks on held-out parts, and the batches of {search.name} are a {type(batches).__name__}, of "
-        "which it is "
-        "not known which parts can be held out. Give held_out=[...], a list of parts that are not among the batches."
+        "which it is not known which parts can be held out. Give held_out=[...], a list of parts that are not among the "
+        "batches."
     )
 
 
