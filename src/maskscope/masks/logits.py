@@ -11,6 +11,9 @@ from maskscope.errors import MaskMismatchError
 from maskscope.masks.selection import Selection
 from maskscope.masks.units import expanded
 
+# logit(.95): beyond it, a drawn gate is open or closed with a probability of .95 at least
+DECIDED = 2.9444389791664403
+
 
 @dataclass(frozen=True)
 class MaskLogits:
@@ -61,7 +64,7 @@ class MaskLogits:
         """The share of logits above 0: the density of the current mask."""
         return self._share(lambda logits: logits > 0)
 
-    def undecided(self, edge: float = 2.9444389791664403) -> float:
+    def undecided(self, edge: float = DECIDED) -> float:
         """The share of logits closer to 0 than ``edge`` (`Estimator.undecided_below`).
 
         At the default, logit(.95), it is the share of weights whose keep probability lies between .05 and .95.

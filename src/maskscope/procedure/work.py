@@ -157,8 +157,8 @@ class SeedWork:
         search, spec = plan.search, self.spec.mask
         data = child_seed(self.seed, "data", plan.network, search.name, plan.repeat)
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        # the last masks of a path are meant to fail
-        watchdog = [Watchdog()] if plan.network == TRAINED and spec.size != "behaviour-kept" else []
+        is_watched = plan.network == TRAINED and not spec.config().size.shrinks_until_it_fails
+        watchdog = [Watchdog()] if is_watched else []
         return MaskSearch(
             search.name,
             task.batches(search.function, spec.part_size, data),

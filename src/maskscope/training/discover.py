@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from maskscope.masks import BehaviourKept, BinaryMask, Loss, MaskLogits, Off, Selection, evaluation_mode, select
+from maskscope.masks import BinaryMask, Loss, MaskLogits, Off, Selection, evaluation_mode, select
 from maskscope.masks.off import ZERO
 from maskscope.storage import Json, digest, tensor_digest
 from maskscope.training.batches import Batches
@@ -184,8 +184,8 @@ def discover_many(
 
     observers: list[Sequence[Observer]] = [one.observers for one in wanted]
     if watch:
-        is_path = isinstance(config.size, BehaviourKept)  # whose last masks are meant to fail
-        observers = [*usual_observers(observers, [one.name for one in wanted], with_watchdog=not is_path)]
+        with_watchdog = not config.size.shrinks_until_it_fails
+        observers = [*usual_observers(observers, [one.name for one in wanted], with_watchdog=with_watchdog)]
 
     def say(text: str) -> None:
         for observer in {id(observer): observer for own in observers for observer in own}.values():

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from maskscope.masks.estimators.annealing import Annealing
-from maskscope.masks.estimators.gate import DECIDED, Estimator
+from maskscope.masks.estimators.gate import Estimator
 from maskscope.masks.kernels.gate_laws import SoftGate
+from maskscope.masks.logits import DECIDED
 
 
 @dataclass(frozen=True)

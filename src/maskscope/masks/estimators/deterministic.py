@@ -22,8 +22,3 @@ class Deterministic(Estimator):
         """See `Estimator.law`; it is the same at all steps."""
         del share
         return SignGate()
-
-    def undecided_below(self, share: float) -> float:
-        """See `Estimator.undecided_below`: no gate is undecided."""
-        del share
-        return 0.0

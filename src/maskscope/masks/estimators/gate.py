@@ -19,9 +19,7 @@ from torch import Tensor
 from maskscope.errors import ConfigError
 from maskscope.masks.estimators.annealing import Annealing
 from maskscope.masks.kernels.gate_laws import GateLaw
-
-# logit(.95): beyond it, a drawn gate is open or closed with a probability of .95 at least
-DECIDED = 2.9444389791664403
+from maskscope.masks.logits import DECIDED
 
 
 @dataclass(frozen=True)
@@ -81,9 +79,12 @@ class Estimator(ABC):
         return self.temperature * (1.0 if annealing is None else annealing.at(share))
 
     def undecided_below(self, share: float) -> float:
-        """A logit closer to 0 than this is undecided: its keep probability, or its gate, is between .05 and .95."""
+        """A logit closer to 0 than this is undecided: its keep probability, or its gate, is between .05 and .95.
+
+        It is 0 for an estimator without a temperature, whose gates are 0 or 1 and are not drawn.
+        """
         del share
-        return DECIDED
+        return 0.0 if self.own_annealing is None else DECIDED
 
     def keep_temperature(self, share: float) -> float:
         """T, where a unit is kept with probability, or its gate has the value, sigmoid(logit / T); 0 for gates of 0 or 1."""

@@ -18,6 +18,8 @@ class Size(ABC):
     """How the size of a mask is decided. It does not depend on the estimator, or on what one bit of the mask stands for."""
 
     name: ClassVar[str]
+    shrinks_until_it_fails: ClassVar[bool] = False
+    """Whether the last masks of a search are meant to fail, so that a high loss is no sign that something is wrong."""
 
     def as_json(self) -> Json:
         """Its name and its settings, for files that say how a mask was made."""
@@ -76,7 +78,7 @@ class TargetDensity(Size):
                 f"A density of {self.share} is less than half of one unit: there are {units} units. Ask for at least "
                 f"{1 / units:.2g}."
             )
-        return min(kept, units)
+        return kept
 
     def target(self, share_of_steps: float, units: int) -> int:
         """How many units are kept when a share of the steps is done; at the end, `kept`."""
@@ -96,15 +98,16 @@ class BehaviourKept(Size):
 
     Args:
         share: of the behaviour, above 0 and at most 1. A mask keeps it if it does so beyond doubt: the lower bound of a t
-            interval over the held-out parts, at the level ``error``, is at least this.
+            interval over the items of the held-out parts (of a loss or a divergence: over the parts) is at least this.
         of: which behaviour: ``score`` (the user's function), ``loss``, or ``kl``: the Kullback-Leibler divergence from the
             outputs of the unmasked network, for which no labels are needed.
         parts: how many held-out parts of the data each mask of the path is judged on.
         cost: the steps of the whole path, as a multiple of the steps of one search; at least 1.
-        error: the chance, over the whole path, that a mask is taken that does not keep the share.
+        error: the chance, over the whole path, that a mask is taken that does not keep the share; each look has its part of it.
     """
 
     name: ClassVar[str] = "behaviour-kept"
+    shrinks_until_it_fails: ClassVar[bool] = True
     share: float = 0.95
     of: Behaviour = "score"
     parts: int = 16

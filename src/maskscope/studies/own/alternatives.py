@@ -6,10 +6,11 @@ from itertools import combinations
 from pathlib import Path
 
 from maskscope.analysis import score
+from maskscope.engine.spec import to_json
 from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.masks import BinaryMask, iou, select
 from maskscope.procedure.masking import units_from
-from maskscope.storage import user_path
+from maskscope.storage import digest, tensor_digest, user_path
 from maskscope.studies.own.study import Study
 from maskscope.training import MaskSearch, child_seed, discover_many
 
@@ -80,7 +81,8 @@ def alternatives(
         n: how many masks beside the first.
         network: the number of the network, if the study has several.
         repulsion: a unit that k earlier masks keep pays 1 + ``repulsion`` * k times the penalty.
-        out: a folder for the masks; those that are there are not searched again. None: nothing is kept.
+        out: a folder for the masks; those that were found there before, with the same settings, data and earlier masks, are not
+            searched again. None: nothing is kept.
         watch: whether to show progress.
 
     Raises:
@@ -109,10 +111,15 @@ class _Finder:
 
     def find(self, number: int, avoid: Sequence[BinaryMask], repulsion: float) -> BinaryMask:
         """The mask of this number: read, if it is there, else searched, and kept."""
-        file = None if self._out is None else self._out / f"{self._function}-{number}.safetensors"
-        if file is not None and file.exists():
-            return BinaryMask.load(file, self.guest)
         spec, task = self._study.study.preset("quick"), self._study.task
+        file = None
+        if self._out is not None:
+            earlier = [tensor_digest(bits) for mask in avoid for bits in mask.values()]
+            pinned = to_json(self._study.study.procedure.pinned(spec, None))
+            name = digest([pinned, self._seed, number, repulsion, earlier])[:12]
+            file = self._out / f"{self._function}-{number}-{name}.safetensors"
+            if file.exists():
+                return BinaryMask.load(file, self.guest)
         data = child_seed(self._seed, "alternatives", self._function, number)
         wanted = MaskSearch(
             self._function,

@@ -39,6 +39,8 @@ VERIFY_KINDS = tuple(KINDS)
 # what own networks get by default; its cells are done first
 DEFAULT = ("continuous-sparsification", "behaviour-kept")
 Progress = Callable[[str, int, int], None]
+# goes up when a search of the same settings finds other masks, so that cells of an earlier one are done again
+_SEARCH_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ def _file_of(cell: Cell, cache: Path, seed: int, config: MaskConfig) -> Path:
     """Where the result of a cell is kept."""
     network_seed = child_seed(seed, "planted", cell.kind, cell.net)
     network = planted_path(Path(), PlantingConfig(cell.kind), network_seed).name
-    identity: Json = {"cell": asdict(cell), "network": network, "config": _settings(config)}
+    identity: Json = {"cell": asdict(cell), "network": network, "config": _settings(config), "version": _SEARCH_VERSION}
     return cache / "cells" / f"{digest(identity)[:20]}.json"
 
 

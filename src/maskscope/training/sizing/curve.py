@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from maskscope.storage import Json
 
@@ -36,5 +37,5 @@ class CurvePoint:
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> "CurvePoint":
         """Reads what `as_json` wrote."""
-        numbers = {name: math.nan if value is None else value for name, value in data.items()}
-        return cls(**numbers)  # type: ignore[arg-type]
+        numbers: dict[str, Any] = {name: math.nan if value is None else value for name, value in data.items()}
+        return cls(**numbers)

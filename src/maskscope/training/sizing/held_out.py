@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -99,23 +100,19 @@ class HeldOut:
         weights, whole = self._weights_under(kept), self._weights_under(None)
         measure = BEHAVIOUR_OF[of]
 
-        def call(part: Any, tensors: Mapping[str, Tensor], use: Callable[[nn.Module, Any], Any]) -> Any:
-            # gradients are recorded as in a step, because a loss may compute gradients itself
-            leaves = {name: weight.detach().clone().requires_grad_() for name, weight in tensors.items()}
-            own = PartCopies().copied(part)
-            with torch.enable_grad():
-                return call_with(self._network, leaves, lambda guest: use(guest, own))
-
         values = [
-            measure(
-                lambda use, part=part: call(part, weights, use),  # type: ignore[misc]
-                lambda use, part=part: call(part, whole, use),  # type: ignore[misc]
-                self._loss,
-                self._score,
-            )
+            measure(partial(self._use, part, weights), partial(self._use, part, whole), self._loss, self._score)
             for part in self._parts[track]
         ]
         return torch.cat(values)
+
+    def _use(self, part: Any, weights: Mapping[str, Tensor], use: Callable[[nn.Module, Any], Any]) -> Any:
+        """Calls ``use`` with the network under some weights and a copy of a part."""
+        # gradients are recorded as in a step, because a loss may compute gradients itself
+        leaves = {name: weight.detach().clone().requires_grad_() for name, weight in weights.items()}
+        own = PartCopies().copied(part)
+        with torch.enable_grad():
+            return call_with(self._network, leaves, lambda guest: use(guest, own))
 
 
 def _lower_bound(values: Tensor, error: float) -> float:
