@@ -1,10 +1,14 @@
 """Names and identities of stages, and which masks are found together."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 import torch
 
 from maskscope.engine.address import study_at
+from maskscope.engine.runtime import Runtime
+from maskscope.errors import ConfigError
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, Search, mask_groups, mask_plans, network_plans
 from maskscope.procedure.settings import MaskSpec
 from maskscope.procedure.stages import analysis_stage, mask_stage, network_stage
@@ -61,3 +65,12 @@ def test_identities_depend_on_what_matters():
     assert mask(ARITHMETIC, spec, 0, "add") != mask(ARITHMETIC, other, 0, "add")
     assert mask(ARITHMETIC, spec, 0, "add") != mask(ARITHMETIC, spec, 1, "add")
     assert analysis_stage(ARITHMETIC.name, spec, 0, "trained") != analysis_stage(ARITHMETIC.name, other, 0, "trained")
+
+
+def test_a_score_that_a_study_has_not_is_missed_before_anything_is_trained():
+    study, runtime = ARITHMETIC, Runtime(Path("runs"), torch.device("cpu"))
+    smoke = study.preset("smoke")
+    spec = replace(smoke, mask=replace(smoke.mask, size="behaviour-kept"))
+    with pytest.raises(ConfigError, match="Take --mask.behaviour loss or --mask.behaviour kl"):
+        study.procedure.require(spec, runtime)
+    study.procedure.require(replace(spec, mask=replace(spec.mask, behaviour="kl")), runtime)

@@ -13,8 +13,8 @@ from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json
 from maskscope.engine.step import Step
 from maskscope.engine.study import BASE_BYTES, Findings, Needs, Procedure
-from maskscope.errors import UnknownNameError
-from maskscope.masks import Selection
+from maskscope.errors import ConfigError, UnknownNameError
+from maskscope.masks import BehaviourKept, Selection
 from maskscope.procedure.controls import Control
 from maskscope.procedure.numbers import quantities
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, mask_groups, mask_plans, network_plans
@@ -127,8 +127,15 @@ class MaskProcedure(Procedure[Spec]):
         return Needs(BASE_BYTES + max(fitting, 4 * weights + sum(need.bytes for need in needed)), disk)
 
     def require(self, spec: Spec, runtime: Runtime) -> None:
-        """See `Procedure.require`."""
+        """See `Procedure.require`; also that there is a score, if masks are to keep one."""
         self.subject.require(spec, runtime)
+        size = spec.mask.config().size
+        needs_score = isinstance(size, BehaviourKept) and size.of == "score"
+        if needs_score and self.subject.task(spec, runtime.device, runtime.data_dir).part_score is None:
+            raise ConfigError(
+                "mask.size is behaviour-kept of a score, and this study scores all its data at once, not part by part. Take "
+                "--mask.behaviour loss or --mask.behaviour kl."
+            )
 
     def pinned(self, spec: Spec, data_dir: Path | None) -> Spec:
         """See `Procedure.pinned`."""

@@ -49,7 +49,7 @@ class PlantingConfig:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ConfigError(f"There is no planted network {self.kind!r}. Known: {', '.join(KINDS)}.")
+            raise ConfigError(f"There is no planted network {self.kind!r}. Known: {', '.join(map(repr, KINDS))}.")
         if self.attempts < 1:
             raise ConfigError(f"attempts is {self.attempts}; a number of at least 1 was expected.")
 

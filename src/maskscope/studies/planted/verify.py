@@ -130,7 +130,9 @@ def cells_of(nets: int, kinds: Iterable[str], estimators: Iterable[str], sizes: 
         if size == TargetDensity.name or not make_estimator(estimator).exact
     ]
     if not pairs:
-        raise ConfigError(f"No estimator among {', '.join(estimators)} can have a size among {', '.join(sizes)}.")
+        raise ConfigError(
+            f"No estimator among {', '.join(estimators)} can have a size among {', '.join(sizes)}: exact-k has target-density only."
+        )
     first = [pair for pair in pairs if pair == DEFAULT]
     others = [pair for pair in pairs if pair != DEFAULT]
     ordered = [(net, pair) for some in (first, others) for net in range(nets) for pair in some]
