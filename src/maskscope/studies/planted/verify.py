@@ -131,7 +131,8 @@ def cells_of(nets: int, kinds: Iterable[str], estimators: Iterable[str], sizes: 
     ]
     if not pairs:
         raise ConfigError(
-            f"No estimator among {', '.join(estimators)} can have a size among {', '.join(sizes)}: exact-k has target-density only."
+            f"No estimator among {', '.join(estimators)} can have a size among {', '.join(sizes)}: exact-k has target-density "
+            "only."
         )
     first = [pair for pair in pairs if pair == DEFAULT]
     others = [pair for pair in pairs if pair != DEFAULT]
