@@ -37,6 +37,7 @@ from maskscope.masks import (
     select,
     unmasked,
 )
+from maskscope.tasks.named_objectives import Values
 from maskscope.training import (
     Checkpoint,
     Compute,
@@ -90,6 +91,7 @@ __all__ = [
     "TargetDensity",
     "UnitGroup",
     "UnitRule",
+    "Values",
     "Watchdog",
     "WeakMaskWarning",
     "alternatives",

@@ -2,11 +2,22 @@
 
 import pytest
 import torch
+from torch import nn
 
 from maskscope.errors import ScoreError, UnknownNameError
 from maskscope.tasks.functions import INDICES, FunctionData, UserFunctions, moved
+from maskscope.tasks.objectives import OwnObjective
 
 ASKED = []
+
+
+class Answering(nn.Module):
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, part):
+        return self.answer(part)
 
 
 def by_index(index):
@@ -16,7 +27,8 @@ def by_index(index):
 
 LIST = FunctionData("list", tuple(range(10)), (0.0, 1.0, 0.5), "")
 BY_INDEX = FunctionData("by index", by_index, (1.0,), "")
-TASK = UserFunctions([LIST, BY_INDEX], lambda network, part: part, lambda network, part: network(part))
+OBJECTIVE = OwnObjective(lambda network, part: part, lambda network, part: network(part))
+TASK = UserFunctions([LIST, BY_INDEX], {"list": OBJECTIVE, "by index": OBJECTIVE})
 
 
 def test_each_turn_shows_every_part_once_and_a_repeat_has_another_order():
@@ -43,9 +55,9 @@ def test_in_the_whole_functions_take_turns():
 
 
 def test_a_score_is_the_mean_over_all_numbers():
-    scores = TASK.score(lambda part: torch.full((3,), part) if part == 1 else part)
+    scores = TASK.score(Answering(lambda part: torch.full((3,), part) if part == 1 else part))
     assert scores.accuracy == {"list": pytest.approx((0 + 3 + 0.5) / 5), "by index": 1.0}
-    assert TASK.score(lambda part: [True, False]).accuracy == {"list": 0.5, "by index": 0.5}
+    assert TASK.score(Answering(lambda part: [True, False])).accuracy == {"list": 0.5, "by index": 0.5}
     assert TASK.evaluation_items == 4
 
 
@@ -54,7 +66,7 @@ def test_a_score_is_the_mean_over_all_numbers():
 )
 def test_a_score_that_is_no_share_is_refused(given):
     with pytest.raises(ScoreError, match="The score of function list is .*; a share from 0 to 1, or a number"):
-        TASK.score(lambda part: given)
+        TASK.score(Answering(lambda part: given))
 
 
 def test_tensors_are_moved_wherever_they_are():

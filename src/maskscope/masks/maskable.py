@@ -23,6 +23,29 @@ def unmaskable(parameters: Mapping[str, nn.Parameter], chosen: Iterable[str]) ->
     return faults or _shared(parameters, set(chosen))
 
 
+def wrapped(network: nn.Module) -> str | None:
+    """Why a network of this kind cannot be masked, with what to pass instead; None if it can."""
+    kind = type(network).__name__
+    if kind == "OptimizedModule":
+        return "is compiled, and would not see masked weights: pass network._orig_mod, the module that was compiled"
+    if isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        return f"is wrapped in {kind}, which copies weights to several devices: pass network.module"
+    if isinstance(network, torch.jit.ScriptModule):
+        return "is a TorchScript module, whose weights cannot be replaced for a call: pass the module that it was made from"
+    quantised = next((name or "itself" for name, module in network.named_modules() if _is_quantised(module)), None)
+    if quantised is not None:
+        return (
+            f"has quantised layers ({quantised}), whose weights are whole numbers: pass the network as it was before quantisation "
+            "(float16, bfloat16, float32 or float64)"
+        )
+    return None
+
+
+def _is_quantised(module: nn.Module) -> bool:
+    home = type(module).__module__
+    return "quantized" in home.split(".") or home.startswith("bitsandbytes.")
+
+
 def is_uninitialised(tensor: Tensor) -> bool:
     """Whether it belongs to a lazy layer and has no shape before the first call."""
     return isinstance(tensor, UninitializedParameter | UninitializedBuffer)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from maskscope.errors import SelectionError, suggestion
-from maskscope.masks.maskable import is_uninitialised, unmaskable
+from maskscope.masks.maskable import is_uninitialised, unmaskable, wrapped
 from maskscope.masks.units import UnitGroup, Units, faults_of_groups, groups_of, single_weights, unit_shapes
 from maskscope.masks.units.patterns import UnmatchedPatternWarning, has_wildcard, matching, near_names
 from maskscope.storage import Json
@@ -147,6 +147,8 @@ def select(
         (('weight',), 6)
     """
     include, exclude = _patterns("include", include), _patterns("exclude", exclude)
+    if fault := wrapped(network):
+        raise SelectionError(f"The network {fault}.")
     names = aliases(network)
     everything = [alias for group in names.values() for alias in group]
     if not everything:

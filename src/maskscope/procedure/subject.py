@@ -152,6 +152,12 @@ class Subject(ABC, Generic[Spec]):
             MaskscopeError: the task needs files that are not there or not right.
         """
 
+    def seed_task(
+        self, spec: Spec, seed: int, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None
+    ) -> Task:
+        """The task as it is asked of the networks of one seed; by default, it is the same for all."""
+        return self.task(spec, device, data_dir, relabelled)
+
     @abstractmethod
     def network(self, spec: Spec, task: Task) -> nn.Module:
         """The network as it is initialised, from torch's generator, on the task's device."""

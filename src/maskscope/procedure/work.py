@@ -31,7 +31,7 @@ class SeedWork:
 
     def __init__(self, subject: Subject[Any], spec: Any, seed: int, runtime: Runtime) -> None:
         self.subject, self.spec, self.seed, self.runtime = subject, spec, seed, runtime
-        self.task = subject.task(spec, runtime.device, runtime.data_dir)
+        self.task = subject.seed_task(spec, seed, runtime.device, runtime.data_dir)
 
     def initial_network(self) -> nn.Module:
         """The network as it is initialised; made on the CPU, so that the device does not matter."""
@@ -192,7 +192,7 @@ class SeedWork:
         if not functions:
             return self.task
         relabelled = dict.fromkeys(functions, child_seed(self.seed, "labels", plan.name))
-        return self.subject.task(self.spec, self.runtime.device, self.runtime.data_dir, relabelled)
+        return self.subject.seed_task(self.spec, self.seed, self.runtime.device, self.runtime.data_dir, relabelled)
 
     def _load(self, plan: MaskPlan, artefact: Artefact, network: nn.Module) -> FoundMask:
         record = read_json(artefact.path / "record.json")

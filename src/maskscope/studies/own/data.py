@@ -9,6 +9,7 @@ from torch import Tensor
 
 from maskscope.errors import BatchesError, ConfigError, MaskscopeError
 from maskscope.studies.own.fingerprints import fingerprint
+from maskscope.studies.own.items import Collate, parts_of_items
 from maskscope.tasks import Task
 from maskscope.tasks.functions import INDICES, FunctionData, ScoredOn
 from maskscope.training import isolated_random
@@ -27,18 +28,30 @@ _MOST_PARTS, _MOST_BYTES = 1 << 16, 4 << 30
 _LONGEST = 60
 
 
-def function_data(name: str, batches: object, scored: object = None, *, hold_out: bool = False) -> FunctionData:
+def function_data(
+    name: str,
+    batches: object,
+    scored: object = None,
+    *,
+    hold_out: bool = False,
+    batch_size: int | None = None,
+    collate: Collate | None = None,
+) -> FunctionData:
     """The data of a function as a user gives them.
 
     Args:
         name: of the function.
-        batches: a list or another iterable of parts, of which a fifth is kept for scores; or a function of an index.
-        scored: a list or another iterable of parts for scores; None: as said.
+        batches: a data set; a list or another iterable of parts, of which a fifth is kept for scores; or a function of an index.
+        scored: a data set, a list or another iterable of parts for scores; None: as said.
+        batch_size: items of a part, if the data are single items; see `parts_of_items`.
+        collate: makes a part of single items.
         hold_out: whether further parts are held out, to judge masks on while they are sought: a fifth of the rest, two at least.
 
     Raises:
         BatchesError: there are none, or they are no such thing.
     """
+    batches = parts_of_items(name, batches, batch_size, collate)
+    scored = None if scored is None else parts_of_items(name, scored, batch_size, collate)
     try:
         function, iterable = function_or_iterable(batches)
     except BatchesError as error:

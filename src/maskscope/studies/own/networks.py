@@ -7,13 +7,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from maskscope.errors import ConfigError, LossError, MaskscopeError
-from maskscope.masks import evaluation_mode
+from maskscope.errors import BatchesError, ConfigError, LossError, MaskscopeError, ScoreError
+from maskscope.masks import BehaviourKept, Size, call_with, evaluation_mode
 from maskscope.masks.gradient import scalar_loss
-from maskscope.tasks import Task
+from maskscope.tasks.functions import UserFunctions, numbers_of
 from maskscope.training import isolated_random
 
 MakeNetwork = Callable[[], nn.Module]
+# a spread needs two
+_LEAST_ITEMS = 2
 _EXPECTED = "a torch module, or a list of modules or state dicts of one kind, was expected"
 
 
@@ -89,13 +91,15 @@ def as_they_are(network: nn.Module, pattern: nn.Module) -> nn.Module:
     return network
 
 
-def require_fit(network: nn.Module, task: Task, place: int) -> None:
+def require_fit(network: nn.Module, task: UserFunctions, place: int, names: Sequence[str], size: Size) -> None:
     """Uses loss and score once for each function, so that what does not fit is said before any work.
 
     Args:
         network: a copy, on the task's device.
         task: with data, loss and score.
         place: of the network among those given.
+        names: of the tensors that masks are over.
+        size: what masks pay for, or are held to.
     """
     network.requires_grad_(True)
     with isolated_random(0, task.device):
@@ -103,7 +107,8 @@ def require_fit(network: nn.Module, task: Task, place: int) -> None:
             _require_loss(network, task, function, place)
         try:
             with evaluation_mode(network), torch.no_grad():
-                task.score(network)
+                for function in task.functions:
+                    _require_score(network, task, function, names, size)
         except MaskscopeError:
             raise
         except Exception as error:
@@ -113,12 +118,13 @@ def require_fit(network: nn.Module, task: Task, place: int) -> None:
             ) from error
 
 
-def _require_loss(network: nn.Module, task: Task, function: str, place: int) -> None:
+def _require_loss(network: nn.Module, task: UserFunctions, function: str, place: int) -> None:
     part: Any = task.batches(function, 1, 0)(0)
     try:
+        task.check(network, part)
         loss: object = task.loss(network, part)
-    except MaskscopeError:
-        raise
+    except MaskscopeError as error:
+        raise type(error)(f"Of function {function}: {error}") from error
     except Exception as error:
         raise ConfigError(
             f"The loss cannot be computed for network {place} and the data of function {function}: {_described(error)}. Loss, "
@@ -132,6 +138,28 @@ def _require_loss(network: nn.Module, task: Task, function: str, place: int) -> 
         raise LossError(
             f"No gradient leads from the loss of function {function} back to the weights. Look for torch.no_grad, .detach(), "
             ".item() or an argmax in the loss or the network."
+        )
+
+
+def _require_score(network: nn.Module, task: UserFunctions, function: str, names: Sequence[str], size: Size) -> None:
+    whole = task.scored_items(network, function)
+    weights = dict(network.named_parameters())
+    none = {name: torch.zeros_like(weights[name]) for name in names}
+    emptied = call_with(network, none, lambda guest: task.scored_items(guest, function))
+    if torch.equal(whole, emptied) and float(whole.min()) == float(whole.max()):
+        raise ScoreError(
+            f"The score of function {function} is {float(whole[0]):.4g} for each of its {len(whole)} items, with all weights and "
+            "without any: no mask can be judged by it. Give a score that tells a network that performs the function from one that "
+            "does not, and data on which they differ."
+        )
+    if not isinstance(size, BehaviourKept) or size.of != "score":
+        return
+    held_out: Sequence[Any] = task.held_out(function) or ()
+    items = sum(numbers_of(function, task.part_score(network, part)).numel() for part in held_out)
+    if held_out and items < _LEAST_ITEMS:
+        raise BatchesError(
+            f"Of function {function}, {items} item is held out to judge masks on, and no spread can be told from it. Give more "
+            "data, or config=MaskConfig(size=Penalty(weight)), which needs none held out."
         )
 
 

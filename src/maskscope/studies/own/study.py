@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from torch import nn
 from maskscope.engine.job import Job
 from maskscope.engine.run import run_study
 from maskscope.engine.study import Study as EngineStudy
-from maskscope.errors import ConfigError
+from maskscope.errors import BatchesError, ConfigError
 from maskscope.masks import BehaviourKept, Heads, Penalty, Size, TargetDensity
 from maskscope.procedure.masking import words_of
 from maskscope.procedure.procedure import MaskProcedure
@@ -21,14 +22,18 @@ from maskscope.procedure.settings import MaskSpec
 from maskscope.studies.differences import METHOD
 from maskscope.studies.own.claims import claims_of
 from maskscope.studies.own.data import function_data, require_names
+from maskscope.studies.own.items import Collate
 from maskscope.studies.own.networks import MakeNetwork, given_networks
 from maskscope.studies.own.page import PAGE
 from maskscope.studies.own.spec import OwnSpec
 from maskscope.studies.own.subject import Own
 from maskscope.tasks import Task
-from maskscope.tasks.functions import Loss, Score
+from maskscope.tasks.functions import FunctionData
+from maskscope.tasks.objective import Loss, Objective, Score
+from maskscope.tasks.objectives import objective_of
 from maskscope.training import MaskConfig, Observer, ProgressBar
 
+AnyLoss = str | Objective | Loss
 _NAME = "own"
 _SMOKE_STEPS = 20
 _DIFFERENCES = ("Networks, functions, loss and score are the user's own: the paper says nothing of them.", *METHOD)
@@ -44,14 +49,20 @@ class Study:
         network: the trained network; it is not changed. Or a list of networks of one kind, trained from different seeds, each a
             module or the state dict of one: they are the replicates. With one network there are no intervals, and every claim
             stays open.
-        functions: the data of each function by the function's name: a list of parts (or a DataLoader, or a generator function),
-            or a function ``batches(index) -> part``. A part is whatever ``loss`` and ``score`` take, such as a pair
-            ``(inputs, targets)``; on an accelerator its tensors are moved there.
-        loss: ``loss(network, part) -> scalar tensor``: small where the network performs the function.
-        score: ``score(network, part)``: a number from 0 to 1 for each item, such as ``network(x).argmax(-1) == y``, or one
-            share. The score of a function is the mean of all these numbers.
-        scored: parts for scores, by the function's name. Functions that are not named: of a list, its last fifth, which no mask
+        functions: the data of each function by the function's name. A DataLoader, a list of parts or another iterable of them; a
+            torch Dataset (or one of the package datasets, or a list of dicts of plain numbers), whose items are put together into
+            parts; or a function ``batches(index) -> part``. A part is a pair ``(inputs, labels)``, a mapping as transformers
+            takes it, or whatever loss and score of your own take; on an accelerator its tensors are moved there.
+        loss: small where the network performs the function: ``labels`` (cross-entropy with the labels of a part), ``unmasked``
+            (divergence from the network's own answers, so that no labels are needed), ``values`` (mean squares; see `Values`),
+            or your own ``loss(network, part) -> scalar tensor``. Or a mapping from the functions' names to these.
+        score: a number from 0 to 1 for each item, or one share; by default, that of the named loss: accuracy, agreement with the
+            unmasked network, explained variance. Or your own ``score(network, part)``, such as ``network(x).argmax(-1) == y``; a
+            loss of your own needs one. Or a mapping from the functions' names to these. The score of a function is the mean.
+        scored: data for scores, by the function's name. Functions that are not named: of a list, its last fifth, which no mask
             is found with; of a function of an index, parts of indices that no search asks for.
+        batch_size: items of a part, if data are single items; by default 32, or a twentieth of the items if that is less.
+        collate: makes a part of a list of single items, such as a data collator of transformers.
         exclude: patterns of the parameters that no mask is over.
         config: how each mask is found. By default, it is the smallest that keeps .95 of the function's score
             (`MaskConfig.recommended`).
@@ -71,13 +82,8 @@ class Study:
         >>> from torch import nn
         >>> network = nn.Linear(4, 2)
         >>> batches = [torch.randn(8, 4) for _ in range(10)]
-        >>> study = Study(
-        ...     network,
-        ...     functions={"first": batches, "second": [-part for part in batches]},
-        ...     loss=lambda network, x: network(x)[:, 0].pow(2).mean(),
-        ...     score=lambda network, x: network(x)[:, 0] > 0,
-        ...     config=MaskConfig(steps=2),
-        ... )
+        >>> positive = {"positive": [part.abs() for part in batches], "negative": [-part.abs() for part in batches]}
+        >>> study = Study(network, functions=positive, loss="unmasked")
         >>> record = study.run("runs/mine", preset="smoke")  # doctest: +SKIP
     """
 
@@ -85,10 +91,12 @@ class Study:
         self,
         network: nn.Module | Sequence[nn.Module | Mapping[str, Any]],
         functions: Mapping[str, object],
-        loss: Loss,
-        score: Score,
+        loss: AnyLoss | Mapping[str, AnyLoss] = "labels",
+        score: Score | Mapping[str, Score] | None = None,
         *,
         scored: Mapping[str, object] | None = None,
+        batch_size: int | None = None,
+        collate: Collate | None = None,
         exclude: Sequence[str] = ("*bias*",),
         config: MaskConfig | None = None,
         units: str | Heads | Mapping[str, str | Heads] = "weight",
@@ -106,14 +114,18 @@ class Study:
         require_names(functions)
         if unknown := sorted(map(str, set(scored or {}) - set(functions))):
             raise ConfigError(f"scored names {', '.join(unknown)}, which is no function of this study: {', '.join(functions)}.")
-        for what, one in {"loss": loss, "score": score, "untrained": untrained or _absent}.items():
-            if not callable(one):
-                raise ConfigError(f"{what} is of the type {type(one).__name__}; a function was expected.")
+        if untrained is not None and not callable(untrained):
+            raise ConfigError(f"untrained is of the type {type(untrained).__name__}; a function was expected.")
+        objectives = _objectives(tuple(functions), loss, score)
         config = MaskConfig.recommended() if config is None else config
         path = isinstance(config.size, BehaviourKept)
-        data = [function_data(key, batches, (scored or {}).get(key), hold_out=path) for key, batches in functions.items()]
+        data = [
+            function_data(key, one, (scored or {}).get(key), hold_out=path, batch_size=batch_size, collate=collate)
+            for key, one in functions.items()
+        ]
+        _require_different(data, objectives)
         self.networks = len(networks)
-        self._subject = Own(networks, data, loss, score, untrained)
+        self._subject = Own(networks, data, objectives, untrained)
         self.study = EngineStudy(
             name=name,
             summary=f"the functions {', '.join(functions)} of a network of the user's own",
@@ -172,6 +184,37 @@ class Study:
         announce(f"report: {write_everything(record, PAGE, Path(job.run))}")
         assert isinstance(record, MaskRecord), "as every study of masks has it"
         return record
+
+
+def _objectives(functions: Sequence[str], loss: object, score: object) -> dict[str, Objective]:
+    """The objective of each function.
+
+    Raises:
+        ConfigError: a mapping does not name exactly the functions; and see `objective_of`.
+    """
+    for what, given in {"loss": loss, "score": score}.items():
+        if isinstance(given, Mapping) and set(given) != set(functions):
+            raise ConfigError(
+                f"{what} names {', '.join(map(str, given)) or 'nothing'}; one for each function was expected: {', '.join(functions)}."
+            )
+    made: dict[tuple[int, int], Objective] = {}
+    found = {}
+    for name in functions:
+        own_loss, own_score = (one[name] if isinstance(one, Mapping) else one for one in (loss, score))
+        key = id(own_loss), id(own_score)
+        made[key] = found[name] = made.get(key) or objective_of(own_loss, own_score)
+    return found
+
+
+def _require_different(data: Sequence[FunctionData], objectives: Mapping[str, Objective]) -> None:
+    """Raises `BatchesError` if two functions are one: of the same data and the same objective."""
+    for first, second in combinations(data, 2):
+        if first.digest == second.digest and objectives[first.name] is objectives[second.name]:
+            raise BatchesError(
+                f"Functions {first.name} and {second.name} have the same data, the same loss and the same score, so that they are one "
+                "function. Two masks for one function come with repeats=1. Give them other data, or another loss each: "
+                'loss={"first": ..., "second": ...}.'
+            )
 
 
 def _presets(exclude: tuple[str, ...], mask: MaskSpec, repeats: int, *, has_untrained: bool) -> dict[str, tuple[str, OwnSpec]]:
@@ -236,16 +279,12 @@ def _size(size: Size) -> dict[str, Any]:
     return found
 
 
-def _absent(*_: Any) -> Any:
-    """Stands for the functions that a study which only reads records lacks; `Own.require` refuses before it is called."""
-
-
 # reads the records of all studies of a user's own networks; it has none to run
 READER = EngineStudy(
     name=_NAME,
     summary="a network of the user's own",
     spec=OwnSpec,
-    procedure=MaskProcedure(Own((), (), _absent, _absent)),
+    procedure=MaskProcedure(Own((), (), {})),
     page=PAGE,
     presets={_NAME: {"quick": ("as the study says", OwnSpec())}},
     kind="",

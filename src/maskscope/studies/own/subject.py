@@ -1,10 +1,10 @@
 """What a study of a user's own networks is about: given weights, functions, a loss and a score, each pinned by a digest."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ from maskscope.analysis import score
 from maskscope.engine.quantities import Numbers, Unit
 from maskscope.engine.runtime import Runtime
 from maskscope.errors import ConfigError
-from maskscope.masks import select
+from maskscope.masks import call_with, evaluation_mode, select
 from maskscope.procedure.plans import Search
 from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.subject import Compared, MaskedNetwork, Shuffles, Subject
@@ -23,7 +23,9 @@ from maskscope.studies.own.networks import MakeNetwork, as_they_are, require_fit
 from maskscope.studies.own.result import MaskCurve, OwnResult
 from maskscope.studies.own.spec import OwnSpec
 from maskscope.tasks import Task
-from maskscope.tasks.functions import FunctionData, Loss, Score, UserFunctions
+from maskscope.tasks.functions import FunctionData, UserFunctions
+from maskscope.tasks.objective import Objective
+from maskscope.tasks.objectives import OwnObjective
 from maskscope.training import isolated_random
 from maskscope.training.sizing import CurvePoint
 
@@ -34,8 +36,7 @@ class Own(Subject[OwnSpec]):
     Args:
         networks: trained, of one kind; the first seed is of the first.
         functions: with their data.
-        loss: of a network on a part.
-        score: of a network on a part.
+        objectives: loss and score of each function, by its name.
         untrained: makes an untrained network, from torch's generator; None: there is no such control.
     """
 
@@ -46,16 +47,30 @@ class Own(Subject[OwnSpec]):
         self,
         networks: Sequence[nn.Module],
         functions: Sequence[FunctionData],
-        loss: Loss,
-        score: Score,
+        objectives: Mapping[str, Objective],
         untrained: MakeNetwork | None = None,
     ) -> None:
         self._networks, self._functions, self._untrained = networks, functions, untrained
-        self._loss, self._score = loss, score
+        self._objectives = objectives
+        self._compares = any(one.compares for one in objectives.values())
 
     def task(self, spec: OwnSpec, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None) -> Task:
         """See `Subject.task`."""
-        return UserFunctions(self._functions, self._loss, self._score, device)
+        return self.seed_task(spec, 0, device, data_dir, relabelled)
+
+    def seed_task(
+        self, spec: OwnSpec, seed: int, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None
+    ) -> Task:
+        """See `Subject.seed_task`: on every network of a seed, controls too, answers are compared with the given network's."""
+        if not self._compares:
+            return UserFunctions(self._functions, self._objectives, device)
+        network = self._networks[seed] if device.type == "cpu" else copy.deepcopy(self._networks[seed]).to(device)
+
+        def unmasked(use: Callable[[nn.Module], Any]) -> Any:
+            with evaluation_mode(network), isolated_random(0, device), torch.no_grad():
+                return call_with(network, {}, use)
+
+        return UserFunctions(self._functions, self._objectives, device, unmasked)
 
     def network(self, spec: OwnSpec, task: Task) -> nn.Module:
         """See `Subject.network`: untrained, where the user says how; else a copy of the first, whose weights will be replaced."""
@@ -77,9 +92,10 @@ class Own(Subject[OwnSpec]):
 
     def data_digest(self, spec: OwnSpec, search: Search) -> str:
         """See `Subject.data_digest`."""
-        if search.function == Task.whole:
-            return fingerprint(spec.functions)
-        return dict(zip((one.name for one in self._functions), spec.functions, strict=True))[search.function]
+        data = dict(zip((one.name for one in self._functions), spec.functions, strict=True))
+        found = fingerprint(spec.functions) if search.function == Task.whole else data[search.function]
+        # what a control's mask is found with are then the given networks' answers, too
+        return fingerprint([found, spec.networks]) if self._compares else found
 
     def excluded(self, spec: OwnSpec) -> tuple[str, ...]:
         """See `Subject.excluded`."""
@@ -107,9 +123,15 @@ class Own(Subject[OwnSpec]):
             functions=tuple(one.digest for one in self._functions),
             scored=tuple(one.scored_digest for one in self._functions),
             scored_on=tuple(one.scored_on for one in self._functions),
-            loss=fingerprint(self._loss),
-            score=fingerprint(self._score),
+            loss=self._digest(lambda one: one.own_loss if isinstance(one, OwnObjective) else one),
+            score=self._digest(lambda one: one.own_score if isinstance(one, OwnObjective) else one),
         )
+
+    def _digest(self, part: Callable[[Objective], object]) -> str:
+        """Of the objectives; of one for all functions, its own."""
+        different = list({id(one): one for one in self._objectives.values()}.values())
+        parts = [part(one) for one in (different if len(different) == 1 else self._objectives.values())]
+        return fingerprint(parts[0] if len(parts) == 1 else parts)
 
     def for_timing(self, spec: OwnSpec) -> OwnSpec:
         """See `Subject.for_timing`: the very network and data."""
@@ -130,7 +152,7 @@ class Own(Subject[OwnSpec]):
                 )
             with isolated_random(0):
                 require_kind(self._untrained(), "What untrained() returns", self._networks[0])
-        task = self.task(spec, runtime.device)
         for place, network in enumerate(self._networks):
-            select(network, exclude=spec.exclude)
-            require_fit(copy.deepcopy(network).to(runtime.device), task, place)
+            task = self.seed_task(spec, place, runtime.device)
+            names = select(network, exclude=spec.exclude).names
+            require_fit(copy.deepcopy(network).to(runtime.device), task, place, names, spec.mask.config().size)

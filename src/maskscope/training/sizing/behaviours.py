@@ -10,6 +10,7 @@ from torch.nn.modules.module import register_module_forward_hook
 from maskscope.errors import LossError
 from maskscope.masks import Loss
 from maskscope.masks.gradient import scalar_loss
+from maskscope.tasks.calling import logits_of
 
 Score = Callable[[nn.Module, Any], Any]
 # runs a function of a network and a part, with the weights of a mask or those of the whole network
@@ -63,7 +64,7 @@ def _outputs(run: Run, loss: Loss) -> list[Tensor]:
     def use(network: nn.Module, part: Any) -> None:
         def keep(module: nn.Module, inputs: Any, output: Any) -> None:
             if module is network:
-                found.append(_logits(output))
+                found.append(logits_of(output, "BehaviourKept(of='kl')"))
 
         hook = register_module_forward_hook(keep)
         try:
@@ -78,16 +79,3 @@ def _outputs(run: Run, loss: Loss) -> list[Tensor]:
             "parts of it, or another method). Take of='loss', or of='score' with score=."
         )
     return found
-
-
-def _logits(output: Any) -> Tensor:
-    if isinstance(output, Mapping):
-        output = output.get("logits")
-    elif not isinstance(output, Tensor):
-        output = getattr(output, "logits", next(iter(output), None) if isinstance(output, tuple | list) else None)
-    if not isinstance(output, Tensor) or not output.is_floating_point() or not output.dim():
-        raise LossError(
-            "BehaviourKept(of='kl') needs logits: a tensor, a tuple whose first entry is one, or a mapping or object with an "
-            f"entry logits; the network returned {type(output).__name__}. Take of='loss', or of='score' with score=."
-        )
-    return output
