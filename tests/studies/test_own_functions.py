@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 import maskscope as ms
 from maskscope.engine.job import Job
 from maskscope.engine.run import run_study
-from maskscope.errors import BatchesError, ConfigError, LossError, ScoreError, SelectionError
+from maskscope.errors import BatchesError, ConfigError, GuestError, LossError, ScoreError, SelectionError
 from maskscope.studies.own.data import function_data
 
 FEW = ms.MaskConfig(steps=3, samples_per_step=1, learning_rate=0.5, size=ms.Penalty(1e-3))
@@ -102,6 +102,30 @@ def test_the_answers_of_a_network_are_part_of_what_its_controls_are_pinned_to(tm
         run_study("quick", job, announce=made[-1].append)
     names = [[line for line in lines if line.startswith("seed-0-mask-own-0-shuffled")] for lines in made]
     assert [len(one) for one in names] == [1, 0, 1]
+
+
+class Heads(nn.Module):
+    """A trunk, a head for each function, and one that nobody asks."""
+
+    def __init__(self):
+        super().__init__()
+        self.trunk, self.heads = nn.Linear(4, 6), nn.ModuleList(nn.Linear(6, 2) for _ in range(3))
+
+    def forward(self, x, which):
+        return self.heads[which](self.trunk(x))
+
+
+def test_a_weight_that_only_one_function_uses_is_off_for_the_others(tmp_path):
+    functions = {f"head {which}": [((x, which), (x[:, 0] > 0).long()) for x in inputs(which).split(8)] for which in (0, 1)}
+    torch.manual_seed(0)
+    with pytest.raises(GuestError, match="loss of any function to heads.2.weight, on the first 4 parts of each"):
+        run(ms.Study(Heads(), functions, config=FEW), tmp_path / "a")
+    config = ms.MaskConfig(steps=8, samples_per_step=1, learning_rate=0.5, size=ms.Penalty(1e-2))
+    record = run(ms.Study(Heads(), functions, config=config, exclude=("*bias", "heads.2.*"), repeats=0), tmp_path / "b")
+    for mask in record.networks[0].masks:
+        if mask.function != "all":
+            other = f"heads.{1 - int(mask.function[-1])}.weight"
+            assert mask.by_tensor[other].kept == 0, "only the penalty acts on it"
 
 
 def test_what_is_no_function_is_refused(tmp_path):

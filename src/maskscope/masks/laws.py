@@ -42,7 +42,13 @@ _LEAVE_OUT = "check=False leaves this check out."
 
 
 def check_guest(
-    network: nn.Module, loss: Loss, executor: Executor, logits: Sequence[MaskLogits], parts: Sequence[Sequence[Any]]
+    network: nn.Module,
+    loss: Loss,
+    executor: Executor,
+    logits: Sequence[MaskLogits],
+    parts: Sequence[Sequence[Any]],
+    *,
+    may_be_unused: bool = False,
 ) -> None:
     """Checks the five laws on the first group of samples of the first step.
 
@@ -52,12 +58,13 @@ def check_guest(
         executor: the executor that will run the steps. The caller must discard the gradients that it adds up here.
         logits: the logits of its masks; they are changed during the check and restored.
         parts: the data of the first step: for each mask, one part for each sample of a group.
+        may_be_unused: whether a selected tensor may be without gradient, so that law 3 is not asked.
 
     Raises:
         GuestError: a law is broken; the message says which one, by how much, the possible reasons and what to do.
         LossError: the loss is not a scalar.
     """
-    check = _Check(network, loss, executor, logits, parts)
+    check = _Check(network, loss, executor, logits, parts, may_be_unused)
     with check.start.kept():
         faults = check.faults()
     if faults:
@@ -70,9 +77,16 @@ def check_guest(
 
 class _Check:
     def __init__(
-        self, network: nn.Module, loss: Loss, executor: Executor, logits: Sequence[MaskLogits], parts: Sequence[Sequence[Any]]
+        self,
+        network: nn.Module,
+        loss: Loss,
+        executor: Executor,
+        logits: Sequence[MaskLogits],
+        parts: Sequence[Sequence[Any]],
+        may_be_unused: bool,
     ) -> None:
         self._network, self._loss, self._executor, self._logits, self._parts = network, loss, executor, logits, parts
+        self._may_be_unused = may_be_unused
         self.start = Randomness(next(iter(executor.units.values())).device)
         dtypes = {unit.dtype for unit in executor.units.values()}
         self._rounding = max(_ROUNDING.get(dtype, _ROUNDING[torch.bfloat16]) for dtype in dtypes)
@@ -91,7 +105,7 @@ class _Check:
         return [
             *_differing(first, whole, self._rounding * size, _FULL),
             *_differing(second, first, _AGAIN * self._rounding * size, _TWICE),
-            *([_UNREACHED.format(", ".join(unreached))] if unreached else []),
+            *([_UNREACHED.format(", ".join(unreached))] if unreached and not self._may_be_unused else []),
             *_differing(closed, nothing, self._rounding * size, _EMPTY),
             *before.differences(),
         ]

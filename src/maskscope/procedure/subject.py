@@ -22,6 +22,7 @@ from maskscope.procedure.settings import MaskSpec
 from maskscope.storage import Json
 from maskscope.tasks import Task
 from maskscope.training import History
+from maskscope.training.mask_search import Check
 
 # functions whose answers are shuffled among their inputs, each with the seed of that; None: none are
 Shuffles = Mapping[str, int] | None
@@ -135,6 +136,8 @@ class Subject(ABC, Generic[Spec]):
     """A part of the identity of networks: raised when their last bits change."""
     mask_version: ClassVar[int] = 3
     """The same for masks. 2: compiled kernels and batched products; 3: small masks found together; 4: samples in threads."""
+    check: ClassVar[Check] = True
+    """What is asked of the network before a search."""
     samples_apart: ClassVar[bool] = False
     """Whether the samples of a step are slower in one call than in threads, on a processor."""
 

@@ -107,6 +107,7 @@ class SeedWork:
             config=self.spec.mask.config(),
             checkpoint=checkpoint,
             compute=compute_of(self.subject, self.spec, self.runtime),
+            check=self.subject.check,
             judge=False,  # every mask is scored on the task's own evaluation data
             watch=False,
             score=task.part_score,

@@ -16,7 +16,7 @@ from maskscope.training.judgement import Judgement, warn_of_faults
 from maskscope.training.loop import LoopConfig, LoopResult, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.mask_objective import MaskObjective
-from maskscope.training.mask_search import MaskSearch, require_searches
+from maskscope.training.mask_search import Check, MaskSearch, require_searches
 from maskscope.training.memory import check_memory, needs, said_on_failure
 from maskscope.training.observers import History, Observer, usual_observers
 from maskscope.training.seeds import child_seed, isolated_random
@@ -65,7 +65,7 @@ def discover(
     checkpoint: Checkpoint | str | Path | bool | None = None,
     compute: Compute | None = None,
     initial: MaskLogits | None = None,
-    check: bool = True,
+    check: Check = True,
     judge: bool = True,
     watch: bool = True,
     score: Score | None = None,
@@ -95,7 +95,8 @@ def discover(
         compute: how the computation is done.
         initial: the initial logits (for example `maskscope.analysis.warm_start`); by default, all are ``initial_logit``.
         check: whether to check first that masking works with this network and this loss (docs/guests.md); this takes as long as
-            three steps.
+            three steps. ``but for unused weights``: also where a function leaves weights unused, as it does those of an expert to
+            which nothing of its data is sent; they are then found to be off.
         judge: whether to judge the mask at the end on parts after those of the search (`Discovery.judgement`), as many as a step
             has samples and at least four, and to warn if the mask has faults.
         watch: whether to show progress and to warn during the search if it goes wrong, in addition to ``observers``.
@@ -141,7 +142,7 @@ def discover_many(
     config: MaskConfig | None = None,
     checkpoint: Checkpoint | str | Path | bool | None = None,
     compute: Compute | None = None,
-    check: bool = True,
+    check: Check = True,
     judge: bool = True,
     watch: bool = True,
     score: Score | None = None,

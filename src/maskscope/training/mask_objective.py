@@ -28,7 +28,7 @@ from maskscope.masks.parts import PartCopies
 from maskscope.training.batches import StepParts
 from maskscope.training.judgement import Judgement
 from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16
-from maskscope.training.mask_search import MaskSearch
+from maskscope.training.mask_search import Check, MaskSearch
 from maskscope.training.objective import Objective
 from maskscope.training.sizing import HeldOut, make_control
 from maskscope.training.sizing.behaviours import Score
@@ -49,7 +49,7 @@ class MaskObjective(Objective):
         config: MaskConfig,
         compute: Compute,
         say: Callable[[str], object] | None = None,
-        check: bool = True,
+        check: Check = True,
         score: Score | None = None,
         off: Off = ZERO,
     ) -> None:
@@ -97,7 +97,7 @@ class MaskObjective(Objective):
         flat, crowding = [one.flat for one in self.logits], [crowding_of(one, selection, self.device) for one in wanted]
         least = config.least_stage
         self._control = make_control(config.size, self._estimator, config.steps, flat, crowding, self._ends, path, least)
-        self._is_unchecked = check
+        self._is_unchecked, self._check = bool(check), check
         self._references = [float("nan") for _ in wanted]
         self._early_end = EarlyEnd(config, self._ends)
 
@@ -154,7 +154,9 @@ class MaskObjective(Objective):
         """Gradient = that of the penalty + mean over the samples k of  w * g_k * slope_k (docs/method.md)."""
         parts = self._parts.lend(step, self._config.parts_per_step)
         if step == 0 and self._is_unchecked:
-            check_guest(self._network, self._loss, self._executor, self.logits, parts)
+            check_guest(
+                self._network, self._loss, self._executor, self.logits, parts, may_be_unused=self._check == "but for unused weights"
+            )
             self._is_unchecked = False
         if step == 0 and self._needs_ends:
             self._measure_ends()

@@ -3,11 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from maskscope.errors import ConfigError
 from maskscope.masks import BinaryMask, MaskLogits, Noise
 from maskscope.training.batches import Batches
 from maskscope.training.observers import Observer
+
+# whether to check first that masking works, and whether a selected weight may then be without gradient
+Check = bool | Literal["but for unused weights"]
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from maskscope.errors import BatchesError, ConfigError, LossError, MaskscopeError, ScoreError
+from maskscope.errors import BatchesError, ConfigError, GuestError, LossError, MaskscopeError, ScoreError
 from maskscope.masks import BehaviourKept, Size, call_with, evaluation_mode
-from maskscope.masks.gradient import scalar_loss
+from maskscope.masks.gradient import loss_and_reached_gradients, scalar_loss
 from maskscope.tasks.functions import UserFunctions, numbers_of
 from maskscope.training import isolated_random
 
 MakeNetwork = Callable[[], nn.Module]
 # a spread needs two
 _LEAST_ITEMS = 2
+# of each function, to see which weights it uses
+_PARTS_LOOKED_AT = 4
 _EXPECTED = "a torch module, or a list of modules or state dicts of one kind, was expected"
 
 
@@ -105,6 +107,7 @@ def require_fit(network: nn.Module, task: UserFunctions, place: int, names: Sequ
     with isolated_random(0, task.device):
         for function in task.functions:
             _require_loss(network, task, function, place)
+        _require_used(network, task, names)
         try:
             with evaluation_mode(network), torch.no_grad():
                 for function in task.functions:
@@ -138,6 +141,26 @@ def _require_loss(network: nn.Module, task: UserFunctions, function: str, place:
         raise LossError(
             f"No gradient leads from the loss of function {function} back to the weights. Look for torch.no_grad, .detach(), "
             ".item() or an argmax in the loss or the network."
+        )
+
+
+def _require_used(network: nn.Module, task: UserFunctions, names: Sequence[str]) -> None:
+    """Raises `GuestError` if there is a tensor that no function uses."""
+    every, unused = dict(network.named_parameters()), set(names)
+    weights = {name: every[name].detach() for name in names}
+    with evaluation_mode(network):
+        for function in task.functions:
+            batches = task.batches(function, 1, 0)
+            for index in range(_PARTS_LOOKED_AT):
+                if not unused:
+                    return
+                unused -= set(loss_and_reached_gradients(network, task.loss, batches(index), weights)[1])
+    if unused:
+        raise GuestError(
+            f"No gradient leads from the loss of any function to {', '.join(one for one in names if one in unused)}, on the first "
+            f"{_PARTS_LOOKED_AT} parts of each. Leave out what is not used in eval mode: exclude=[...], beside '*bias*' if biases "
+            "are not to be masked either. A tensor that is used through a copy made earlier, or through a compiled or sharded "
+            "wrapper, cannot be masked."
         )
 
 

@@ -27,6 +27,7 @@ from maskscope.tasks.functions import FunctionData, UserFunctions
 from maskscope.tasks.objective import Objective
 from maskscope.tasks.objectives import OwnObjective
 from maskscope.training import isolated_random
+from maskscope.training.mask_search import Check
 from maskscope.training.sizing import CurvePoint
 
 
@@ -42,6 +43,7 @@ class Own(Subject[OwnSpec]):
 
     more: ClassVar[type] = OwnResult
     units: ClassVar[Mapping[str, Unit]] = UNITS
+    check: ClassVar[Check] = "but for unused weights"  # `require_fit` asks that some function uses each
 
     def __init__(
         self,
