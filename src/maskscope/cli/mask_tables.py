@@ -104,9 +104,7 @@ def _described(mask: BinaryMask) -> dict[str, Any]:
 
 def _lines(mask: BinaryMask) -> list[tuple[str, str]]:
     known = {one.dtype for one in mask.weights.values()} - {None}
-    base = (
-        f"weights of {', '.join(sorted(map(str, known)))}, with digests of their values" if known else "of which nothing is known"
-    )
+    base = f"{', '.join(sorted(map(str, known)))}, with digests of the values" if known else "unknown: the file does not say"
     lines = [
         ("found for", found_for(mask)),
         ("weights", base),
