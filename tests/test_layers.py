@@ -16,7 +16,7 @@ RANKS = [
     {"data"},
     {"masks", "tasks"},
     {"training", "analysis"},
-    {"engine"},
+    {"engine", "exchange"},
     {"procedure"},
     {"report"},
     {"studies"},

@@ -13,6 +13,7 @@ from maskscope.analysis import (
     weight_times_gradient,
 )
 from maskscope.errors import MaskscopeError
+from maskscope.exchange import export, from_hub, hub_folder, masks_from_hub, masks_in_folder, push_to_hub
 from maskscope.masks import (
     Annealing,
     BehaviourKept,
@@ -100,13 +101,19 @@ __all__ = [
     "dice",
     "discover",
     "discover_many",
+    "export",
     "fit",
+    "from_hub",
     "grow",
+    "hub_folder",
     "integrated_gradients",
     "iomin",
     "iou",
     "kept_counts",
+    "masks_from_hub",
+    "masks_in_folder",
     "normalised_sharing",
+    "push_to_hub",
     "random_mask_like",
     "sample",
     "score",

@@ -68,6 +68,10 @@ class RunFolderError(MaskscopeError):
     """A run folder that cannot be written, or that another process is using."""
 
 
+class HubError(MaskscopeError):
+    """A repository of the Hugging Face Hub that cannot be reached, or that holds no masks."""
+
+
 class OutputError(MaskscopeError):
     """Standard output that cannot be written: full, or closed."""
 
@@ -79,8 +83,8 @@ class OutOfMemoryError(MaskscopeError):
 class MissingExtraError(MaskscopeError):
     """An optional package that this command needs is not installed."""
 
-    def __init__(self, package: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs the package {package!r}: pip install 'maskscope[all]'.")
+    def __init__(self, package: str, purpose: str, extra: str = "all") -> None:
+        super().__init__(f"{purpose} needs the package {package!r}: pip install 'maskscope[{extra}]'.")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -12,6 +12,8 @@ from maskscope.analysis.controls import shuffled_weights
 from maskscope.analysis.cross import CrossMatrix, cross_matrix
 from maskscope.analysis.distortion import GradientCosine, gradient_cosine
 from maskscope.analysis.floor import Floor, density_floor, dice_floor
+from maskscope.analysis.mask_difference import MaskDifference, TensorDifference, kinds_of_units, mask_difference, off_in_words
+from maskscope.analysis.mask_history import found_for, settings_of
 from maskscope.analysis.null import NullTest, holm, mid_p_value, null_test, unrelated_null, unrelated_p_value
 from maskscope.analysis.one_network import require_one_network
 from maskscope.analysis.score import half_mask_scores, score, score_many
@@ -32,12 +34,14 @@ __all__ = [
     "CrossMatrix",
     "Floor",
     "GradientCosine",
+    "MaskDifference",
     "MeanDice",
     "NullTest",
     "Proportion",
     "Sharing",
     "StableCore",
     "Summary",
+    "TensorDifference",
     "between",
     "ceiling",
     "ceiling_exceeds_floor",
@@ -45,20 +49,25 @@ __all__ = [
     "cross_matrix",
     "density_floor",
     "dice_floor",
+    "found_for",
     "gradient_cosine",
     "half_mask_scores",
     "holm",
     "integrated_gradients",
     "kept_counts",
+    "kinds_of_units",
     "magnitude",
+    "mask_difference",
     "mid_p_value",
     "normalised_sharing",
     "null_test",
+    "off_in_words",
     "proportion",
     "random_mask_like",
     "require_one_network",
     "score",
     "score_many",
+    "settings_of",
     "shuffled_weights",
     "stable_core",
     "summarise",

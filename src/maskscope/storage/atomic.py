@@ -72,7 +72,7 @@ def write_folder(path: Path) -> Iterator[Path]:
         try:
             temporary.mkdir(parents=True)
             yield temporary
-            for file in temporary.iterdir():
+            for file in (one for one in temporary.rglob("*") if one.is_file()):
                 with file.open("rb") as handle:
                     _sync(handle.fileno())
             _take_name(temporary, path)
