@@ -13,7 +13,7 @@ from maskscope.engine.claims import Claim, Lack
 from maskscope.engine.quantities import Numbers, Unit
 from maskscope.engine.records.record import DataOrigin
 from maskscope.engine.runtime import Runtime
-from maskscope.masks import BinaryMask, MaskLogits
+from maskscope.masks import BinaryMask, MaskLogits, Off
 from maskscope.procedure.controls import SHUFFLED_WEIGHTS, UNTRAINED, Control, by_name
 from maskscope.procedure.plans import Companion, MaskPlan, Search
 from maskscope.procedure.record import EvaluationPart
@@ -180,6 +180,10 @@ class Subject(ABC, Generic[Spec]):
     def data_digest(self, spec: Spec, search: Search) -> str:
         """Of the data of one mask, which is part of its identity; empty where the settings say which data these are."""
         return ""
+
+    def off_values(self, spec: Spec, seed: int) -> Off:
+        """What stands in place of weights that are off; ``seed`` is of the values drawn."""
+        return spec.mask.off_values(seed)
 
     def excluded(self, spec: Spec) -> tuple[str, ...]:
         """Patterns of the parameters that no mask is over."""

@@ -14,7 +14,7 @@ from maskscope.engine.quantities import TRAINED
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.step import Write
-from maskscope.masks import BinaryMask, MaskLogits, Selection, bake, dice, select
+from maskscope.masks import BinaryMask, MaskLogits, Off, Selection, bake, dice, select
 from maskscope.procedure.masking import units_from
 from maskscope.procedure.measure import NullOverlap, attribution_scores, measure_network
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
@@ -111,7 +111,7 @@ class SeedWork:
             judge=False,  # every mask is scored on the task's own evaluation data
             watch=False,
             score=task.part_score,
-            off=self.spec.mask.off_values(self.seed),
+            off=self.subject.off_values(self.spec, self.seed),
         )
         if full is not None:
             found = [with_held(one, full, held, self.selection(guest)) for one in found]
@@ -166,7 +166,7 @@ class SeedWork:
             child_seed(self.seed, "masks", plan.network),
             plan.repeat,
             (*watchdog, *(self.runtime.watch(f"{names[place]}{more}") if place == 0 else ())),
-            initial_logits(guest, task, search.function, selection, spec, data),
+            initial_logits(guest, task, search.function, selection, spec, data, self.subject.off_values(self.spec, self.seed)),
             task.held_out(search.function),
         )
 
@@ -198,6 +198,8 @@ class SeedWork:
     def _load(self, plan: MaskPlan, artefact: Artefact, network: nn.Module) -> FoundMask:
         record = read_json(artefact.path / "record.json")
         mask = BinaryMask.load(artefact.path / "mask.safetensors", network)
+        if mask.off.kind == "other":  # a file has only the digests of these values
+            mask = mask.with_off(self.subject.off_values(self.spec, self.seed).only(mask))
         tensors, _ = read_tensors(artefact.path / "logits.safetensors", kind="logits")
         logits = MaskLogits.from_units(self.selection(network), tensors)
         return FoundMask(plan, mask, logits, from_json(History, record["history"]), record["unmasked_loss"])
@@ -247,12 +249,12 @@ def with_held(found: Discovery, full: FoundMask, held: Sequence[str], selection:
 
 
 def initial_logits(
-    network: nn.Module, task: Task, function: str, selection: Selection, spec: MaskSpec, seed: int
+    network: nn.Module, task: Task, function: str, selection: Selection, spec: MaskSpec, seed: int, off: Off
 ) -> MaskLogits | None:
     """Where the logits of a function's mask start, if not all at one value."""
     if not spec.warm_start:
         return None
-    scores = attribution_scores(network, task, function, selection, child_seed(seed, "warm start"), spec)
+    scores = attribution_scores(network, task, function, selection, child_seed(seed, "warm start"), spec, off)
     return warm_start(scores, selection, spec.initial_logit, spec.warm_start)
 
 

@@ -27,6 +27,8 @@ class OwnSpec:
     """Patterns of the parameters that no mask is over."""
     mask: MaskSpec = field(default_factory=MaskSpec, metadata=counts(MASKS, MASKS))
     """How each mask is found. A part of the data is one item here: batch_size is samples_per_step."""
+    other: str = field(default="", metadata=counts(MASKS) | FOUND_BY_THE_RUN | {"added": "0.1.0"})
+    """Digest of the weights that stand in place of those that are off, where another network was given; a run finds it."""
     repeats: int = field(default=1, metadata=counts(None))
     """Further masks for each function, with other noise and data order: the ceiling of overlap."""
     controls: tuple[Literal["untrained", "shuffled-weights"], ...] = field(default=("shuffled-weights",), metadata=counts(None))

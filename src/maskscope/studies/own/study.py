@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from maskscope.engine.job import Job
 from maskscope.engine.run import run_study
@@ -23,7 +23,7 @@ from maskscope.studies.differences import METHOD
 from maskscope.studies.own.claims import claims_of
 from maskscope.studies.own.data import function_data, require_names
 from maskscope.studies.own.items import Collate
-from maskscope.studies.own.networks import MakeNetwork, given_networks
+from maskscope.studies.own.networks import MakeNetwork, given_networks, off_weights
 from maskscope.studies.own.page import PAGE
 from maskscope.studies.own.spec import OwnSpec
 from maskscope.studies.own.subject import Own
@@ -68,7 +68,8 @@ class Study:
             (`MaskConfig.recommended`).
         units: what one bit of a mask stands for: ``weight``, ``row``, ``column``, ``filter``, ``channel``, ``head``, ``tensor``,
             ``block``; or the unit of each pattern of parameter names, such as ``{"*attn*": "head", "*": "row"}``.
-        off: what stands in place of weights that are off: ``zero``, their tensor's ``mean``, or a value ``drawn`` from it.
+        off: what stands in place of weights that are off: ``zero``, their tensor's ``mean``, a value ``drawn`` from it; or another
+            network of this kind, or its state dict. With the network that was fine-tuned, a mask is over what fine-tuning changed.
         repeats: further masks for each function, with other noise and data order: two masks for the same function are the most
             that two functions can be expected to share.
         untrained: makes an untrained network of this kind; masks are then sought there, too, where nothing should be found.
@@ -100,7 +101,7 @@ class Study:
         exclude: Sequence[str] = ("*bias*",),
         config: MaskConfig | None = None,
         units: str | Heads | Mapping[str, str | Heads] = "weight",
-        off: Literal["zero", "mean", "drawn"] = "zero",
+        off: Literal["zero", "mean", "drawn"] | nn.Module | Mapping[str, Tensor] = "zero",
         repeats: int = 1,
         untrained: MakeNetwork | None = None,
         name: str = _NAME,
@@ -125,7 +126,8 @@ class Study:
         ]
         _require_different(data, objectives)
         self.networks = len(networks)
-        self._subject = Own(networks, data, objectives, untrained)
+        other = off_weights(off, networks[0])
+        self._subject = Own(networks, data, objectives, untrained, other)
         self.study = EngineStudy(
             name=name,
             summary=f"the functions {', '.join(functions)} of a network of the user's own",
@@ -135,7 +137,7 @@ class Study:
             presets={
                 _NAME: _presets(
                     tuple(exclude),
-                    replace(mask_spec(config), units=words_of(units), off=off),
+                    replace(mask_spec(config), units=words_of(units), off=off if isinstance(off, str) else "other"),
                     repeats,
                     has_untrained=untrained is not None,
                 )

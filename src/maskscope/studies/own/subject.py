@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from maskscope.analysis import score
 from maskscope.engine.quantities import Numbers, Unit
 from maskscope.engine.runtime import Runtime
 from maskscope.errors import ConfigError
-from maskscope.masks import call_with, evaluation_mode, select
+from maskscope.masks import Off, call_with, evaluation_mode, select
 from maskscope.procedure.plans import Search
 from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.subject import Compared, MaskedNetwork, Shuffles, Subject
@@ -39,6 +39,7 @@ class Own(Subject[OwnSpec]):
         functions: with their data.
         objectives: loss and score of each function, by its name.
         untrained: makes an untrained network, from torch's generator; None: there is no such control.
+        other: weights that stand in place of those that are off; none: the settings say what does.
     """
 
     more: ClassVar[type] = OwnResult
@@ -51,9 +52,11 @@ class Own(Subject[OwnSpec]):
         functions: Sequence[FunctionData],
         objectives: Mapping[str, Objective],
         untrained: MakeNetwork | None = None,
+        other: Mapping[str, Tensor] | None = None,
     ) -> None:
         self._networks, self._functions, self._untrained = networks, functions, untrained
         self._objectives = objectives
+        self._off = Off.other(other) if other is not None else None
         self._compares = any(one.compares for one in objectives.values())
 
     def task(self, spec: OwnSpec, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None) -> Task:
@@ -99,6 +102,10 @@ class Own(Subject[OwnSpec]):
         # what a control's mask is found with are then the given networks' answers, too
         return fingerprint([found, spec.networks]) if self._compares else found
 
+    def off_values(self, spec: OwnSpec, seed: int) -> Off:
+        """See `Subject.off_values`."""
+        return self._off if spec.mask.off == "other" and self._off is not None else spec.mask.off_values(seed)
+
     def excluded(self, spec: OwnSpec) -> tuple[str, ...]:
         """See `Subject.excluded`."""
         return spec.exclude
@@ -125,6 +132,7 @@ class Own(Subject[OwnSpec]):
             functions=tuple(one.digest for one in self._functions),
             scored=tuple(one.scored_digest for one in self._functions),
             scored_on=tuple(one.scored_on for one in self._functions),
+            other=fingerprint(self._off.digests) if spec.mask.off == "other" and self._off else "",
             loss=self._digest(lambda one: one.own_loss if isinstance(one, OwnObjective) else one),
             score=self._digest(lambda one: one.own_score if isinstance(one, OwnObjective) else one),
         )
@@ -156,5 +164,7 @@ class Own(Subject[OwnSpec]):
                 require_kind(self._untrained(), "What untrained() returns", self._networks[0])
         for place, network in enumerate(self._networks):
             task = self.seed_task(spec, place, runtime.device)
-            names = select(network, exclude=spec.exclude).names
-            require_fit(copy.deepcopy(network).to(runtime.device), task, place, names, spec.mask.config().size)
+            weights = select(network, exclude=spec.exclude).of(network)
+            off = self.off_values(spec, 0).only(weights).of(weights)
+            emptied = {name: off.get(name, torch.zeros_like(weight)).to(runtime.device) for name, weight in weights.items()}
+            require_fit(copy.deepcopy(network).to(runtime.device), task, place, emptied, spec.mask.config().size)
