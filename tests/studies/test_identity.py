@@ -85,7 +85,7 @@ COUNTED = {
     "grown task": FIRST_TASK,
 }
 # of the stages of the first of them, all and without the analyses; an identity may change only on purpose: it decides what is
-# made again. Those of analyses change with `ANALYSIS_VERSION`
+# made again. Those of analyses change with `Subject.analysis_version`
 GOLDEN = {
     "addition-multiplication": ("7f113e8d1049", "2c6cff61b0c4"),
     "double-addition": ("05d5ff1a0f86", "7601c1239f76"),

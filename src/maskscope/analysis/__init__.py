@@ -26,8 +26,10 @@ from maskscope.analysis.sharing import (
 )
 from maskscope.analysis.stable import MIN_REPEATS, StableCore, stable_core
 from maskscope.analysis.stats import Proportion, Summary, proportion, summarise
+from maskscope.analysis.transfer import MIN_PRIVATE, Transfer, transfer
 
 __all__ = [
+    "MIN_PRIVATE",
     "MIN_REPEATS",
     "CrossMatrix",
     "Floor",
@@ -38,6 +40,7 @@ __all__ = [
     "Sharing",
     "StableCore",
     "Summary",
+    "Transfer",
     "between",
     "ceiling",
     "ceiling_exceeds_floor",
@@ -64,6 +67,7 @@ __all__ = [
     "summarise",
     "top_weights",
     "top_weights_overall",
+    "transfer",
     "unrelated_null",
     "unrelated_p_value",
     "warm_start",

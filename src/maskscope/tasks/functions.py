@@ -104,6 +104,10 @@ class UserFunctions(Task):
         """
         return Scores({name: self._mean_score(run, one) for name, one in self._data.items()})
 
+    def score_of(self, function: str, run: Callable[..., Tensor]) -> float:
+        """See `Task.score_of`."""
+        return self._mean_score(run, self._data[function])
+
     def _mean_score(self, run: Any, data: FunctionData) -> float:
         total, items = 0.0, 0
         for part in data.scored:
