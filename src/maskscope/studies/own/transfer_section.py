@@ -36,7 +36,8 @@ def transfer_section(record: MaskRecord[Any]) -> Section | None:
             "(its private part) is put in the place of what another function's mask has for itself, beside the weights that "
             "both have. Transfer is what it brings there, as a share of what the function's own private part brings: 100 %: it "
             "serves as well as the function's own; 0 %: it brings nothing; below 0: it is in the way.",
-            "The floor is what as many random weights from outside the function's mask bring. Where a function has several "
+            "The floor is what as many random weights from outside the function's mask bring; transfer tells something as far "
+            "as it is above that. Where a function has several "
             "masks, the private part of another mask for the same function is the ceiling. Transfer is undefined where a "
             f"private part is needed for less than {MIN_PRIVATE:.0%} of what its mask does: there is nothing to replace. Weights "
             "are taken as they are wired: a part that reads other inputs, or writes other outputs, brings nothing even if it "
@@ -91,9 +92,9 @@ def _panels(record: MaskRecord[Any]) -> list[Panel]:
     addresses = _addresses(record, TRAINED)
     if not addresses:
         return []
-    title = "Transfer: what another's private part brings"
+    title = "Transfer of private parts"
     if not few(record.functions):
-        names = list(dict.fromkeys(receiver for _, receiver in addresses))
+        names = list(dict.fromkeys(giver for giver, _ in addresses))
         cells = [(name, [summary_of(record.quantity(TRANSFER, name, other)) for other in names]) for name in names]
         return [heat_panel("transfer", f"{title} (%)", cells, names)]
     rows: list[_Bar] = [
@@ -110,7 +111,7 @@ def _panels(record: MaskRecord[Any]) -> list[Panel]:
 
 def _draw(axes: Axes, rows: Sequence[_Bar]) -> None:
     bars = [(name, [Bar(found, colour)]) for name, found, _, colour in rows]
-    draw_bars(axes, bars, notation="percent", label="of what its own private part brings (%)", whole=False)
+    draw_bars(axes, bars, notation="percent", label="of what the own private part brings (%)", whole=False)
     # of few networks the interval may be wide: the axis is as long as the values need
     values = [_WHOLE * one for _, *some, _ in rows for found in some if found for one in found.values if math.isfinite(one)]
     axes.set_xlim(1.08 * min([0.0, *values]), 1.08 * max([_WHOLE, *values]))
