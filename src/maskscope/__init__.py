@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from maskscope.analysis import (
+    Transfer,
     integrated_gradients,
     kept_counts,
     normalised_sharing,
@@ -10,6 +11,7 @@ from maskscope.analysis import (
     score,
     shuffled_weights,
     top_weights,
+    transfer,
     weight_times_gradient,
 )
 from maskscope.errors import MaskscopeError
@@ -90,6 +92,7 @@ __all__ = [
     "Selection",
     "Study",
     "TargetDensity",
+    "Transfer",
     "UnitGroup",
     "UnitRule",
     "Values",
@@ -120,6 +123,7 @@ __all__ = [
     "select",
     "shuffled_weights",
     "top_weights",
+    "transfer",
     "unmasked",
     "weight_times_gradient",
 ]

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from maskscope.report.headline import summary_sentences
 from maskscope.studies.own.data import function_data
 from maskscope.studies.own.fingerprints import fingerprint, network_fingerprint
 from maskscope.studies.own.page import PAGE
+from maskscope.studies.own.transfer_section import transfer_section
 
 FEW = ms.MaskConfig(steps=3, samples_per_step=2, learning_rate=0.5)
 
@@ -103,6 +105,12 @@ def test_functions_in_disjoint_halves_are_found_there(planted):
     assert verdicts["sufficient"] == "supported"
     # each tensor is kept as a whole, or not at all: the floor in it equals the ceiling, and there is no scale between them
     assert verdicts["different weights"] == "inconclusive"
+    # the other half's weights write another output: they bring nothing
+    assert record.quantity("transfer", "x", "x-train").summary.values == (0, 0)
+    assert record.quantity("transfer", "x-train", "x").summary.values == (0, 0)
+    assert verdicts["not interchangeable"] == "supported"
+    # two masks for one function are the same one: nothing can be replaced
+    assert record.quantity("transfer", "x", "x").summary.n == 0
 
 
 def test_names_with_a_common_beginning_are_not_confused(planted):
@@ -114,6 +122,7 @@ def test_names_with_a_common_beginning_are_not_confused(planted):
         assert kept["x-train"] == {"left.weight": 0, "right.weight": 2}
     page = (folder / "report.html").read_text()
     assert "mask x-train" in page
+    assert "Transfer: are the parts interchangeable?" in page
 
 
 def test_several_networks_are_replicates(planted):
@@ -130,6 +139,25 @@ def test_controls_and_baselines_are_in_the_record(planted):
     measures = {one.measure for one in record.quantities}
     assert {"random removal", "top weights", "normalised sharing", "dice floor"} <= measures
     assert {one.variant for one in record.quantities} == {"trained", "shuffled-weights"}
+
+
+def test_transfer_is_drawn_by_direction_and_with_many_functions_by_cell(planted):
+    from matplotlib.figure import Figure
+
+    _, record, _ = planted
+    section = transfer_section(record)
+    assert [row.cells[:2] for row in section.terminal[0].rows][:2] == [("x", "x-train"), ("x-train", "x")]
+    many = replace(record, functions=tuple("abcde"))
+    for one, ticks in (
+        (section, ["x → x-train", "x-train → x", "x, another mask", "x-train, another mask"]),
+        (many, ["x", "x-train"]),
+    ):
+        (panel,) = (transfer_section(one) if one is many else one).figures[0].panels()
+        axes = Figure().add_subplot()
+        panel.draw(axes)
+        assert [label.get_text() for label in axes.get_yticklabels()] == ticks
+    none = tuple(one for one in record.quantities if one.measure != "transfer")
+    assert transfer_section(replace(record, quantities=none)) is None
 
 
 def test_the_page_says_what_scores_are_over(planted):

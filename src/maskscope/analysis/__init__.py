@@ -28,8 +28,10 @@ from maskscope.analysis.sharing import (
 )
 from maskscope.analysis.stable import MIN_REPEATS, StableCore, stable_core
 from maskscope.analysis.stats import Proportion, Summary, proportion, summarise
+from maskscope.analysis.transfer import MIN_PRIVATE, Transfer, transfer
 
 __all__ = [
+    "MIN_PRIVATE",
     "MIN_REPEATS",
     "CrossMatrix",
     "Floor",
@@ -42,6 +44,7 @@ __all__ = [
     "StableCore",
     "Summary",
     "TensorDifference",
+    "Transfer",
     "between",
     "ceiling",
     "ceiling_exceeds_floor",
@@ -73,6 +76,7 @@ __all__ = [
     "summarise",
     "top_weights",
     "top_weights_overall",
+    "transfer",
     "unrelated_null",
     "unrelated_p_value",
     "warm_start",

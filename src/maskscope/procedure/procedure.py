@@ -87,7 +87,8 @@ class MaskProcedure(Procedure[Spec]):
         task = subject.task(spec, runtime.device, runtime.data_dir)
         controls = self._controls(spec)
         variants = network_plans(controls, [])
-        results = [self._result(made[seed][analysis_stage("", spec, seed, plan.name).name]) for plan in variants for seed in made]
+        stages = [(seed, analysis_stage("", subject, spec, seed, plan.name)) for plan in variants for seed in made]
+        results = [self._result(made[seed][stage.name]) for seed, stage in stages]
         searches = subject.searches(spec, task)
         named = [search.name for search in searches]
         functions = task.functions

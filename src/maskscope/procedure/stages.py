@@ -10,9 +10,6 @@ from maskscope.procedure.plans import MaskPlan, NetworkPlan, company
 from maskscope.procedure.settings import ANALYSIS, MASKS, NETWORK, TRAINING
 from maskscope.procedure.subject import Subject
 
-# 2: several controls, unrelated functions, stable core; 3: weights in common with the full mask; 4: results by study
-ANALYSIS_VERSION = 4
-
 
 def network_stage(study: str, subject: Subject[Any], spec: Any, seed: int, plan: NetworkPlan) -> Stage:
     """Fits a network; of an untrained one, only initialises it; makes a control from the trained network."""
@@ -46,10 +43,10 @@ def network_role(plan: NetworkPlan, variant: str) -> str:
     return f"{_of(plan.name, variant)}network"
 
 
-def analysis_stage(study: str, spec: Any, seed: int, variant: str) -> Stage:
+def analysis_stage(study: str, subject: Subject[Any], spec: Any, seed: int, variant: str) -> Stage:
     """Measures one network and its masks."""
     settings = settings_at(study, spec, ANALYSIS) | {"seed": seed, "variant": variant}
-    return Stage(f"seed-{seed}-analysis{_suffix(variant)}", "analysis", ANALYSIS_VERSION, settings)
+    return Stage(f"seed-{seed}-analysis{_suffix(variant)}", "analysis", subject.analysis_version, settings)
 
 
 def _of(network: str, variant: str) -> str:

@@ -58,9 +58,8 @@ class SeedSteps:
         inputs = {network_role(one, plan.name): self._network_made(one) for one in networks}
         # a mask's name does not depend on its company
         inputs |= {mask_role(one, plan.name): self._mask_stage(one, ()).name for one in masks}
-        stage = analysis_stage(self.study, work.spec, work.seed, plan.name)
-        # each mask is scored alone, inverted, against top weights and against the random draws: a pass over all inputs
-        passes = (3 + work.spec.random_draws) * len(masks)
+        stage = analysis_stage(self.study, work.subject, work.spec, work.seed, plan.name)
+        passes = work.subject.passes(work.spec, len(masks))
         return Step((stage,), inputs, lambda made, _: work.measure(plan, networks, masks, made), effort=Effort(SCORE, passes))
 
     def _network_stage(self, plan: NetworkPlan) -> Stage:

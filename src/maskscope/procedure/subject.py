@@ -138,6 +138,9 @@ class Subject(ABC, Generic[Spec]):
     """The same for masks. 2: compiled kernels and batched products; 3: small masks found together; 4: samples in threads."""
     check: ClassVar[Check] = True
     """What is asked of the network before a search."""
+    analysis_version: ClassVar[int] = 4
+    """The same for analyses. 2: several controls, unrelated functions, stable core; 3: weights in common with the full mask; 4:
+    results by study."""
     samples_apart: ClassVar[bool] = False
     """Whether the samples of a step are slower in one call than in threads, on a processor."""
 
@@ -237,6 +240,10 @@ class Subject(ABC, Generic[Spec]):
     def measure_more(self, masked: MaskedNetwork[Spec], compared: Sequence[Compared]) -> Any:
         """The results that only this study has, of the type `more`; None: there are none."""
         return None
+
+    def passes(self, spec: Spec, masks: int) -> int:
+        """How many times an analysis scores all functions, roughly: each mask alone, inverted, against top and random weights."""
+        return (3 + spec.random_draws) * masks
 
     def numbers(self, network: NetworkResult[Any]) -> Numbers:
         """The numbers of one network that only this study has."""

@@ -1,4 +1,4 @@
-"""The page of a user's own network: accuracy under each mask, overlap on its scale, weights, controls, every number."""
+"""The page of a user's own network: accuracy under each mask, overlap on its scale, transfer, weights, controls, every number."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ from maskscope.report.numbers import count_text, in_words, mean_text
 from maskscope.report.page import Page
 from maskscope.report.section import Section, present
 from maskscope.studies.own.curve import curve_section
+from maskscope.studies.own.transfer_section import transfer_section
 
 # below this score the network does not perform the function
 _PERFORMED = 0.5
@@ -62,6 +63,7 @@ def sections(record: MaskRecord[Any]) -> list[Section]:
         curve_section(record),
         accuracy_section(record),
         overlap_section(record),
+        transfer_section(record),
         core_section(record),
         weights_section(record),
         histogram_section(record),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from maskscope.analysis import Transfer
 from maskscope.tasks import Scores
 from maskscope.training.sizing import CurvePoint
 
@@ -22,13 +23,32 @@ class MaskCurve:
 
 
 @dataclass(frozen=True)
+class MaskTransfer:
+    """The private part of one mask in the place of another's.
+
+    Args:
+        giver: the function whose mask's private part is taken.
+        receiver: the function that it is to serve, which is scored; the same one where the masks are two for one function.
+        repeat: of the receiver's mask.
+        scores: of the receiver.
+    """
+
+    giver: str
+    receiver: str
+    repeat: int
+    scores: Transfer
+
+
+@dataclass(frozen=True)
 class OwnResult:
-    """The lower end of the scale on which the claims are judged, and what masks of other sizes keep.
+    """The lower end of the scale on which the claims are judged, what masks of other sizes keep, and transfer between masks.
 
     Args:
         emptied: scores of the network without any weight that a mask is over: what is scored for nothing.
         curves: behaviour against size, for each mask that was found along a path.
+        transfers: between the masks of every two functions, and between those of one function; none in earlier records.
     """
 
     emptied: Scores
     curves: tuple[MaskCurve, ...] = ()
+    transfers: tuple[MaskTransfer, ...] = ()

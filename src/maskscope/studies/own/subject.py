@@ -22,6 +22,7 @@ from maskscope.studies.own.fingerprints import fingerprint, network_fingerprint
 from maskscope.studies.own.networks import MakeNetwork, as_they_are, require_fit, require_kind
 from maskscope.studies.own.result import MaskCurve, OwnResult
 from maskscope.studies.own.spec import OwnSpec
+from maskscope.studies.own.transfers import measured_transfers
 from maskscope.tasks import Task
 from maskscope.tasks.functions import FunctionData, UserFunctions
 from maskscope.tasks.objective import Objective
@@ -45,6 +46,7 @@ class Own(Subject[OwnSpec]):
     more: ClassVar[type] = OwnResult
     units: ClassVar[Mapping[str, Unit]] = UNITS
     check: ClassVar[Check] = "but for unused weights"  # `require_fit` asks that some function uses each
+    analysis_version: ClassVar[int] = 5  # 5: transfer
 
     def __init__(
         self,
@@ -118,7 +120,12 @@ class Own(Subject[OwnSpec]):
             for one in masked.found
             if "curve" in one.mask.made_by
         )
-        return OwnResult(score(masked.network, masked.task, mask - mask), curves)
+        emptied = score(masked.network, masked.task, mask - mask)
+        return OwnResult(emptied, curves, measured_transfers(masked, compared))
+
+    def passes(self, spec: OwnSpec, masks: int) -> int:
+        """See `Subject.passes`: each mask is also scored for transfer, all other functions in turn."""
+        return super().passes(spec, masks) + (4 + spec.random_draws) * masks
 
     def numbers(self, network: NetworkResult[OwnResult]) -> Numbers:
         """See `Subject.numbers`."""
