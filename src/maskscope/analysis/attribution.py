@@ -20,7 +20,7 @@ def magnitude(network: nn.Module, selection: Selection) -> dict[str, Tensor]:
 def weight_times_gradient(
     network: nn.Module, loss: Loss, parts: Iterable[Any], selection: Selection, off: Off = ZERO
 ) -> dict[str, Tensor]:
-    """|sum over a unit of (weight - off) x gradient of the mean loss|: to first order, how much the loss changes without the unit.
+    """|sum over a unit of (weight - off) x gradient of the mean loss|: to first order, how the loss changes without the unit.
 
     The network runs in eval mode and is not changed. Every part has the same influence, so parts should be of equal size.
 

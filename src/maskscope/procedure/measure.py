@@ -93,8 +93,8 @@ def _measure_mask(masked: MaskedNetwork[Any], found: FoundMask, io: Sequence[str
     full, seed, draws = masked.full, masked.random_seed, masked.spec.random_draws
     device = next(network.parameters()).device
     kept = kept_counts(mask)
-    seed_of_scores = child_seed(seed, "scores", search.name)
-    scores = attribution_scores(network, task, search.function, found.logits.selection, seed_of_scores, masked.spec.mask, mask.off)
+    seed_scores = child_seed(seed, "scores", search.name)
+    scores = attribution_scores(network, task, search.function, found.logits.selection, seed_scores, masked.spec.mask, mask.off)
     random = torch.Generator().manual_seed(child_seed(seed, "random masks", search.name, found.plan.repeat))
     last = found.history.loss[-_LAST:]
     with_full = full is not None and io

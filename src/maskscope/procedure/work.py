@@ -15,6 +15,7 @@ from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.step import Write
 from maskscope.masks import BinaryMask, MaskLogits, Off, Selection, bake, dice, select
+from maskscope.masks.off import ZERO
 from maskscope.procedure.masking import units_from
 from maskscope.procedure.measure import NullOverlap, attribution_scores, measure_network
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
@@ -249,7 +250,7 @@ def with_held(found: Discovery, full: FoundMask, held: Sequence[str], selection:
 
 
 def initial_logits(
-    network: nn.Module, task: Task, function: str, selection: Selection, spec: MaskSpec, seed: int, off: Off
+    network: nn.Module, task: Task, function: str, selection: Selection, spec: MaskSpec, seed: int, off: Off = ZERO
 ) -> MaskLogits | None:
     """Where the logits of a function's mask start, if not all at one value."""
     if not spec.warm_start:

@@ -74,7 +74,7 @@ def off_weights(off: object, network: nn.Module) -> Mapping[str, Tensor] | None:
     if isinstance(off, str):
         return None
     if not isinstance(off, nn.Module | Mapping):
-        raise ConfigError(f"off is of the type {type(off).__name__}; zero, mean, drawn, a network or its state dict was expected.")
+        raise ConfigError(f"off is of the type {type(off).__name__}; zero, mean, drawn or a network was expected.")
     found = off if isinstance(off, nn.Module) else _as_module(off, 0, network)
     require_kind(found, "The network in place of what is off", network)
     return {name: parameter.detach().clone() for name, parameter in found.named_parameters()}
@@ -172,23 +172,21 @@ def _require_used(network: nn.Module, task: UserFunctions, names: Sequence[str])
                 unused -= set(loss_and_reached_gradients(network, task.loss, batches(index), weights)[1])
     if unused:
         raise GuestError(
-            f"No gradient leads from the loss of any function to {', '.join(one for one in names if one in unused)}, on the first "
-            f"{_PARTS_LOOKED_AT} parts of each. Leave out what is not used in eval mode: exclude=[...], beside '*bias*' if biases "
-            "are not to be masked either. A tensor that is used through a copy made earlier, or through a compiled or sharded "
-            "wrapper, cannot be masked."
+            f"No gradient leads from the loss of any function to {', '.join(one for one in names if one in unused)}, on the "
+            f"first {_PARTS_LOOKED_AT} parts of each. Leave out what is not used in eval mode: exclude=[...], beside '*bias*' if "
+            "biases are not to be masked either. A tensor that is used through a copy made earlier, or through a compiled or "
+            "sharded wrapper, cannot be masked."
         )
 
 
-def _require_score(
-    network: nn.Module, task: UserFunctions, function: str, emptied: Mapping[str, Tensor], size: Size
-) -> None:
+def _require_score(network: nn.Module, task: UserFunctions, function: str, emptied: Mapping[str, Tensor], size: Size) -> None:
     whole = task.scored_items(network, function)
     nothing = call_with(network, emptied, lambda guest: task.scored_items(guest, function))
     if torch.equal(whole, nothing) and float(whole.min()) == float(whole.max()):
         raise ScoreError(
             f"The score of function {function} is {float(whole[0]):.4g} for each of its {len(whole)} items, with all weights and "
-            "without any: no mask can be judged by it. Give a score that tells a network that performs the function from one that "
-            "does not, and data on which they differ."
+            "without any: no mask can be judged by it. Give a score that tells a network that performs the function from one "
+            "that does not, and data on which they differ."
         )
     if not isinstance(size, BehaviourKept) or size.of != "score":
         return

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,29 +12,27 @@ from torch import Tensor, nn
 from maskscope.engine.job import Job
 from maskscope.engine.run import run_study
 from maskscope.engine.study import Study as EngineStudy
-from maskscope.errors import BatchesError, ConfigError
-from maskscope.masks import BehaviourKept, Heads, Penalty, Size, TargetDensity
+from maskscope.errors import ConfigError
+from maskscope.masks import BehaviourKept, Heads, Off
 from maskscope.procedure.masking import words_of
 from maskscope.procedure.procedure import MaskProcedure
 from maskscope.procedure.record import MaskRecord
-from maskscope.procedure.settings import MaskSpec
 from maskscope.studies.differences import METHOD
 from maskscope.studies.own.claims import claims_of
 from maskscope.studies.own.data import function_data, require_names
 from maskscope.studies.own.items import Collate
 from maskscope.studies.own.networks import MakeNetwork, given_networks, off_weights
+from maskscope.studies.own.objectives import objectives_of, require_different
 from maskscope.studies.own.page import PAGE
+from maskscope.studies.own.presets import mask_spec, presets_of
 from maskscope.studies.own.spec import OwnSpec
 from maskscope.studies.own.subject import Own
 from maskscope.tasks import Task
-from maskscope.tasks.functions import FunctionData
 from maskscope.tasks.objective import Loss, Objective, Score
-from maskscope.tasks.objectives import objective_of
 from maskscope.training import MaskConfig, Observer, ProgressBar
 
 AnyLoss = str | Objective | Loss
 _NAME = "own"
-_SMOKE_STEPS = 20
 _DIFFERENCES = ("Networks, functions, loss and score are the user's own: the paper says nothing of them.", *METHOD)
 
 
@@ -68,8 +65,9 @@ class Study:
             (`MaskConfig.recommended`).
         units: what one bit of a mask stands for: ``weight``, ``row``, ``column``, ``filter``, ``channel``, ``head``, ``tensor``,
             ``block``; or the unit of each pattern of parameter names, such as ``{"*attn*": "head", "*": "row"}``.
-        off: what stands in place of weights that are off: ``zero``, their tensor's ``mean``, a value ``drawn`` from it; or another
-            network of this kind, or its state dict. With the network that was fine-tuned, a mask is over what fine-tuning changed.
+        off: what stands in place of weights that are off: ``zero``, their tensor's ``mean``, a value ``drawn`` from it; or
+            another network of this kind, or its state dict. With the network that was fine-tuned, a mask is over what fine-tuning
+            changed.
         repeats: further masks for each function, with other noise and data order: two masks for the same function are the most
             that two functions can be expected to share.
         untrained: makes an untrained network of this kind; masks are then sought there, too, where nothing should be found.
@@ -117,14 +115,14 @@ class Study:
             raise ConfigError(f"scored names {', '.join(unknown)}, which is no function of this study: {', '.join(functions)}.")
         if untrained is not None and not callable(untrained):
             raise ConfigError(f"untrained is of the type {type(untrained).__name__}; a function was expected.")
-        objectives = _objectives(tuple(functions), loss, score)
+        objectives = objectives_of(tuple(functions), loss, score)
         config = MaskConfig.recommended() if config is None else config
         path = isinstance(config.size, BehaviourKept)
         data = [
             function_data(key, one, (scored or {}).get(key), hold_out=path, batch_size=batch_size, collate=collate)
             for key, one in functions.items()
         ]
-        _require_different(data, objectives)
+        require_different(data, objectives)
         self.networks = len(networks)
         other = off_weights(off, networks[0])
         self._subject = Own(networks, data, objectives, untrained, other)
@@ -135,7 +133,7 @@ class Study:
             procedure=MaskProcedure(self._subject),
             page=PAGE,
             presets={
-                _NAME: _presets(
+                _NAME: presets_of(
                     tuple(exclude),
                     replace(mask_spec(config), units=words_of(units), off=off if isinstance(off, str) else "other"),
                     repeats,
@@ -153,6 +151,10 @@ class Study:
     def task(self) -> Task:
         """The functions with their data for scores, as ``maskscope.score(network, study.task, mask)`` takes them."""
         return self._subject.task(self.study.preset("quick"), torch.device("cpu"))
+
+    def off_values(self, seed: int = 0) -> Off:
+        """What stands in place of weights that are off; ``seed`` is of the values drawn."""
+        return self._subject.off_values(self.study.preset("quick"), seed)
 
     def network(self, number: int = 0) -> nn.Module:
         """A copy of one of the study's networks."""
@@ -186,99 +188,6 @@ class Study:
         announce(f"report: {write_everything(record, PAGE, Path(job.run))}")
         assert isinstance(record, MaskRecord), "as every study of masks has it"
         return record
-
-
-def _objectives(functions: Sequence[str], loss: object, score: object) -> dict[str, Objective]:
-    """The objective of each function.
-
-    Raises:
-        ConfigError: a mapping does not name exactly the functions; and see `objective_of`.
-    """
-    for what, given in {"loss": loss, "score": score}.items():
-        if isinstance(given, Mapping) and set(given) != set(functions):
-            raise ConfigError(
-                f"{what} names {', '.join(map(str, given)) or 'nothing'}; one for each function was expected: {', '.join(functions)}."
-            )
-    made: dict[tuple[int, int], Objective] = {}
-    found = {}
-    for name in functions:
-        own_loss, own_score = (one[name] if isinstance(one, Mapping) else one for one in (loss, score))
-        key = id(own_loss), id(own_score)
-        made[key] = found[name] = made.get(key) or objective_of(own_loss, own_score)
-    return found
-
-
-def _require_different(data: Sequence[FunctionData], objectives: Mapping[str, Objective]) -> None:
-    """Raises `BatchesError` if two functions are one: of the same data and the same objective."""
-    for first, second in combinations(data, 2):
-        if first.digest == second.digest and objectives[first.name] is objectives[second.name]:
-            raise BatchesError(
-                f"Functions {first.name} and {second.name} have the same data, the same loss and the same score, so that they are one "
-                "function. Two masks for one function come with repeats=1. Give them other data, or another loss each: "
-                'loss={"first": ..., "second": ...}.'
-            )
-
-
-def _presets(exclude: tuple[str, ...], mask: MaskSpec, repeats: int, *, has_untrained: bool) -> dict[str, tuple[str, OwnSpec]]:
-    spec = OwnSpec(exclude=exclude, mask=mask, repeats=repeats)
-    if has_untrained:
-        spec = replace(spec, controls=("untrained", *spec.controls))
-    smoke = replace(spec, mask=replace(mask, steps=min(mask.steps, _SMOKE_STEPS)), random_draws=1)
-    return {
-        "quick": ("as the study says", spec),
-        "smoke": ("a few steps; shows that everything runs, not that anything is found", smoke),
-    }
-
-
-def mask_spec(config: MaskConfig) -> MaskSpec:
-    """A search's settings as a study has them: parts are as the user cut them, and each is one item.
-
-    Raises:
-        ConfigError: a study cannot have them.
-    """
-    annealing = config.annealing
-    if annealing is not None and annealing.shape != "geometric":
-        raise ConfigError(f"A study's annealing is geometric, and this one is {annealing.shape}. Give Annealing(start, end).")
-    return MaskSpec(
-        steps=config.steps,
-        batch_size=config.samples,
-        samples_per_step=config.samples,
-        learning_rate=config.learning_rate,
-        **_size(config.size),
-        reference_batch=1,
-        initial_logit=config.initial_logit,
-        estimator=config.estimator,
-        temperature=config.temperature,
-        annealing=(annealing.start, annealing.end) if annealing else (),
-        clip_norm=config.clip_norm,
-        accumulation=config.accumulation,
-        schedule=config.schedule,  # type: ignore[arg-type]
-        stop_when_settled=config.stop_when_settled,
-        stop_when_lost=config.stop_when_lost,
-    )
-
-
-def _size(size: Size) -> dict[str, Any]:
-    """A size as the settings of a study name it.
-
-    Raises:
-        ConfigError: it has settings that a study has not.
-    """
-    match size:
-        case Penalty(weight, of):
-            return {"beta": weight, "penalty_of": of}
-        case TargetDensity(share):
-            known: Size = TargetDensity(share)
-            found = {"size": size.name, "share": share}
-        case BehaviourKept(share, of):
-            known, found = BehaviourKept(share, of), {"size": size.name, "share": share, "behaviour": of}
-        case _:
-            raise ConfigError(
-                f"A study has no size of the type {type(size).__name__}; Penalty, TargetDensity or BehaviourKept was expected."
-            )
-    if known != size:
-        raise ConfigError(f"A study can vary the share of {size.name} and what it is of; leave the other settings of {size} out.")
-    return found
 
 
 # reads the records of all studies of a user's own networks; it has none to run

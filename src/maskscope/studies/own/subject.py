@@ -67,7 +67,7 @@ class Own(Subject[OwnSpec]):
 
     def seed_task(
         self, spec: OwnSpec, seed: int, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None
-    ) -> Task:
+    ) -> UserFunctions:
         """See `Subject.seed_task`: on every network of a seed, controls too, answers are compared with the given network's."""
         if not self._compares:
             return UserFunctions(self._functions, self._objectives, device)
