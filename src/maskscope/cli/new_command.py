@@ -24,7 +24,8 @@ TEMPLATES = {
 class NewOptions:
     """Write a study to begin from. It runs as it is, on data that it makes or that scikit-learn ships.
 
-    Then `maskscope run FILE.py --preset smoke` shows in seconds that everything runs, and `maskscope run FILE.py` gives the answer.
+    Then `maskscope run FILE.py --preset smoke` shows in seconds that everything runs, and `maskscope run FILE.py` gives the
+    answer.
     """
 
     template: Positional[

@@ -24,12 +24,8 @@ labels = torch.tensor(digits.target)
 def network() -> nn.Module:
     """An untrained network; the control that tells what the search finds where nothing was learned."""
     return nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(16, 32, 3),
-        nn.ReLU(),
-        nn.Flatten(),
+        *(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(16, 32, 3), nn.ReLU(), nn.Flatten()),
         nn.Linear(128, 10),
     )
 

@@ -4,8 +4,8 @@ Run it with:  maskscope run FILE.py --preset smoke    to see that everything run
               maskscope run FILE.py                   for the answer (some minutes)
 
 It trains a small Transformer on two kinds of sequences that it makes: *count* (3 4 5 6 ...) and *repeat* (7 2 9 7 2 9 ...). For a
-model of your own, such as transformers.AutoModelForCausalLM.from_pretrained(...), put it in the place of `trained`, and batches of
-token ids {"input_ids": ..., "attention_mask": ...} in the place of `sequences`.
+model of your own, such as transformers.AutoModelForCausalLM.from_pretrained(...), put it in the place of `trained`, and batches
+of token ids {"input_ids": ..., "attention_mask": ...} in the place of `sequences`.
 """
 
 from pathlib import Path

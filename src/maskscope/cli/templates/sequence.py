@@ -3,8 +3,8 @@
 Run it with:  maskscope run FILE.py --preset smoke    to see that everything runs (seconds)
               maskscope run FILE.py                   for the answer (some minutes)
 
-It trains a small LSTM on signals that it makes: is there a *peak*, and is the *trend* upwards? To study your own network, put it in
-the place of `trained`, and your data in the place of `part`.
+It trains a small LSTM on signals that it makes: is there a *peak*, and is the *trend* upwards? To study your own network, put it
+in the place of `trained`, and your data in the place of `part`.
 """
 
 from pathlib import Path

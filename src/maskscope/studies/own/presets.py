@@ -9,7 +9,7 @@ from maskscope.procedure.settings import MaskSpec
 from maskscope.studies.own.spec import OwnSpec
 from maskscope.training import MaskConfig
 
-_SMOKE_STEPS = 20
+_SMOKE_STEPS = 5
 
 
 def presets_of(exclude: tuple[str, ...], mask: MaskSpec, repeats: int, *, has_untrained: bool) -> dict[str, tuple[str, OwnSpec]]:
