@@ -3,7 +3,7 @@
 Run it with:  maskscope run FILE.py --preset smoke    to see that everything runs (seconds)
               maskscope run FILE.py                   for the answer (some minutes)
 
-A network that was trained on the digits 0 to 4 is fine-tuned on all ten. A mask is over the *changes*: where it is off, the weight
+A network that was trained on the digits 0 to 4 is fine-tuned on all ten. A mask is over the *changes*: where it is off, a weight
 is what it was before (`off=before`), so 0 on the scale of the claims is the network before fine-tuning. To study your own, load
 both networks, as with from_pretrained, in the places of `before` and `after`.
 """
