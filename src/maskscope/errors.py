@@ -79,8 +79,8 @@ class OutOfMemoryError(MaskscopeError):
 class MissingExtraError(MaskscopeError):
     """An optional package that this command needs is not installed."""
 
-    def __init__(self, package: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs the package {package!r}: pip install 'maskscope[all]'.")
+    def __init__(self, package: str, purpose: str, extra: str = "all") -> None:
+        super().__init__(f"{purpose} needs the package {package!r}: pip install 'maskscope[{extra}]'.")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
