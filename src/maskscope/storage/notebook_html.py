@@ -53,7 +53,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | int]], *, more: 
         more: what the rows are, for those that are only counted.
     """
     listed = list(rows)
-    head = "".join(f'<th style="text-align:left;padding:.1em .8em .1em 0;border-bottom:{_LINE}">{shown(one)}</th>' for one in columns)
+    head = "".join(
+        f'<th style="text-align:left;padding:.1em .8em .1em 0;border-bottom:{_LINE}">{shown(one)}</th>' for one in columns
+    )
     body = "".join(f"<tr>{''.join(map(_data, row))}</tr>" for row in listed[:MOST_ROWS])
     rest = paragraph(f"and {len(listed) - MOST_ROWS:,} more {more}", faint=True) if len(listed) > MOST_ROWS else ""
     return Html(f'<table style="border-collapse:collapse"><tr>{head}</tr>{body}</table>{rest}')

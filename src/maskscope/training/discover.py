@@ -53,10 +53,10 @@ class Discovery:
     @property
     def numbers(self) -> dict[str, float]:
         """The result in numbers: how much is kept, how long it took, and the losses; of a path, the share of the behaviour."""
-        found: dict[str, float] = {"kept": self.mask.kept, "density": self.mask.density, "seconds": self.seconds}
+        found = {"kept": float(self.mask.kept), "density": self.mask.density, "seconds": self.seconds}
         if self.judgement:
             losses = ("unmasked_loss", "sampled_loss", "masked_loss")
-            found |= {name: getattr(self.judgement, name) for name in losses} | {"faults": len(self.judgement.faults)}
+            found |= {name: getattr(self.judgement, name) for name in losses} | {"faults": float(len(self.judgement.faults))}
         chosen = [point for point in self.curve if point.kept == self.mask.kept]
         return found | ({"behaviour": chosen[-1].behaviour} if chosen else {})
 

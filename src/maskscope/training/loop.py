@@ -131,11 +131,11 @@ def run_loop(
             keeper.write(Saved(step, before + time.perf_counter() - began, tensors, remembered))
 
     with isolated_random(seed, objective.device), _deferred_interrupt() as interrupted:
+        done = start == config.steps or objective.is_done(start)
         for track, own in watchers:
             for observer in own:
-                observer.begin(track.report(start))
+                observer.begin(track.report(start, is_last=done))
         try:
-            done = objective.is_done(start)
             for step in range(start, config.steps):
                 if done:
                     break

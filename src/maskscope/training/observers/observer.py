@@ -50,7 +50,7 @@ class Observer:
         """Called once at the end of the run, also after an error."""
 
     def found(self, result: Mapping[str, float]) -> None:
-        """Called once after the end of a search for a mask, with the numbers of what it found; not after an error."""
+        """Called once after `end` with the numbers of what was found; not after an error, and not if the run was stopped."""
 
 
 @dataclass

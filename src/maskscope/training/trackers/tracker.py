@@ -81,7 +81,7 @@ class Tracker(Observer):
 
     def begin(self, report: StepReport) -> None:
         """Opens the run; a resumed search opens the one it had."""
-        self._step, self._is_done, self._losses = report.step, False, []
+        self._step, self._is_done, self._losses = report.step, report.is_last, []
         self._try(lambda: self._open(report.step, report))
 
     def after_step(self, report: StepReport) -> None:
