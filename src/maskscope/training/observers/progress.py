@@ -4,6 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -100,7 +101,7 @@ class ProgressBar(Observer):
         if self._bar:
             self._bar.update(self._bar.task_ids[0], completed=report.step, state=state)
             if self._cell:
-                self._cell.update(self._bar.get_renderable())
+                self._cell.update(self._bar)
         else:
             self._stream.write(f"{self._label}: {report.step}/{report.steps}  {state}{left}\n")
             self._stream.flush()
@@ -120,9 +121,8 @@ def _display(bar: Progress) -> Any:
     rich draws the bar and IPython replaces it. rich's own display and tqdm's need ipywidgets, and a notebook file keeps nothing
     of a widget for those who read it later.
     """
-    from IPython.display import display
-
-    return display(bar.get_renderable(), display_id=True)
+    display = import_module("IPython.display").display
+    return display(bar, display_id=True)
 
 
 def watched_together(names: Sequence[str], watch: Callable[[str], Sequence[Observer]]) -> list[list[Observer]]:

@@ -152,7 +152,7 @@ class TensorBoardRun(TrackedRun):
 
 
 class MlflowRun(TrackedRun):
-    """A run of MLflow in an experiment named as the project: in local files unless MLFLOW_TRACKING_URI or an option says where."""
+    """A run of MLflow, in the experiment named as the project: in local files unless MLFLOW_TRACKING_URI or an option is set."""
 
     package = extra = "mlflow"
     # the server takes no more at once

@@ -22,10 +22,10 @@ class TrackerWarning(UserWarning):
 class Tracker(Observer):
     """Logs searches with wandb, trackio, TensorBoard or MLflow; on this machine only, unless you choose otherwise.
 
-    It is an observer of one search, ``discover(..., observers=[Tracker("tensorboard")])``, and makes the observers of all searches
-    of a study: ``study.run(..., watch=Tracker("tensorboard"))``. Each search is a run of its own in the tracker, with the same
-    names of curves: ``loss`` (the mean since the last point), ``density``, ``undecided``, ``penalty``; ``behaviour`` along a path;
-    at the end ``result/...``. A study's numbers are a further run, named as the study.
+    It is an observer of one search, ``discover(..., observers=[Tracker("tensorboard")])``, and makes the observers of all
+    searches of a study: ``study.run(..., watch=Tracker("tensorboard"))``. Each search is a run of its own in the tracker, and
+    curves have the same names in all: ``loss`` (the mean since the last point), ``density``, ``undecided``, ``penalty``, and
+    ``behaviour`` along a path; at the end ``result/...``. A study's numbers are a further run, named as the study.
 
     wandb is offline unless WANDB_MODE is set or ``mode=`` is given; MLflow writes files unless MLFLOW_TRACKING_URI is set or
     ``tracking_uri=`` is given; trackio and TensorBoard write files. A search that is resumed from its checkpoint goes on in the
@@ -161,7 +161,8 @@ class Tracker(Observer):
             self._run = None
             self._failures.append(str(error))
             warnings.warn(
-                f"The tracker {self._service} failed, so nothing more is logged; the search goes on. {type(error).__name__}: {error}",
+                f"The tracker {self._service} failed, so nothing more is logged; the search goes on. "
+                f"{type(error).__name__}: {error}",
                 TrackerWarning,
                 stacklevel=2,
             )
