@@ -7,7 +7,8 @@ from maskscope.storage.notebook_html import shown
 from maskscope.studies.own.page import PAGE
 
 
-def test_a_record_shows_sentences_claims_key_numbers_and_its_page(record, tmp_path):
+def test_a_record_shows_sentences_claims_key_numbers_and_its_page(record, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "report.html").write_text("")
     html = record.in_folder(tmp_path)._repr_html_()
     for sentence in PAGE.sentences(record):
@@ -15,7 +16,7 @@ def test_a_record_shows_sentences_claims_key_numbers_and_its_page(record, tmp_pa
     for verdict in record.verdicts:
         assert (shown(verdict.question) in html) == (not verdict.lacks)
     assert shown(PAGE.key_numbers(record)[0].title) in html
-    assert f'report.html" target="_blank">{tmp_path}/report.html</a>' in html
+    assert f'<a href="report.html" target="_blank">{tmp_path / "report.html"}</a>' in html
     assert "<script" not in html
     assert len(html) < 30_000
 
@@ -23,6 +24,8 @@ def test_a_record_shows_sentences_claims_key_numbers_and_its_page(record, tmp_pa
 def test_without_a_page_or_a_folder_nothing_is_linked(record, tmp_path):
     assert f"The record is in {tmp_path}." in record.in_folder(tmp_path)._repr_html_()
     assert "<a " not in record._repr_html_()
+    (tmp_path / "report.html").write_text("")
+    assert f"The whole page: {tmp_path / 'report.html'}<" in record.in_folder(tmp_path)._repr_html_()
 
 
 def test_where_a_record_lies_is_no_part_of_it(record, tmp_path):

@@ -110,7 +110,7 @@ def test_a_given_run_takes_every_search_and_stays_open(runs, tmp_path):
     assert runs == []
     assert mine.ended is None
     names = {name for values, _ in mine.logged for name in values}
-    assert {"add/loss", "mul/loss", "add/result/kept", "step"} <= names
+    assert {"add/loss", "mul/loss", "add/result/kept", "steps"} <= names
     assert all(more == {} for _, more in mine.logged)
 
 

@@ -1,7 +1,6 @@
 """A record in a cell of a notebook: what was found in sentences, the claims, the key numbers, and where the page is."""
 
 import html
-import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -45,6 +44,8 @@ def _place(record: Record) -> list[Html]:
     path = Path(record.folder) / "report.html"
     if not path.exists():
         return [paragraph(f"The record is in {record.folder}.", faint=True)]
+    text, whole, here = html.escape(legible(str(path))), path.resolve(), Path.cwd()
     # a notebook's server serves what lies below it, and knows no whole paths
-    link, text = quote(Path(os.path.relpath(path)).as_posix()), html.escape(legible(str(path)))
-    return [Html(f'<div style="margin:.2em 0">The whole page: <a href="{link}" target="_blank">{text}</a></div>')]
+    if whole.is_relative_to(here):
+        text = f'<a href="{quote(whole.relative_to(here).as_posix())}" target="_blank">{text}</a>'
+    return [Html(f'<div style="margin:.2em 0">The whole page: {text}</div>')]

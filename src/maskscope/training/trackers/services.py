@@ -92,9 +92,9 @@ class WandbRun(TrackedRun):
         return named | own | mode | dict(opening.options)
 
     def log(self, values: Mapping[str, float], step: int) -> None:
-        """See `TrackedRun.log`. A run that was given has steps of its own."""
+        """See `TrackedRun.log`. A run that was given has steps of its own, and trackio keeps the name ``step`` for these."""
         if self._is_given:
-            self._run.log(dict(values) | {"step": step})
+            self._run.log(dict(values) | {"steps": step})
         else:
             self._run.log(dict(values), step=step)
 
