@@ -19,7 +19,7 @@ from maskscope.engine.spec import to_json
 from maskscope.engine.step import make_step
 from maskscope.engine.workers import make_in_workers, require_found_by_workers
 from maskscope.storage import read_json, user_path, write_json
-from maskscope.training import Observer
+from maskscope.training import Observer, Tracker
 
 
 def run_study(
@@ -36,7 +36,8 @@ def run_study(
         preset: the preset that the settings began from, for the record.
         job: study, settings, seeds, folder, device, threads.
         workers: processes, which share the steps; 1 does everything in this one.
-        watch: makes the observers of a long step; worker processes write plain lines instead.
+        watch: makes the observers of a long step; worker processes write plain lines instead. A `Tracker` is also told what the
+            record says.
         announce: is told what happens.
 
     Raises:
@@ -59,7 +60,9 @@ def run_study(
         begin_settings(folder, job)
         record, _ = run_here(preset, job, workers, watch, announce)
         write_json(folder / RECORD, to_json(record))
-    return record
+    if isinstance(watch, Tracker):
+        watch.conclude(record.experiment, record.numbers)
+    return record.in_folder(folder)
 
 
 def run_here(

@@ -24,7 +24,19 @@ from maskscope.procedure.stages import mask_role, network_role
 from maskscope.procedure.subject import FoundMask, MaskedNetwork, Subject
 from maskscope.storage import Json, read_json, read_tensors, write_json, write_tensors
 from maskscope.tasks import Task
-from maskscope.training import Compute, Discovery, History, MaskSearch, Watchdog, child_seed, discover_many, fit, isolated_random
+from maskscope.training import (
+    Compute,
+    Discovery,
+    History,
+    MaskSearch,
+    Observer,
+    Watchdog,
+    child_seed,
+    discover_many,
+    fit,
+    isolated_random,
+    watched_together,
+)
 
 
 class SeedWork:
@@ -100,10 +112,11 @@ class SeedWork:
             guest = bake(guest, full.mask.only(*held))
         selection = self.selection(guest, held)
         task = self._task_of(network)
+        watched = zip(group, watched_together(names, self.runtime.watch), strict=True)
         found = discover_many(
             guest,
             self.task.loss,
-            [self._mask_search(plan, names, place, guest, task, selection) for place, plan in enumerate(group)],
+            [self._mask_search(plan, observers, guest, task, selection) for plan, observers in watched],
             selection=selection,
             config=self.spec.mask.config(),
             checkpoint=checkpoint,
@@ -154,11 +167,10 @@ class SeedWork:
         return [write]
 
     def _mask_search(
-        self, plan: MaskPlan, names: Sequence[str], place: int, guest: nn.Module, task: Task, selection: Selection
+        self, plan: MaskPlan, observers: Sequence[Observer], guest: nn.Module, task: Task, selection: Selection
     ) -> MaskSearch:
         search, spec = plan.search, self.spec.mask
         data = child_seed(self.seed, "data", plan.network, search.name, plan.repeat)
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         is_watched = plan.network == TRAINED and not spec.config().size.shrinks_until_it_fails
         watchdog = [Watchdog()] if is_watched else []
         return MaskSearch(
@@ -166,7 +178,7 @@ class SeedWork:
             task.batches(search.function, spec.part_size, data),
             child_seed(self.seed, "masks", plan.network),
             plan.repeat,
-            (*watchdog, *(self.runtime.watch(f"{names[place]}{more}") if place == 0 else ())),
+            (*watchdog, *observers),
             initial_logits(guest, task, search.function, selection, spec, data, self.subject.off_values(self.spec, self.seed)),
             task.held_out(search.function),
         )

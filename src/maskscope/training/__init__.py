@@ -12,10 +12,12 @@ from maskscope.training.mask_objective import MaskObjective
 from maskscope.training.mask_search import MaskSearch
 from maskscope.training.memory import Need, needs
 from maskscope.training.objective import Objective
-from maskscope.training.observers import History, LossWarning, Observer, ProgressBar, StepReport, Watchdog
+from maskscope.training.observers import History, LossWarning, Observer, ProgressBar, StepReport, Watchdog, watched_together
 from maskscope.training.seeds import child_seed, isolated_random
+from maskscope.training.trackers import TRACKERS, Tracker, TrackerWarning
 
 __all__ = [
+    "TRACKERS",
     "Batches",
     "Checkpoint",
     "Compute",
@@ -38,6 +40,8 @@ __all__ = [
     "SkippedPartsWarning",
     "StepReport",
     "ThreadsWarning",
+    "Tracker",
+    "TrackerWarning",
     "Watchdog",
     "child_seed",
     "discover",
@@ -47,4 +51,5 @@ __all__ = [
     "isolated_random",
     "needs",
     "run_loop",
+    "watched_together",
 ]

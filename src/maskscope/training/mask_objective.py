@@ -125,6 +125,10 @@ class MaskObjective(Objective):
         edge = self._estimator.undecided_below(self._share_done)
         return {"density": self.logits[track].density(), "undecided": self.logits[track].undecided(edge)}
 
+    def sizing(self, track: int) -> Mapping[str, float]:
+        """See `Objective.sizing`."""
+        return self._control.numbers(track)
+
     def reference_loss(self, track: int) -> float:
         """See `Objective.reference_loss`: the loss of the unmasked network on the data of the first step."""
         return self._references[track]

@@ -175,7 +175,8 @@ class Study:
             out: the run folder.
             preset: ``quick`` for the study as it is; ``smoke`` for a few steps, to see whether everything runs.
             device: torch device.
-            watch: makes the observers of a search from its name: a progress bar each; ``lambda name: ()`` for none.
+            watch: makes the observers of a search from its name: a progress bar each; ``lambda name: ()`` for none. A
+                `Tracker` logs the searches and the result.
             announce: is told in words what happens; on standard error unless told.
 
         Raises:
