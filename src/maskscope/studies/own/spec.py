@@ -23,6 +23,10 @@ class OwnSpec:
     """Digest of the loss function; a run finds it."""
     score: str = field(default="", metadata=counts(ANALYSIS) | FOUND_BY_THE_RUN)
     """Digest of the score function; a run finds it."""
+    series: tuple[str, ...] = field(default=(), metadata=counts(None) | FOUND_BY_THE_RUN | {"added": "0.1.0"})
+    """Labels of the networks where they are states of one network while it was trained; none: they are replicates."""
+    warm: bool = field(default=True, metadata=counts(None) | {"added": "0.1.0"})
+    """Of a series: whether each search starts from the mask that was found for the same function on the state before."""
     exclude: tuple[str, ...] = field(default=("*bias*",), metadata=counts(MASKS))
     """Patterns of the parameters that no mask is over."""
     mask: MaskSpec = field(default_factory=MaskSpec, metadata=counts(MASKS, MASKS))

@@ -23,6 +23,7 @@ from maskscope.studies.own.claims import claims_of
 from maskscope.studies.own.data import function_data, require_names
 from maskscope.studies.own.networks import MakeNetwork, given_networks
 from maskscope.studies.own.page import PAGE
+from maskscope.studies.own.series import Label, series_labels
 from maskscope.studies.own.spec import OwnSpec
 from maskscope.studies.own.subject import Own
 from maskscope.tasks import Task
@@ -61,6 +62,9 @@ class Study:
         repeats: further masks for each function, with other noise and data order: two masks for the same function are the most
             that two functions can be expected to share.
         untrained: makes an untrained network of this kind; masks are then sought there, too, where nothing should be found.
+        series: what the networks are called where they are checkpoints of one network, in the order of training: the numbers of
+            their steps, or names. They are then no replicates: n is 1, and the page shows what becomes of the masks over time.
+        warm: of a series, whether each search starts from the mask found for the same function on the checkpoint before.
         name: of the study.
 
     Raises:
@@ -95,9 +99,12 @@ class Study:
         off: Literal["zero", "mean", "drawn"] = "zero",
         repeats: int = 1,
         untrained: MakeNetwork | None = None,
+        series: Sequence[Label] | None = None,
+        warm: bool = True,
         name: str = _NAME,
     ) -> None:
         networks = given_networks(network, untrained)
+        labels = () if series is None else series_labels(series, len(networks))
         if not isinstance(functions, Mapping):
             raise ConfigError(
                 f"functions is of the type {type(functions).__name__}; the data of each function by its name was expected, as in "
@@ -113,7 +120,7 @@ class Study:
         path = isinstance(config.size, BehaviourKept)
         data = [function_data(key, batches, (scored or {}).get(key), hold_out=path) for key, batches in functions.items()]
         self.networks = len(networks)
-        self._subject = Own(networks, data, loss, score, untrained)
+        self._subject = Own(networks, data, loss, score, untrained, labels)
         self.study = EngineStudy(
             name=name,
             summary=f"the functions {', '.join(functions)} of a network of the user's own",
@@ -126,13 +133,14 @@ class Study:
                     replace(mask_spec(config), units=words_of(units), off=off),
                     repeats,
                     has_untrained=untrained is not None,
+                    warm=warm,
                 )
             },
             claims=claims_of(tuple(functions)),
             differences=_DIFFERENCES,
             kind="",
             reader=_NAME,
-            networks=len(networks),
+            networks=1 if labels else len(networks),
         )
 
     @property
@@ -141,8 +149,8 @@ class Study:
         return self._subject.task(self.study.preset("quick"), torch.device("cpu"))
 
     def network(self, number: int = 0) -> nn.Module:
-        """A copy of one of the study's networks."""
-        return self._subject.given_network(self.study.preset("quick"), number)
+        """A copy of one of the study's networks; of a series, of the checkpoint of that place."""
+        return self._subject.copy_of(number)
 
     def run(
         self,
@@ -167,15 +175,17 @@ class Study:
         """
         from maskscope.report import write_everything
 
-        job = Job(self.study, self.study.preset(preset), tuple(range(self.networks)), str(out), device)
+        job = Job(self.study, self.study.preset(preset), tuple(range(self.study.networks)), str(out), device)
         record = run_study(preset, job, watch=watch, announce=announce)
         announce(f"report: {write_everything(record, PAGE, Path(job.run))}")
         assert isinstance(record, MaskRecord), "as every study of masks has it"
         return record
 
 
-def _presets(exclude: tuple[str, ...], mask: MaskSpec, repeats: int, *, has_untrained: bool) -> dict[str, tuple[str, OwnSpec]]:
-    spec = OwnSpec(exclude=exclude, mask=mask, repeats=repeats)
+def _presets(
+    exclude: tuple[str, ...], mask: MaskSpec, repeats: int, *, has_untrained: bool, warm: bool
+) -> dict[str, tuple[str, OwnSpec]]:
+    spec = OwnSpec(exclude=exclude, mask=mask, repeats=repeats, warm=warm)
     if has_untrained:
         spec = replace(spec, controls=("untrained", *spec.controls))
     smoke = replace(spec, mask=replace(mask, steps=min(mask.steps, _SMOKE_STEPS)), random_draws=1)

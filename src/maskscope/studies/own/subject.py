@@ -14,13 +14,14 @@ from maskscope.engine.quantities import Numbers, Unit
 from maskscope.engine.runtime import Runtime
 from maskscope.errors import ConfigError
 from maskscope.masks import select
-from maskscope.procedure.plans import Search
+from maskscope.procedure.plans import Checkpoint, Search
 from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.subject import Compared, MaskedNetwork, Shuffles, Subject
 from maskscope.studies.own.claims import UNITS, own_numbers
 from maskscope.studies.own.fingerprints import fingerprint, network_fingerprint
 from maskscope.studies.own.networks import MakeNetwork, as_they_are, require_fit, require_kind
 from maskscope.studies.own.result import MaskCurve, OwnResult
+from maskscope.studies.own.series import kinships
 from maskscope.studies.own.spec import OwnSpec
 from maskscope.tasks import Task
 from maskscope.tasks.functions import FunctionData, Loss, Score, UserFunctions
@@ -32,11 +33,12 @@ class Own(Subject[OwnSpec]):
     """Given networks and functions that they perform.
 
     Args:
-        networks: trained, of one kind; the first seed is of the first.
+        networks: trained, of one kind; the first seed is of the first. With ``series``, the states of one network.
         functions: with their data.
         loss: of a network on a part.
         score: of a network on a part.
         untrained: makes an untrained network, from torch's generator; None: there is no such control.
+        series: labels of the states, in order; none: the networks are replicates.
     """
 
     more: ClassVar[type] = OwnResult
@@ -49,8 +51,9 @@ class Own(Subject[OwnSpec]):
         loss: Loss,
         score: Score,
         untrained: MakeNetwork | None = None,
+        series: Sequence[str] = (),
     ) -> None:
-        self._networks, self._functions, self._untrained = networks, functions, untrained
+        self._networks, self._functions, self._untrained, self._series = networks, functions, untrained, tuple(series)
         self._loss, self._score = loss, score
 
     def task(self, spec: OwnSpec, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None) -> Task:
@@ -67,13 +70,31 @@ class Own(Subject[OwnSpec]):
         """See `Subject.brings_networks`."""
         return True
 
-    def given_network(self, spec: OwnSpec, seed: int) -> nn.Module:
+    def given_network(self, spec: OwnSpec, seed: int, checkpoint: Checkpoint | None = None) -> nn.Module:
         """See `Subject.given_network`."""
-        return copy.deepcopy(self._networks[seed])
+        return self.copy_of(self._place(seed, checkpoint))
 
-    def given_digest(self, spec: OwnSpec, seed: int) -> str:
+    def copy_of(self, number: int) -> nn.Module:
+        """A copy of one of the networks, by its place among those given."""
+        return copy.deepcopy(self._networks[number])
+
+    def given_digest(self, spec: OwnSpec, seed: int, checkpoint: Checkpoint | None = None) -> str:
         """See `Subject.given_digest`."""
-        return spec.networks[seed]
+        return spec.networks[self._place(seed, checkpoint)]
+
+    def checkpoints(self, spec: OwnSpec) -> list[Checkpoint]:
+        """See `Subject.checkpoints`: of a series, all but the last."""
+        return [Checkpoint(place, label) for place, label in enumerate(self._series[:-1])]
+
+    def starts_warm(self, spec: OwnSpec) -> bool:
+        """See `Subject.starts_warm`."""
+        return spec.warm
+
+    def _place(self, seed: int, checkpoint: Checkpoint | None) -> int:
+        """Of a network among those given: a series is of one seed, and its last state is the trained network."""
+        if checkpoint is not None:
+            return checkpoint.place
+        return len(self._series) - 1 if self._series else seed
 
     def data_digest(self, spec: OwnSpec, search: Search) -> str:
         """See `Subject.data_digest`."""
@@ -93,7 +114,7 @@ class Own(Subject[OwnSpec]):
             for one in masked.found
             if "curve" in one.mask.made_by
         )
-        return OwnResult(score(masked.network, masked.task, mask - mask), curves)
+        return OwnResult(score(masked.network, masked.task, mask - mask), curves, kinships(masked, compared))
 
     def numbers(self, network: NetworkResult[OwnResult]) -> Numbers:
         """See `Subject.numbers`."""
@@ -104,6 +125,7 @@ class Own(Subject[OwnSpec]):
         return replace(
             spec,
             networks=tuple(map(network_fingerprint, self._networks)),
+            series=self._series,
             functions=tuple(one.digest for one in self._functions),
             scored=tuple(one.scored_digest for one in self._functions),
             scored_on=tuple(one.scored_on for one in self._functions),
