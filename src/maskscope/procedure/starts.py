@@ -28,13 +28,18 @@ def initial_logits(
     return warm_start(scores, selection, spec.initial_logit, spec.warm_start)
 
 
-def neighbours_logits(logits: Mapping[str, Tensor], selection: Selection, device: torch.device) -> MaskLogits:
+def neighbours_logits(logits: Mapping[str, Tensor], selection: Selection, device: torch.device) -> MaskLogits | None:
     """Where a search starts from the logits of the network before in a series: at these, cut to keep probabilities of .12 to .88.
 
     Args:
         logits: of the neighbour's mask, by group of units.
         selection: of the search.
         device: of the search.
+
+    Returns:
+        The logits; None where the neighbour's mask keeps nothing: a search that starts from nothing may never leave it.
     """
     found = {name: logits[name].clamp(-_FURTHEST, _FURTHEST).to(device) for name in selection.unit_shapes}
+    if not any(bool((one > 0).any()) for one in found.values()):
+        return None
     return MaskLogits.from_units(selection, found)

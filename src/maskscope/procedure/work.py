@@ -165,10 +165,9 @@ class SeedWork:
     ) -> MaskSearch:
         search, spec, neighbour = plan.search, self.spec.mask, inputs.get(start_role(plan))
         data = child_seed(self.seed, "data", plan.network, search.name, plan.repeat)
-        if neighbour is None:
+        initial = neighbours_logits(_logits_of(neighbour), selection, task.device) if neighbour else None
+        if initial is None:
             initial = initial_logits(guest, task, search.function, selection, spec, data)
-        else:
-            initial = neighbours_logits(_logits_of(neighbour), selection, task.device)
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         is_watched = plan.network == TRAINED and not spec.config().size.shrinks_until_it_fails
         watchdog = [Watchdog()] if is_watched else []

@@ -44,8 +44,8 @@ def series_labels(labels: Sequence[Label], networks: int) -> tuple[str, ...]:
     for text in texts:
         if not 0 < len(text.strip()) == len(text) <= _LONGEST or not all(sign.isalnum() or sign in " _.-+" for sign in text):
             raise ConfigError(
-                f"The label {text[:_LONGEST]!r} in series cannot be used: a number, or at most {_LONGEST} letters, digits, blanks "
-                "inside, and the signs _ . - + were expected."
+                f"The label {text[:_LONGEST]!r} in series cannot be used: a number, or at most {_LONGEST} letters, digits, "
+                "blanks inside, and the signs _ . - + were expected."
             )
     lower = [text.lower() for text in texts]
     if len(set(lower)) < len(lower):
