@@ -147,7 +147,8 @@ class Problem:
 
 
 def _answers(guest: nn.Module, part: Part) -> Tensor:
-    return guest(part[0]).view(-1, 2, 2).gather(1, part[2]).squeeze(1)
+    answers: Tensor = guest(part[0])
+    return answers.view(-1, 2, 2).gather(1, part[2]).squeeze(1)
 
 
 def _loss(guest: nn.Module, part: Part) -> Tensor:

@@ -178,3 +178,8 @@ def test_labels():
 def test_labels_that_are_refused(series, text):
     with pytest.raises(ConfigError, match=text):
         study(series)
+
+
+def test_a_choice_without_a_series_is_refused():
+    with pytest.raises(ConfigError, match="warm is false, which says how a series is searched"):
+        study(None, warm=False)

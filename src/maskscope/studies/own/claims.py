@@ -13,7 +13,7 @@ from maskscope.studies.own.series import SERIES_UNITS, kinship_numbers
 
 # a user's score has a scale of its own: 0 is here what the network scores without any maskable weight, 1 what it scores with all
 KEPT, LEFT = "share of the score kept", "share of the score left"
-UNITS: Mapping[str, Unit] = by_measure({"relative": (KEPT, LEFT)}) | SERIES_UNITS
+UNITS: Mapping[str, Unit] = {**by_measure({"relative": (KEPT, LEFT)}), **SERIES_UNITS}
 _ENOUGH, _LOST, _SHARED = 0.95, 0.5, 0.5
 
 

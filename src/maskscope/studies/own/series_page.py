@@ -19,7 +19,9 @@ from maskscope.studies.own.claims import KEPT
 from maskscope.studies.own.series import BEFORE, BEFORE_OTHER, LAST, LAST_OTHER, series_numbers
 
 _SIZE = (4.2, 2.8)
-# title of a column, measure, whether it is of the function's own mask only, or of two of its masks
+# upper ends of axes, by panel; a share of a score that is hardly above that of the emptied network may be of any size, and is cut
+_TOPS = {"score": 104.0, "kept": 125.0, "before": 1.04, "last": 1.04, "overlap": 1.04}
+# title of a column, and the measure
 _COLUMNS = (
     ("score, no mask", "accuracy"),
     ("score under its mask", "sufficiency"),
@@ -130,6 +132,7 @@ def _panels(record: MaskRecord[Any]) -> list[Panel]:
     functions, few = list(record.functions), list(record.functions)[: len(FUNCTION_COLOURS)]
     more = f" (the first {len(few)} functions)" if len(few) < len(functions) else ""
     shown: list[tuple[str, str, str, Notation, list[tuple[str, str]]]] = [
+        ("score", f"Score without a mask{more}", "accuracy", "percent", [(one, one) for one in few]),
         ("kept", f"Share of the score kept{more}", KEPT, "percent", [(one, one) for one in few]),
         ("size", f"Units kept{more}", "density", "percent", [(one, one) for one in few]),
         ("before", f"IoU with the checkpoint before{more}", BEFORE, "ratio", [(one, one) for one in few]),
@@ -143,7 +146,9 @@ def _panels(record: MaskRecord[Any]) -> list[Panel]:
             for (label, mask), colour in zip(masks, FUNCTION_COLOURS, strict=False)
         ]
         if any(summary.n for curve in curves for summary in curve.summaries):
-            panels.append(Panel(f"series-{name}", title, _SIZE, partial(_draw, _labels(record), curves, notation)))
+            panels.append(
+                Panel(f"series-{name}", title, _SIZE, partial(_draw, _labels(record), curves, notation, _TOPS.get(name)))
+            )
     return panels
 
 
@@ -153,13 +158,16 @@ def _over_time(record: MaskRecord[Any], measure: str, mask: str) -> list[Summary
     return [one.summary if one else summarise([math.nan]) for one in found]
 
 
-def _draw(labels: Sequence[str], curves: Sequence[Curve], notation: Notation, axes: Axes) -> None:
+def _draw(labels: Sequence[str], curves: Sequence[Curve], notation: Notation, top: float | None, axes: Axes) -> None:
     numbers = series_numbers(labels)
     places = numbers or [float(place) for place in range(len(labels))]
     draw_curves(axes, places, curves, notation)
     name_values(axes, places, [brief(label, 10) for label in labels], "training step" if numbers else "checkpoint")
     axes.set_ylabel("%" if notation == "percent" else "IoU")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, top)
+    room = 0.05 * (places[-1] - places[0])
+    if axes.get_xscale() == "linear":  # also where a curve begins later or ends earlier than the series
+        axes.set_xlim(places[0] - room, places[-1] + room)
     if len(curves) > 1:
         for curve in curves:
             axes.plot([], [], color=curve.colour, label=brief(curve.name))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from maskscope.engine.spec import FOUND_BY_THE_RUN, at_least, counts
+from maskscope.errors import ConfigError
 from maskscope.procedure.settings import ANALYSIS, MASKS, MaskSpec, require_different
 
 
@@ -42,3 +43,10 @@ class OwnSpec:
     def __post_init__(self) -> None:
         at_least(self, repeats=0, random_draws=1)
         require_different(self.controls)
+        if self.series and (len(self.series) < 2 or (self.networks and len(self.series) != len(self.networks))):
+            raise ConfigError(
+                f"series has {len(self.series)} labels, and there are {len(self.networks) or 'at least 2'} networks; a label for "
+                "each of at least two checkpoints was expected."
+            )
+        if not self.warm and not self.series:
+            raise ConfigError("warm is false, which says how a series is searched, and there is no series. Leave it out.")

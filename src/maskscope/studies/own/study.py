@@ -133,6 +133,7 @@ class Study:
                     replace(mask_spec(config), units=words_of(units), off=off),
                     repeats,
                     has_untrained=untrained is not None,
+                    series=labels,
                     warm=warm,
                 )
             },
@@ -183,9 +184,9 @@ class Study:
 
 
 def _presets(
-    exclude: tuple[str, ...], mask: MaskSpec, repeats: int, *, has_untrained: bool, warm: bool
+    exclude: tuple[str, ...], mask: MaskSpec, repeats: int, *, has_untrained: bool, series: tuple[str, ...], warm: bool
 ) -> dict[str, tuple[str, OwnSpec]]:
-    spec = OwnSpec(exclude=exclude, mask=mask, repeats=repeats, warm=warm)
+    spec = OwnSpec(exclude=exclude, mask=mask, repeats=repeats, series=series, warm=warm)
     if has_untrained:
         spec = replace(spec, controls=("untrained", *spec.controls))
     smoke = replace(spec, mask=replace(mask, steps=min(mask.steps, _SMOKE_STEPS)), random_draws=1)

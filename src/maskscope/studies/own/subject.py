@@ -72,7 +72,7 @@ class Own(Subject[OwnSpec]):
 
     def given_network(self, spec: OwnSpec, seed: int, checkpoint: Checkpoint | None = None) -> nn.Module:
         """See `Subject.given_network`."""
-        return self.copy_of(self._place(seed, checkpoint))
+        return self.copy_of(_place(spec, seed, checkpoint))
 
     def copy_of(self, number: int) -> nn.Module:
         """A copy of one of the networks, by its place among those given."""
@@ -80,21 +80,15 @@ class Own(Subject[OwnSpec]):
 
     def given_digest(self, spec: OwnSpec, seed: int, checkpoint: Checkpoint | None = None) -> str:
         """See `Subject.given_digest`."""
-        return spec.networks[self._place(seed, checkpoint)]
+        return spec.networks[_place(spec, seed, checkpoint)]
 
     def checkpoints(self, spec: OwnSpec) -> list[Checkpoint]:
         """See `Subject.checkpoints`: of a series, all but the last."""
-        return [Checkpoint(place, label) for place, label in enumerate(self._series[:-1])]
+        return [Checkpoint(place, label) for place, label in enumerate(spec.series[:-1])]
 
     def starts_warm(self, spec: OwnSpec) -> bool:
         """See `Subject.starts_warm`."""
         return spec.warm
-
-    def _place(self, seed: int, checkpoint: Checkpoint | None) -> int:
-        """Of a network among those given: a series is of one seed, and its last state is the trained network."""
-        if checkpoint is not None:
-            return checkpoint.place
-        return len(self._series) - 1 if self._series else seed
 
     def data_digest(self, spec: OwnSpec, search: Search) -> str:
         """See `Subject.data_digest`."""
@@ -156,3 +150,10 @@ class Own(Subject[OwnSpec]):
         for place, network in enumerate(self._networks):
             select(network, exclude=spec.exclude)
             require_fit(copy.deepcopy(network).to(runtime.device), task, place)
+
+
+def _place(spec: OwnSpec, seed: int, checkpoint: Checkpoint | None) -> int:
+    """Of a network among those given: a series is of one seed, and its last state is the trained network."""
+    if checkpoint is not None:
+        return checkpoint.place
+    return len(spec.series) - 1 if spec.series else seed
