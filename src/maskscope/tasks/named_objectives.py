@@ -92,7 +92,9 @@ class Unmasked(Objective):
     def score(self, network: nn.Module, part: Any, answers: Any) -> Tensor:
         """Whether the first choice is that of the unmasked network, for each answer."""
         mine, counted = self._mine(network, part)
-        same = (mine > 0) == (answers > 0) if mine.shape[-1] == 1 else (mine.argmax(-1) == answers.argmax(-1)).unsqueeze(-1)
+        same: Tensor = (
+            (mine > 0) == (answers > 0) if mine.shape[-1] == 1 else (mine.argmax(-1) == answers.argmax(-1)).unsqueeze(-1)
+        )
         return same.flatten() if counted is None else same.squeeze(-1)[counted > 0]
 
     def _mine(self, network: nn.Module, part: Any) -> tuple[Tensor, Tensor | None]:

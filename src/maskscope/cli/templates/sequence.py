@@ -62,13 +62,15 @@ def trained(seed: int) -> nn.Module:
 def loss(network: nn.Module, batch: tuple[Tensor, int, Tensor]) -> Tensor:
     """A loss of one's own: of one of the two answers, on signals, which question, and what is right."""
     signals, question, right = batch
-    return nn.functional.binary_cross_entropy_with_logits(network(signals)[:, question], right.float())
+    answers: Tensor = network(signals)[:, question]
+    return nn.functional.binary_cross_entropy_with_logits(answers, right.float())
 
 
 def score(network: nn.Module, batch: tuple[Tensor, int, Tensor]) -> Tensor:
     """Whether each answer is right."""
     signals, question, right = batch
-    return (network(signals)[:, question] > 0) == (right > 0)
+    answers: Tensor = network(signals)[:, question]
+    return (answers > 0) == (right > 0)
 
 
 PARTS = [part(100_000 + index) for index in range(40)]

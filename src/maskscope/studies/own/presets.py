@@ -12,9 +12,11 @@ from maskscope.training import MaskConfig
 _SMOKE_STEPS = 5
 
 
-def presets_of(exclude: tuple[str, ...], mask: MaskSpec, repeats: int, *, has_untrained: bool) -> dict[str, tuple[str, OwnSpec]]:
+def presets_of(
+    exclude: tuple[str, ...], mask: MaskSpec, repeats: int, *, has_untrained: bool, series: tuple[str, ...], warm: bool
+) -> dict[str, tuple[str, OwnSpec]]:
     """The presets by their names, each with its purpose."""
-    spec = OwnSpec(exclude=exclude, mask=mask, repeats=repeats)
+    spec = OwnSpec(exclude=exclude, mask=mask, repeats=repeats, series=series, warm=warm)
     if has_untrained:
         spec = replace(spec, controls=("untrained", *spec.controls))
     smoke = replace(spec, mask=replace(mask, steps=min(mask.steps, _SMOKE_STEPS)), random_draws=1)

@@ -25,6 +25,7 @@ from maskscope.studies.own.networks import MakeNetwork, given_networks, off_weig
 from maskscope.studies.own.objectives import objectives_of, require_different
 from maskscope.studies.own.page import PAGE
 from maskscope.studies.own.presets import mask_spec, presets_of
+from maskscope.studies.own.series import Label, series_labels
 from maskscope.studies.own.spec import OwnSpec
 from maskscope.studies.own.subject import Own
 from maskscope.tasks import Task
@@ -71,6 +72,9 @@ class Study:
         repeats: further masks for each function, with other noise and data order: two masks for the same function are the most
             that two functions can be expected to share.
         untrained: makes an untrained network of this kind; masks are then sought there, too, where nothing should be found.
+        series: what the networks are called where they are checkpoints of one network, in the order of training: the numbers of
+            their steps, or names. They are then no replicates: n is 1, and the page shows what becomes of the masks over time.
+        warm: of a series, whether each search starts from the mask found for the same function on the checkpoint before.
         name: of the study.
 
     Raises:
@@ -102,9 +106,12 @@ class Study:
         off: Literal["zero", "mean", "drawn"] | nn.Module | Mapping[str, Tensor] = "zero",
         repeats: int = 1,
         untrained: MakeNetwork | None = None,
+        series: Sequence[Label] | None = None,
+        warm: bool = True,
         name: str = _NAME,
     ) -> None:
         networks = given_networks(network, untrained)
+        labels = () if series is None else series_labels(series, len(networks))
         if not isinstance(functions, Mapping):
             raise ConfigError(
                 f"functions is of the type {type(functions).__name__}; the data of each function by its name was expected, as in "
@@ -125,7 +132,7 @@ class Study:
         require_different(data, objectives)
         self.networks = len(networks)
         other = off_weights(off, networks[0])
-        self._subject = Own(networks, data, objectives, untrained, other)
+        self._subject = Own(networks, data, objectives, untrained, other, labels)
         self.study = EngineStudy(
             name=name,
             summary=f"the functions {', '.join(functions)} of a network of the user's own",
@@ -138,13 +145,15 @@ class Study:
                     replace(mask_spec(config), units=words_of(units), off=off if isinstance(off, str) else "other"),
                     repeats,
                     has_untrained=untrained is not None,
+                    series=labels,
+                    warm=warm,
                 )
             },
             claims=claims_of(tuple(functions)),
             differences=_DIFFERENCES,
             kind="",
             reader=_NAME,
-            networks=len(networks),
+            networks=1 if labels else len(networks),
         )
 
     @property
@@ -157,8 +166,8 @@ class Study:
         return self._subject.off_values(self.study.preset("quick"), seed)
 
     def network(self, number: int = 0) -> nn.Module:
-        """A copy of one of the study's networks."""
-        return self._subject.given_network(self.study.preset("quick"), number)
+        """A copy of one of the study's networks; of a series, of the checkpoint of that place."""
+        return self._subject.copy_of(number)
 
     def run(
         self,
@@ -184,7 +193,7 @@ class Study:
         """
         from maskscope.report import write_everything
 
-        job = Job(self.study, self.study.preset(preset), tuple(range(self.networks)), str(out), device)
+        job = Job(self.study, self.study.preset(preset), tuple(range(self.study.networks)), str(out), device)
         record = run_study(preset, job, watch=watch, announce=announce)
         announce(f"report: {write_everything(record, PAGE, Path(job.run))}")
         assert isinstance(record, MaskRecord), "as every study of masks has it"
