@@ -15,6 +15,7 @@ from maskscope.analysis.floor import Floor, density_floor, dice_floor
 from maskscope.analysis.null import NullTest, holm, mid_p_value, null_test, unrelated_null, unrelated_p_value
 from maskscope.analysis.one_network import require_one_network
 from maskscope.analysis.score import half_mask_scores, score, score_many
+from maskscope.analysis.selection_table import SelectionTable, TensorRow, selection_table
 from maskscope.analysis.sharing import (
     MeanDice,
     Sharing,
@@ -35,9 +36,11 @@ __all__ = [
     "MeanDice",
     "NullTest",
     "Proportion",
+    "SelectionTable",
     "Sharing",
     "StableCore",
     "Summary",
+    "TensorRow",
     "between",
     "ceiling",
     "ceiling_exceeds_floor",
@@ -59,6 +62,7 @@ __all__ = [
     "require_one_network",
     "score",
     "score_many",
+    "selection_table",
     "shuffled_weights",
     "stable_core",
     "summarise",

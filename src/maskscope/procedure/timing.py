@@ -12,7 +12,7 @@ from maskscope.procedure.work import SeedWork, compute_of
 from maskscope.training import MaskSearch, discover_many, fit
 
 # kinds of effort: a step of the network, a step of a mask, a pass of the network over all inputs that it is scored on
-FIT, MASK, SCORE = "fit", "mask", "score"
+FIT, MASK, SCORE = "step of a network", "step of a mask", "pass over the data for scores"
 _STEPS_TIMED = 4
 _LONG = 2.0  # seconds
 

@@ -1,5 +1,6 @@
 """Training: the loop, fitting weights, finding masks, growing, observers, checkpoints and seeds."""
 
+from maskscope.training.activations import PartMemory, measure_part
 from maskscope.training.batches import Batches, PartSource, SkippedPartsWarning
 from maskscope.training.checkpoint import Checkpoint, ThreadsWarning
 from maskscope.training.discover import Discovery, discover, discover_many
@@ -10,10 +11,10 @@ from maskscope.training.loop import LoopConfig, LoopResult, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.mask_objective import MaskObjective
 from maskscope.training.mask_search import MaskSearch
-from maskscope.training.memory import Need, needs
+from maskscope.training.memory import Need, available_bytes, needs
 from maskscope.training.objective import Objective
 from maskscope.training.observers import History, LossWarning, Observer, ProgressBar, StepReport, Watchdog
-from maskscope.training.seeds import child_seed, isolated_random
+from maskscope.training.seeds import child_seed, isolated_random, unchanged_random
 
 __all__ = [
     "Batches",
@@ -33,18 +34,22 @@ __all__ = [
     "Need",
     "Objective",
     "Observer",
+    "PartMemory",
     "PartSource",
     "ProgressBar",
     "SkippedPartsWarning",
     "StepReport",
     "ThreadsWarning",
     "Watchdog",
+    "available_bytes",
     "child_seed",
     "discover",
     "discover_many",
     "fit",
     "grow",
     "isolated_random",
+    "measure_part",
     "needs",
     "run_loop",
+    "unchanged_random",
 ]
