@@ -90,6 +90,7 @@ class SelectionTable:
         First those are put together that differ in the numbers of their names only (``layer.*.weight``); if these are too many,
         also those of different shapes; then all of one role. What is then still too much is counted in a last row.
         """
+        rows = self.rows
         for key in (_itself, _numbered, _numbered_anywhere, _of_any_shape, _of_a_role):
             rows = _together(self.rows, key)
             if len(rows) <= most:
@@ -164,7 +165,22 @@ def _together(rows: Sequence[TensorRow], key: Key) -> tuple[TensorRow, ...]:
     groups: dict[tuple[str, ...], list[TensorRow]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
-    return tuple(mine[0] if len(mine) == 1 else _sum_of(name[0], mine) for name, mine in groups.items())
+    return tuple(mine[0] if len(mine) == 1 else _sum_of(_pattern([row.name for row in mine]), mine) for mine in groups.values())
+
+
+def _pattern(names: Sequence[str]) -> str:
+    """What names have in common, part by part: ``layer.*.weight``; ``*`` if they have not equally many parts."""
+    parts = [name.split(".") for name in names]
+    if len(set(map(len, parts))) > 1:
+        return "*"
+    return ".".join(map(_common_part, zip(*parts, strict=True)))
+
+
+def _common_part(parts: Sequence[str]) -> str:
+    if len(set(parts)) == 1:
+        return parts[0]
+    numbered = {re.sub(r"\d+", "*", part) for part in parts}
+    return numbered.pop() if len(numbered) == 1 else "*"
 
 
 def _sum_of(name: str, rows: Sequence[TensorRow]) -> TensorRow:
@@ -203,5 +219,4 @@ def _of_any_shape(row: TensorRow) -> tuple[str, ...]:
 
 
 def _of_a_role(row: TensorRow) -> tuple[str, ...]:
-    role = row.role.partition(",")[0]
-    return "*", role, row.unit, row.reason, str(bool(row.units))
+    return row.role.partition(",")[0], row.unit, row.reason, str(bool(row.units))

@@ -1,8 +1,11 @@
 """What a run would do and cost, found out without doing it."""
 
 import math
+import sys
 from dataclasses import replace
 from pathlib import Path
+
+import torch
 
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.job import Job
@@ -45,7 +48,8 @@ def plan_of(job: Job) -> Plan:
         masked = procedure.selected(job.spec, runtime)
     stages = [replace(stage, seconds=_seconds(stage, each)) for stage in stages]
     seconds = sum((stage.seconds for stage in stages if not stage.done), 0.0)
-    return Plan(tuple(stages), seconds, needs.memory, needs.disk, each, needs, masked)
+    peak = _peak_bytes(runtime.device) if each else 0
+    return Plan(tuple(stages), seconds, needs.memory, needs.disk, each, needs, masked, peak)
 
 
 def _stages(job: Job, runtime: Runtime) -> list[PlannedStage]:
@@ -59,6 +63,18 @@ def _stages(job: Job, runtime: Runtime) -> list[PlannedStage]:
             what = (step.effort.kind, step.effort.steps, step.control)
             stages += [PlannedStage(stage.name, stage.name in made, 0.0, *what) for stage in step.outputs]
     return stages
+
+
+def _peak_bytes(device: torch.device) -> int:
+    """The most that this process has had of the memory of a device; 0 where the system does not tell."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device)
+    if sys.platform == "win32":
+        return 0
+    import resource  # Windows has none
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most << 10
 
 
 def _seconds(stage: PlannedStage, each: dict[str, float]) -> float:

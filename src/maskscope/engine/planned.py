@@ -2,6 +2,7 @@
 
 import io
 import math
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,9 @@ from maskscope.analysis import SelectionTable
 from maskscope.engine.study import Needs
 
 _WIDTH = 80
+# beyond this multiple of a part, a number of items says nothing more
+_FAR = 100
+_NUMBERS = ("units", "each", "how often", "in all", "for controls")
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Plan:
         each: seconds of one step of each kind, by timing a few here and now.
         needs: memory and disk in parts.
         masked: what masks are over, tensor by tensor; None where that cannot be said before.
+        peak: bytes that this process had taken at most when the steps had been timed; 0 if that is not known.
     """
 
     stages: tuple[PlannedStage, ...]
@@ -55,8 +60,9 @@ class Plan:
     memory: int
     disk: int
     each: Mapping[str, float] = field(default_factory=dict)
-    needs: Needs = Needs(0, 0)
+    needs: Needs = field(default_factory=lambda: Needs(0, 0))
     masked: SelectionTable | None = None
+    peak: int = 0
 
     @property
     def seconds_of_controls(self) -> dict[str, float]:
@@ -79,7 +85,7 @@ class Plan:
         """
         if not self._left:
             return "Everything is there already; nothing is searched."
-        paragraphs = [*_masked(self.masked), *_costs(self, workers), *_memory(self.needs, workers)]
+        paragraphs = [*_masked(self.masked), *_costs(self, workers), *_memory(self.needs, self.peak, workers)]
         return "\n".join(paragraphs)
 
     def __str__(self) -> str:
@@ -105,7 +111,7 @@ def _masked(table: SelectionTable | None) -> list[str]:
     drawn = _grid(*table.titles)
     for row in rows:
         drawn.add_row(*map(Text, row.cells))
-    return ["What masks are over", _drawn(drawn), table.summary, ""]
+    return ["What masks are over", _drawn(drawn), textwrap.fill(table.summary, _WIDTH), ""]
 
 
 def _costs(plan: Plan, workers: int) -> list[str]:
@@ -115,61 +121,72 @@ def _costs(plan: Plan, workers: int) -> list[str]:
     for kind in dict.fromkeys(stage.kind for stage in left if stage.kind):
         mine = [stage for stage in left if stage.kind == kind]
         each = plan.each.get(kind, math.nan)
-        controls = sum(stage.seconds for stage in mine if stage.control)
-        cells = (kind, _short(each), f"{sum(stage.steps for stage in mine):,}", duration(sum(stage.seconds for stage in mine)))
-        drawn.add_row(*map(Text, (*cells, duration(controls))))
+        whole, controls = (sum((one.seconds for one in some), 0.0) for some in (mine, [one for one in mine if one.control]))
+        often = f"{sum(stage.steps for stage in mine):,}"
+        drawn.add_row(*map(Text, (kind, _short(each), often, duration(whole), duration(controls))))
     return ["What it costs", _drawn(drawn), _time(plan, workers)]
 
 
 def _time(plan: Plan, workers: int) -> str:
     if math.isnan(plan.seconds):
-        return "time    not timed, since a step may not fit into memory"
+        return _entry("time", "not timed, since a step may not fit into memory")
     controls = plan.seconds_of_controls
-    lines = [f"time    about {duration(plan.seconds / workers)}{_with(workers)}, by timing a few steps here and now"]
+    shared = f" with {workers} workers" if workers > 1 else ""
+    sentences = [f"about {duration(plan.seconds / workers)}{shared}, by timing a few steps here and now."]
     if controls:
         names = ", ".join(f"{name} {duration(seconds / workers)}" for name, seconds in controls.items())
-        lines += [
-            f"        {duration(sum(controls.values()) / workers)} of these are controls ({names}).",
-            "        Leave them out with --controls and nothing behind it, or name those to keep.",
+        sentences += [
+            f"{duration(sum(controls.values(), 0.0) / workers)} of these are controls ({names}). Leave them out with "
+            "--controls and nothing behind it, or name those to keep."
         ]
-    return "\n".join(lines)
+    return _entry("time", *sentences)
 
 
-def _memory(needs: Needs, workers: int) -> list[str]:
+def _memory(needs: Needs, peak: int, workers: int) -> list[str]:
     """What is taken of memory and disk, whether that is there, and what lowers it."""
-    lines = [f"memory  about {_size(needs.memory)} at the peak of each process, estimated"]
-    free = "" if needs.free is None else f" {_size(needs.free)} are free."
+    sentences = [f"about {_size(needs.memory)} at the peak of each process, estimated."]
     if needs.more:
-        lines.append(f"        {_size(needs.more)} of these are needed in addition to what is taken now.{free}")
-    if needs.part:
-        lines += [f"        {line}" for line in _of_part(needs, workers)]
+        free = "" if needs.free is None else f"; {_size(needs.free)} are free"
+        sentences.append(f"{_size(needs.more)} of these are needed in addition to what is taken now{free}.")
+    if peak:
+        sentences.append(f"Measured: with the timed steps, this process came to {_size(peak)} at most.")
+    sentences += _of_part(needs, workers)
+    lines = [_entry("memory", *sentences)]
     if needs.free is not None and needs.more * workers > needs.free:
-        lines.append("        TOO MUCH: this will probably not fit. What helps:")
+        lines.append(_entry("", "TOO MUCH: this will probably not fit. What helps:"))
         fewer = [f"Fewer --workers: {needs.free // needs.more} would fit."] if needs.fits else []
-        lines += [f"        * {cure}" for cure in (*needs.cures, *fewer)]
-    return [*lines, f"disk    about {_size(needs.disk)}"]
+        lines += [_entry("      *", cure) for cure in (*needs.cures, *fewer)]
+    return [*lines, _entry("disk", f"about {_size(needs.disk)}")]
 
 
 def _of_part(needs: Needs, workers: int) -> list[str]:
-    """What is known of the part of a batch."""
+    """What is known of the part of a batch that a sample sees."""
     part = needs.part
-    assert part is not None, "the caller asks"
+    if part is None:
+        return []
     if not part.items:
-        return [f"A part of the data takes {_size(part.bytes)}; {needs.at_once} at once."]
-    how = "measured" if part.tried == part.items else f"estimated from {part.tried:,}"
-    lines = [f"A part of {part.items:,} items takes {_size(part.bytes)} ({how}); {needs.at_once} at once."]
+        return [f"A part of the data takes {_size(part.bytes)}, with {needs.at_once} at once."]
+    how = "" if part.tried == part.items else f", estimated from {part.tried:,}"
+    sentences = [f"A part of {part.items:,} items takes {_size(part.bytes)}{how}, with {needs.at_once} at once."]
     if needs.free is not None and part.each > 0:
         others = needs.more - needs.at_once * part.bytes
         most = part.most_items((needs.free / workers - others) / needs.at_once)
-        lines.append(f"Parts of up to about {most:,} items fit." if most else "Not even parts of one item fit.")
-    return lines
+        far = most > _FAR * part.items
+        known = "Far larger parts would fit." if far else f"Parts of up to about {most:,} items fit."
+        sentences.append(known if most else "Not even parts of one item fit.")
+    return sentences
+
+
+def _entry(label: str, *sentences: str) -> str:
+    """Sentences behind a label, in lines that are not too long."""
+    return textwrap.fill(" ".join(sentences), _WIDTH, initial_indent=f"{label:<8}", subsequent_indent=8 * " ")
 
 
 def _grid(*titles: str) -> Table:
     """A table without lines, since not every terminal has signs for them. Numbers are on the right."""
     drawn = Table(box=None, pad_edge=False, header_style="")
-    for place, title in enumerate(titles):
-        drawn.add_column(title, justify="right" if place > 2 or title in ("each", "how often") else "left", overflow="fold")
+    for title in titles:
+        drawn.add_column(title, justify="right" if title in _NUMBERS else "left", overflow="fold")
     return drawn
 
 
@@ -179,10 +196,6 @@ def _drawn(table: Table) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
 
 
-def _with(workers: int) -> str:
-    return f" with {workers} workers" if workers > 1 else ""
-
-
 def _short(seconds: float) -> str:
     """``12 ms`` or ``1.5 s``."""
     if math.isnan(seconds):
@@ -190,6 +203,6 @@ def _short(seconds: float) -> str:
     return f"{1000 * seconds:.2g} ms" if seconds < 0.0995 else f"{seconds:.2g} s"
 
 
-def _size(size: float) -> str:
+def _size(size: int) -> str:
     """``1.20 GiB`` or ``12 MiB``."""
     return f"{size / 2**30:.2f} GiB" if size >= 0.1 * 2**30 else f"{size / 2**20:.3g} MiB"

@@ -12,7 +12,7 @@ from maskscope.masks import SAMPLES_PER_GROUP, Selection, is_faster_batched, sel
 from maskscope.procedure.settings import MaskSpec
 from maskscope.tasks import Task
 from maskscope.training import Compute, PartMemory, available_bytes, measure_part, needs
-from maskscope.training.activations import tensors_of
+from maskscope.training.memory import tensors_of
 
 # a cure that saves less than this share is not worth a word
 _WORTH = 0.05
@@ -81,8 +81,8 @@ class SearchMemory:
             return None
         times = self.spec.accumulation * math.ceil(part.items / most)
         return True, (
-            f"A smaller batch_size: parts of {most:,} items instead of {part.items:,} would fit. With accumulation={times} a step "
-            "still sees as many."
+            f"A smaller batch_size: parts of {most:,} items instead of {part.items:,} would fit. With "
+            f"accumulation={times} a step still sees as many."
         )
 
     def _fewer_samples(self, free: int) -> tuple[bool, str] | None:
@@ -135,5 +135,5 @@ def _largest_first_part(task: Task, spec: MaskSpec) -> Any:
     return max(parts, key=lambda part: sum(one.nbytes for one in tensors_of(part)), default=None)
 
 
-def _gib(size: float) -> str:
+def _gib(size: int) -> str:
     return f"{size / 2**30:.2f} GiB"

@@ -7,6 +7,7 @@ from functools import partial
 from maskscope.engine.artefact import Stage
 from maskscope.engine.quantities import TRAINED
 from maskscope.engine.step import Effort, Step
+from maskscope.procedure.measure import SCORING_ITEMS, SCORING_PARTS
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
 from maskscope.procedure.stages import analysis_stage, mask_role, mask_stage, network_role, network_stage
 from maskscope.procedure.timing import FIT, MASK, SCORE
@@ -59,8 +60,10 @@ class SeedSteps:
         # a mask's name does not depend on its company
         inputs |= {mask_role(one, plan.name): self._mask_stage(one, ()).name for one in masks}
         stage = analysis_stage(self.study, work.spec, work.seed, plan.name)
-        # each mask is scored alone, inverted, against top weights and against the random draws: a pass over all inputs
-        passes = (3 + work.spec.random_draws) * len(masks)
+        # each mask is scored alone, inverted, against top weights and against the random draws: a pass over all inputs; top
+        # weights are found by a backward pass over some items, which takes as long as two more forward
+        items = SCORING_PARTS * (work.spec.mask.part_size if work.subject.brings_networks() else SCORING_ITEMS)
+        passes = round((3 + work.spec.random_draws + 3 * items / max(1, work.task.evaluation_items)) * len(masks)) + 1
         return Step((stage,), inputs, lambda made, _: work.measure(plan, networks, masks, made), effort=Effort(SCORE, passes))
 
     def _network_stage(self, plan: NetworkPlan) -> Stage:

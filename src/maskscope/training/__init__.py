@@ -1,6 +1,5 @@
 """Training: the loop, fitting weights, finding masks, growing, observers, checkpoints and seeds."""
 
-from maskscope.training.activations import PartMemory, measure_part
 from maskscope.training.batches import Batches, PartSource, SkippedPartsWarning
 from maskscope.training.checkpoint import Checkpoint, ThreadsWarning
 from maskscope.training.discover import Discovery, discover, discover_many
@@ -11,7 +10,7 @@ from maskscope.training.loop import LoopConfig, LoopResult, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.mask_objective import MaskObjective
 from maskscope.training.mask_search import MaskSearch
-from maskscope.training.memory import Need, available_bytes, needs
+from maskscope.training.memory import Need, PartMemory, available_bytes, measure_part, needs
 from maskscope.training.objective import Objective
 from maskscope.training.observers import History, LossWarning, Observer, ProgressBar, StepReport, Watchdog
 from maskscope.training.seeds import child_seed, isolated_random, unchanged_random

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,19 +10,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from maskscope.masks import Loss, Selection, call_with, evaluation_mode
+from maskscope.masks import Loss, Selection, call_with, evaluation_mode, is_faster_batched
 from maskscope.training.mask_config import Compute
 from maskscope.training.seeds import isolated_random
 from maskscope.training.surroundings import usual_mode
 
-# each try has so many times the items of the last one, and only happens if it is expected to take at most this share of what is free
+# each try has so many times the items of the last one, if it is expected to take at most this share of what is free
 _GROWTH, _DARES = 4, 0.5
 
 
 @dataclass(frozen=True)
 class PartMemory:
-    """What a forward pass over one part keeps in memory for its backward pass.
+    """What one part takes of memory in a step: what its forward pass keeps for the backward pass, and what that needs.
+
+    The first is measured, the second reckoned as twice the largest tensor that is kept: the gradients before and behind it.
 
     Args:
         items: how many items the part has, along the first dimension of its tensors; 0 if it has no such dimension.
@@ -48,9 +52,9 @@ class PartMemory:
 def measure_part(
     network: nn.Module, loss: Loss, part: Any, selection: Selection, compute: Compute, free: int | None
 ) -> PartMemory | None:
-    """What a part keeps in memory, by calling the loss on a few of its items, then on four times as many, and so on.
+    """What a part takes of memory, by calling the loss on a few of its items, then on four times as many, and so on.
 
-    What is kept is linear in the items, as far as items do not depend on each other. So nothing is called that is expected to
+    What it takes is linear in the items, as far as items do not depend on each other. So nothing is called that is expected to
     take more than half of what is free; what it would take is then said from the smaller pieces.
 
     Args:
@@ -71,7 +75,7 @@ def measure_part(
         if free is not None and expected > _DARES * free:
             break
         piece = first_items(part, items, count) if count < items else part
-        kept = _kept_bytes(network, partial(_of_part, loss, piece), piece, selection, compute)
+        kept = _taken_bytes(network, partial(_of_part, loss, piece), piece, selection, compute)
         if kept is not None:
             tried.append((max(1, count), kept))
     if not tried:
@@ -125,19 +129,22 @@ def _of_part(loss: Loss, part: Any, guest: nn.Module) -> Tensor:
     return loss(guest, part)
 
 
-def _kept_bytes(network: nn.Module, use: Any, part: Any, selection: Selection, compute: Compute) -> int | None:
-    """The bytes that a forward pass keeps, without weights and data; None if it fails, as a network may on a single item."""
+def _taken_bytes(network: nn.Module, use: Any, part: Any, selection: Selection, compute: Compute) -> int | None:
+    """The bytes that a call takes besides weights and data; None if it fails, as a network may on a single item."""
     leaves = {name: weight.clone().requires_grad_() for name, weight in selection.of(network).items()}
     device = next(iter(leaves.values())).device
     there = {tensor.untyped_storage().data_ptr() for tensor in (*leaves.values(), *tensors_of(part))}
-    kept: dict[int, int] = {}
+    kept: dict[int, tuple[int, bool]] = {}
 
     def note(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
+        kept[storage.data_ptr()] = storage.nbytes(), tensor.is_floating_point()
         return tensor
 
     reduced = torch.autocast(device.type, dtype=torch.bfloat16, enabled=compute.dtype == "bfloat16")
+    batched = compute.executor in ("auto", "batched") and is_faster_batched(network)
+    # the plain form of attention is the only one that can be batched, and keeps more
+    attention = sdpa_kernel(SDPBackend.MATH) if batched else nullcontext()
     try:
         with (
             usual_mode(),
@@ -145,9 +152,12 @@ def _kept_bytes(network: nn.Module, use: Any, part: Any, selection: Selection, c
             isolated_random(0, device),
             saved_tensors_hooks(note, lambda tensor: tensor),
             reduced,
+            attention,
         ):
             value = call_with(network, leaves, use)
         del value  # only now may what was kept be freed, and its memory be used again
     except Exception:
         return None  # whoever runs the loss on whole parts says what is wrong with it
-    return sum(size for place, size in kept.items() if place not in there)
+    found = [size for place, size in kept.items() if place not in there]
+    # what is not floating-point, such as the workspace of a recurrent layer, has no gradient
+    return sum(size for size, _ in found) + 2 * max((size for size, has_gradient in found if has_gradient), default=0)
