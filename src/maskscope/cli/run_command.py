@@ -10,9 +10,10 @@ import tyro
 from tyro.conf import Positional
 
 from maskscope.cli.options import job_of, kind_named, name_of, parse, value_of
-from maskscope.cli.output import announce, announce_end, duration, print_json, watch
+from maskscope.cli.output import announce, announce_end, print_json, watch
 from maskscope.engine.address import study_at
-from maskscope.engine.plan import Plan, make_plan
+from maskscope.engine.plan import make_plan
+from maskscope.engine.planned import Plan, duration
 from maskscope.engine.run import run_study
 from maskscope.engine.spec import read_spec
 from maskscope.engine.study import Study
@@ -78,7 +79,15 @@ def run_command(words: list[str]) -> None:
         _print_plan(make_plan(job), options)
         return
     preset = "spec file" if options.spec_file else options.preset
-    record = run_study(preset, job, workers=options.workers, watch=_watch(chosen, options), announce=announce)
+    # of a network that somebody brought, nobody knows yet what a search costs
+    record = run_study(
+        preset,
+        job,
+        workers=options.workers,
+        watch=_watch(chosen, options),
+        announce=announce,
+        planned=bool(chosen.networks),
+    )
     if options.as_json:
         print_json(record)
     announce_end(lambda: write_everything(record, chosen.page, options.out), options.out)
@@ -108,8 +117,6 @@ def _print_plan(plan: Plan, options: RunOptions) -> None:
         return
     for stage in plan.stages:
         print(f"  {'done   ' if stage.done else 'to do  '}{stage.name:<40}{'' if stage.done else duration(stage.seconds):>12}")
-    each = plan.seconds / options.workers
-    print(f"time    {duration(each)} with {options.workers} worker(s), by timing a few steps here and now")
-    print(f"memory  {plan.memory / 2**30:.1f} GiB in each process")
-    print(f"disk    {plan.disk / 2**30:.2f} GiB in {options.out}")
+    print()
+    print(plan.text(options.workers))
     sys.stdout.flush()

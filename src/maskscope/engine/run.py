@@ -11,6 +11,7 @@ from maskscope.engine.artefact import Artefact
 from maskscope.engine.claims import judge
 from maskscope.engine.folder import RECORD, locked, require_room
 from maskscope.engine.job import Job
+from maskscope.engine.plan import plan_of
 from maskscope.engine.records.file import begin_settings, begun, require_replaceable
 from maskscope.engine.records.provenance import provenance
 from maskscope.engine.records.record import Record
@@ -29,6 +30,7 @@ def run_study(
     workers: int = 1,
     watch: Callable[[str], Sequence[Observer]] = lambda name: (),
     announce: Callable[[str], None] = lambda text: None,
+    planned: bool = False,
 ) -> Record:
     """Makes whatever the run folder lacks, and writes its record.
 
@@ -39,6 +41,7 @@ def run_study(
         watch: makes the observers of a long step; worker processes write plain lines instead. A `Tracker` is also told what the
             record says.
         announce: is told what happens.
+        planned: whether it is told first what will be done, what that costs, and whether it fits into memory.
 
     Raises:
         ConfigError: no run folder can have this name, torch has no such device, workers cannot find the study, or the settings
@@ -52,7 +55,14 @@ def run_study(
     folder = user_path(job.run, argument="The run folder")
     require_room(folder, RECORD)
     job = replace(job, run=str(folder)).pinned
-    job.study.procedure.require(job.spec, job.runtime())
+    fits = False
+    if planned:
+        announce("timing a few steps ...")
+        plan = plan_of(job)
+        fits = plan.needs.fits
+        announce(plan.text(workers))
+    if not fits:  # else the plan has asked already
+        job.study.procedure.require(job.spec, job.runtime())
     with locked(folder, announce):
         require_replaceable(folder / RECORD, announce)
         for words in changes(folder, job):

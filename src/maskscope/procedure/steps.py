@@ -7,6 +7,7 @@ from functools import partial
 from maskscope.engine.artefact import Stage
 from maskscope.engine.quantities import TRAINED
 from maskscope.engine.step import Effort, Step
+from maskscope.procedure.measure import SCORING_ITEMS, SCORING_PARTS
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
 from maskscope.procedure.stages import analysis_stage, mask_role, mask_stage, network_role, network_stage, start_role
 from maskscope.procedure.timing import FIT, MASK, SCORE
@@ -63,7 +64,10 @@ class SeedSteps:
         inputs |= {mask_role(one, plan.name): self._mask_stage(one, ()).name for one in masks}
         stage = analysis_stage(self.study, work.subject, work.spec, work.seed, plan.name)
         scored = [one for one in masks if one.network in [network.name for network in networks]]
-        passes = work.subject.passes(work.spec, len(scored))
+        # top weights are found by a backward pass over some items, as long as two more forward; and the network itself
+        items = SCORING_PARTS * (work.spec.mask.part_size if work.subject.brings_networks() else SCORING_ITEMS)
+        found = 3 * items / max(1, work.task.evaluation_items) * len(scored)
+        passes = work.subject.passes(work.spec, len(scored)) + round(found) + 1
         return Step((stage,), inputs, lambda made, _: work.measure(plan, networks, masks, made), effort=Effort(SCORE, passes))
 
     def _network_stage(self, plan: NetworkPlan) -> Stage:

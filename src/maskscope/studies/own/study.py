@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from maskscope.engine.job import Job
+from maskscope.engine.plan import make_plan
+from maskscope.engine.planned import Plan
 from maskscope.engine.run import run_study
 from maskscope.engine.study import Study as EngineStudy
 from maskscope.errors import ConfigError
@@ -169,6 +171,21 @@ class Study:
         """A copy of one of the study's networks; of a series, of the checkpoint of that place."""
         return self._subject.copy_of(number)
 
+    def plan(self, out: str | Path = "runs", *, preset: str = "quick", device: str = "cpu") -> Plan:
+        """What `run` would do: what is masked, what a step costs and how long all takes, memory, and whether it fits.
+
+        A few steps are timed; nothing is kept. ``print(study.plan())`` shows it.
+
+        Args:
+            out: the run folder, whose finished work is not counted.
+            preset: see `run`.
+            device: torch device.
+
+        Raises:
+            MaskscopeError: the network, the data, the loss or the score do not fit together.
+        """
+        return make_plan(self._job(out, preset, device))
+
     def run(
         self,
         out: str | Path,
@@ -193,11 +210,14 @@ class Study:
         """
         from maskscope.report import write_everything
 
-        job = Job(self.study, self.study.preset(preset), tuple(range(self.study.networks)), str(out), device)
-        record = run_study(preset, job, watch=watch, announce=announce)
+        job = self._job(out, preset, device)
+        record = run_study(preset, job, watch=watch, announce=announce, planned=True)
         announce(f"report: {write_everything(record, PAGE, Path(job.run))}")
         assert isinstance(record, MaskRecord), "as every study of masks has it"
         return record
+
+    def _job(self, out: str | Path, preset: str, device: str) -> Job:
+        return Job(self.study, self.study.preset(preset), tuple(range(self.study.networks)), str(out), device)
 
 
 # reads the records of all studies of a user's own networks; it has none to run

@@ -85,7 +85,7 @@ class Own(Subject[OwnSpec]):
 
     def network(self, spec: OwnSpec, task: Task) -> nn.Module:
         """See `Subject.network`: untrained, where the user says how; else a copy of the first, whose weights will be replaced."""
-        first = self._networks[0]
+        first = self._first
         made = as_they_are(self._untrained(), first) if self._untrained is not None else copy.deepcopy(first)
         return made.to(task.device)
 
@@ -173,11 +173,7 @@ class Own(Subject[OwnSpec]):
 
     def require(self, spec: OwnSpec, runtime: Runtime) -> None:
         """See `Subject.require`: that networks, data, loss and score fit together, by using them once."""
-        if not self._networks:
-            raise ConfigError(
-                "This study reads the records of studies of a user's own networks, and has none to run. Run the file that "
-                "defines one: maskscope run FILE.py."
-            )
+        first = self._first
         if "untrained" in spec.controls:
             if self._untrained is None:
                 raise ConfigError(
@@ -185,13 +181,22 @@ class Own(Subject[OwnSpec]):
                     "that returns one, or leave the control out."
                 )
             with isolated_random(0):
-                require_kind(self._untrained(), "What untrained() returns", self._networks[0])
+                require_kind(self._untrained(), "What untrained() returns", first)
         for place, network in enumerate(self._networks):
             task = self.seed_task(spec, place, runtime.device)
             weights = select(network, exclude=spec.exclude).of(network)
             off = self.off_values(spec, 0).only(weights).of(weights)
             emptied = {name: off.get(name, torch.zeros_like(weight)).to(runtime.device) for name, weight in weights.items()}
             require_fit(copy.deepcopy(network).to(runtime.device), task, place, emptied, spec.mask.config().size)
+
+    @property
+    def _first(self) -> nn.Module:
+        if not self._networks:
+            raise ConfigError(
+                "This study reads the records of studies of a user's own networks, and has none to run. Run the file that "
+                "defines one: maskscope run FILE.py."
+            )
+        return self._networks[0]
 
 
 def _place(spec: OwnSpec, seed: int, checkpoint: Checkpoint | None) -> int:
