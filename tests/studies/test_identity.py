@@ -43,7 +43,7 @@ def own_study():
     parts = [torch.ones(2, 4)] * 5
     return OwnStudy(
         nn.Linear(4, 2),
-        {"first": parts, "second": parts},
+        {"first": parts, "second": [2 * part for part in parts]},
         loss=lambda network, x: network(x).mean(),
         score=lambda network, x: network(x)[:, 0] > 0,
         untrained=lambda: nn.Linear(4, 2),
