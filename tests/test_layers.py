@@ -15,7 +15,7 @@ RANKS = [
     {"storage", "zoo"},
     {"data"},
     {"masks", "tasks"},
-    {"training", "analysis"},
+    {"training", "analysis", "surgery"},
     {"engine"},
     {"procedure"},
     {"report"},

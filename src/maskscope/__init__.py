@@ -37,6 +37,7 @@ from maskscope.masks import (
     select,
     unmasked,
 )
+from maskscope.surgery import Shrunk, shrink
 from maskscope.training import (
     Checkpoint,
     Compute,
@@ -86,6 +87,7 @@ __all__ = [
     "Penalty",
     "ProgressBar",
     "Selection",
+    "Shrunk",
     "Study",
     "TargetDensity",
     "UnitGroup",
@@ -109,6 +111,7 @@ __all__ = [
     "sample",
     "score",
     "select",
+    "shrink",
     "shuffled_weights",
     "top_weights",
     "unmasked",

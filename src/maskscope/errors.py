@@ -36,6 +36,10 @@ class GuestError(MaskscopeError):
     """A network or a loss that cannot be called with masked weights: the result would be wrong (docs/guests.md)."""
 
 
+class ShrinkError(MaskscopeError):
+    """A network that cannot be made smaller: it cannot be traced, or the smaller one would compute something else."""
+
+
 class NotFiniteError(MaskscopeError):
     """NaN or infinity where a finite number is needed."""
 
@@ -79,8 +83,8 @@ class OutOfMemoryError(MaskscopeError):
 class MissingExtraError(MaskscopeError):
     """An optional package that this command needs is not installed."""
 
-    def __init__(self, package: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs the package {package!r}: pip install 'maskscope[all]'.")
+    def __init__(self, package: str, purpose: str, extra: str = "all") -> None:
+        super().__init__(f"{purpose} needs the package {package!r}: pip install 'maskscope[{extra}]'.")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
