@@ -107,6 +107,7 @@ class _Surgeon:
         assert layer.needed is not None
         module = self._module_of.get(name, layer.module)
         numbers = [int(one) for one in (~layer.needed).nonzero().flatten()]
+        group: Any = None
         reason = can_lose_units(layer, self._owners)
         if not reason and module not in self._graph.module2node:
             reason = "torch-pruning does not find it in the network"
@@ -114,7 +115,7 @@ class _Surgeon:
             numbers, group, reason = self._allowed(module, numbers)
         if reason:
             self._made.kept.setdefault(name, reason)
-        if reason and not numbers or not numbers:
+        if group is None:
             return
         if any((id(item.dep.target.module), self._is_input(item)) in self._changed for item in group):
             self._made.put_off = True
@@ -166,6 +167,8 @@ class _Surgeon:
         layer = self._layer_of.get(id(module))
         if layer is None:
             return every, f"they also go through {title} ({type(module).__name__}), which computes with all units or is shared"
+        if layer.used_by:
+            return every, f"the weight of {title} is also used by {layer.used_by}"
         if self._is_input(item):
             if layer.reads is None or getattr(module, "groups", 1) > 1:
                 return every, f"{title} reads them"
@@ -202,14 +205,14 @@ def _add(module: nn.Module, numbers: Tensor, constants: Tensor) -> None:
                 bias, weight = getattr(module, f"bias_ih_l0{end}"), getattr(module, f"weight_ih_l0{end}")
                 bias += weight[:, numbers] @ constants
             return
-        weight = module.get_parameter("weight")
+        weight = parameter = module.get_parameter("weight")
         if is_conv1d(module):
             weight = weight.t()
         elif weight.dim() > 2:
             weight = weight.flatten(2).sum(2)
         added = weight[:, numbers] @ constants
         if getattr(module, "bias", None) is None:
-            module.register_parameter("bias", nn.Parameter(added, requires_grad=weight.requires_grad))
+            module.register_parameter("bias", nn.Parameter(added, requires_grad=parameter.requires_grad))
         else:
             module.get_parameter("bias").add_(added)
 

@@ -12,13 +12,12 @@ A unit whose weights are all zero but whose biases are not is alive: the state o
 is not a constant.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from maskscope.surgery.tape import Call, Effect, Layer, Owners, mixing
+from maskscope.surgery.tape import Call, Effect, Flags, Layer, Owners, mixing, nothing
 
 _GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 _CANDIDATE = {"LSTM": 2, "GRU": 2, "RNN": 0}
@@ -33,7 +32,7 @@ def recurrent(call: Call, owners: Owners) -> Effect:
     """What a recurrent layer does with all steps of its inputs; see the module for which units count."""
     weights = next(one for one in call.args if isinstance(one, list))
     values = call.tensors[0]
-    layer = call.layer = owners.of(weights[0])
+    layer = call.layer = owners.of(weights[0], call.name)
     if layer is None or not isinstance(layer.module, nn.RNNBase):
         return mixing(call, owners)
     module = layer.module
@@ -47,7 +46,7 @@ def recurrent(call: Call, owners: Owners) -> Effect:
     varies = [(~zero).expand(one.shape) for one in call.outputs]
     layer.writes(~zero)
 
-    def backwards(needs: Sequence[Tensor]) -> list[Tensor]:
+    def backwards(needs: Flags, unless_folded: Flags) -> tuple[Flags, Flags]:
         needed = torch.stack([need.flatten(0, -2).any(0) for need in needs]).any(0)
         reads = (module.weight_hh_l0.unflatten(0, (gates, -1)) != 0).any(0)
         while True:
@@ -70,19 +69,21 @@ def _whole(call: Call, owners: Owners, layer: Layer) -> Effect:
     columns = torch.stack([(one != 0).any(0) for one in first]).any(0)
     effect = mixing(call, owners)
 
-    def backwards(needs: Sequence[Tensor]) -> list[Tensor]:
-        used = any(bool(need.any()) for need in needs)
+    def backwards(needs: Flags, unless_folded: Flags) -> tuple[Flags, Flags]:
+        used = any(bool(need.any()) for need in (*needs, *unless_folded))
         layer.inner_states = layer.inner_states or any(bool(states[:-1].any()) for states in needs[1:])
         return _inputs_needed(call, layer, columns & used)
 
     return Effect(effect.varies, backwards, _reason(layer))
 
 
-def _inputs_needed(call: Call, layer: Layer, inputs: Tensor) -> list[Tensor]:
+def _inputs_needed(call: Call, layer: Layer, inputs: Tensor) -> tuple[Flags, Flags]:
     assert layer.constants is not None
-    inputs = inputs & layer.constants.isnan()
-    layer.does_read(inputs)
-    return [inputs.expand(call.varying[0].shape), *[torch.ones_like(one) for one in call.varying[1:]]]
+    stays = layer.constants.isnan()
+    layer.does_read(inputs & stays)
+    shape, others = call.varying[0].shape, call.varying[1:]
+    for_good = [(inputs & stays).expand(shape), *[torch.ones_like(one) for one in others]]
+    return for_good, [(inputs & ~stays).expand(shape), *nothing(call)[1:]]
 
 
 def _reason(layer: Layer) -> str:
@@ -158,9 +159,9 @@ def narrower(module: nn.RNNBase, inputs: Tensor, units: Tensor) -> nn.RNNBase:
 
 def _blank(kind: type[nn.RNNBase], inputs: int, units: int, settings: dict[str, Any]) -> nn.RNNBase:
     """A layer without drawing its initial weights, which would use up the caller's random numbers."""
-    made = torch.nn.utils.skip_init(kind, inputs, units, **{**settings, "device": torch.device("cpu")})
-    assert isinstance(made, nn.RNNBase)
-    return made.to(settings["device"])
+    made = kind(inputs, units, **{**settings, "device": "meta"}).to_empty(device=settings["device"])
+    made.flatten_parameters()
+    return made
 
 
 class Chain(nn.Module):

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from maskscope.surgery.recurrent import recurrent
-from maskscope.surgery.tape import Call, Effect, Layer, Owners, mixing
+from maskscope.surgery.tape import Call, Effect, Flags, Layer, Owners, mixing, nothing, passing, whole
 
 _MOVING = frozenset(
     "view _unsafe_view reshape permute transpose t select expand squeeze unsqueeze split split_with_sizes unbind cat "
@@ -53,8 +53,8 @@ def rule_of(call: Call, owners: Owners) -> Effect:
 
 
 def _filled(call: Call, owners: Owners) -> Effect:
-    nothing = [torch.zeros(one.shape, dtype=torch.bool, device=one.device) for one in call.outputs]
-    return Effect(nothing, lambda needs: [torch.zeros_like(one) for one in call.varying])
+    flags = [torch.zeros(one.shape, dtype=torch.bool, device=one.device) for one in call.outputs]
+    return Effect(flags, passing(lambda needs: nothing(call)))
 
 
 def _pointwise(call: Call) -> Effect:
@@ -64,7 +64,7 @@ def _pointwise(call: Call) -> Effect:
     except RuntimeError:
         return mixing(call, Owners({}, {}))
     varies = torch.stack([flag.to(call.outputs[0].device) for flag in flags]).any(0)
-    return Effect([varies], lambda needs: [_unbroadcast(needs[0], one) for one in call.varying])
+    return Effect([varies], passing(lambda needs: [_unbroadcast(needs[0], one) for one in call.varying]))
 
 
 def _product(call: Call) -> Effect:
@@ -73,10 +73,10 @@ def _product(call: Call) -> Effect:
     first_counts, second_counts = first_varies | (first != 0), second_varies | (second != 0)
     varies = (first_varies & second_counts) | (second_varies & first_counts)
 
-    def backwards(needs: Sequence[Tensor]) -> list[Tensor]:
+    def needed(needs: Flags) -> list[Tensor]:
         return [_unbroadcast(needs[0] & second_counts, first), _unbroadcast(needs[0] & first_counts, second)]
 
-    return Effect([varies], backwards)
+    return Effect([varies], passing(needed))
 
 
 def _before(call: Call) -> list[Tensor]:
@@ -98,7 +98,7 @@ def _moving(call: Call, owners: Owners) -> Effect:
         differs = (source != source.narrow(dim, 0, 1)).any(dim, keepdim=True) if source.numel() else torch.zeros(1, dtype=torch.bool)
         varies = [varies[0] | differs]
 
-    def backwards(needs: Sequence[Tensor]) -> list[Tensor]:
+    def needed(needs: Flags) -> list[Tensor]:
         with torch.enable_grad():
             leaves = {number: torch.zeros_like(one, requires_grad=True) for number, one in marks.items()}
             made = _again(call, leaves)
@@ -106,7 +106,7 @@ def _moving(call: Call, owners: Owners) -> Effect:
         by_number = dict(zip(leaves, found, strict=True))
         return [_read(by_number[id(one)], flag) for one, flag in zip(call.tensors, call.varying, strict=True)]
 
-    return Effect(varies, backwards)
+    return Effect(varies, passing(needed))
 
 
 def _again(call: Call, replaced: dict[int, Tensor]) -> list[Tensor]:
@@ -124,11 +124,11 @@ def _planes(call: Call, spatial: int) -> Effect:
     dims = tuple(range(-spatial, 0))
     varies = call.varying[0].any(dim=dims, keepdim=True) if call.tensors else torch.ones(1, dtype=torch.bool)
 
-    def backwards(needs: Sequence[Tensor]) -> list[Tensor]:
-        needed = torch.stack([need.flatten(-spatial).any(-1) for need in needs]).any(0)
-        return [needed[(..., *[None] * spatial)].expand(call.varying[0].shape), *map(torch.zeros_like, call.varying[1:])]
+    def needed(needs: Flags) -> list[Tensor]:
+        planes = torch.stack([need.flatten(-spatial).any(-1) for need in needs]).any(0)
+        return [planes[(..., *[None] * spatial)].expand(call.varying[0].shape), *map(torch.zeros_like, call.varying[1:])]
 
-    return Effect([varies.expand(one.shape) for one in call.outputs], backwards)
+    return Effect([varies.expand(one.shape) for one in call.outputs], passing(needed))
 
 
 def _reduction(call: Call, owners: Owners) -> Effect:
@@ -141,8 +141,13 @@ def _reduction(call: Call, owners: Owners) -> Effect:
     varies = source | (call.tensors[0] != 0) if call.name == "sum" else source
     kept = varies.any(dim=dims, keepdim=True)
 
-    def backwards(needs: Sequence[Tensor]) -> list[Tensor]:
-        return [needs[0].reshape(kept.shape).expand(source.shape)]
+    # if the constants are not all the same, it matters how many there are, and none of them may go
+    values = call.tensors[0]
+    same = values.amax(dim=dims, keepdim=True) == values.amin(dim=dims, keepdim=True)
+
+    def backwards(needs: Flags, unless_folded: Flags) -> tuple[Flags, Flags]:
+        for_good, until = (one[0].reshape(kept.shape) for one in (needs, unless_folded))
+        return [(for_good | until & ~same).expand(source.shape)], [(until & same).expand(source.shape)]
 
     return Effect([kept.reshape(call.outputs[0].shape)], backwards)
 
@@ -156,10 +161,10 @@ def _batch_norm(call: Call, owners: Owners) -> Effect:
     shape = [1, -1, *[1] * (values.dim() - 2)]
     counts = (scale != 0).reshape(shape) if scale is not None else torch.ones(1, dtype=torch.bool, device=values.device)
 
-    def backwards(needs: Sequence[Tensor]) -> list[Tensor]:
+    def needed(needs: Flags) -> list[Tensor]:
         return [needs[0] & counts, *[torch.ones_like(one) for one in call.varying[1:]]]
 
-    return Effect([call.varying[0] & counts], backwards)
+    return Effect([call.varying[0] & counts], passing(needed))
 
 
 def _embedding(call: Call, owners: Owners) -> Effect:
@@ -167,15 +172,15 @@ def _embedding(call: Call, owners: Owners) -> Effect:
     table, indices = call.tensors[:2]
     if bool(call.varying[0].any()):
         return mixing(call, owners)
-    layer = call.layer = owners.of(table)
+    layer = call.layer = owners.of(table, "embedding")
     varies = (table != table[:1]).any(0) if bool(call.varying[1].any()) else torch.zeros_like(table[0], dtype=torch.bool)
     varies = varies.expand(call.outputs[0].shape)
     _note(layer, varies, -1)
 
-    def backwards(needs: Sequence[Tensor]) -> list[Tensor]:
+    def backwards(needs: Flags, unless_folded: Flags) -> tuple[Flags, Flags]:
         _note_need(layer, needs[0], -1)
-        used = needs[0].any()
-        return [used.expand(table.shape), used.expand(indices.shape), *[torch.ones_like(one) for one in call.varying[2:]]]
+        used = needs[0].any() | unless_folded[0].any()
+        return [used.expand(table.shape), used.expand(indices.shape), *nothing(call)[2:]], nothing(call)
 
     return Effect([varies], backwards)
 
@@ -189,19 +194,19 @@ def _matrix_product(call: Call, owners: Owners) -> Effect:
     """A product of two matrices, or of two batches of them, perhaps with something added."""
     first, second = call.tensors[-2:]
     first_varies, second_varies = call.varying[-2:]
-    if not bool(second_varies.any()) and owners.of(second) is not None:
+    if not bool(second_varies.any()) and owners.of(second, call.name) is not None:
         return _weighted(call, owners, second, first, second, -1, -1, lambda x, w: x @ w, exact=True)
     one, two = (first_varies | (first != 0)).float(), (second_varies | (second != 0)).float()
     varies = (first_varies.float() @ two + one @ second_varies.float()) > 0.5
     for added in call.varying[:-2]:
         varies = varies | added
 
-    def backwards(needs: Sequence[Tensor]) -> list[Tensor]:
+    def needed(needs: Flags) -> list[Tensor]:
         need = needs[0].float()
         added = [_unbroadcast(needs[0], one) for one in call.varying[:-2]]
         return [*added, need @ two.transpose(-1, -2) > 0.5, one.transpose(-1, -2) @ need > 0.5]
 
-    return Effect([varies], backwards, "it is multiplied with something that is not a weight of a layer")
+    return Effect([varies], whole(call, needed), "it is multiplied with something that is not a weight of a layer")
 
 
 def _convolution(call: Call, owners: Owners) -> Effect:
@@ -251,27 +256,28 @@ def _weighted(
     others = [flag for number, flag in enumerate(call.varying) if number != at]
     if any(bool(flag.any()) for flag in others):
         return mixing(call, owners)
-    layer = call.layer = owners.of(weight)
+    layer = call.layer = owners.of(weight, call.name)
     flags, counts = call.varying[at], (matrix != 0).float()
     varies = apply(flags.float(), counts) > 0.5
     _note(layer, varies, writes)
     if layer is not None:
         layer.is_given(_constants(values, flags, reads, exact=exact))
 
-    def backwards(needs: Sequence[Tensor]) -> list[Tensor]:
+    def backwards(needs: Flags, unless_folded: Flags) -> tuple[Flags, Flags]:
         _note_need(layer, needs[0], writes)
         with torch.enable_grad():
             leaf = torch.zeros(values.shape, device=values.device, requires_grad=True)
-            (found,) = torch.autograd.grad(apply(leaf, counts), leaf, needs[0].float())
+            (found,) = torch.autograd.grad(apply(leaf, counts), leaf, (needs[0] | unless_folded[0]).float())
         read = found > 0.5
+        for_good, until = [torch.ones_like(one) for one in call.varying], nothing(call)
+        for_good[at] = read
         if layer is not None and layer.constants is not None:
             shape = [1] * read.dim()
             shape[reads] = -1
-            read = read & layer.constants.isnan().reshape(shape)
-            layer.does_read(over_units(read, reads))
-        result = [torch.ones_like(one) for one in call.varying]
-        result[at] = read
-        return result
+            stays = layer.constants.isnan().reshape(shape)
+            for_good[at], until[at] = read & stays, read & ~stays
+            layer.does_read(over_units(for_good[at], reads))
+        return for_good, until
 
     who = layer.name if layer is not None else call.name
     return Effect(

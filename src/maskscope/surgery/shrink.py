@@ -16,7 +16,7 @@ from maskscope.surgery.groups import remove_dead
 from maskscope.surgery.recurrent import Chain, can_be_chained, joined
 from maskscope.surgery.stand_in import replace
 from maskscope.surgery.tape import Owners
-from maskscope.surgery.traced import call_on, tensors_in, traced
+from maskscope.surgery.traced import call_on, tensors_in, traced, without_caches
 
 _TOLERANCES = {torch.float64: 1e-10, torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 
@@ -78,22 +78,45 @@ def shrink(network: nn.Module, mask: BinaryMask, example_inputs: Any, *, toleran
     _refuse(network)
     small = bake(network, mask)
     modes = {name: module.training for name, module in small.named_modules()}
-    before = {name: tuple(one.shape) for name, one in small.named_parameters()}
+    shapes = {name: tuple(one.shape) for name, one in small.named_parameters()}
+    trained = {name: one.requires_grad for name, one in small.named_parameters()}
     count = _count(small)
     small.eval()
-    expected = _outputs(small, example_inputs)
-    allowed = tolerance if tolerance is not None else max(_TOLERANCES.get(one.dtype, 0.0) for one in expected)
+    with without_caches(small):
+        expected = _outputs(small, example_inputs)
+        allowed = tolerance if tolerance is not None else max((_TOLERANCES.get(one.dtype, 0.0) for one in expected), default=0.0)
+        removed, kept = _made_smaller(small, example_inputs, expected, allowed)
+        difference = _difference(expected, small, example_inputs)
+    if not difference <= allowed:
+        raise ShrinkError(_other_outputs("several recurrent layers as one", difference, allowed))
+    for name, module in small.named_modules():
+        module.training = next(modes[above] for above in _upwards(name) if above in modes)
+    for name, one in small.named_parameters():
+        one.requires_grad_(trained.get(name, one.requires_grad))
+    changed = {name: (shapes[name], tuple(one.shape)) for name, one in small.named_parameters() if name in shapes}
+    changed = {name: both for name, both in changed.items() if both[0] != both[1]}
+    return Shrunk(small, removed, changed, count, _count(small), kept, difference, allowed)
+
+
+def _made_smaller(
+    small: nn.Module, example_inputs: Any, expected: Sequence[Tensor], allowed: float
+) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
+    """Removes units until none is dead; one that goes may leave others without a reader, or without an input.
+
+    Returns:
+        The units that were removed, as they were numbered first, and why others stayed.
+    """
     _take_apart(small, traced(small, example_inputs))
     stay: dict[str, list[int]] = {}
     removed: dict[str, list[int]] = {}
     while True:
         owners = traced(small, example_inputs)
-        checkpoint = copy_network(small)
+        before = copy_network(small)
         made = remove_dead(small, owners, example_inputs)
         if not made.removed:
             break
         if not _difference(expected, small, example_inputs) <= allowed:
-            raise _culprit(checkpoint, owners, example_inputs, expected, allowed)
+            raise _culprit(before, owners, example_inputs, expected, allowed)
         for name, numbers in made.removed.items():
             needed = owners.layers[name].needed
             assert needed is not None
@@ -101,22 +124,7 @@ def shrink(network: nn.Module, mask: BinaryMask, example_inputs: Any, *, toleran
             removed.setdefault(name, []).extend(mine[number] for number in numbers)
             stay[name] = [one for number, one in enumerate(mine) if number not in set(numbers)]
     _put_together(small)
-    difference = _difference(expected, small, example_inputs)
-    if not difference <= allowed:
-        raise ShrinkError(_other_outputs("the recurrent layers as one", difference, allowed))
-    for name, module in small.named_modules():
-        module.training = next(modes[above] for above in _upwards(name) if above in modes)
-    changed = {name: (before[name], tuple(one.shape)) for name, one in small.named_parameters() if name in before}
-    return Shrunk(
-        small,
-        {name: tuple(sorted(numbers)) for name, numbers in removed.items()},
-        {name: shapes for name, shapes in changed.items() if shapes[0] != shapes[1]},
-        count,
-        _count(small),
-        {**_constants_that_stay(owners), **made.kept},
-        difference,
-        allowed,
-    )
+    return {name: tuple(sorted(numbers)) for name, numbers in removed.items()}, {**_constants_that_stay(owners), **made.kept}
 
 
 def _refuse(network: nn.Module) -> None:
@@ -197,11 +205,11 @@ def _constants_that_stay(owners: Owners) -> dict[str, str]:
 
 
 def _culprit(
-    checkpoint: nn.Module, owners: Owners, example_inputs: Any, expected: Sequence[Tensor], allowed: float
+    before: nn.Module, owners: Owners, example_inputs: Any, expected: Sequence[Tensor], allowed: float
 ) -> ShrinkError:
     """The error that names the layer whose units changed the outputs when they were removed."""
     for name in owners.layers:
-        one = copy_network(checkpoint)
+        one = copy_network(before)
         if remove_dead(one, traced(one, example_inputs), example_inputs, only=name).removed:
             difference = _difference(expected, one, example_inputs)
             if not difference <= allowed:

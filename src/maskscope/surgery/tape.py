@@ -8,6 +8,9 @@ elements of its outputs vary with the inputs. Afterwards, from the outputs back,
 Both follow from which weights are zero, never from the activations of the examples, so they hold for other inputs too. An
 operation without a rule mixes everything with everything.
 
+A constant that its reader can take up into its bias (fold) is needed only until then. What it is made of is needed all the same: it
+may have to stay for another reason, and then it has to keep its value.
+
 How it could still fail: branches that the example inputs do not take, and values that leave torch (NumPy, Python lists), are not
 seen.
 """
@@ -27,22 +30,26 @@ class Layer:
     Args:
         name: its dotted name.
         module: the layer.
+        operation: the operation that its forward pass consists of.
         needed: which of its output units something needs.
         varies: which of its output units vary with the inputs.
         reads: which of its input units it needs, besides the constants that its bias can take up.
         constants: the values of the input units that are constants that its bias can take up; NaN for the others.
         why: what needs those of its output units that do not vary.
         inner_states: whether something reads last states of its inner layers, if it is a recurrent layer of several layers.
+        used_by: another operation that uses its weight, if there is one.
     """
 
     name: str
     module: nn.Module
+    operation: str
     needed: Tensor | None = None
     varies: Tensor | None = None
     reads: Tensor | None = None
     constants: Tensor | None = None
     why: str = ""
     inner_states: bool = False
+    used_by: str = ""
 
     def writes(self, varies: Tensor) -> None:
         """Takes note of a call: which of its output units vary."""
@@ -76,13 +83,16 @@ class Owners:
     by_weight: dict[int, str]
     stateful: set[str] = field(default_factory=set)
 
-    def of(self, weight: Tensor) -> Layer | None:
-        """The layer of a weight; None if it belongs to another kind of module, or to several."""
+    def of(self, weight: Tensor, operation: str | None = None) -> Layer | None:
+        """The layer of a weight; None if it belongs to several or to another kind of module, or is for another operation."""
         name = self.by_weight.get(id(weight))
-        return self.layers[name] if name is not None else None
+        layer = self.layers[name] if name is not None else None
+        return layer if layer is not None and operation in (None, layer.operation) else None
 
 
-Backwards = Callable[[Sequence[Tensor]], Sequence[Tensor]]
+Flags = Sequence[Tensor]
+Backwards = Callable[[Flags, Flags], tuple[Flags, Flags]]
+"""From which elements of the outputs are needed, and which only until they are folded, to the same for the arguments."""
 
 
 @dataclass
@@ -118,7 +128,7 @@ class Effect:
 
     Args:
         varies: which elements of its outputs vary with the inputs of the network.
-        backwards: a function from the elements of its outputs that are needed to the elements of its arguments that are needed.
+        backwards: which elements of its arguments are needed, by which of its outputs are: see `Backwards`.
         reason: why constants among its arguments stay, if it needs them; empty if only because others need what it makes of them.
     """
 
@@ -132,6 +142,7 @@ Rule = Callable[[Call, Owners], Effect]
 
 @dataclass(frozen=True)
 class _Entry:
+    name: str
     inputs: list[int]
     outputs: list[int]
     effect: Effect
@@ -176,22 +187,31 @@ class Tape:
             self._left += inputs  # a number or a truth value leaves torch
             return
         effect = mixing(call, self._owners) if others else self._rule(call, self._owners)
+        for tensor in call.tensors:
+            if (layer := self._owners.of(tensor)) is not None and layer is not call.layer:
+                layer.used_by = call.name
         outputs = [self._know(one, its) for one, its in zip(call.outputs, effect.varies, strict=True)]
-        self._entries.append(_Entry(inputs, outputs, effect, call.layer))
+        self._entries.append(_Entry(call.name, inputs, outputs, effect, call.layer))
 
     def read_back(self, outputs: Sequence[Tensor]) -> None:
         """From the outputs of the network back to its inputs: fills in what each layer reads and is needed for."""
         needs = {number: torch.ones_like(self._varying[number]) for number in (*map(self._of, outputs), *self._left)}
+        unless_folded: dict[int, Tensor] = {}
         why = dict.fromkeys(needs, "it is an output of the network, or decides what is computed")
         for entry in reversed(self._entries):
-            wanted = [needs.get(number, torch.zeros_like(self._varying[number])) for number in entry.outputs]
             reason = next((why[number] for number in entry.outputs if number in why), "")
             if entry.layer is not None:
                 entry.layer.why = entry.layer.why or reason
-            for number, need in zip(entry.inputs, entry.effect.backwards(wanted), strict=True):
-                needs[number] = needs[number] | need if number in needs else need
-                if number not in why and bool((need & ~self._varying[number]).any()):
-                    why[number] = entry.effect.reason or reason
+            wanted, foldable = (
+                [known.get(number, torch.zeros_like(self._varying[number])) for number in entry.outputs]
+                for known in (needs, unless_folded)
+            )
+            for known, found in zip((needs, unless_folded), entry.effect.backwards(wanted, foldable), strict=True):
+                for number, need in zip(entry.inputs, found, strict=True):
+                    known[number] = known[number] | need if number in known else need
+            for number in entry.inputs:
+                if number not in why and bool((needs[number] & ~self._varying[number]).any()):
+                    why[number] = entry.effect.reason or reason or f"{entry.name} puts it together with what varies"
 
     def _of(self, tensor: Tensor) -> int:
         number = self._number.get(id(tensor))
@@ -208,16 +228,35 @@ class Tape:
         return number
 
 
+def passing(needed: Callable[[Flags], Flags]) -> Backwards:
+    """For an operation that keeps units apart: what it needs for a constant is needed as long as the constant."""
+    return lambda needs, unless_folded: (needed(needs), needed(unless_folded))
+
+
+def whole(call: Call, needed: Callable[[Flags], Flags]) -> Backwards:
+    """For an operation that has to stay as it is: what it needs for a constant is needed for good."""
+
+    def backwards(needs: Flags, unless_folded: Flags) -> tuple[Flags, Flags]:
+        every = [one | other for one, other in zip(needs, unless_folded, strict=True)]
+        return needed(every), nothing(call)
+
+    return backwards
+
+
+def nothing(call: Call) -> list[Tensor]:
+    """No element of any argument."""
+    return [torch.zeros_like(one) for one in call.varying]
+
+
 def mixing(call: Call, owners: Owners) -> Effect:
     """The rule of an operation that nothing is known of: all that it makes depends on all that it gets."""
     varies = any(bool(one.any()) for one in call.varying) or not call.tensors
 
-    def backwards(needs: Sequence[Tensor]) -> list[Tensor]:
-        needed = any(bool(one.any()) for one in needs)
-        return [torch.full_like(one, needed) for one in call.varying]
+    def needed(needs: Flags) -> list[Tensor]:
+        return [torch.full_like(one, any(bool(need.any()) for need in needs)) for one in call.varying]
 
     flags = [torch.full(one.shape, varies, dtype=torch.bool, device=one.device) for one in call.outputs]
-    return Effect(flags, backwards, f"{call.name} computes with it together with other units")
+    return Effect(flags, whole(call, needed), f"{call.name} computes with it together with other units")
 
 
 def _memory(tensor: Tensor) -> int:

@@ -1,7 +1,7 @@
 """Runs a network on example inputs, and records which of its units vary, and which are needed."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -17,7 +17,12 @@ from maskscope.surgery.rules import rule_of
 from maskscope.surgery.tape import Call, Layer, Owners, Tape
 
 _ONE_OPERATION = ("linear", "batch_norm", "lstm", "gru", "rnn_tanh", "rnn_relu")
-_KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Embedding)
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_OPERATIONS: dict[type[nn.Module], str] = {
+    nn.Linear: "linear",
+    nn.Embedding: "embedding",
+    **dict.fromkeys(_CONVOLUTIONS, "convolution"),
+}
 
 
 def is_conv1d(module: nn.Module) -> bool:
@@ -44,6 +49,20 @@ def call_on(network: nn.Module, example_inputs: Any) -> Any:
             f"{type(network).__name__} cannot be called with the example inputs ({type(error).__name__}: {error}). Expected: a "
             "tensor, a tuple of arguments or a dictionary of named arguments, as the network takes them."
         ) from error
+
+
+@contextmanager
+def without_caches(network: nn.Module) -> Iterator[None]:
+    """Inside the ``with`` block, networks of transformers do not return what they remember of a text for the next call."""
+    configs = [getattr(module, "config", None) for module in network.modules()]
+    caching = [one for one in {id(one): one for one in configs}.values() if getattr(one, "use_cache", None) is True]
+    try:
+        for one in caching:
+            one.use_cache = False
+        yield
+    finally:
+        for one in caching:
+            one.use_cache = True
 
 
 def tensors_in(value: Any, seen: set[int] | None = None) -> Iterator[Tensor]:
@@ -102,11 +121,22 @@ def _owners(network: nn.Module) -> Owners:
     for name, module in network.named_modules():
         own = dict(module.named_parameters(recurse=False))
         weight = own.get("weight_ih_l0") if isinstance(module, nn.RNNBase) else own.get("weight")
-        known = type(module) in _KINDS or isinstance(module, nn.RNNBase) or is_conv1d(module)
-        if known and weight is not None and all(uses[id(one)] == 1 for one in own.values()):
-            layers[name] = Layer(name, module)
+        operation = _operation(module)
+        if operation and weight is not None and all(uses[id(one)] == 1 for one in own.values()):
+            layers[name] = Layer(name, module, operation)
             by_weight[id(weight)] = name
     return Owners(layers, by_weight)
+
+
+def _operation(module: nn.Module) -> str:
+    """The operation that the forward pass of a layer consists of; empty for modules that units are not removed from."""
+    if type(module) in (nn.LSTM, nn.GRU):
+        return type(module).__name__.lower()
+    if type(module) is nn.RNN:
+        return f"rnn_{module.nonlinearity}"
+    if is_conv1d(module):
+        return "addmm"
+    return _OPERATIONS.get(type(module), "")
 
 
 def _notes_state(owners: Owners, name: str) -> Any:
