@@ -1,7 +1,7 @@
 """Removes the dead units of a network through torch-pruning, which knows which layers have them in common."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,7 +44,8 @@ def remove_dead(network: nn.Module, owners: Owners, example_inputs: Any, only: s
         ShrinkError: torch-pruning cannot trace the network.
         MissingExtraError: torch-pruning is not installed.
     """
-    made = Round()
+    recurrent = {name: layer for name, layer in owners.layers.items() if isinstance(layer.module, nn.RNNBase)}
+    made = Round(kept={name: reason for name, layer in recurrent.items() if (reason := can_lose_units(layer, owners))})
     dead = {name: layer for name, layer in owners.layers.items() if layer.needed is not None and not bool(layer.needed.all())}
     if not dead:
         return made
@@ -153,7 +154,9 @@ class _Surgeon:
 
     def _is_input(self, item: Any) -> bool:
         """Whether units go from the reading side of a layer. Layers with one side only, like BatchNorm, count as both."""
-        return bool(self._graph.is_in_channel_pruning_fn(item.dep.handler) and not self._graph.is_out_channel_pruning_fn(item.dep.handler))
+        return bool(
+            self._graph.is_in_channel_pruning_fn(item.dep.handler) and not self._graph.is_out_channel_pruning_fn(item.dep.handler)
+        )
 
     def _faults(self, item: Any) -> tuple[set[int], str]:
         """The units of one layer of a group that must stay, and why."""
@@ -220,7 +223,7 @@ def _add(module: nn.Module, numbers: Tensor, constants: Tensor) -> None:
 def _conv1d_pruner(torch_pruning: Any) -> Any:
     """How torch-pruning removes units of transformers' Conv1D, whose weight is transposed."""
 
-    class Conv1DPruner(torch_pruning.BasePruningFunc):  # type: ignore[misc, name-defined]
+    class Conv1DPruner(torch_pruning.BasePruningFunc):  # type: ignore[misc]
         def prune_out_channels(self, layer: Any, idxs: Sequence[int]) -> Any:
             keep = [one for one in range(layer.nf) if one not in set(idxs)]
             layer.nf -= len(idxs)

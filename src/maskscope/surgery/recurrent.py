@@ -12,6 +12,7 @@ A unit whose weights are all zero but whose biases are not is alive: the state o
 is not a constant.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,13 +20,14 @@ from torch import Tensor, nn
 
 from maskscope.surgery.tape import Call, Effect, Flags, Layer, Owners, mixing, nothing
 
+KINDS = (nn.LSTM, nn.GRU, nn.RNN)
 _GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 _CANDIDATE = {"LSTM": 2, "GRU": 2, "RNN": 0}
 
 
 def is_simple(module: nn.RNNBase) -> bool:
     """Whether it has one layer, one direction and no projection, so that its units can be removed."""
-    return module.num_layers == 1 and not module.bidirectional and not module.proj_size and type(module) in _KINDS
+    return module.num_layers == 1 and not module.bidirectional and not module.proj_size and type(module) in KINDS
 
 
 def recurrent(call: Call, owners: Owners) -> Effect:
@@ -48,14 +50,14 @@ def recurrent(call: Call, owners: Owners) -> Effect:
 
     def backwards(needs: Flags, unless_folded: Flags) -> tuple[Flags, Flags]:
         needed = torch.stack([need.flatten(0, -2).any(0) for need in needs]).any(0)
-        reads = (module.weight_hh_l0.unflatten(0, (gates, -1)) != 0).any(0)
+        reads = (module.get_parameter("weight_hh_l0").unflatten(0, (gates, -1)) != 0).any(0)
         while True:
             more = needed | (reads[needed & ~zero].any(0) & ~zero)
             if bool((more == needed).all()):
                 break
             needed = more
         layer.is_needed(needed)
-        inputs = (module.weight_ih_l0.unflatten(0, (gates, -1)) != 0).any(0)[needed & ~zero].any(0)
+        inputs = (module.get_parameter("weight_ih_l0").unflatten(0, (gates, -1)) != 0).any(0)[needed & ~zero].any(0)
         return _inputs_needed(call, layer, inputs)
 
     return Effect(varies, backwards, _reason(layer))
@@ -110,7 +112,7 @@ def always_zero(module: nn.RNNBase, counts: Tensor) -> Tensor:
         name: one.detach().unflatten(0, (gates, module.hidden_size))[_CANDIDATE[kind]] != 0
         for name, one in module.named_parameters()
     }
-    zero = ~(rows["weight_ih_l0"] & counts).any(1)
+    zero: Tensor = ~(rows["weight_ih_l0"] & counts).any(1)
     if module.bias:
         zero = zero & ~rows["bias_ih_l0"] & ~rows["bias_hh_l0"]
     while bool((leaks := zero & (rows["weight_hh_l0"] & ~zero).any(1)).any()):
@@ -126,7 +128,7 @@ def narrower(module: nn.RNNBase, inputs: Tensor, units: Tensor) -> nn.RNNBase:
         inputs: the numbers of the input units that stay.
         units: the numbers of the hidden units that stay; all of them if the layer is not simple.
     """
-    first = module.weight_ih_l0
+    first = module.get_parameter("weight_ih_l0")
     settings: dict[str, Any] = {
         "num_layers": module.num_layers,
         "bias": bool(module.bias),
@@ -140,7 +142,7 @@ def narrower(module: nn.RNNBase, inputs: Tensor, units: Tensor) -> nn.RNNBase:
         settings["proj_size"] = module.proj_size
     elif type(module) is nn.RNN:
         settings["nonlinearity"] = module.nonlinearity
-    made = _blank(type(module), len(inputs), len(units), settings)
+    made = blank(type(module), len(inputs), len(units), settings)
     gates, simple = _gates(module), is_simple(module)
     with torch.no_grad():
         for name, target in made.named_parameters():
@@ -157,107 +159,12 @@ def narrower(module: nn.RNNBase, inputs: Tensor, units: Tensor) -> nn.RNNBase:
     return made
 
 
-def _blank(kind: type[nn.RNNBase], inputs: int, units: int, settings: dict[str, Any]) -> nn.RNNBase:
+def blank(kind: Callable[..., nn.RNNBase], inputs: int, units: int, settings: dict[str, Any]) -> nn.RNNBase:
     """A layer without drawing its initial weights, which would use up the caller's random numbers."""
     made = kind(inputs, units, **{**settings, "device": "meta"}).to_empty(device=settings["device"])
     made.flatten_parameters()
     return made
 
 
-class Chain(nn.Module):
-    """Recurrent layers one after the other, each with a hidden size of its own: what an LSTM of several layers becomes.
-
-    It is called like the layer that it stands for, and returns what that returns. Of the last states only those of the last layer
-    are there; for the others, which nothing reads, there are zeros in its width.
-
-    Args:
-        module: a recurrent layer of several layers, of one direction and without projection.
-    """
-
-    def __init__(self, module: nn.RNNBase) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(_single(module, number) for number in range(module.num_layers))
-        self.dropout = module.dropout
-        self.input_size, self.hidden_size, self.num_layers = module.input_size, module.hidden_size, module.num_layers
-        self.batch_first, self.bidirectional = module.batch_first, module.bidirectional
-
-    def forward(self, values: Any, state: None = None) -> tuple[Any, Any]:
-        """The outputs of the last layer at all steps, and the last states."""
-        if state is not None:
-            raise ValueError("This recurrent layer was made smaller for calls without an initial state; one was given.")
-        last: Any = None
-        for number, layer in enumerate(self.layers):
-            if number and self.dropout and self.training:
-                values = self._dropped(values)
-            values, last = layer(values)
-        return values, tuple(map(self._padded, last)) if isinstance(last, tuple) else self._padded(last)
-
-    def _dropped(self, values: Any) -> Any:
-        if isinstance(values, Tensor):
-            return nn.functional.dropout(values, self.dropout)
-        return values._replace(data=nn.functional.dropout(values.data, self.dropout))
-
-    def _padded(self, last: Tensor) -> Tensor:
-        return torch.cat([torch.zeros_like(last)] * (len(self.layers) - 1) + [last])
-
-    def flatten_parameters(self) -> None:
-        """As of a recurrent layer: puts the weights of each layer together."""
-        for layer in self.layers:
-            assert isinstance(layer, nn.RNNBase)
-            layer.flatten_parameters()
-
-
-def can_be_chained(module: nn.RNNBase) -> bool:
-    """Whether its layers can be taken apart."""
-    return module.num_layers > 1 and not module.bidirectional and not module.proj_size and type(module) in _KINDS
-
-
-def joined(chain: Chain) -> nn.Module:
-    """One recurrent layer of several layers again, if all layers of the chain have one size; else the chain."""
-    layers = [layer for layer in chain.layers if isinstance(layer, nn.RNNBase)]
-    sizes = {layer.hidden_size for layer in layers}
-    if len(sizes) > 1:
-        return chain
-    one = layers[0]
-    settings: dict[str, Any] = {
-        "num_layers": len(layers),
-        "bias": bool(one.bias),
-        "batch_first": one.batch_first,
-        "dropout": chain.dropout,
-        "dtype": one.weight_ih_l0.dtype,
-        "device": one.weight_ih_l0.device,
-    }
-    if type(one) is nn.RNN:
-        settings["nonlinearity"] = one.nonlinearity
-    made = _blank(type(one), one.input_size, one.hidden_size, settings)
-    with torch.no_grad():
-        for number, layer in enumerate(layers):
-            for name, source in layer.named_parameters():
-                target = getattr(made, name.replace("_l0", f"_l{number}"))
-                target.copy_(source)
-                target.requires_grad_(source.requires_grad)
-    made.train(chain.training)
-    return made
-
-
-def _single(module: nn.RNNBase, number: int) -> nn.RNNBase:
-    settings: dict[str, Any] = {"bias": bool(module.bias), "batch_first": module.batch_first}
-    first = getattr(module, f"weight_ih_l{number}")
-    settings |= {"dtype": first.dtype, "device": first.device}
-    if type(module) is nn.RNN:
-        settings["nonlinearity"] = module.nonlinearity
-    made = _blank(type(module), first.shape[1], module.hidden_size, settings)
-    with torch.no_grad():
-        for name, target in made.named_parameters():
-            source = getattr(module, name.replace("_l0", f"_l{number}"))
-            target.copy_(source)
-            target.requires_grad_(source.requires_grad)
-    made.train(module.training)
-    return made
-
-
 def _gates(module: nn.RNNBase) -> int:
     return _GATES[type(module).__name__]
-
-
-_KINDS = (nn.LSTM, nn.GRU, nn.RNN)

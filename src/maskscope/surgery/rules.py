@@ -1,35 +1,32 @@
-"""The rules of operations: which elements of what they make vary with the inputs, and which elements of their inputs they need.
-
-Truth values are counted in floating point: a matrix product of zeros and ones is above 1/2 exactly where one of its terms is one.
-"""
+"""The rules of operations: which elements of what they make vary with the inputs, and which of their arguments they need."""
 
 import inspect
-import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from maskscope.surgery.recurrent import recurrent
-from maskscope.surgery.tape import Call, Effect, Flags, Layer, Owners, mixing, nothing, passing, whole
+from maskscope.surgery.tape import Call, Effect, Flags, Owners, Rule, mixing, nothing, passing, unbroadcast
+from maskscope.surgery.weights import convolution, embedding, linear, matrix_product
 
-_MOVING = frozenset(
-    "view _unsafe_view reshape permute transpose t select expand squeeze unsqueeze split split_with_sizes unbind cat "
-    "stack contiguous constant_pad_nd repeat flip roll chunk narrow unfold slice".split()
-)
+# fmt: off
+_MOVING = frozenset((
+    "view", "_unsafe_view", "reshape", "permute", "transpose", "t", "select", "expand", "squeeze", "unsqueeze", "split",
+    "split_with_sizes", "unbind", "cat", "stack", "contiguous", "constant_pad_nd", "repeat", "flip", "roll", "chunk", "narrow",
+    "unfold", "slice",
+))
+# fmt: on
 _SAME = frozenset(("_to_copy", "clone", "detach", "alias", "lift_fresh"))
 _PLANES = {
-    name: int(re.findall(r"(\d)d", name)[0])
-    for name in (
-        "max_pool1d max_pool2d_with_indices max_pool3d_with_indices avg_pool1d avg_pool2d avg_pool3d _adaptive_avg_pool2d "
-        "_adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d upsample_nearest1d upsample_nearest2d upsample_nearest3d "
-        "upsample_linear1d upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d reflection_pad1d reflection_pad2d "
-        "reflection_pad3d replication_pad1d replication_pad2d replication_pad3d"
-    ).split()
+    **dict.fromkeys(("max_pool2d_with_indices", "avg_pool2d", "_adaptive_avg_pool2d", "adaptive_max_pool2d"), 2),
+    **dict.fromkeys(("max_pool3d_with_indices", "avg_pool3d", "_adaptive_avg_pool3d", "adaptive_max_pool3d"), 3),
+    **dict.fromkeys(("upsample_nearest2d", "upsample_bilinear2d", "reflection_pad2d", "replication_pad2d"), 2),
+    **dict.fromkeys(("upsample_nearest1d", "upsample_linear1d", "reflection_pad1d", "replication_pad1d", "avg_pool1d"), 1),
+    **dict.fromkeys(("upsample_nearest3d", "upsample_trilinear3d", "reflection_pad3d", "replication_pad3d"), 3),
 }
-_FILLED = frozenset("zeros zeros_like new_zeros ones ones_like new_ones zero_ fill_".split())
+_FILLED = frozenset(("zeros", "zeros_like", "new_zeros", "ones", "ones_like", "new_ones", "zero_"))
 
 
 def rule_of(call: Call, owners: Owners) -> Effect:
@@ -64,7 +61,7 @@ def _pointwise(call: Call) -> Effect:
     except RuntimeError:
         return mixing(call, Owners({}, {}))
     varies = torch.stack([flag.to(call.outputs[0].device) for flag in flags]).any(0)
-    return Effect([varies], passing(lambda needs: [_unbroadcast(needs[0], one) for one in call.varying]))
+    return Effect([varies], passing(lambda needs: [unbroadcast(needs[0], one) for one in call.varying]))
 
 
 def _product(call: Call) -> Effect:
@@ -74,7 +71,7 @@ def _product(call: Call) -> Effect:
     varies = (first_varies & second_counts) | (second_varies & first_counts)
 
     def needed(needs: Flags) -> list[Tensor]:
-        return [_unbroadcast(needs[0] & second_counts, first), _unbroadcast(needs[0] & first_counts, second)]
+        return [unbroadcast(needs[0] & second_counts, first), unbroadcast(needs[0] & first_counts, second)]
 
     return Effect([varies], passing(needed))
 
@@ -95,7 +92,9 @@ def _moving(call: Call, owners: Owners) -> Effect:
         # how much is cut off may depend on the length of the inputs: a table of positions
         dim = call.args[1] if len(call.args) > 1 else 0
         source = call.tensors[0]
-        differs = (source != source.narrow(dim, 0, 1)).any(dim, keepdim=True) if source.numel() else torch.zeros(1, dtype=torch.bool)
+        differs = (
+            (source != source.narrow(dim, 0, 1)).any(dim, keepdim=True) if source.numel() else torch.zeros(1, dtype=torch.bool)
+        )
         varies = [varies[0] | differs]
 
     def needed(needs: Flags) -> list[Tensor]:
@@ -152,6 +151,19 @@ def _reduction(call: Call, owners: Owners) -> Effect:
     return Effect([kept.reshape(call.outputs[0].shape)], backwards)
 
 
+def _packing(call: Call, owners: Owners) -> Effect:
+    """Sequences of several lengths one after the other, or side by side with zeros behind them: each unit by itself."""
+    values = call.tensors[0]
+    # how many zeros there are depends on the inputs
+    varies = (call.varying[0] | (values != 0)).flatten(0, -2).any(0)
+    flags = [varies.expand(call.outputs[0].shape), torch.ones_like(call.outputs[1], dtype=torch.bool)]
+
+    def needed(needs: Flags) -> list[Tensor]:
+        return [needs[0].flatten(0, -2).any(0).expand(values.shape), *[torch.ones_like(one) for one in call.varying[1:]]]
+
+    return Effect(flags, passing(needed))
+
+
 def _batch_norm(call: Call, owners: Owners) -> Effect:
     """In evaluation mode a scale and a shift of each channel; a channel with scale 0 is a constant."""
     given = inspect.signature(call.function).bind(*call.args, **call.kwargs).arguments
@@ -167,169 +179,17 @@ def _batch_norm(call: Call, owners: Owners) -> Effect:
     return Effect([call.varying[0] & counts], passing(needed))
 
 
-def _embedding(call: Call, owners: Owners) -> Effect:
-    """A row of a table for each index; a column of the table that is the same in all rows is a constant."""
-    table, indices = call.tensors[:2]
-    if bool(call.varying[0].any()):
-        return mixing(call, owners)
-    layer = call.layer = owners.of(table, "embedding")
-    varies = (table != table[:1]).any(0) if bool(call.varying[1].any()) else torch.zeros_like(table[0], dtype=torch.bool)
-    varies = varies.expand(call.outputs[0].shape)
-    _note(layer, varies, -1)
-
-    def backwards(needs: Flags, unless_folded: Flags) -> tuple[Flags, Flags]:
-        _note_need(layer, needs[0], -1)
-        used = needs[0].any() | unless_folded[0].any()
-        return [used.expand(table.shape), used.expand(indices.shape), *nothing(call)[2:]], nothing(call)
-
-    return Effect([varies], backwards)
-
-
-def _linear(call: Call, owners: Owners) -> Effect:
-    values, weight = call.tensors[:2]
-    return _weighted(call, owners, weight, values, weight.t(), -1, -1, lambda x, w: x @ w, exact=True)
-
-
-def _matrix_product(call: Call, owners: Owners) -> Effect:
-    """A product of two matrices, or of two batches of them, perhaps with something added."""
-    first, second = call.tensors[-2:]
-    first_varies, second_varies = call.varying[-2:]
-    if not bool(second_varies.any()) and owners.of(second, call.name) is not None:
-        return _weighted(call, owners, second, first, second, -1, -1, lambda x, w: x @ w, exact=True)
-    one, two = (first_varies | (first != 0)).float(), (second_varies | (second != 0)).float()
-    varies = (first_varies.float() @ two + one @ second_varies.float()) > 0.5
-    for added in call.varying[:-2]:
-        varies = varies | added
-
-    def needed(needs: Flags) -> list[Tensor]:
-        need = needs[0].float()
-        added = [_unbroadcast(needs[0], one) for one in call.varying[:-2]]
-        return [*added, need @ two.transpose(-1, -2) > 0.5, one.transpose(-1, -2) @ need > 0.5]
-
-    return Effect([varies], whole(call, needed), "it is multiplied with something that is not a weight of a layer")
-
-
-def _convolution(call: Call, owners: Owners) -> Effect:
-    values, weight = call.tensors[:2]
-    settings = call.args[3:]
-    padding, transposed = settings[1], settings[3]
-    channel = 1 - call.outputs[0].dim()
-    return _weighted(
-        call,
-        owners,
-        weight,
-        values,
-        weight,
-        channel,
-        channel,
-        lambda x, w: call.function(x, w, None, *settings),
-        exact=not transposed and not any(padding),
-    )
-
-
-def _weighted(
-    call: Call,
-    owners: Owners,
-    weight: Tensor,
-    values: Tensor,
-    matrix: Tensor,
-    reads: int,
-    writes: int,
-    apply: Callable[[Tensor, Tensor], Tensor],
-    *,
-    exact: bool,
-) -> Effect:
-    """An operation that is linear in its values, with weights that are constants.
-
-    Args:
-        call: the operation.
-        owners: the layers.
-        weight: the parameter.
-        values: the argument that the weights are for.
-        matrix: the weights as ``apply`` takes them.
-        reads: the dimension of the values that has the units.
-        writes: the dimension of the outputs that has the units.
-        apply: computes the outputs, without bias.
-        exact: whether a constant input adds the same everywhere: not with padding.
-    """
-    at = next(number for number, one in enumerate(call.tensors) if one is values)
-    others = [flag for number, flag in enumerate(call.varying) if number != at]
-    if any(bool(flag.any()) for flag in others):
-        return mixing(call, owners)
-    layer = call.layer = owners.of(weight, call.name)
-    flags, counts = call.varying[at], (matrix != 0).float()
-    varies = apply(flags.float(), counts) > 0.5
-    _note(layer, varies, writes)
-    if layer is not None:
-        layer.is_given(_constants(values, flags, reads, exact=exact))
-
-    def backwards(needs: Flags, unless_folded: Flags) -> tuple[Flags, Flags]:
-        _note_need(layer, needs[0], writes)
-        with torch.enable_grad():
-            leaf = torch.zeros(values.shape, device=values.device, requires_grad=True)
-            (found,) = torch.autograd.grad(apply(leaf, counts), leaf, (needs[0] | unless_folded[0]).float())
-        read = found > 0.5
-        for_good, until = [torch.ones_like(one) for one in call.varying], nothing(call)
-        for_good[at] = read
-        if layer is not None and layer.constants is not None:
-            shape = [1] * read.dim()
-            shape[reads] = -1
-            stays = layer.constants.isnan().reshape(shape)
-            for_good[at], until[at] = read & stays, read & ~stays
-            layer.does_read(over_units(for_good[at], reads))
-        return for_good, until
-
-    who = layer.name if layer is not None else call.name
-    return Effect(
-        [varies], backwards, f"{who} reads it and cannot take it up into its bias: it has padding, or the constant depends on the place"
-    )
-
-
-def _constants(values: Tensor, varies: Tensor, units: int, *, exact: bool) -> Tensor:
-    """The value of each unit that is the same constant everywhere, and that a bias can take up; NaN for the others."""
-    rows = values.movedim(units, 0).flatten(1)
-    if not rows.shape[1]:
-        return torch.full((rows.shape[0],), torch.nan, device=values.device)
-    same = ~varies.movedim(units, 0).flatten(1).any(1) & (rows == rows[:, :1]).all(1)
-    if not exact:
-        same = same & (rows[:, 0] == 0)
-    return torch.where(same, rows[:, 0], torch.nan)
-
-
-def over_units(flags: Tensor, units: int) -> Tensor:
-    """Whether any element of each unit is true."""
-    return flags.movedim(units, 0).flatten(1).any(1)
-
-
-def _note(layer: Layer | None, varies: Tensor, units: int) -> None:
-    if layer is not None:
-        layer.writes(over_units(varies, units))
-
-
-def _note_need(layer: Layer | None, needs: Tensor, units: int) -> None:
-    if layer is not None:
-        layer.is_needed(over_units(needs, units))
-
-
-def _unbroadcast(needs: Tensor, like: Tensor) -> Tensor:
-    """The elements of an argument that was broadcast: needed if any of its copies is."""
-    extra = needs.dim() - like.dim()
-    flags = needs.flatten(0, extra - 1).any(0) if extra > 1 else needs.any(0) if extra == 1 else needs
-    for dim, size in enumerate(like.shape):
-        if size == 1 and flags.shape[dim] != 1:
-            flags = flags.any(dim, keepdim=True)
-    return flags.to(like.device)
-
-
-_RULES: dict[str, Callable[[Call, Owners], Any]] = {
-    "linear": _linear,
-    "convolution": _convolution,
+_RULES: dict[str, Rule] = {
+    "linear": linear,
+    "convolution": convolution,
     "batch_norm": _batch_norm,
-    "embedding": _embedding,
-    "mm": _matrix_product,
-    "addmm": _matrix_product,
-    "bmm": _matrix_product,
-    "baddbmm": _matrix_product,
+    "_pack_padded_sequence": _packing,
+    "_pad_packed_sequence": _packing,
+    "embedding": embedding,
+    "mm": matrix_product,
+    "addmm": matrix_product,
+    "bmm": matrix_product,
+    "baddbmm": matrix_product,
     "mean": _reduction,
     "sum": _reduction,
     "amax": _reduction,

@@ -1,7 +1,8 @@
 """A network with a mask, really smaller: the dead units are gone."""
 
+import fnmatch
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,8 @@ from maskscope.errors import ShrinkError
 from maskscope.masks import BinaryMask, bake
 from maskscope.masks.copying import copy_network
 from maskscope.masks.maskable import is_plain
+from maskscope.surgery.chain import Chain, can_be_chained, joined
 from maskscope.surgery.groups import remove_dead
-from maskscope.surgery.recurrent import Chain, can_be_chained, joined
 from maskscope.surgery.stand_in import replace
 from maskscope.surgery.tape import Owners
 from maskscope.surgery.traced import call_on, tensors_in, traced, without_caches
@@ -50,12 +51,19 @@ class Shrunk:
     def __repr__(self) -> str:
         units = sum(map(len, self.removed.values()))
         return (
-            f"Shrunk({type(self.network).__name__}: {self.parameters_after:,} of {self.parameters_before:,} weights, {units:,} units "
-            f"removed from {len(self.removed)} layers, largest difference {self.difference:.1e})"
+            f"Shrunk({type(self.network).__name__}: {self.parameters_after:,} of {self.parameters_before:,} weights, {units:,} "
+            f"units removed from {len(self.removed)} layers, largest difference {self.difference:.1e})"
         )
 
 
-def shrink(network: nn.Module, mask: BinaryMask, example_inputs: Any, *, tolerance: float | None = None) -> Shrunk:
+def shrink(
+    network: nn.Module,
+    mask: BinaryMask,
+    example_inputs: Any,
+    *,
+    keep: Iterable[str] = (),
+    tolerance: float | None = None,
+) -> Shrunk:
     """A smaller network that computes what ``bake(network, mask)`` computes: without the units that nothing reads.
 
     Also constants are removed, such as units whose weights are all zero: they are added to the biases of those that read them.
@@ -66,13 +74,15 @@ def shrink(network: nn.Module, mask: BinaryMask, example_inputs: Any, *, toleran
         mask: a mask of it.
         example_inputs: what the network is called with: a tensor, a tuple of arguments, or a dictionary of named arguments. The
             smaller network is right on inputs for which the network takes the same branches.
+        keep: patterns of dotted names of layers whose units all stay, such as ``"conv*"``; each must match a layer.
         tolerance: the largest difference that is allowed between outputs, as a share of the largest output (or of 1); by default
             1e-5 for float32, 1e-10 for float64, 0.01 for float16 and 0.05 for bfloat16.
 
     Raises:
         MaskMismatchError: the mask does not fit the network.
-        ShrinkError: the network cannot be called with the example inputs, or not be traced; or the smaller network gives other
-            outputs: the message names the layer.
+        ShrinkError: the network is of a kind that cannot be changed, cannot be called with the example inputs, or cannot be
+            traced; a pattern of ``keep`` matches no layer; or the smaller network gives other outputs: the message names the
+            layer.
         MissingExtraError: torch-pruning is not installed.
     """
     _refuse(network)
@@ -85,7 +95,7 @@ def shrink(network: nn.Module, mask: BinaryMask, example_inputs: Any, *, toleran
     with without_caches(small):
         expected = _outputs(small, example_inputs)
         allowed = tolerance if tolerance is not None else max((_TOLERANCES.get(one.dtype, 0.0) for one in expected), default=0.0)
-        removed, kept = _made_smaller(small, example_inputs, expected, allowed)
+        removed, kept = _made_smaller(small, example_inputs, tuple(keep), expected, allowed)
         difference = _difference(expected, small, example_inputs)
     if not difference <= allowed:
         raise ShrinkError(_other_outputs("several recurrent layers as one", difference, allowed))
@@ -99,24 +109,28 @@ def shrink(network: nn.Module, mask: BinaryMask, example_inputs: Any, *, toleran
 
 
 def _made_smaller(
-    small: nn.Module, example_inputs: Any, expected: Sequence[Tensor], allowed: float
+    small: nn.Module, example_inputs: Any, keep: Sequence[str], expected: Sequence[Tensor], allowed: float
 ) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
     """Removes units until none is dead; one that goes may leave others without a reader, or without an input.
 
     Returns:
         The units that were removed, as they were numbered first, and why others stayed.
     """
-    _take_apart(small, traced(small, example_inputs))
+    owners = traced(small, example_inputs)
+    if missing := [pattern for pattern in keep if not fnmatch.filter(owners.layers, pattern)]:
+        raise ShrinkError(f"keep: no layer is called {', '.join(missing)}. The layers are: {', '.join(owners.layers)}.")
+    _take_apart(small, owners)
     stay: dict[str, list[int]] = {}
     removed: dict[str, list[int]] = {}
     while True:
         owners = traced(small, example_inputs)
+        _keep(owners, keep)
         before = copy_network(small)
         made = remove_dead(small, owners, example_inputs)
         if not made.removed:
             break
         if not _difference(expected, small, example_inputs) <= allowed:
-            raise _culprit(before, owners, example_inputs, expected, allowed)
+            raise _culprit(before, keep, example_inputs, expected, allowed)
         for name, numbers in made.removed.items():
             needed = owners.layers[name].needed
             assert needed is not None
@@ -141,7 +155,9 @@ def _refuse(network: nn.Module) -> None:
         )
     strange = [name for name, one in network.named_parameters() if not is_plain(one)]
     if strange:
-        raise ShrinkError(f"Only plain weights with values can be made fewer; quantised, sharded, sparse or meta: {', '.join(strange)}.")
+        raise ShrinkError(
+            f"Only plain weights with values can be made fewer; quantised, sharded, sparse or meta: {', '.join(strange)}."
+        )
 
 
 def _count(network: nn.Module) -> int:
@@ -204,13 +220,22 @@ def _constants_that_stay(owners: Owners) -> dict[str, str]:
     return found
 
 
+def _keep(owners: Owners, patterns: Sequence[str]) -> None:
+    for name, layer in owners.layers.items():
+        # the layers of a chain are parts of the recurrent layer that the user knows
+        if any(fnmatch.fnmatchcase(above, pattern) for above in _upwards(name) if above for pattern in patterns):
+            layer.blocked = "keep= says so"
+
+
 def _culprit(
-    before: nn.Module, owners: Owners, example_inputs: Any, expected: Sequence[Tensor], allowed: float
+    before: nn.Module, keep: Sequence[str], example_inputs: Any, expected: Sequence[Tensor], allowed: float
 ) -> ShrinkError:
     """The error that names the layer whose units changed the outputs when they were removed."""
-    for name in owners.layers:
+    for name in traced(before, example_inputs).layers:
         one = copy_network(before)
-        if remove_dead(one, traced(one, example_inputs), example_inputs, only=name).removed:
+        owners = traced(one, example_inputs)
+        _keep(owners, keep)
+        if remove_dead(one, owners, example_inputs, only=name).removed:
             difference = _difference(expected, one, example_inputs)
             if not difference <= allowed:
                 return ShrinkError(_other_outputs(f"units of {name}", difference, allowed))
@@ -219,7 +244,7 @@ def _culprit(
 
 def _other_outputs(what: str, difference: float, allowed: float) -> str:
     return (
-        f"Without {what} the network gives other outputs on the example inputs: {difference:.1e} apart, {allowed:.1e} is allowed. "
-        "Nothing was returned. Does the network use widths that are written down in it, or values that leave torch (NumPy, "
-        "lists)? Masks that keep this layer whole avoid it; a larger tolerance= allows rounding."
+        f"Without {what} the network gives other outputs on the example inputs: {difference:.1e} apart, {allowed:.1e} is "
+        "allowed. Nothing was returned. Does the network use widths that are written down in it, or values that leave torch "
+        "(NumPy, lists)? keep=[...] leaves a layer as it is; a larger tolerance= allows rounding."
     )

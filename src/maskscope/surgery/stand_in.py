@@ -25,7 +25,7 @@ class StandIn(nn.Module):
         super().__init__()
         directions = 2 if module.bidirectional else 1
         width = module.proj_size or module.hidden_size
-        first = module.weight_ih_l0
+        first = module.get_parameter("weight_ih_l0")
         self.wiring = torch.nn.utils.skip_init(nn.Linear, module.input_size, width * directions, device="cpu").to(first)
         nn.init.constant_(self.wiring.weight, 1.0)
         nn.init.constant_(self.wiring.bias, 0.0)
@@ -50,7 +50,8 @@ class StandIn(nn.Module):
         made = self.wiring(values.data if packed else values)
         if packed:
             result: Any = values._replace(data=made)
-            last = made[: int(values.batch_sizes[0])]
+            # not a slice: torch-pruning would take it for one of the units
+            last = made.index_select(0, torch.arange(int(values.batch_sizes[0]), device=made.device))
         else:
             result = made
             last = made.select(1 if self.batch_first and made.dim() == 3 else 0, -1)

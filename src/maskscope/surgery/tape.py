@@ -8,8 +8,8 @@ elements of its outputs vary with the inputs. Afterwards, from the outputs back,
 Both follow from which weights are zero, never from the activations of the examples, so they hold for other inputs too. An
 operation without a rule mixes everything with everything.
 
-A constant that its reader can take up into its bias (fold) is needed only until then. What it is made of is needed all the same: it
-may have to stay for another reason, and then it has to keep its value.
+A constant that its reader can take up into its bias (fold) is needed only until then. What it is made of is needed all the same:
+it may have to stay for another reason, and then it has to keep its value.
 
 How it could still fail: branches that the example inputs do not take, and values that leave torch (NumPy, Python lists), are not
 seen.
@@ -38,6 +38,7 @@ class Layer:
         why: what needs those of its output units that do not vary.
         inner_states: whether something reads last states of its inner layers, if it is a recurrent layer of several layers.
         used_by: another operation that uses its weight, if there is one.
+        blocked: why all of its units stay, if they do.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Layer:
     why: str = ""
     inner_states: bool = False
     used_by: str = ""
+    blocked: str = ""
 
     def writes(self, varies: Tensor) -> None:
         """Takes note of a call: which of its output units vary."""
@@ -246,6 +248,16 @@ def whole(call: Call, needed: Callable[[Flags], Flags]) -> Backwards:
 def nothing(call: Call) -> list[Tensor]:
     """No element of any argument."""
     return [torch.zeros_like(one) for one in call.varying]
+
+
+def unbroadcast(needs: Tensor, like: Tensor) -> Tensor:
+    """The elements of an argument that was broadcast: needed if any of its copies is."""
+    extra = needs.dim() - like.dim()
+    flags = needs.flatten(0, extra - 1).any(0) if extra > 1 else needs.any(0) if extra == 1 else needs
+    for dim, size in enumerate(like.shape):
+        if size == 1 and flags.shape[dim] != 1:
+            flags = flags.any(dim, keepdim=True)
+    return flags.to(like.device)
 
 
 def mixing(call: Call, owners: Owners) -> Effect:

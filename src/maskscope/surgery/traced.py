@@ -27,7 +27,9 @@ _OPERATIONS: dict[type[nn.Module], str] = {
 
 def is_conv1d(module: nn.Module) -> bool:
     """Whether it is transformers' linear layer with a transposed weight, which GPT-2 has."""
-    return type(module).__name__ == "Conv1D" and hasattr(module, "nf") and isinstance(getattr(module, "weight", None), nn.Parameter)
+    return (
+        type(module).__name__ == "Conv1D" and hasattr(module, "nf") and isinstance(getattr(module, "weight", None), nn.Parameter)
+    )
 
 
 def call_on(network: nn.Module, example_inputs: Any) -> Any:
@@ -54,7 +56,7 @@ def call_on(network: nn.Module, example_inputs: Any) -> Any:
 @contextmanager
 def without_caches(network: nn.Module) -> Iterator[None]:
     """Inside the ``with`` block, networks of transformers do not return what they remember of a text for the next call."""
-    configs = [getattr(module, "config", None) for module in network.modules()]
+    configs: list[Any] = [getattr(module, "config", None) for module in network.modules()]
     caching = [one for one in {id(one): one for one in configs}.values() if getattr(one, "use_cache", None) is True]
     try:
         for one in caching:
@@ -105,7 +107,9 @@ def traced(network: nn.Module, example_inputs: Any) -> Owners:
         result = call_on(network, example_inputs)
     outputs = list(tensors_in(result))
     if not outputs:
-        raise ShrinkError(f"{type(network).__name__} returned no tensor, but {type(result).__name__}; outputs to compare are needed.")
+        raise ShrinkError(
+            f"{type(network).__name__} returned no tensor, but {type(result).__name__}; outputs to compare are needed."
+        )
     tape.read_back(outputs)
     return owners
 
@@ -171,8 +175,13 @@ class _Functions(TorchFunctionMode):
 class _Operations(TorchDispatchMode):
     """Records all operations, but not those that a recorded function consists of."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False: there is nothing to compile here, and to skip it torch would import its compiler, which takes seconds."""
+        return False
+
     def __init__(self, tape: Tape, functions: _Functions) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._tape, self._functions = tape, functions
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -204,6 +213,8 @@ def _changed(function: Any, args: Any, kwargs: Any) -> list[Tensor]:
 def can_lose_units(layer: Layer, owners: Owners) -> str:
     """Why no unit of a layer can be removed although it may have dead ones; empty if they can."""
     module = layer.module
+    if layer.blocked:
+        return layer.blocked
     if isinstance(module, nn.RNNBase) and layer.name in owners.stateful:
         return "it is given an initial state, whose width is fixed"
     if isinstance(module, nn.RNNBase) and not is_simple(module):
