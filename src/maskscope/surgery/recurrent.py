@@ -106,8 +106,6 @@ def always_zero(module: nn.RNNBase, counts: Tensor) -> Tensor:
         counts: which of its input units are not always 0.
     """
     kind, gates = type(module).__name__, _gates(module)
-    if kind == "RNN" and module.nonlinearity not in ("tanh", "relu"):
-        return torch.zeros(module.hidden_size, dtype=torch.bool)
     rows = {
         name: one.detach().unflatten(0, (gates, module.hidden_size))[_CANDIDATE[kind]] != 0
         for name, one in module.named_parameters()

@@ -121,7 +121,7 @@ def _read(gradient: Tensor | None, flag: Tensor) -> Tensor:
 def _planes(call: Call, spatial: int) -> Effect:
     """Pooling and resizing: each plane by itself."""
     dims = tuple(range(-spatial, 0))
-    varies = call.varying[0].any(dim=dims, keepdim=True) if call.tensors else torch.ones(1, dtype=torch.bool)
+    varies = call.varying[0].any(dim=dims, keepdim=True)
 
     def needed(needs: Flags) -> list[Tensor]:
         planes = torch.stack([need.flatten(-spatial).any(-1) for need in needs]).any(0)
