@@ -40,6 +40,7 @@ from maskscope.masks import (
     select,
     unmasked,
 )
+from maskscope.surgery import Shrunk, shrink
 from maskscope.tasks.named_objectives import Values
 from maskscope.training import (
     Checkpoint,
@@ -91,6 +92,7 @@ __all__ = [
     "Penalty",
     "ProgressBar",
     "Selection",
+    "Shrunk",
     "Study",
     "TargetDensity",
     "Tracker",
@@ -123,6 +125,7 @@ __all__ = [
     "sample",
     "score",
     "select",
+    "shrink",
     "shuffled_weights",
     "top_weights",
     "transfer",
