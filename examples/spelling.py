@@ -3,25 +3,33 @@
 The network is the GRU of the package g2p-en: it reads a word letter by letter, then writes its sounds. Nothing is downloaded.
 
     pip install 'maskscope[all,examples]'
-    python spelling.py                    # about ten minutes: prints the answer, writes runs/spelling-full/report.html
-    python spelling.py --preset smoke     # a few seconds: shows that everything runs, not that anything is found
+    python spelling.py                    # about ten minutes on one core: prints the answer, writes the page
+    python spelling.py --preset smoke     # some seconds: shows that everything runs, not that anything is found
 """
 
+# %% What is needed, and the size of the study.
 import sys
 from typing import Any
 
 import torch
+from answer import tell
 from spelling_network import MOST_SOUNDS, REAL_WORDS, SOUNDS, VOWELS, Speller, invented_words, load
 from torch import Tensor
 
 import maskscope as ms
 
 QUESTIONS = {"c as K": {"K"}, "c as S": {"S"}, "vowels": VOWELS}
-PRESETS = {"full": {"parts": 80, "size": 24, "steps": 250}, "smoke": {"parts": 10, "size": 4, "steps": 1, "learning_rate": 2.0}}
+PRESETS: dict[str, Any] = {
+    "full": {"parts": 80, "size": 24, "steps": 250},
+    "smoke": {"parts": 10, "size": 4, "steps": 1, "learning_rate": 2.0},
+}
 
 
+# %% The functions. Each is a question about the next sound: is it K, is it S, is it a vowel? All are asked about the same places
+# in the same words: the place of the sound that the network writes for c (K in half of the words, S in the others), and another,
+# drawn by chance. Other letters that may become K or S are in none of the words.
 def ask(network: Speller, words: list[str], parts: int, size: int) -> dict[str, list[dict[str, Tensor]]]:
-    """Parts for each question, half of words with c as K, half as S. In a word two sounds count: that of its c, and another."""
+    """The parts of each question."""
     letters, sounds = network.spell(words)
     before, after = sounds[:, :-1], sounds[:, 1:]
     is_k, is_s, is_end = (after == SOUNDS.index(one) for one in ("K", "S", "</s>"))
@@ -36,26 +44,16 @@ def ask(network: Speller, words: list[str], parts: int, size: int) -> dict[str, 
     return {name: [part | {"asked": which} for part in given] for name, which in asked.items()}
 
 
+# %% The study. One bit of a mask stands for all that a neuron reads, for a letter, or for a sound. Masks are found with invented
+# words, and scored on real ones: how often the answer is the whole network's. Controls: an untrained network, shuffled weights.
 def study(parts: int, size: int, **settings: Any) -> ms.Study:
-    """Masks are found with invented words, and scored on real ones: how often the answer is that of the unmasked network."""
-    network = load()
+    """The study, not yet run."""
+    network, config = load(), ms.MaskConfig.recommended(**settings)
     data, real = (ask(network, words, parts, size) for words in (invented_words()[: 4 * parts * size], REAL_WORDS))
-    config = ms.MaskConfig.recommended(**settings)
-    return ms.Study(network, data, loss="unmasked", scored=real, untrained=Speller, config=config, name="spelling")
+    return ms.Study(network, data, "unmasked", scored=real, units="row", untrained=Speller, config=config, name="spelling")
 
 
-def tell(record: Any) -> None:
-    """Prints every mask of the network and of the controls, and what functions share."""
-    for network in record.networks:
-        for mask in network.masks:
-            alone, without = (
-                " ".join(f"{score:.2f}" for score in one.accuracy.values()) for one in (mask.sufficiency, mask.necessity)
-            )
-            print(f"{network.variant:16} {mask.label:16} keeps {mask.density:6.2%}; alone: {alone}; without it: {without}")
-    for one in record.networks[0].sharing:
-        print(f"{' and '.join(one.functions)} share {one.all_weights.normalised:.2f} (0: as by chance; 1: as two masks for one)")
-
-
+# %% The run: masks, measures, controls and the page. What is finished is not done again.
 if __name__ == "__main__":
     preset = "smoke" if "smoke" in sys.argv else "full"
     tell(study(**PRESETS[preset]).run(f"runs/spelling-{preset}"))
