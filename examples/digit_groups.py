@@ -47,13 +47,11 @@ def study(unit: str, images: int = 10_000, size: int = 32, **settings: Any) -> m
     )
 
 
-# %% The filters, with a picture of them.
+# %% The runs: masks, measures, controls and a page of each, with a picture of the filters. What is finished is not done again.
 if __name__ == "__main__":
     preset = "smoke" if "smoke" in sys.argv else "full"
-    tell((filters := study("filter", **PRESETS[preset])).run(folder := f"runs/digit-groups-{preset}-filter"))
-    draw(load(), ms.masks_of_run(filters, folder), f"{folder}/filters.png")
-
-
-# %% The weights.
-if __name__ == "__main__":
-    tell(study("weight", **PRESETS[preset]).run(f"runs/digit-groups-{preset}-weight"))
+    for unit in LEFT_OUT:
+        asked, folder = study(unit, **PRESETS[preset]), f"runs/digit-groups-{preset}-{unit}"
+        tell(asked.run(folder))
+        if unit == "filter":
+            draw(load(), ms.masks_of_run(asked, folder), f"{folder}/filters.png")

@@ -53,8 +53,8 @@ class Speller(nn.Module):
             asked: whether each of the 74 sounds is asked for.
         """
         logits = self.answer(self.writer(self.sounds(before), self.read(letters))[0])
-        yes, no = (logits.masked_fill(~which, -torch.inf).logsumexp(-1, keepdim=True) for which in (asked, ~asked))
-        return yes - no
+        yes: Tensor = logits.masked_fill(~asked, -torch.inf).logsumexp(-1, keepdim=True)
+        return yes - logits.masked_fill(asked, -torch.inf).logsumexp(-1, keepdim=True)
 
     @torch.no_grad()
     def spell(self, words: list[str]) -> tuple[Tensor, Tensor]:
