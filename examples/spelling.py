@@ -3,7 +3,7 @@
 The network is the GRU of the package g2p-en: it reads a word letter by letter, then writes its sounds. Nothing is downloaded.
 
     pip install 'maskscope[all,examples]'
-    python spelling.py                    # about ten minutes on one core: prints the answer, writes the page
+    python spelling.py                    # about fifteen minutes on one core: prints the answer, writes the page
     python spelling.py --preset smoke     # some seconds: shows that everything runs, not that anything is found
 """
 
@@ -19,10 +19,8 @@ from torch import Tensor
 import maskscope as ms
 
 QUESTIONS = {"c as K": {"K"}, "c as S": {"S"}, "vowels": VOWELS}
-PRESETS: dict[str, Any] = {
-    "full": {"parts": 80, "size": 24, "steps": 250},
-    "smoke": {"parts": 10, "size": 4, "steps": 1, "learning_rate": 2.0},
-}
+SMOKE = {"parts": 10, "size": 4, "steps": 1, "learning_rate": 2.0}
+PRESETS: dict[str, Any] = {"full": {"parts": 80, "size": 24, "steps": 250}, "smoke": SMOKE}
 
 
 # %% The functions. Each is a question about the next sound: is it K, is it S, is it a vowel? All are asked about the same places
@@ -44,16 +42,17 @@ def ask(network: Speller, words: list[str], parts: int, size: int) -> dict[str, 
     return {name: [part | {"asked": which} for part in given] for name, which in asked.items()}
 
 
-# %% The study. One bit of a mask stands for all that a neuron reads, for a letter, or for a sound. Masks are found with invented
-# words, and scored on real ones: how often the answer is the whole network's. Controls: an untrained network, shuffled weights.
-def study(parts: int, size: int, **settings: Any) -> ms.Study:
-    """The study, not yet run."""
+# %% The study. One bit of a mask stands for what a neuron reads, for a letter or for a sound; or else for a single weight. Masks
+# are found with invented words, and scored on real ones: how often the answer is the whole network's.
+def study(unit: str, parts: int, size: int, **settings: Any) -> ms.Study:
+    """The study of one kind of unit, not yet run."""
     network, config = load(), ms.MaskConfig.recommended(**settings)
     data, real = (ask(network, words, parts, size) for words in (invented_words()[: 4 * parts * size], REAL_WORDS))
-    return ms.Study(network, data, "unmasked", scored=real, units="row", untrained=Speller, config=config, name="spelling")
+    return ms.Study(network, data, "unmasked", scored=real, units=unit, untrained=Speller, config=config, name="spelling")
 
 
-# %% The run: masks, measures, controls and the page. What is finished is not done again.
+# %% The runs: masks, measures, controls and a page of each. What is finished is not done again.
 if __name__ == "__main__":
     preset = "smoke" if "smoke" in sys.argv else "full"
-    tell(study(**PRESETS[preset]).run(f"runs/spelling-{preset}"))
+    for unit in ("row", "weight"):
+        tell(study(unit, **PRESETS[preset]).run(f"runs/spelling-{preset}-{unit}"))
