@@ -218,11 +218,10 @@ def _gradients(name, rounds):
     logits = MaskLogits(selection, torch.linspace(-2, 2, selection.count))
     weights = torch.cat([w.flatten() for w in selection.of(network).values()])
     keys = [(Noise(5, name).key(w.name), w.count) for w in selection.weights]
-    steps = [
-        torch.cat([draw_words(key, step=step, block=0, first=0, count=count) for key, count in keys], dim=1)
-        for step in range(rounds)
-    ]
-    gates = make_estimator(name).gates(logits.flat, torch.cat(steps))  # all steps at once
+    # the draws of all steps at once, as those of so many more elements of one step: they are as independent
+    drawn = [draw_words(key, step=0, block=0, first=0, count=count * rounds).view(4, rounds, count) for key, count in keys]
+    words = torch.cat(drawn, dim=2).transpose(0, 1).reshape(4 * rounds, selection.count)
+    gates = make_estimator(name).gates(logits.flat, words)
     masked = torch.where(gates.value > 0, weights, 0).requires_grad_()
     w1, b1, w2, b2 = masked[:, :12].view(-1, 4, 3), masked[:, 12:16], masked[:, 16:20], masked[:, 20:]
     out = (torch.tanh(torch.einsum("koi,bi->kbo", w1, x) + b1[:, None]) * w2[:, None]).sum(-1) + b2
