@@ -19,6 +19,7 @@ from maskscope.studies.own.data import function_data
 from maskscope.studies.own.fingerprints import fingerprint, network_fingerprint
 from maskscope.studies.own.page import PAGE
 from maskscope.studies.own.transfer_section import transfer_section
+from tests.undrawn import undrawn
 
 FEW = ms.MaskConfig(steps=3, samples_per_step=2, learning_rate=0.5)
 
@@ -89,7 +90,8 @@ def planted(tmp_path_factory):
     config = ms.MaskConfig(steps=60, samples_per_step=4, learning_rate=0.3, size=ms.Penalty(3e-2))
     networks = [Halves(0), Halves(1)]
     made = []
-    return folder, study(networks, config=config).run(folder, watch=lambda name: (), announce=made.append), made
+    with undrawn():
+        return folder, study(networks, config=config).run(folder, watch=lambda name: (), announce=made.append), made
 
 
 def test_functions_in_disjoint_halves_are_found_there(planted):
