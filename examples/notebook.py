@@ -1,7 +1,7 @@
 """Makes the notebook of an example from its script: ``python notebook.py small_language_model``.
 
-A line ``# %% text`` begins a cell of code; its text, with the comments right below, is a cell of words before that. In the notebook,
-the last cell runs the preset ``smoke``.
+A line ``# %% text`` begins a cell of code; its text, with the comments right below, is a cell of words before that. What a script
+does when it is run, a notebook does with the preset ``smoke``.
 """
 
 import sys
@@ -23,7 +23,8 @@ def notebook_of(script: str) -> Any:
             words.append(lines.pop(0).removeprefix("# "))
         code = "\n".join(lines)
         if code.startswith(_RUN):
-            code = code.replace(code[: code.index("tell(")], 'preset = "smoke"  # or "full"\n')
+            body = [line.removeprefix("    ") for line in code.split("\n")[1:]]
+            code = "\n".join(f'preset = "smoke"  # or {line.split()[-1]}' if line.startswith("preset = ") else line for line in body)
         cells += [nbformat.v4.new_markdown_cell("\n".join(words)), nbformat.v4.new_code_cell(code)]
     for place, cell in enumerate(cells):
         cell["id"] = f"cell-{place}"  # else it is drawn, and every notebook is another

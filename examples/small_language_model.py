@@ -19,7 +19,7 @@ from torch import Tensor
 
 import maskscope as ms
 
-PRESETS: dict[str, dict[str, Any]] = {"full": {"texts": 400, "steps": 300}, "smoke": {"texts": 64, "steps": 1, "learning_rate": 2.0}}
+PRESETS: dict[str, dict[str, Any]] = {"quick": {"texts": 400, "steps": 300}, "smoke": {"texts": 48, "steps": 1, "learning_rate": 2.0}}
 
 
 # %% The functions. Some places in a text are followed by a token that begins a word, others by one that goes on with a word. For each
@@ -49,5 +49,5 @@ def study(texts: int, **settings: Any) -> ms.Study:
 
 # %% The run: masks, measures, controls and the page. What is finished is not done again.
 if __name__ == "__main__":
-    preset = "smoke" if "smoke" in sys.argv else "full"
-    tell(study(**PRESETS[preset]).run(f"runs/small-language-model-{preset}"))
+    preset = "smoke" if "smoke" in sys.argv else "quick"
+    tell(study(**PRESETS[preset]).run(f"runs/small-language-model-{preset}", preset=preset))
