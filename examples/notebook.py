@@ -24,7 +24,9 @@ def notebook_of(script: str) -> Any:
         code = "\n".join(lines)
         if code.startswith(_RUN):
             body = [line.removeprefix("    ") for line in code.split("\n")[1:]]
-            code = "\n".join(f'preset = "smoke"  # or {line.split()[-1]}' if line.startswith("preset = ") else line for line in body)
+            code = "\n".join(
+                f'preset = "smoke"  # or {line.split()[-1]}' if line.startswith("preset = ") else line for line in body
+            )
         cells += [nbformat.v4.new_markdown_cell("\n".join(words)), nbformat.v4.new_code_cell(code)]
     for place, cell in enumerate(cells):
         cell["id"] = f"cell-{place}"  # else it is drawn, and every notebook is another

