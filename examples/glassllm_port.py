@@ -1,6 +1,7 @@
 """The language models of the package glassllm as torch modules.
 
-RMSNorm, RoPE, grouped-query attention, SwiGLU, tied embeddings. The package (MIT) has the weights and a forward pass in numpy; this is the same forward pass, and a test compares the two.
+The package (MIT) has the weights, and a forward pass in numpy; this is the same forward pass, and a test compares the two:
+RMSNorm, RoPE, grouped-query attention, SwiGLU, tied embeddings.
 """
 
 import torch

@@ -4,7 +4,8 @@ import random
 
 FOOD = (
     "How long should I boil the {}?|Is the {} too salty for the children?|Where can I buy good {} today?"
-    "|Who ate the last of the {}?|Does the {} go well with bread?|Why is the {} so expensive this year?|Can we serve the {} cold?|Which herbs are in the {}?"
+    "|Who ate the last of the {}?"
+    "|Does the {} go well with bread?|Why is the {} so expensive this year?|Can we serve the {} cold?|Which herbs are in the {}?"
     "|Did you freeze the rest of the {}?|Should the {} be sliced or grated?|How many calories are in the {}?"
     "|What wine suits the {}?"
 ).split("|")

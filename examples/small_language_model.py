@@ -42,7 +42,7 @@ def places(texts: int, length: int = 16) -> dict[str, list[dict[str, Tensor]]]:
 
 
 # %% The study. A mask is to answer as the whole network does, so that no labels are needed. The smallest mask is sought whose
-# first choices are those of the whole network at .95 of the places; and the same on an untrained network, and with shuffled weights.
+# first choices are those of the whole network at .95 of the places; the same on an untrained network, and with shuffled weights.
 def study(texts: int, **settings: Any) -> ms.Study:
     """The study, not yet run."""
     config, fixed = ms.MaskConfig.recommended(**settings), ("embedding*", "*norm*")
