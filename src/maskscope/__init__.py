@@ -40,6 +40,7 @@ from maskscope.masks import (
     select,
     unmasked,
 )
+from maskscope.surgery import Shrunk, shrink
 from maskscope.tasks.named_objectives import Values
 from maskscope.training import (
     Checkpoint,
@@ -53,6 +54,7 @@ from maskscope.training import (
     MaskSearch,
     Observer,
     ProgressBar,
+    Tracker,
     Watchdog,
     discover,
     discover_many,
@@ -90,8 +92,10 @@ __all__ = [
     "Penalty",
     "ProgressBar",
     "Selection",
+    "Shrunk",
     "Study",
     "TargetDensity",
+    "Tracker",
     "Transfer",
     "UnitGroup",
     "UnitRule",
@@ -121,6 +125,7 @@ __all__ = [
     "sample",
     "score",
     "select",
+    "shrink",
     "shuffled_weights",
     "top_weights",
     "transfer",

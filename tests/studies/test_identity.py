@@ -43,7 +43,7 @@ def own_study():
     parts = [torch.ones(2, 4)] * 5
     return OwnStudy(
         nn.Linear(4, 2),
-        {"first": parts, "second": parts},
+        {"first": parts, "second": [2 * part for part in parts]},
         loss=lambda network, x: network(x).mean(),
         score=lambda network, x: network(x)[:, 0] > 0,
         untrained=lambda: nn.Linear(4, 2),
@@ -71,6 +71,7 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "permuted-mnist": [{"mask": SOUGHT, "tasks": 3}],
     "own": [
         {"networks": ("a",), "functions": ("b", "c"), "loss": "d", "score": "e", "mask": SOUGHT, "controls": CONTROLS},
+        {"networks": ("a", "b"), "series": ("x", "y"), "functions": ("b", "c"), "loss": "d", "score": "e", "mask": SOUGHT},
     ],
 }
 SPECS = {name: [STUDIES[name].spec(**settings) for settings in some] for name, some in SETTINGS.items()}
@@ -97,7 +98,7 @@ GOLDEN = {
     "own": ("592efe7933e0", "8279f212b451"),
 }
 # what a run finds out for its page, and what follows from other settings
-FOLLOW = {("own", "scored_on")}
+FOLLOW = {("own", "scored_on"), ("own", "series")}
 
 
 @dataclass(frozen=True)

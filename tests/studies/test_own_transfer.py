@@ -36,7 +36,7 @@ class Two(nn.Module):
 def study(copies):
     """Both functions are to sum: over the first inputs and over the last. With copies, every input says the same."""
     inputs = torch.ones(2, 4) if copies else torch.tensor([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
-    data = {name: [inputs[[place]]] * 5 for place, name in enumerate(FUNCTIONS)}
+    data = {name: [inputs[[place]]] * (5 + place) for place, name in enumerate(FUNCTIONS)}
     return ms.Study(Two(), data, lambda network, x: -network(x).mean(), lambda network, x: network(x) / 4 + 0.4)
 
 

@@ -17,6 +17,7 @@ from maskscope.analysis.mask_history import found_for, settings_of
 from maskscope.analysis.null import NullTest, holm, mid_p_value, null_test, unrelated_null, unrelated_p_value
 from maskscope.analysis.one_network import require_one_network
 from maskscope.analysis.score import half_mask_scores, score, score_many
+from maskscope.analysis.selection_table import SelectionTable, TensorRow, selection_table
 from maskscope.analysis.sharing import (
     MeanDice,
     Sharing,
@@ -40,10 +41,12 @@ __all__ = [
     "MeanDice",
     "NullTest",
     "Proportion",
+    "SelectionTable",
     "Sharing",
     "StableCore",
     "Summary",
     "TensorDifference",
+    "TensorRow",
     "Transfer",
     "between",
     "ceiling",
@@ -70,6 +73,7 @@ __all__ = [
     "require_one_network",
     "score",
     "score_many",
+    "selection_table",
     "settings_of",
     "shuffled_weights",
     "stable_core",

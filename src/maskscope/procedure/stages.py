@@ -17,7 +17,7 @@ def network_stage(study: str, subject: Subject[Any], spec: Any, seed: int, plan:
     settings = {"study": study}  # a network made from another has all else from its input
     if not plan.is_derived:
         settings = settings_at(study, spec, TRAINING if plan.is_fitted else NETWORK)
-    if name == TRAINED and (given := subject.given_digest(spec, seed)):
+    if plan.is_of_series and (given := subject.given_digest(spec, seed, plan.checkpoint)):
         settings |= {"given": given}
     kind = "network" if name == TRAINED else f"{name} network"
     return Stage(f"seed-{seed}-network{_suffix(name)}", kind, subject.network_version, settings | {"seed": seed})
@@ -36,6 +36,11 @@ def mask_stage(study: str, subject: Subject[Any], spec: Any, seed: int, plan: Ma
 def mask_role(plan: MaskPlan, variant: str) -> str:
     """The role of a mask among what the analysis of a network is made from."""
     return f"{_of(plan.network, variant)}{plan.search.name}/{plan.repeat}"
+
+
+def start_role(plan: MaskPlan) -> str:
+    """The role of a mask, found on the network before in a series, among what this one is found from."""
+    return f"start of {plan.search.name}/{plan.repeat}"
 
 
 def network_role(plan: NetworkPlan, variant: str) -> str:

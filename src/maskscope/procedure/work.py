@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
-from maskscope.analysis import score, warm_start
+from maskscope.analysis import score
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.quantities import TRAINED
 from maskscope.engine.runtime import Runtime
@@ -16,14 +16,26 @@ from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.step import Write
 from maskscope.masks import BinaryMask, MaskLogits, Selection, bake, dice, select
 from maskscope.procedure.masking import units_from
-from maskscope.procedure.measure import NullOverlap, attribution_scores, measure_network
+from maskscope.procedure.measure import NullOverlap, measure_network
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
-from maskscope.procedure.settings import MaskSpec
-from maskscope.procedure.stages import mask_role, network_role
-from maskscope.procedure.subject import FoundMask, MaskedNetwork, Subject
+from maskscope.procedure.stages import mask_role, network_role, start_role
+from maskscope.procedure.starts import initial_logits, neighbours_logits
+from maskscope.procedure.subject import Compared, FoundMask, MaskedNetwork, Subject
 from maskscope.storage import Json, read_json, read_tensors, write_json, write_tensors
 from maskscope.tasks import Task
-from maskscope.training import Compute, Discovery, History, MaskSearch, Watchdog, child_seed, discover_many, fit, isolated_random
+from maskscope.training import (
+    Compute,
+    Discovery,
+    History,
+    MaskSearch,
+    Observer,
+    Watchdog,
+    child_seed,
+    discover_many,
+    fit,
+    isolated_random,
+    watched_together,
+)
 
 
 class SeedWork:
@@ -43,7 +55,7 @@ class SeedWork:
 
     def fit(self, plan: NetworkPlan, name: str, checkpoint: Path) -> list[Write]:
         """Trains a network, or only initialises it."""
-        network = self.subject.given_network(self.spec, self.seed) if plan.name == TRAINED else None
+        network = self.subject.given_network(self.spec, self.seed, plan.checkpoint) if plan.is_of_series else None
         record: Json = {"kind": "network", "seconds": 0.0}
         if network is None:
             network = self.initial_network()
@@ -87,7 +99,8 @@ class SeedWork:
             group: the masks.
             names: of their artefacts.
             network: that they are masks of.
-            inputs: the network and, where the masks keep a part of the full mask, that mask.
+            inputs: the network; where the masks keep a part of the full mask, that mask; where they start from those of another
+                network, these.
             checkpoint: where the state is kept.
         """
         guest, full, held = self._network(inputs["network"]), None, tuple[str, ...]()
@@ -99,10 +112,11 @@ class SeedWork:
             guest = bake(guest, full.mask.only(*held))
         selection = self.selection(guest, held)
         task = self._task_of(network)
+        watched = zip(group, watched_together(names, self.runtime.watch), strict=True)
         found = discover_many(
             guest,
             self.task.loss,
-            [self._mask_search(plan, names, place, guest, task, selection) for place, plan in enumerate(group)],
+            [self._mask_search(plan, observers, guest, task, selection, inputs) for plan, observers in watched],
             selection=selection,
             config=self.spec.mask.config(),
             checkpoint=checkpoint,
@@ -111,7 +125,7 @@ class SeedWork:
             judge=False,  # every mask is scored on the task's own evaluation data
             watch=False,
             score=task.part_score,
-            off=self.spec.mask.off_values(self.seed),
+            off=self.subject.off_values(self.spec, self.seed),
         )
         if full is not None:
             found = [with_held(one, full, held, self.selection(guest)) for one in found]
@@ -141,6 +155,7 @@ class SeedWork:
             found=found,
             companions={one.name: self._network(inputs[network_role(one, plan.name)]) for one in companions},
             random_seed=child_seed(self.seed, "analysis", plan.name),
+            of_others=_of_others(plan, networks, masks, inputs),
         )
         null = [self._null_overlap(plan, one, masks, masked, inputs) for one in companions if one.is_null]
         # in the network's order; a mask's file has them sorted
@@ -153,11 +168,20 @@ class SeedWork:
         return [write]
 
     def _mask_search(
-        self, plan: MaskPlan, names: Sequence[str], place: int, guest: nn.Module, task: Task, selection: Selection
+        self,
+        plan: MaskPlan,
+        observers: Sequence[Observer],
+        guest: nn.Module,
+        task: Task,
+        selection: Selection,
+        inputs: Mapping[str, Artefact],
     ) -> MaskSearch:
-        search, spec = plan.search, self.spec.mask
+        search, spec, neighbour = plan.search, self.spec.mask, inputs.get(start_role(plan))
         data = child_seed(self.seed, "data", plan.network, search.name, plan.repeat)
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        initial = neighbours_logits(_logits_of(neighbour), selection, task.device) if neighbour else None
+        if initial is None:
+            off = self.subject.off_values(self.spec, self.seed)
+            initial = initial_logits(guest, task, search.function, selection, spec, data, off)
         is_watched = plan.network == TRAINED and not spec.config().size.shrinks_until_it_fails
         watchdog = [Watchdog()] if is_watched else []
         return MaskSearch(
@@ -165,8 +189,8 @@ class SeedWork:
             task.batches(search.function, spec.part_size, data),
             child_seed(self.seed, "masks", plan.network),
             plan.repeat,
-            (*watchdog, *(self.runtime.watch(f"{names[place]}{more}") if place == 0 else ())),
-            initial_logits(guest, task, search.function, selection, spec, data),
+            (*watchdog, *observers),
+            initial,
             task.held_out(search.function),
         )
 
@@ -198,8 +222,9 @@ class SeedWork:
     def _load(self, plan: MaskPlan, artefact: Artefact, network: nn.Module) -> FoundMask:
         record = read_json(artefact.path / "record.json")
         mask = BinaryMask.load(artefact.path / "mask.safetensors", network)
-        tensors, _ = read_tensors(artefact.path / "logits.safetensors", kind="logits")
-        logits = MaskLogits.from_units(self.selection(network), tensors)
+        if mask.off.kind == "other":  # a file has only the digests of these values
+            mask = mask.with_off(self.subject.off_values(self.spec, self.seed).only(mask))
+        logits = MaskLogits.from_units(self.selection(network), _logits_of(artefact))
         return FoundMask(plan, mask, logits, from_json(History, record["history"]), record["unmasked_loss"])
 
     def _network(self, artefact: Artefact) -> nn.Module:
@@ -246,14 +271,20 @@ def with_held(found: Discovery, full: FoundMask, held: Sequence[str], selection:
     return replace(found, mask=mask, logits=MaskLogits.from_units(selection, tensors))
 
 
-def initial_logits(
-    network: nn.Module, task: Task, function: str, selection: Selection, spec: MaskSpec, seed: int
-) -> MaskLogits | None:
-    """Where the logits of a function's mask start, if not all at one value."""
-    if not spec.warm_start:
-        return None
-    scores = attribution_scores(network, task, function, selection, child_seed(seed, "warm start"), spec)
-    return warm_start(scores, selection, spec.initial_logit, spec.warm_start)
+def _logits_of(artefact: Artefact) -> dict[str, Tensor]:
+    return read_tensors(artefact.path / "logits.safetensors", kind="logits")[0]
+
+
+def _of_others(
+    plan: NetworkPlan, networks: Sequence[NetworkPlan], masks: Sequence[MaskPlan], inputs: Mapping[str, Artefact]
+) -> dict[str, list[Compared]]:
+    """Masks of networks that are not at hand: of other states of this one."""
+    here, found = {one.name for one in networks}, dict[str, list[Compared]]()
+    for one in masks:
+        if one.network not in here:
+            mask = BinaryMask.load(inputs[mask_role(one, plan.name)].path / "mask.safetensors")
+            found.setdefault(one.network, []).append(Compared(one.search.name, one.repeat, mask))
+    return found
 
 
 def _mask_writer(found: Discovery, of: int) -> Write:

@@ -197,6 +197,7 @@ class UserFunctions(Task):
         if isinstance(part, Asked):
             return self._different[part.objective], part.part, part.answers
         return self._different[0], part, None
+
     def score_of(self, function: str, run: Callable[..., Tensor]) -> float:
         """See `Task.score_of`."""
         return float(self.scored_items(run, function).mean())

@@ -40,6 +40,25 @@ class MaskTransfer:
 
 
 @dataclass(frozen=True)
+class Kinship:
+    """The overlap of a mask with one for the same function on another state of the network, in a series over training.
+
+    Args:
+        function: what both are for.
+        repeat: of the mask.
+        other: name of the other state.
+        other_repeat: of the mask there. Where it is the same, the one may have been the start of the other.
+        iou: of the two.
+    """
+
+    function: str
+    repeat: int
+    other: str
+    other_repeat: int
+    iou: float
+
+
+@dataclass(frozen=True)
 class OwnResult:
     """The lower end of the scale on which the claims are judged, what masks of other sizes keep, and transfer between masks.
 
@@ -47,8 +66,10 @@ class OwnResult:
         emptied: scores of the network without any weight that a mask is over: what is scored for nothing.
         curves: behaviour against size, for each mask that was found along a path.
         transfers: between the masks of every two functions, and between those of one function; none in earlier records.
+        kinships: of a series, the overlaps with the masks on the state before, and on the last.
     """
 
     emptied: Scores
     curves: tuple[MaskCurve, ...] = ()
     transfers: tuple[MaskTransfer, ...] = ()
+    kinships: tuple[Kinship, ...] = ()

@@ -7,20 +7,21 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from maskscope.analysis import score
 from maskscope.engine.quantities import Numbers, Unit
 from maskscope.engine.runtime import Runtime
 from maskscope.errors import ConfigError
-from maskscope.masks import call_with, evaluation_mode, select
-from maskscope.procedure.plans import Search
+from maskscope.masks import Off, call_with, evaluation_mode, select
+from maskscope.procedure.plans import Checkpoint, Search
 from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.subject import Compared, MaskedNetwork, Shuffles, Subject
 from maskscope.studies.own.claims import UNITS, own_numbers
 from maskscope.studies.own.fingerprints import fingerprint, network_fingerprint
 from maskscope.studies.own.networks import MakeNetwork, as_they_are, require_fit, require_kind
 from maskscope.studies.own.result import MaskCurve, OwnResult
+from maskscope.studies.own.series import kinships
 from maskscope.studies.own.spec import OwnSpec
 from maskscope.studies.own.transfers import measured_transfers
 from maskscope.tasks import Task
@@ -36,10 +37,12 @@ class Own(Subject[OwnSpec]):
     """Given networks and functions that they perform.
 
     Args:
-        networks: trained, of one kind; the first seed is of the first.
+        networks: trained, of one kind; the first seed is of the first. With ``series``, the states of one network.
         functions: with their data.
         objectives: loss and score of each function, by its name.
         untrained: makes an untrained network, from torch's generator; None: there is no such control.
+        other: weights that stand in place of those that are off; none: the settings say what does.
+        series: labels of the states, in order; none: the networks are replicates.
     """
 
     more: ClassVar[type] = OwnResult
@@ -53,9 +56,12 @@ class Own(Subject[OwnSpec]):
         functions: Sequence[FunctionData],
         objectives: Mapping[str, Objective],
         untrained: MakeNetwork | None = None,
+        other: Mapping[str, Tensor] | None = None,
+        series: Sequence[str] = (),
     ) -> None:
-        self._networks, self._functions, self._untrained = networks, functions, untrained
+        self._networks, self._functions, self._untrained, self._series = networks, functions, untrained, tuple(series)
         self._objectives = objectives
+        self._off = Off.other(other) if other is not None else None
         self._compares = any(one.compares for one in objectives.values())
 
     def task(self, spec: OwnSpec, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None) -> Task:
@@ -64,11 +70,12 @@ class Own(Subject[OwnSpec]):
 
     def seed_task(
         self, spec: OwnSpec, seed: int, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None
-    ) -> Task:
-        """See `Subject.seed_task`: on every network of a seed, controls too, answers are compared with the given network's."""
+    ) -> UserFunctions:
+        """See `Subject.seed_task`: controls too are compared with the answers of the given network; of a series, of its last."""
         if not self._compares:
             return UserFunctions(self._functions, self._objectives, device)
-        network = self._networks[seed] if device.type == "cpu" else copy.deepcopy(self._networks[seed]).to(device)
+        given = self._networks[_place(spec, seed, None)]
+        network = given if device.type == "cpu" else copy.deepcopy(given).to(device)
 
         def unmasked(use: Callable[[nn.Module], Any]) -> Any:
             with evaluation_mode(network), isolated_random(0, device), torch.no_grad():
@@ -78,7 +85,7 @@ class Own(Subject[OwnSpec]):
 
     def network(self, spec: OwnSpec, task: Task) -> nn.Module:
         """See `Subject.network`: untrained, where the user says how; else a copy of the first, whose weights will be replaced."""
-        first = self._networks[0]
+        first = self._first
         made = as_they_are(self._untrained(), first) if self._untrained is not None else copy.deepcopy(first)
         return made.to(task.device)
 
@@ -86,13 +93,25 @@ class Own(Subject[OwnSpec]):
         """See `Subject.brings_networks`."""
         return True
 
-    def given_network(self, spec: OwnSpec, seed: int) -> nn.Module:
+    def given_network(self, spec: OwnSpec, seed: int, checkpoint: Checkpoint | None = None) -> nn.Module:
         """See `Subject.given_network`."""
-        return copy.deepcopy(self._networks[seed])
+        return self.copy_of(_place(spec, seed, checkpoint))
 
-    def given_digest(self, spec: OwnSpec, seed: int) -> str:
+    def copy_of(self, number: int) -> nn.Module:
+        """A copy of one of the networks, by its place among those given."""
+        return copy.deepcopy(self._networks[number])
+
+    def given_digest(self, spec: OwnSpec, seed: int, checkpoint: Checkpoint | None = None) -> str:
         """See `Subject.given_digest`."""
-        return spec.networks[seed]
+        return spec.networks[_place(spec, seed, checkpoint)]
+
+    def checkpoints(self, spec: OwnSpec) -> list[Checkpoint]:
+        """See `Subject.checkpoints`: of a series, all but the last."""
+        return [Checkpoint(place, label) for place, label in enumerate(spec.series[:-1])]
+
+    def starts_warm(self, spec: OwnSpec) -> bool:
+        """See `Subject.starts_warm`."""
+        return spec.warm
 
     def data_digest(self, spec: OwnSpec, search: Search) -> str:
         """See `Subject.data_digest`."""
@@ -100,6 +119,10 @@ class Own(Subject[OwnSpec]):
         found = fingerprint(spec.functions) if search.function == Task.whole else data[search.function]
         # what a control's mask is found with are then the given networks' answers, too
         return fingerprint([found, spec.networks]) if self._compares else found
+
+    def off_values(self, spec: OwnSpec, seed: int) -> Off:
+        """See `Subject.off_values`."""
+        return self._off if spec.mask.off == "other" and self._off is not None else spec.mask.off_values(seed)
 
     def excluded(self, spec: OwnSpec) -> tuple[str, ...]:
         """See `Subject.excluded`."""
@@ -114,7 +137,7 @@ class Own(Subject[OwnSpec]):
             if "curve" in one.mask.made_by
         )
         emptied = score(masked.network, masked.task, mask - mask)
-        return OwnResult(emptied, curves, measured_transfers(masked, compared))
+        return OwnResult(emptied, curves, measured_transfers(masked, compared), kinships(masked, compared))
 
     def passes(self, spec: OwnSpec, masks: int) -> int:
         """See `Subject.passes`: each mask is also scored for transfer, all other functions in turn."""
@@ -129,9 +152,11 @@ class Own(Subject[OwnSpec]):
         return replace(
             spec,
             networks=tuple(map(network_fingerprint, self._networks)),
+            series=self._series,
             functions=tuple(one.digest for one in self._functions),
             scored=tuple(one.scored_digest for one in self._functions),
             scored_on=tuple(one.scored_on for one in self._functions),
+            other=fingerprint(self._off.digests) if spec.mask.off == "other" and self._off else "",
             loss=self._digest(lambda one: one.own_loss if isinstance(one, OwnObjective) else one),
             score=self._digest(lambda one: one.own_score if isinstance(one, OwnObjective) else one),
         )
@@ -148,11 +173,7 @@ class Own(Subject[OwnSpec]):
 
     def require(self, spec: OwnSpec, runtime: Runtime) -> None:
         """See `Subject.require`: that networks, data, loss and score fit together, by using them once."""
-        if not self._networks:
-            raise ConfigError(
-                "This study reads the records of studies of a user's own networks, and has none to run. Run the file that "
-                "defines one: maskscope run FILE.py."
-            )
+        first = self._first
         if "untrained" in spec.controls:
             if self._untrained is None:
                 raise ConfigError(
@@ -160,8 +181,26 @@ class Own(Subject[OwnSpec]):
                     "that returns one, or leave the control out."
                 )
             with isolated_random(0):
-                require_kind(self._untrained(), "What untrained() returns", self._networks[0])
+                require_kind(self._untrained(), "What untrained() returns", first)
         for place, network in enumerate(self._networks):
             task = self.seed_task(spec, place, runtime.device)
-            names = select(network, exclude=spec.exclude).names
-            require_fit(copy.deepcopy(network).to(runtime.device), task, place, names, spec.mask.config().size)
+            weights = select(network, exclude=spec.exclude).of(network)
+            off = self.off_values(spec, 0).only(weights).of(weights)
+            emptied = {name: off.get(name, torch.zeros_like(weight)).to(runtime.device) for name, weight in weights.items()}
+            require_fit(copy.deepcopy(network).to(runtime.device), task, place, emptied, spec.mask.config().size)
+
+    @property
+    def _first(self) -> nn.Module:
+        if not self._networks:
+            raise ConfigError(
+                "This study reads the records of studies of a user's own networks, and has none to run. Run the file that "
+                "defines one: maskscope run FILE.py."
+            )
+        return self._networks[0]
+
+
+def _place(spec: OwnSpec, seed: int, checkpoint: Checkpoint | None) -> int:
+    """Of a network among those given: a series is of one seed, and its last state is the trained network."""
+    if checkpoint is not None:
+        return checkpoint.place
+    return len(spec.series) - 1 if spec.series else seed
