@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.claims import Claim, Lack
-from maskscope.engine.quantities import Unit
+from maskscope.engine.quantities import TRAINED, Unit
 from maskscope.engine.records.record import DataOrigin, Record
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json
@@ -20,13 +20,14 @@ from maskscope.procedure.numbers import quantities
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, mask_groups, mask_plans, network_plans
 from maskscope.procedure.record import ControlNote, MaskRecord, with_floors
 from maskscope.procedure.result import NetworkResult
-from maskscope.procedure.stages import analysis_stage
+from maskscope.procedure.stages import analysis_stage, experiment_stage
 from maskscope.procedure.steps import SeedSteps
 from maskscope.procedure.subject import Subject
 from maskscope.procedure.timing import seconds_of_steps
 from maskscope.procedure.units import UNITS
 from maskscope.procedure.work import SeedWork, compute_of
 from maskscope.storage import Json, read_json
+from maskscope.tasks import Task
 from maskscope.training import needs
 
 Spec = TypeVar("Spec", bound=Any)
@@ -44,6 +45,10 @@ class Plans:
     def searched(self, network: NetworkPlan) -> list[tuple[MaskPlan, ...]]:
         """The groups of masks of one network."""
         return [group for group in self.groups if group[0].network == network.name]
+
+    def of(self, network: NetworkPlan) -> list[MaskPlan]:
+        """The masks of one network."""
+        return [mask for group in self.searched(network) for mask in group]
 
 
 class MaskProcedure(Procedure[Spec]):
@@ -78,7 +83,11 @@ class MaskProcedure(Procedure[Spec]):
             steps += [of_seed.network(network) for network in here if not network.uses_trained]
             groups = [(network, group) for network in here for group in plans.searched(network)]
             steps += [of_seed.masks(network, group) for network, group in groups]
-            steps.append(of_seed.analysis(plan, here, [mask for _, group in groups for mask in group]))
+            masks = [mask for _, group in groups for mask in group]
+            steps.append(of_seed.analysis(plan, here, masks))
+            if plan.name == TRAINED:
+                experiments = self._experiments(spec, work.task)
+                steps += [of_seed.experiment(control, piece, plans.of(plan)) for control, piece in experiments]
         return steps
 
     def findings(self, spec: Spec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Findings:
@@ -88,6 +97,9 @@ class MaskProcedure(Procedure[Spec]):
         controls = self._controls(spec)
         variants = network_plans(controls, [])
         results = [self._result(made[seed][analysis_stage("", spec, seed, plan.name).name]) for plan in variants for seed in made]
+        experiments = self._experiments(spec, task)
+        if experiments:
+            results = [self._with_outcomes(one, spec, experiments, made) for one in results]
         searches = subject.searches(spec, task)
         named = [search.name for search in searches]
         functions = task.functions
@@ -172,10 +184,34 @@ class MaskProcedure(Procedure[Spec]):
         return known | {"networks": of_networks, "controls": notes, "mask_targets": body.get("sought", ())}
 
     def _controls(self, spec: Spec) -> list[Control]:
+        """Those that are networks."""
+        return [control for control in self._all_controls(spec) if control.experiment is None]
+
+    def _experiments(self, spec: Spec, task: Task) -> list[tuple[Control, str]]:
+        """The others, piece by piece."""
+        controls = [control for control in self._all_controls(spec) if control.experiment is not None]
+        return [(one, piece) for one in controls if one.experiment for piece in one.experiment.pieces(spec, task)]
+
+    def _all_controls(self, spec: Spec) -> list[Control]:
         for name in spec.controls:
             if name not in self.subject.controls:
                 raise UnknownNameError("control of this study", name, self.subject.controls)
         return [self.subject.controls[name] for name in spec.controls]
+
+    def _with_outcomes(
+        self,
+        result: NetworkResult[Any],
+        spec: Spec,
+        experiments: Sequence[tuple[Control, str]],
+        made: Mapping[int, Mapping[str, Artefact]],
+    ) -> NetworkResult[Any]:
+        if result.variant != TRAINED:
+            return result
+        outcomes: dict[str, dict[str, Json]] = {}
+        for control, piece in experiments:
+            artefact = made[result.seed][experiment_stage("", spec, result.seed, control.name, piece).name]
+            outcomes.setdefault(control.name, {})[piece] = read_json(artefact.path / "result.json")
+        return self.subject.with_outcomes(result, outcomes)
 
     def _result(self, artefact: Artefact) -> NetworkResult[Any]:
         kind: Any = NetworkResult[self.subject.more]  # type: ignore[name-defined]

@@ -12,6 +12,7 @@ from maskscope.procedure.subject import Subject
 
 # 2: several controls, unrelated functions, stable core; 3: weights in common with the full mask; 4: results by study
 ANALYSIS_VERSION = 4
+EXPERIMENT_VERSION = 1
 
 
 def network_stage(study: str, subject: Subject[Any], spec: Any, seed: int, plan: NetworkPlan) -> Stage:
@@ -50,6 +51,13 @@ def analysis_stage(study: str, spec: Any, seed: int, variant: str) -> Stage:
     """Measures one network and its masks."""
     settings = settings_at(study, spec, ANALYSIS) | {"seed": seed, "variant": variant}
     return Stage(f"seed-{seed}-analysis{_suffix(variant)}", "analysis", ANALYSIS_VERSION, settings)
+
+
+def experiment_stage(study: str, spec: Any, seed: int, control: str, piece: str) -> Stage:
+    """Does one piece of an experiment on the trained network."""
+    settings = settings_at(study, spec, ANALYSIS) | {"seed": seed, "control": control, "piece": piece}
+    named = f"-{piece}" if piece else ""
+    return Stage(f"seed-{seed}-{control}{named}", control, EXPERIMENT_VERSION, settings)
 
 
 def _of(network: str, variant: str) -> str:

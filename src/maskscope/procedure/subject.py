@@ -225,6 +225,10 @@ class Subject(ABC, Generic[Spec]):
         """The results that only this study has, of the type `more`; None: there are none."""
         return None
 
+    def with_outcomes(self, network: NetworkResult[Any], outcomes: Mapping[str, Mapping[str, Json]]) -> NetworkResult[Any]:
+        """The results of a trained network, with those of the experiments on it: by control and piece."""
+        return network
+
     def numbers(self, network: NetworkResult[Any]) -> Numbers:
         """The numbers of one network that only this study has."""
         return {}

@@ -12,7 +12,7 @@ from torch import nn
 from maskscope.engine.job import Job
 from maskscope.engine.run import run_study
 from maskscope.engine.study import Study as EngineStudy
-from maskscope.errors import ConfigError
+from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.masks import BehaviourKept, Heads, Penalty, Size, TargetDensity
 from maskscope.procedure.masking import words_of
 from maskscope.procedure.procedure import MaskProcedure
@@ -20,6 +20,7 @@ from maskscope.procedure.record import MaskRecord
 from maskscope.procedure.settings import MaskSpec
 from maskscope.studies.differences import METHOD
 from maskscope.studies.own.claims import claims_of
+from maskscope.studies.own.controls.disjoint import KindOf
 from maskscope.studies.own.data import function_data, require_names
 from maskscope.studies.own.networks import MakeNetwork, given_networks
 from maskscope.studies.own.page import PAGE
@@ -61,6 +62,10 @@ class Study:
         repeats: further masks for each function, with other noise and data order: two masks for the same function are the most
             that two functions can be expected to share.
         untrained: makes an untrained network of this kind; masks are then sought there, too, where nothing should be found.
+        controls: what masks are compared with: ``untrained``, ``shuffled-weights``, ``shuffled-labels``, ``spike-in``,
+            ``disjoint-inputs`` (see `OwnSpec.controls`). None: those that together cost no more masks than the study itself.
+        kinds: ``kinds(part)``, the kind of a part's inputs, for ``disjoint-inputs``: masks of one function are compared between
+            kinds. None: between halves of the parts.
         name: of the study.
 
     Raises:
@@ -95,6 +100,8 @@ class Study:
         off: Literal["zero", "mean", "drawn"] = "zero",
         repeats: int = 1,
         untrained: MakeNetwork | None = None,
+        controls: Sequence[str] | None = None,
+        kinds: KindOf | None = None,
         name: str = _NAME,
     ) -> None:
         networks = given_networks(network, untrained)
@@ -106,14 +113,17 @@ class Study:
         require_names(functions)
         if unknown := sorted(map(str, set(scored or {}) - set(functions))):
             raise ConfigError(f"scored names {', '.join(unknown)}, which is no function of this study: {', '.join(functions)}.")
-        for what, one in {"loss": loss, "score": score, "untrained": untrained or _absent}.items():
+        for what, one in {"loss": loss, "score": score, "untrained": untrained or _absent, "kinds": kinds or _absent}.items():
             if not callable(one):
                 raise ConfigError(f"{what} is of the type {type(one).__name__}; a function was expected.")
         config = MaskConfig.recommended() if config is None else config
         path = isinstance(config.size, BehaviourKept)
         data = [function_data(key, batches, (scored or {}).get(key), hold_out=path) for key, batches in functions.items()]
         self.networks = len(networks)
-        self._subject = Own(networks, data, loss, score, untrained)
+        self._subject = Own(networks, data, loss, score, untrained, kinds)
+        controls = self._subject.usual_controls(repeats) if controls is None else tuple(controls)
+        if unknown := [one for one in controls if one not in Own.controls]:
+            raise UnknownNameError("control of this study", unknown[0], Own.controls)
         self.study = EngineStudy(
             name=name,
             summary=f"the functions {', '.join(functions)} of a network of the user's own",
@@ -125,7 +135,7 @@ class Study:
                     tuple(exclude),
                     replace(mask_spec(config), units=words_of(units), off=off),
                     repeats,
-                    has_untrained=untrained is not None,
+                    controls,
                 )
             },
             claims=claims_of(tuple(functions)),
@@ -174,10 +184,8 @@ class Study:
         return record
 
 
-def _presets(exclude: tuple[str, ...], mask: MaskSpec, repeats: int, *, has_untrained: bool) -> dict[str, tuple[str, OwnSpec]]:
-    spec = OwnSpec(exclude=exclude, mask=mask, repeats=repeats)
-    if has_untrained:
-        spec = replace(spec, controls=("untrained", *spec.controls))
+def _presets(exclude: tuple[str, ...], mask: MaskSpec, repeats: int, controls: tuple[str, ...]) -> dict[str, tuple[str, OwnSpec]]:
+    spec = OwnSpec(exclude=exclude, mask=mask, repeats=repeats, controls=controls)  # type: ignore[arg-type]
     smoke = replace(spec, mask=replace(mask, steps=min(mask.steps, _SMOKE_STEPS)), random_draws=1)
     return {
         "quick": ("as the study says", spec),

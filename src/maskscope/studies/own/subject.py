@@ -12,15 +12,22 @@ from torch import nn
 from maskscope.analysis import score
 from maskscope.engine.quantities import Numbers, Unit
 from maskscope.engine.runtime import Runtime
+from maskscope.engine.spec import from_json
 from maskscope.errors import ConfigError
 from maskscope.masks import select
+from maskscope.procedure.controls import SHUFFLED_LABELS, SHUFFLED_WEIGHTS, UNTRAINED, Control
 from maskscope.procedure.plans import Search
 from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.subject import Compared, MaskedNetwork, Shuffles, Subject
+from maskscope.storage import Json
 from maskscope.studies.own.claims import UNITS, own_numbers
+from maskscope.studies.own.controls.chosen import CONTROLS, usual_controls
+from maskscope.studies.own.controls.disjoint import DISJOINT_INPUTS, KindOf, by_kind, can_be_halved
+from maskscope.studies.own.controls.labels import depends_on_labels, have_labels, with_shuffled_labels
+from maskscope.studies.own.controls.spike_in import SPIKE_IN
 from maskscope.studies.own.fingerprints import fingerprint, network_fingerprint
 from maskscope.studies.own.networks import MakeNetwork, as_they_are, require_fit, require_kind
-from maskscope.studies.own.result import MaskCurve, OwnResult
+from maskscope.studies.own.result import DisjointInputs, MaskCurve, OwnResult, SpikeIn
 from maskscope.studies.own.spec import OwnSpec
 from maskscope.tasks import Task
 from maskscope.tasks.functions import FunctionData, Loss, Score, UserFunctions
@@ -37,8 +44,10 @@ class Own(Subject[OwnSpec]):
         loss: of a network on a part.
         score: of a network on a part.
         untrained: makes an untrained network, from torch's generator; None: there is no such control.
+        kinds: the kind of a part's inputs, for masks from disjoint inputs; None: these are halves of the data.
     """
 
+    controls: ClassVar[Mapping[str, Control]] = CONTROLS
     more: ClassVar[type] = OwnResult
     units: ClassVar[Mapping[str, Unit]] = UNITS
 
@@ -49,13 +58,46 @@ class Own(Subject[OwnSpec]):
         loss: Loss,
         score: Score,
         untrained: MakeNetwork | None = None,
+        kinds: KindOf | None = None,
     ) -> None:
-        self._networks, self._functions, self._untrained = networks, functions, untrained
+        self._networks, self._functions, self._untrained, self._kinds = networks, functions, untrained, kinds
         self._loss, self._score = loss, score
 
     def task(self, spec: OwnSpec, device: torch.device, data_dir: Path | None = None, relabelled: Shuffles = None) -> Task:
         """See `Subject.task`."""
-        return UserFunctions(self._functions, self._loss, self._score, device)
+        seeds = relabelled or {}
+        return self._task_with(
+            [with_shuffled_labels(one, seeds[one.name]) if one.name in seeds else one for one in self._functions], device
+        )
+
+    def by_kind(self, spec: OwnSpec, function: str, device: torch.device) -> tuple[dict[str, Task], dict[str, int]]:
+        """The task with the data of one kind of inputs only, for each kind of a function's; and how many parts each has."""
+        (data,) = (one for one in self._functions if one.name == function)
+        kinds = by_kind(data, self._kinds)
+        tasks = {kind: self._task_with([some], device) for kind, some in kinds.items()}
+        return tasks, {kind: 0 if callable(some.parts) else len(some.parts) for kind, some in kinds.items()}
+
+    def usual_controls(self, repeats: int) -> tuple[str, ...]:
+        """The controls that are on by default: those that are possible, as far as they cost no more than the study itself."""
+        possible: list[str] = [SHUFFLED_WEIGHTS.name, SPIKE_IN.name]
+        if self._untrained is not None:
+            possible.append(UNTRAINED.name)
+        if self._kinds is None and all(map(can_be_halved, self._functions)):
+            possible.append(DISJOINT_INPUTS.name)
+        if all(map(have_labels, self._functions)) and self._all_labels_count():
+            possible.append(SHUFFLED_LABELS.name)
+        chosen = usual_controls(len(self._functions), repeats, possible)
+        # who says of what kinds inputs are wants to know
+        return (*chosen, DISJOINT_INPUTS.name) if self._kinds is not None else chosen
+
+    def _all_labels_count(self) -> bool:
+        try:
+            return all(self._labels_count(OwnSpec(), one.name) for one in self._functions)
+        except Exception:  # the user's loss and network are tried before the run, and what is wrong is said there
+            return False
+
+    def _task_with(self, functions: Sequence[FunctionData], device: torch.device) -> Task:
+        return UserFunctions(functions, self._loss, self._score, device)
 
     def network(self, spec: OwnSpec, task: Task) -> nn.Module:
         """See `Subject.network`: untrained, where the user says how; else a copy of the first, whose weights will be replaced."""
@@ -95,6 +137,17 @@ class Own(Subject[OwnSpec]):
         )
         return OwnResult(score(masked.network, masked.task, mask - mask), curves)
 
+    def with_outcomes(
+        self, network: NetworkResult[OwnResult], outcomes: Mapping[str, Mapping[str, Json]]
+    ) -> NetworkResult[OwnResult]:
+        """See `Subject.with_outcomes`."""
+        assert network.more is not None, "every network has it"
+        disjoint = tuple(from_json(DisjointInputs, one) for one in outcomes.get(DISJOINT_INPUTS.name, {}).values())
+        (spiked,) = (
+            (from_json(SpikeIn, one) for one in outcomes[SPIKE_IN.name].values()) if SPIKE_IN.name in outcomes else (None,)
+        )
+        return replace(network, more=replace(network.more, spike_in=spiked, disjoint=disjoint))
+
     def numbers(self, network: NetworkResult[OwnResult]) -> Numbers:
         """See `Subject.numbers`."""
         return own_numbers(network)
@@ -109,6 +162,7 @@ class Own(Subject[OwnSpec]):
             scored_on=tuple(one.scored_on for one in self._functions),
             loss=fingerprint(self._loss),
             score=fingerprint(self._score),
+            kinds=fingerprint(self._kinds) if self._kinds is not None else "",
         )
 
     def for_timing(self, spec: OwnSpec) -> OwnSpec:
@@ -130,7 +184,27 @@ class Own(Subject[OwnSpec]):
                 )
             with isolated_random(0):
                 require_kind(self._untrained(), "What untrained() returns", self._networks[0])
+        if SHUFFLED_LABELS.name in spec.controls:
+            self._require_labels(spec)
+        if DISJOINT_INPUTS.name in spec.controls:
+            for one in self._functions:
+                by_kind(one, self._kinds)
         task = self.task(spec, runtime.device)
         for place, network in enumerate(self._networks):
             select(network, exclude=spec.exclude)
             require_fit(copy.deepcopy(network).to(runtime.device), task, place)
+
+    def _require_labels(self, spec: OwnSpec) -> None:
+        """Raises unless every function has labels that its loss depends on."""
+        for one in self._functions:
+            if not self._labels_count(spec, one.name):
+                raise ConfigError(
+                    f"controls has shuffled-labels, and the loss of function {one.name} is the same when the labels of a part "
+                    "are shuffled, so that this control would say nothing. Labels have to be the last entry of a part, or under "
+                    "labels, label, targets, target or y; or leave shuffled-labels out."
+                )
+
+    def _labels_count(self, spec: OwnSpec, function: str) -> bool:
+        cpu = torch.device("cpu")
+        others = [self.task(spec, cpu, None, {function: seed}) for seed in range(3)]
+        return depends_on_labels(copy.deepcopy(self._networks[0]).to(cpu), self.task(spec, cpu), others, function)
