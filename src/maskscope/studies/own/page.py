@@ -13,6 +13,7 @@ from maskscope.report.blocks.quantities import quantities_section
 from maskscope.report.numbers import count_text, in_words, mean_text
 from maskscope.report.page import Page
 from maskscope.report.section import Section, present
+from maskscope.studies.own.controls.sections import disjoint_section, spike_section
 from maskscope.studies.own.curve import curve_section
 
 # below this score the network does not perform the function
@@ -62,10 +63,12 @@ def sections(record: MaskRecord[Any]) -> list[Section]:
         curve_section(record),
         accuracy_section(record),
         overlap_section(record),
+        disjoint_section(record),
         core_section(record),
         weights_section(record),
         histogram_section(record),
         controls_section(record, accuracy_table(record)),
+        spike_section(record),
         quantities_section(record),
     )
 

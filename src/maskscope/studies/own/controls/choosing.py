@@ -1,7 +1,7 @@
 """Which weights a rule is planted in, and the rule that these weights can be taught."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -60,16 +60,31 @@ class UnitsOf:
         return sorted(int(number) for number in taken if flat[number] > 0)
 
 
-def influence_of(network: nn.Module, task: Task, parts: Sequence[Any], selection: Selection, seed: int) -> dict[str, Tensor]:
-    """How much each weight can change the answers: the squared gradient of their sum with random signs, by dotted name.
+def influence_of(
+    network: nn.Module,
+    task: Task,
+    parts: Sequence[Any],
+    selection: Selection,
+    seed: int,
+    read: Callable[[Tensor], Tensor] = items_of,
+) -> dict[str, Tensor]:
+    """How much each weight can change what is read of the answers, by dotted name.
 
-    Over all signs, the mean of that square is the sum of the squared gradients of all answers.
+    It is the squared gradient of the sum with random signs: over all signs, its mean is the sum of all squared gradients.
+
+    Args:
+        network: it is not changed.
+        task: whose loss calls the network.
+        parts: of its data.
+        selection: the weights.
+        seed: of the signs.
+        read: what is read of the answers to a part; by default, all.
     """
     weights = selection.of(network)
     total = {name: torch.zeros_like(weight, dtype=torch.float32) for name, weight in weights.items()}
 
     def signed(guest: nn.Module, numbered: tuple[int, Any]) -> Tensor:
-        found = items_of(first_answers(guest, task, numbered[1]))
+        found = read(first_answers(guest, task, numbered[1]))
         random = torch.Generator().manual_seed(child_seed(seed, "signs", numbered[0]))
         signs = 2 * torch.randint(2, found.shape, generator=random) - 1
         return (found * signs.to(found)).sum() / len(found)
@@ -136,7 +151,7 @@ def nudge_of(network: nn.Module, chosen: BinaryMask, influence: Mapping[str, Ten
     return Change(places, amounts)
 
 
-def readout_of(before: Tensor, after: Tensor) -> Readout | None:
+def direction_of(before: Tensor, after: Tensor) -> Readout | None:
     """The read-out in which a nudge shows best against what the answers vary by anyway; None where it does not show.
 
     Args:
@@ -155,9 +170,13 @@ def readout_of(before: Tensor, after: Tensor) -> Readout | None:
     size = float((before @ direction).std()) or float((moved @ direction).std())
     if not 0 < size < float("inf"):
         return None
-    direction = direction / size
-    changes, values = moved @ direction, before @ direction
+    return Readout(places, (direction / size).float(), float((before @ direction / size).median()), 0.0)
+
+
+def with_rule(readout: Readout, before: Tensor, after: Tensor) -> Readout | None:
+    """The read-out with the rule that a nudge defines; None where that holds for nearly all items, or for hardly any."""
+    changes = readout.values(after) - readout.values(before)
     median = float(changes.median())
     if not _BALANCED[0] <= float((changes > median).double().mean()) <= _BALANCED[1]:
         return None
-    return Readout(places, direction.float(), float(values.median()), median)
+    return replace(readout, median=median)

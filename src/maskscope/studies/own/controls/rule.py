@@ -74,7 +74,9 @@ class RuleTask(Task):
 
     only_calls = False
 
-    def __init__(self, base: Task, original: nn.Module, nudged: Mapping[str, Tensor], readout: Readout, part_size: int, seed: int) -> None:
+    def __init__(
+        self, base: Task, original: nn.Module, nudged: Mapping[str, Tensor], readout: Readout, part_size: int, seed: int
+    ) -> None:
         self.base, self._original, self._nudged, self._readout = base, original, nudged, readout
         self._given, self._seed, self.device = base.batches(base.whole, part_size, seed), seed, base.device
         self._known: dict[int, Tensor] = {}
