@@ -15,6 +15,8 @@ from maskscope.training import child_seed
 
 # units to plant: so many single weights, or so many larger units; of small networks this share, or the fewest
 _WEIGHTS, _LARGER, _MOST, _FEWEST = 16, 4, 0.05, 4
+# a group of so many times these is chosen from alone
+_ROOM = 4
 # for each of them so many are drawn at random, and those with the largest influence on the answers are taken
 _DRAWN = 32
 # a nudge is so small, against a usual weight of the tensor, that its effect is nearly linear; and no weight moves by more or less
@@ -49,14 +51,38 @@ class UnitsOf:
         bits = {name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
         return BinaryMask.from_units(self.selection.groups, bits, self.selection.shapes, off=self.off)
 
-    def draw(self, influence: Mapping[str, Tensor], random: torch.Generator) -> list[int]:
-        """Of units drawn at random, those with the most influence; fewer where others have none."""
+    def pool(self, random: torch.Generator) -> Sequence[int]:
+        """Numbers of the units of one group, which is drawn in proportion to its size; of all units, where that is small.
+
+        So the chosen weights are in one place, and any place may be it: weights with the most influence of all are often those of
+        the last layer.
+        """
+        counts = [group.count for group in self.selection.groups]
+        ends = torch.tensor(counts).cumsum(0)
+        drawn = int(torch.randint(int(ends[-1]), (1,), generator=random))
+        place = int(torch.searchsorted(ends, drawn, right=True))
+        if counts[place] < _ROOM * self.most:
+            return self.every
+        return range(int(ends[place]) - counts[place], int(ends[place]))
+
+    @property
+    def every(self) -> Sequence[int]:
+        """The numbers of all units."""
+        return range(self.selection.unit_count)
+
+    @property
+    def most(self) -> int:
+        """How many units are planted at most."""
+        total = self.selection.unit_count
+        most = _WEIGHTS if all(group.is_single for group in self.selection.groups) else _LARGER
+        return max(min(_FEWEST, total // 4), min(most, int(_MOST * total)))
+
+    def draw(self, influence: Mapping[str, Tensor], pool: Sequence[int], random: torch.Generator) -> list[int]:
+        """Of units drawn at random from a pool, those with the most influence; fewer where others have none."""
         flat = torch.cat([values.flatten() for values in by_unit(influence, self.selection).values()]).cpu()
-        is_single = all(group.is_single for group in self.selection.groups)
-        most = _WEIGHTS if is_single else _LARGER
-        count = max(min(_FEWEST, len(flat) // 4), min(most, int(_MOST * len(flat))))
-        drawn = torch.randperm(len(flat), generator=random)[: _DRAWN * count]
-        taken = drawn[flat[drawn].argsort(descending=True, stable=True)[:count]]
+        places = torch.randperm(len(pool), generator=random)[: _DRAWN * self.most]
+        drawn = torch.tensor([pool[place] for place in places.tolist()])
+        taken = drawn[flat[drawn].argsort(descending=True, stable=True)[: self.most]]
         return sorted(int(number) for number in taken if flat[number] > 0)
 
 

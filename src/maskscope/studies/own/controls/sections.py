@@ -11,15 +11,15 @@ from maskscope.studies.own.claims import DISJOINT, DISJOINT_FLOOR, DISJOINT_SHAR
 from maskscope.studies.own.result import DisjointInputs, SpikeIn
 
 _ASKED = (
-    "Would these settings find what is there? A rule on the network's own inputs was planted in a few weights of a copy: these were "
-    "chosen at random among those that matter, and trained, with all others frozen, until the copy told the rule. Without any one "
-    "of them it tells it less well. Then a mask for the rule was sought with the study's settings."
+    "Would these settings find what is there? A rule on the network's own inputs was planted in a few weights of a copy: these "
+    "were chosen at random among those that matter, and trained, with all others frozen, until the copy told the rule. Without "
+    "any one of them it tells it less well. Then a mask for the rule was sought with the study's settings."
 )
 _READ = (
-    "Found of the planted (recall) is the number to look at, beside what a random mask of that size finds. Planted among kept "
-    "(precision) is a lower bound: the rule also needs the weights that bring inputs to the planted ones and their effect to the "
-    "answers, and these were in the network before. The last precision is over the weights that the mask keeps and that no mask of "
-    "the study's own functions keeps."
+    "Found of the planted (recall) is the number to look at, beside what a random mask finds that keeps as much of each tensor. "
+    "Planted among kept (precision) is a lower bound: the rule also needs the weights that bring inputs to the planted ones and "
+    "their effect to the answers, and these were in the network before. The last precision is over the weights that the mask "
+    "keeps and that no mask of the study's own functions keeps."
 )
 
 
@@ -141,7 +141,7 @@ def _told(one: SpikeIn) -> tuple[Cell, ...]:
     return (*(f"{share:.1%}" for share in (one.told_before, one.told, one.told_masked, one.told_without)), own)
 
 
-def _share(part: float, whole: int) -> str:
+def _share(part: int | float, whole: int) -> str:
     return f"{part:,} of {whole:,} ({part / whole:.1%})" if whole else "none kept"
 
 

@@ -12,8 +12,9 @@ from maskscope.masks import BinaryMask
 from maskscope.procedure.controls import Control, Experiment, Trial
 from maskscope.procedure.plans import MaskPlan
 from maskscope.procedure.work import compute_of
-from maskscope.studies.own.controls.planting import NotPlanted, Planted, plant
+from maskscope.studies.own.controls.planting import plant
 from maskscope.studies.own.controls.rule import RULE
+from maskscope.studies.own.controls.teaching import NotPlanted, Planted
 from maskscope.studies.own.result import SpikeIn
 from maskscope.training import MaskSearch, child_seed, discover_many
 
