@@ -106,7 +106,7 @@ def test_what_nothing_can_be_planted_in_is_said():
 
 
 def test_recall_and_precision_by_hand():
-    """Of 2 planted weights the mask has 1, among 4 kept of 6 in that tensor; a mask of the study's own function has 2 of the 4."""
+    """Of 2 planted weights the mask has 1, among 4 kept of 6 in that tensor; a mask of an own function has 2 of the 4."""
 
     def mask(*bits):
         return ms.BinaryMask({"weight": torch.tensor([bits]).bool(), "other": torch.zeros(1, 2).bool()})
@@ -136,7 +136,7 @@ def test_recall_and_precision_by_hand():
 @pytest.fixture(scope="module")
 def record(tmp_path_factory):
     """All controls of one small study, whose search is long enough to find planted weights of a linear network."""
-    config = ms.MaskConfig(steps=60, learning_rate=0.3, size=ms.Penalty(1e-2), estimator="continuous-sparsification")
+    config = ms.MaskConfig(steps=30, learning_rate=0.5, size=ms.Penalty(1e-2), estimator="continuous-sparsification")
     names = ("spike-in", "shuffled-labels", "disjoint-inputs")
     study = ms.Study(linear(), {"f": batches(), "g": batches(1)}, loss, score, config=config, repeats=0, controls=names)
     job = Job(study.study, study.study.preset("quick"), (0,), str(tmp_path_factory.mktemp("controls") / "run"), threads=1)
@@ -149,11 +149,10 @@ def test_planted_weights_are_found_with_the_settings_of_the_study(record):
     found = record.networks[0].more.spike_in
     assert not found.failed
     assert "seed-0-spike-in" in made
-    # one layer: nothing else carries the rule's input or its answer
-    assert found.found == found.planted
+    # one layer: nothing else carries the rule's input or its answer, and the mask is the planted weights
+    assert found.found == found.planted == found.kept == 4
     assert record.quantity("planted weights found", "").summary.mean == 1
-    assert record.quantity("planted among kept", "").summary.mean == pytest.approx(found.found / found.kept)
-    assert found.found / found.kept > found.planted / found.units
+    assert record.quantity("planted among kept", "").summary.mean == 1
     (shown,) = [table for table in spike_section(record).tables if table.name == "spike-in"]
     assert shown.rows[0].cells[2] == f"{found.found} of {found.planted} (100.0%)"
 
@@ -169,22 +168,13 @@ def test_masks_from_disjoint_inputs_are_a_second_ceiling(record):
 
 def test_sharing_on_the_scale_of_disjoint_inputs_by_hand():
     """Overlap .3 against a floor of .1; the ceilings of the two functions are .4 and .1 above theirs: .2 / .2."""
-    ceilings = [
-        DisjointInputs(name, HALVES, (4, 4), (2, 2), dice, 0.2, (1.0, 1.0)) for name, dice in {"f": 0.6, "g": 0.3}.items()
-    ]
+    dices = {"f": 0.6, "g": 0.3}
+    ceilings = tuple(DisjointInputs(name, HALVES, (4, 4), (2, 2), dice, 0.2, (1.0, 1.0)) for name, dice in dices.items())
     emptied = Scores({"f": 0.0, "g": 0.0})
     shared = Sharing(1, 0.3, math.nan, math.nan, 0.1, math.nan, math.nan, math.nan)
-    network = NetworkResult(
-        0,
-        "trained",
-        emptied,
-        (),
-        (),
-        (SharingResult(("f", "g"), shared, shared, None, None),),
-        (),
-        (),
-        OwnResult(emptied, (), None, tuple(ceilings)),
-    )
+    sharing = (SharingResult(("f", "g"), shared, shared, None, None),)
+    more = OwnResult(emptied, (), None, ceilings)
+    network = NetworkResult(0, "trained", emptied, (), (), sharing, (), (), more)
     assert own_numbers(network)["normalised sharing, disjoint inputs", "f, g", ""] == pytest.approx(1.0)
 
 

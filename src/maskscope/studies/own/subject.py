@@ -176,12 +176,12 @@ class Own(Subject[OwnSpec]):
                 "This study reads the records of studies of a user's own networks, and has none to run. Run the file that "
                 "defines one: maskscope run FILE.py."
             )
-        if "untrained" in spec.controls:
-            if self._untrained is None:
-                raise ConfigError(
-                    "controls has untrained, but nobody said how to make an untrained network: give untrained=..., a function "
-                    "that returns one, or leave the control out."
-                )
+        if UNTRAINED.name in spec.controls and self._untrained is None:
+            raise ConfigError(
+                "controls has untrained, but nobody said how to make an untrained network: give untrained=..., a function that "
+                "returns one, or leave the control out."
+            )
+        if self._untrained is not None:
             with isolated_random(0):
                 require_kind(self._untrained(), "What untrained() returns", self._networks[0])
         if SHUFFLED_LABELS.name in spec.controls:
