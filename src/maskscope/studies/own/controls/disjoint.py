@@ -9,6 +9,7 @@ Mechanism, arXiv 2606.06267).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from maskscope.analysis import ceiling, score
@@ -68,15 +69,18 @@ def can_be_halved(data: FunctionData) -> bool:
 
 
 def _halves(data: FunctionData) -> dict[str, FunctionData]:
-    if not can_be_halved(data):
-        raise ConfigError(
-            f"Function {data.name} has {len(data.parts)} parts to search with; for two masks from disjoint inputs, "
-            f"{2 * _LEAST} were expected. Cut its data into more parts, or leave disjoint-inputs out of the controls."
-        )
     if callable(data.parts):
         function = data.parts
-        every = [lambda index, place=place: function((2 * index + place) % INDICES) for place in range(2)]  # type: ignore[misc]
-        return {half: replace(data, parts=some) for half, some in zip(HALVES, every, strict=True)}
+
+        def every_second(index: int, first: int) -> Any:
+            return function((2 * index + first) % INDICES)
+
+        return {half: replace(data, parts=partial(every_second, first=place)) for place, half in enumerate(HALVES)}
+    if not can_be_halved(data):
+        raise ConfigError(
+            f"Function {data.name} has {len(data.parts)} parts to search with; for two masks from disjoint inputs, {2 * _LEAST} "
+            "were expected. Cut its data into more parts, or leave disjoint-inputs out of the controls."
+        )
     return {half: replace(data, parts=data.parts[place::2]) for place, half in enumerate(HALVES)}
 
 

@@ -125,7 +125,8 @@ class Teaching:
             margins = self._choice.readout.values(after) - trained.threshold
             told = nn.functional.binary_cross_entropy_with_logits(margins, ruled.labels.to(margins.dtype))
             variance = before.var(0).mean() if len(before) > 1 else before.square().mean()
-            return told + _REST * (after - before).square().mean() / variance.clamp(min=1e-12)
+            rest: Tensor = (after - before).square().mean() / variance.clamp(min=1e-12)
+            return told + _REST * rest
 
         with evaluation_mode(self._original):
             fit(
