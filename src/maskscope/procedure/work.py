@@ -15,6 +15,7 @@ from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.step import Write
 from maskscope.masks import BinaryMask, MaskLogits, Selection, bake, dice, select
+from maskscope.procedure.controls import Control, Trial
 from maskscope.procedure.masking import units_from
 from maskscope.procedure.measure import NullOverlap, measure_network
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
@@ -164,6 +165,37 @@ class SeedWork:
         def write(folder: Path) -> None:
             write_json(folder / "result.json", to_json(result))
             write_json(folder / "record.json", {"kind": "analysis", "seconds": time.perf_counter() - began})
+
+        return [write]
+
+    def experiment(
+        self,
+        control: Control,
+        piece: str,
+        masks: Sequence[MaskPlan],
+        name: str,
+        inputs: Mapping[str, Artefact],
+        checkpoint: Path,
+    ) -> list[Write]:
+        """Does one piece of an experiment on the trained network.
+
+        Args:
+            control: whose experiment it is.
+            piece: its name.
+            masks: that it needs.
+            name: of its artefact.
+            inputs: the artefacts of network and masks, by role.
+            checkpoint: where the state of its first search may be kept.
+        """
+        assert control.experiment is not None, "only some controls have one"
+        began, guest = time.perf_counter(), self._network(inputs["network"])
+        found = [self._load(plan, inputs[mask_role(plan, TRAINED)], guest) for plan in masks]
+        trial = Trial(self, piece, guest, found, child_seed(self.seed, control.name, piece), name, checkpoint)
+        result = control.experiment.run(trial)
+
+        def write(folder: Path) -> None:
+            write_json(folder / "result.json", to_json(result))
+            write_json(folder / "record.json", {"kind": control.name, "seconds": time.perf_counter() - began})
 
         return [write]
 
