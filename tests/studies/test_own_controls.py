@@ -31,6 +31,7 @@ from maskscope.studies.own.result import DisjointInputs, OwnResult
 from maskscope.studies.own.sections.controls import disjoint_section, spike_section
 from maskscope.tasks import Scores
 from maskscope.tasks.functions import UserFunctions
+from maskscope.tasks.objectives import OwnObjective
 
 FEW = ms.MaskConfig(steps=3, samples_per_step=2, learning_rate=0.5)
 
@@ -61,7 +62,7 @@ def linear(seed=0):
 def planted():
     network = linear()
     before = network.weight.detach().clone()
-    task = UserFunctions([function_data("f", batches(), hold_out=True)], loss, score)
+    task = UserFunctions([function_data("f", batches(), hold_out=True)], {"f": OwnObjective(loss, score)})
     found = plant(network, task, ms.select(network, exclude=["bias"]), ZERO, 32, 0)
     assert torch.equal(network.weight, before)
     return network, found
@@ -100,7 +101,7 @@ def test_what_nothing_can_be_planted_in_is_said():
         def forward(self, x):
             return torch.zeros(len(x), 4) * self.weight.sum()
 
-    task = UserFunctions([function_data("f", batches())], loss, score)
+    task = UserFunctions([function_data("f", batches())], {"f": OwnObjective(loss, score)})
     with pytest.raises(NotPlanted, match="hardly any weight has an influence"):
         plant(Constant(), task, ms.select(Constant()), ZERO, 32, 0)
 
@@ -173,7 +174,7 @@ def test_sharing_on_the_scale_of_disjoint_inputs_by_hand():
     emptied = Scores({"f": 0.0, "g": 0.0})
     shared = Sharing(1, 0.3, math.nan, math.nan, 0.1, math.nan, math.nan, math.nan)
     sharing = (SharingResult(("f", "g"), shared, shared, None, None),)
-    more = OwnResult(emptied, (), None, ceilings)
+    more = OwnResult(emptied, disjoint=ceilings)
     network = NetworkResult(0, "trained", emptied, (), (), sharing, (), (), more)
     assert own_numbers(network)["normalised sharing, disjoint inputs", "f, g", ""] == pytest.approx(1.0)
 

@@ -48,6 +48,7 @@ def spike_in(trial: Trial) -> SpikeIn:
         config=spec.mask.config(),
         checkpoint=trial.checkpoint,
         compute=compute_of(work.subject, spec, work.runtime),
+        check=work.subject.check,
         judge=False,
         watch=False,
         score=planted.rule.part_score,
