@@ -131,7 +131,7 @@ def test_what_does_not_fit_a_real_network_is_said(tmp_path):
     required(network, {"f": columns}, "labels", tmp_path)
     decoder = transformers.T5ForConditionalGeneration(make("T5")[0].config)
     unanswered = [{"input_ids": part["input_ids"]} for part in parts]
-    with pytest.raises(ConfigError, match="specify exactly one of input_ids.*a part is a dict with the entries input_ids,"):
+    with pytest.raises(ConfigError, match="specify.*a part is a dict with the entries input_ids,"):
         required(decoder, {"f": unanswered}, "unmasked", tmp_path)
     old = network.forward
     network.forward = lambda *inputs, **named: old(*inputs, **named)
