@@ -1,6 +1,5 @@
 """What a study of a user's own networks is about: given weights, functions, a loss and a score, each pinned by a digest."""
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from maskscope.engine.quantities import Numbers, Unit
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json
 from maskscope.errors import ConfigError
-from maskscope.masks import Off, call_with, evaluation_mode, select
+from maskscope.masks import Off, call_with, copy_network, evaluation_mode, select
 from maskscope.procedure.controls import SHUFFLED_LABELS, SHUFFLED_WEIGHTS, UNTRAINED, Control
 from maskscope.procedure.plans import Checkpoint, Search
 from maskscope.procedure.result import NetworkResult
@@ -117,7 +116,7 @@ class Own(Subject[OwnSpec]):
         if not self._compares:
             return UserFunctions(data, objectives, device)
         given = self._networks[_place(spec, seed, None)]
-        network = given if device.type == "cpu" else copy.deepcopy(given).to(device)
+        network = given if device.type == "cpu" else copy_network(given).to(device)
 
         def unmasked(use: Callable[[nn.Module], Any]) -> Any:
             with evaluation_mode(network), isolated_random(0, device), torch.no_grad():
@@ -128,7 +127,7 @@ class Own(Subject[OwnSpec]):
     def network(self, spec: OwnSpec, task: Task) -> nn.Module:
         """See `Subject.network`: untrained, where the user says how; else a copy of the first, whose weights will be replaced."""
         first = self._first
-        made = as_they_are(self._untrained(), first) if self._untrained is not None else copy.deepcopy(first)
+        made = as_they_are(self._untrained(), first) if self._untrained is not None else copy_network(first)
         return made.to(task.device)
 
     def brings_networks(self) -> bool:
@@ -141,7 +140,7 @@ class Own(Subject[OwnSpec]):
 
     def copy_of(self, number: int) -> nn.Module:
         """A copy of one of the networks, by its place among those given."""
-        return copy.deepcopy(self._networks[number])
+        return copy_network(self._networks[number])
 
     def given_digest(self, spec: OwnSpec, seed: int, checkpoint: Checkpoint | None = None) -> str:
         """See `Subject.given_digest`."""
@@ -246,7 +245,7 @@ class Own(Subject[OwnSpec]):
             weights = select(network, exclude=spec.exclude).of(network)
             off = self.off_values(spec, 0).only(weights).of(weights)
             emptied = {name: off.get(name, torch.zeros_like(weight)).to(runtime.device) for name, weight in weights.items()}
-            require_fit(copy.deepcopy(network).to(runtime.device), task, place, emptied, spec.mask.config().size)
+            require_fit(copy_network(network).to(runtime.device), task, place, emptied, spec.mask.config().size)
 
     def _require_labels(self, spec: OwnSpec) -> None:
         """Raises unless every function has labels that its loss depends on."""
@@ -261,7 +260,7 @@ class Own(Subject[OwnSpec]):
     def _labels_count(self, spec: OwnSpec, function: str) -> bool:
         cpu = torch.device("cpu")
         others = [self.task(spec, cpu, None, {function: seed}) for seed in range(3)]
-        return depends_on_labels(copy.deepcopy(self._networks[0]).to(cpu), self.task(spec, cpu), others, function)
+        return depends_on_labels(copy_network(self._networks[0]).to(cpu), self.task(spec, cpu), others, function)
 
     @property
     def _first(self) -> nn.Module:
