@@ -87,13 +87,17 @@ def _share(value: float) -> str:
 def _draw(curves: Sequence[MaskCurve], asked: float, axes: Axes) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+    drawn = False
     for curve, colour in zip(curves, FUNCTION_COLOURS * len(curves), strict=False):
         points = sorted((one for one in curve.points if math.isfinite(one.behaviour) and one.kept), key=_density)
         axes.plot([100 * one.density for one in points], [one.behaviour for one in points], color=colour, linewidth=1.2, zorder=2)
+        drawn = drawn or bool(points)
         for one in points:
             face = colour if one.is_enough else "white"
             axes.scatter([100 * one.density], [one.behaviour], s=26, facecolor=face, edgecolor=colour, zorder=3)
     axes.axhline(asked, color=MUTED, linewidth=0.9, linestyle="--", zorder=1)
+    if not drawn:  # there was no behaviour to keep, and a logarithmic axis without points cannot be drawn
+        axes.set_xlim(0.01, 100)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(short_power))
