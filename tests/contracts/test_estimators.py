@@ -13,14 +13,9 @@ from maskscope.masks.kernels import SignGate, SoftGate
 from maskscope.masks.kernels.counter import draw_words
 from maskscope.masks.kernels.gate_laws import FAR
 from maskscope.masks.kernels.threshold import keep_threshold, position
-from tests.contracts.draws import N, draws
+from tests.contracts.draws import DRAWN, HARD, HARD_AND_DRAWN, SHARES, SOFT, N, draws
 
 LOGITS = [-12.0, -3.0, -1.0, -0.03, 0.0, 0.5, 2.0, 8.0]
-SHARES = (0.0, 0.5, 1.0)
-DRAWN = [name for name, kind in ESTIMATORS.items() if kind.draws]
-SOFT = [name for name in ESTIMATORS if isinstance(make_estimator(name).law(), SoftGate)]
-HARD = [name for name in ESTIMATORS if name not in SOFT]
-HARD_AND_DRAWN = [name for name in HARD if name in DRAWN]
 
 
 @pytest.mark.parametrize("name", HARD_AND_DRAWN)

@@ -9,7 +9,7 @@ from scipy.integrate import quad
 
 from maskscope.masks import make_estimator
 from maskscope.masks.estimators.rao_blackwell import integrated_slopes, mean_slopes
-from tests.contracts.draws import N, draws
+from tests.contracts.draws import HARD_AND_DRAWN, SHARES, N, draws
 
 
 @pytest.mark.parametrize("size", [0, 1e-6, 1e-3, 0.04, 0.06, 1, 2, 10, 40])

@@ -16,19 +16,14 @@ from maskscope.storage import read_json
 from tests.engine.small_run import SPEC, STUDY, artefact, run, without_times
 
 
-def test_workers_give_the_same_record(tmp_path):
-    alone = run(tmp_path / "alone", seeds=(0, 1))[0]
-    together, made = run(tmp_path / "together", seeds=(0, 1), workers=2)
+def test_workers_share_seeds_controls_and_networks_of_the_null(tmp_path):
+    spec = replace(SPEC, unrelated=2, controls=("untrained", "shuffled-weights", "shuffled-labels"))
+    alone = run(tmp_path / "alone", seeds=(0, 1), spec=spec)[0]
+    together, made = run(tmp_path / "together", seeds=(0, 1), spec=spec, workers=2)
     assert without_times(alone) == without_times(together)
     assert sum(line.startswith("seed-1-mask-add-1 and 1 more: 4/4 ") for line in made) == 1
-
-
-def test_workers_share_controls_and_networks_of_the_null(tmp_path):
-    spec = replace(SPEC, unrelated=2, controls=("untrained", "shuffled-weights", "shuffled-labels"))
-    alone = run(tmp_path / "alone", spec=spec)[0]
-    together, made = run(tmp_path / "together", spec=spec, workers=2)
-    assert without_times(alone) == without_times(together)
-    assert sum(line.startswith("seed-0-network: 5/5 ") for line in made) == 1, "the trained network is fitted once"
+    for seed in (0, 1):
+        assert sum(line.startswith(f"seed-{seed}-network: 5/5 ") for line in made) == 1, "the trained network is fitted once"
 
 
 def test_a_failing_worker_is_one_error(tmp_path):

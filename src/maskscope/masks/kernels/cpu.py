@@ -112,9 +112,11 @@ class CpuKernels(Kernels):
         if out.shape[0] % 4:
             super().draw_masked(logits, weights, at, gates, out)
             return
+        rows, stride = out.shape[0], out.stride(0)
+        flat = _bits(out.as_strided(((rows - 1) * stride + out.shape[1],), (1,)))
         with self._on_threads(torch.get_num_threads()):
             for here, words in _pieces(logits.numel(), at):
-                into = (gates[here].numpy(), _bits(out)[:, here])
+                into = (gates[here].numpy(), flat[here.start :], stride, rows)
                 self._loops.draw_masked(logits[here].numpy(), _bits(weights[here]), _thresholds(), *words, *into)
 
     def copy_soft(

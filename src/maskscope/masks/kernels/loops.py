@@ -186,25 +186,32 @@ def open_gates(logits, table, key0, key1, step0, step1, group, first, samples, g
 
 
 @compiled()
-def draw_masked(logits, weights, table, key0, key1, step0, step1, group, first, gates, out):
-    """`Kernels.draw_masked` for a multiple of four samples; weights and copies are passed as integers of their size."""
+def draw_masked(logits, weights, table, key0, key1, step0, step1, group, first, gates, out, stride, rows):
+    """`Kernels.draw_masked` for a multiple of four samples; weights and copies are passed as integers of their size.
+
+    A copy begins ``stride`` after the one before it in ``out``, which has one dimension: copies that lie in a larger array are
+    then of the same type as others, and the loop is compiled for one.
+    """
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
         begin = chunk * CHUNK
         end = begin + CHUNK
         into, weight, fixed = gates[begin:end], weights[begin:end], _positions(logits[begin:end])
         places, few = _few_above(fixed, _MAY_OPEN, 8)
         if few:
-            bits = _open_few(places, fixed, table, begin, key0, key1, step0, step1, group, first, out.shape[0], into)
-            for k in range(out.shape[0]):
-                row = out[k, begin:end]
+            bits = _open_few(places, fixed, table, begin, key0, key1, step0, step1, group, first, rows, into)
+            for k in range(rows):
+                row = out[k * stride + begin : k * stride + begin + fixed.size]
                 row[:] = 0
                 for j in range(places.size):
                     row[places[j]] = weight[places[j]] if bits[j] & (u32(1) << u32(k)) else 0
         else:
             limit, bits = _limits(fixed, table), np.zeros(fixed.size, np.uint32)
-            for block in range(out.shape[0] // 4):
+            for block in range(rows // 4):
                 k = 4 * block
-                row0, row1, row2, row3 = out[k, begin:end], out[k + 1, begin:end], out[k + 2, begin:end], out[k + 3, begin:end]
+                at0 = k * stride + begin
+                at1, at2, at3 = at0 + stride, at0 + 2 * stride, at0 + 3 * stride
+                row0, row1 = out[at0 : at0 + fixed.size], out[at1 : at1 + fixed.size]
+                row2, row3 = out[at2 : at2 + fixed.size], out[at3 : at3 + fixed.size]
                 low, high = _counter(first, begin, 2 * group + block)
                 _add_gates_and_copies(limit, low, high, step0, step1, key0, key1, u32(k), bits, weight, row0, row1, row2, row3)
             for i in range(bits.size):
