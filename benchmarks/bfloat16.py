@@ -20,7 +20,7 @@ from benchmarks.schedules import QUICK, SUBJECT, fitted
 from benchmarks.turns import about, with_interval
 from maskscope.analysis import score
 from maskscope.masks import dice, select
-from maskscope.procedure.work import initial_logits
+from maskscope.procedure.starts import initial_logits
 from maskscope.storage import read_json, write_json
 from maskscope.studies.addition_multiplication.study import STUDY
 from maskscope.training import Compute, Discovery, ProgressBar, child_seed, discover

@@ -20,7 +20,8 @@ from benchmarks.turns import about, with_interval
 from maskscope.analysis import score
 from maskscope.masks import select
 from maskscope.procedure.procedure import MaskProcedure
-from maskscope.procedure.work import initial_logits, make_network
+from maskscope.procedure.starts import initial_logits
+from maskscope.procedure.work import make_network
 from maskscope.storage import read_json, write_json
 from maskscope.studies.addition_multiplication.study import STUDY
 from maskscope.training import ProgressBar, child_seed, discover, fit

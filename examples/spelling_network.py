@@ -54,7 +54,8 @@ class Speller(nn.Module):
         """
         logits = self.answer(self.writer(self.sounds(before), self.read(letters))[0])
         yes: Tensor = logits.masked_fill(~asked, -torch.inf).logsumexp(-1, keepdim=True)
-        return yes - logits.masked_fill(asked, -torch.inf).logsumexp(-1, keepdim=True)
+        no: Tensor = logits.masked_fill(asked, -torch.inf).logsumexp(-1, keepdim=True)
+        return yes - no
 
     @torch.no_grad()
     def spell(self, words: list[str]) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ RANKS = [
     {"storage", "zoo"},
     {"data"},
     {"masks", "tasks"},
-    {"training", "analysis"},
+    {"training", "analysis", "surgery"},
     {"engine", "exchange"},
     {"procedure"},
     {"report"},
@@ -23,7 +23,8 @@ RANKS = [
     {"cli"},
 ]
 RANK = {package: rank for rank, packages in enumerate(RANKS) for package in packages}
-FILES = sorted(ROOT.rglob("*.py"))
+# what `maskscope new` writes is the user's: it trains and keeps networks as users do
+FILES = sorted(file for file in ROOT.rglob("*.py") if file.parent.name != "templates")
 # what several rooms share; the others in the folder of rooms are rooms
 FAMILIES = {"arithmetic", "images", "sequences"}
 BELOW_THE_ROOMS = {"engine", "procedure", "report"}

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from maskscope.analysis import (
+    Transfer,
     integrated_gradients,
     kept_counts,
     normalised_sharing,
@@ -10,6 +11,7 @@ from maskscope.analysis import (
     score,
     shuffled_weights,
     top_weights,
+    transfer,
     weight_times_gradient,
 )
 from maskscope.errors import MaskscopeError
@@ -38,6 +40,7 @@ from maskscope.masks import (
     select,
     unmasked,
 )
+from maskscope.surgery import Shrunk, shrink
 from maskscope.tasks.named_objectives import Values
 from maskscope.training import (
     Checkpoint,
@@ -51,6 +54,7 @@ from maskscope.training import (
     MaskSearch,
     Observer,
     ProgressBar,
+    Tracker,
     Watchdog,
     discover,
     discover_many,
@@ -89,8 +93,11 @@ __all__ = [
     "Penalty",
     "ProgressBar",
     "Selection",
+    "Shrunk",
     "Study",
     "TargetDensity",
+    "Tracker",
+    "Transfer",
     "UnitGroup",
     "UnitRule",
     "Values",
@@ -120,8 +127,10 @@ __all__ = [
     "sample",
     "score",
     "select",
+    "shrink",
     "shuffled_weights",
     "top_weights",
+    "transfer",
     "unmasked",
     "weight_times_gradient",
 ]

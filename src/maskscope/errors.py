@@ -36,6 +36,10 @@ class GuestError(MaskscopeError):
     """A network or a loss that cannot be called with masked weights: the result would be wrong (docs/guests.md)."""
 
 
+class ShrinkError(MaskscopeError):
+    """A network that cannot be made smaller: it cannot be traced, or the smaller one would compute something else."""
+
+
 class NotFiniteError(MaskscopeError):
     """NaN or infinity where a finite number is needed."""
 

@@ -36,7 +36,7 @@ def test_golden_identities():
     assert network(DOUBLE, double, 0, "trained").identity({}) == "0ed5a9a70a0e"
     assert mask(ARITHMETIC, spec, 0, "add").identity({}) == "1fd0bc6e803a"
     assert mask(DOUBLE, double, 0, "pair-1").identity({}) == "87fd6014dc69"
-    assert analysis_stage(ARITHMETIC.name, spec, 0, "trained").identity({}) == "9cdcd3d4a6da"
+    assert analysis_stage(ARITHMETIC.name, ARITHMETIC.procedure.subject, spec, 0, "trained").identity({}) == "9cdcd3d4a6da"
 
 
 def test_masks_found_together_are_those_of_one_network_and_repeat():
@@ -64,7 +64,9 @@ def test_identities_depend_on_what_matters():
     assert network(ARITHMETIC, spec, 0, "trained") == network(ARITHMETIC, other, 0, "trained")
     assert mask(ARITHMETIC, spec, 0, "add") != mask(ARITHMETIC, other, 0, "add")
     assert mask(ARITHMETIC, spec, 0, "add") != mask(ARITHMETIC, spec, 1, "add")
-    assert analysis_stage(ARITHMETIC.name, spec, 0, "trained") != analysis_stage(ARITHMETIC.name, other, 0, "trained")
+    assert analysis_stage(ARITHMETIC.name, ARITHMETIC.procedure.subject, spec, 0, "trained") != analysis_stage(
+        ARITHMETIC.name, ARITHMETIC.procedure.subject, other, 0, "trained"
+    )
 
 
 def test_a_score_that_a_study_has_not_is_missed_before_anything_is_trained():

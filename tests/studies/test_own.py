@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,6 +18,8 @@ from maskscope.report.headline import summary_sentences
 from maskscope.studies.own.data import function_data
 from maskscope.studies.own.fingerprints import fingerprint, network_fingerprint
 from maskscope.studies.own.page import PAGE
+from maskscope.studies.own.sections.transfer import transfer_section
+from tests.undrawn import undrawn
 
 FEW = ms.MaskConfig(steps=3, samples_per_step=2, learning_rate=0.5)
 
@@ -65,8 +68,8 @@ def other_score(network, part):
 FUNCTIONS = {"x": batches(0), "x-train": batches(1)}
 
 
-def study(network=None, functions=FUNCTIONS, loss=loss, score=score, config=FEW, **more):
-    return ms.Study(network or Halves(), functions, loss, score, config=config, **more)
+def study(network=None, functions=FUNCTIONS, loss=loss, score=score, config=FEW, controls=("shuffled-weights",), **more):
+    return ms.Study(network or Halves(), functions, loss, score, config=config, controls=controls, **more)
 
 
 def run(study, folder):
@@ -87,7 +90,8 @@ def planted(tmp_path_factory):
     config = ms.MaskConfig(steps=60, samples_per_step=4, learning_rate=0.3, size=ms.Penalty(3e-2))
     networks = [Halves(0), Halves(1)]
     made = []
-    return folder, study(networks, config=config).run(folder, watch=lambda name: (), announce=made.append), made
+    with undrawn():
+        return folder, study(networks, config=config).run(folder, watch=lambda name: (), announce=made.append), made
 
 
 def test_functions_in_disjoint_halves_are_found_there(planted):
@@ -103,6 +107,12 @@ def test_functions_in_disjoint_halves_are_found_there(planted):
     assert verdicts["sufficient"] == "supported"
     # each tensor is kept as a whole, or not at all: the floor in it equals the ceiling, and there is no scale between them
     assert verdicts["different weights"] == "inconclusive"
+    # the other half's weights write another output: they bring nothing
+    assert record.quantity("transfer", "x", "x-train").summary.values == (0, 0)
+    assert record.quantity("transfer", "x-train", "x").summary.values == (0, 0)
+    assert verdicts["not interchangeable"] == "supported"
+    # two masks for one function are the same one: nothing can be replaced
+    assert record.quantity("transfer", "x", "x").summary.n == 0
 
 
 def test_names_with_a_common_beginning_are_not_confused(planted):
@@ -114,6 +124,7 @@ def test_names_with_a_common_beginning_are_not_confused(planted):
         assert kept["x-train"] == {"left.weight": 0, "right.weight": 2}
     page = (folder / "report.html").read_text()
     assert "mask x-train" in page
+    assert "Transfer: are the parts interchangeable?" in page
 
 
 def test_several_networks_are_replicates(planted):
@@ -132,6 +143,25 @@ def test_controls_and_baselines_are_in_the_record(planted):
     assert {one.variant for one in record.quantities} == {"trained", "shuffled-weights"}
 
 
+def test_transfer_is_drawn_by_direction_and_with_many_functions_by_cell(planted):
+    from matplotlib.figure import Figure
+
+    _, record, _ = planted
+    section = transfer_section(record)
+    assert [row.cells[:2] for row in section.terminal[0].rows][:2] == [("x", "x-train"), ("x-train", "x")]
+    many = replace(record, functions=tuple("abcde"))
+    for one, ticks in (
+        (section, ["x → x-train", "x-train → x", "x, another mask", "x-train, another mask"]),
+        (many, ["x", "x-train"]),
+    ):
+        (panel,) = (transfer_section(one) if one is many else one).figures[0].panels()
+        axes = Figure().add_subplot()
+        panel.draw(axes)
+        assert [label.get_text() for label in axes.get_yticklabels()] == ticks
+    none = tuple(one for one in record.quantities if one.measure != "transfer")
+    assert transfer_section(replace(record, quantities=none)) is None
+
+
 def test_the_page_says_what_scores_are_over(planted):
     assert "parts of the data that no mask was found with" in (planted[0] / "report.html").read_text()
 
@@ -142,7 +172,7 @@ def test_one_network_has_no_interval_and_is_not_changed(tmp_path):
     network.right.weight.grad = torch.ones(1, 2)
     before = copy.deepcopy(network)
     drawn = torch.get_rng_state()
-    record, _ = run(study(network, untrained=Halves), tmp_path / "run")
+    record, _ = run(study(network, untrained=Halves, controls=("untrained", "shuffled-weights")), tmp_path / "run")
     assert torch.equal(torch.get_rng_state(), drawn)
     assert all(torch.equal(a, b) for a, b in zip(network.state_dict().values(), before.state_dict().values(), strict=True))
     assert not any(module.training for module in network.modules())

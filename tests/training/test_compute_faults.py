@@ -10,8 +10,8 @@ import maskscope as ms
 from maskscope.errors import ConfigError, OutOfMemoryError
 from maskscope.masks import SlowKernelsWarning, has_bfloat16, make_kernels
 from maskscope.masks.kernels import compiler
-from maskscope.training import memory
 from maskscope.training.mask_config import SlowBfloat16Warning
+from maskscope.training.memory import check as memory
 from tests.training.test_discover import loss, network, part
 
 CONFIG = ms.MaskConfig(steps=6, learning_rate=0.1, size=ms.Penalty(1e-3))

@@ -17,6 +17,7 @@ from maskscope.analysis.mask_history import found_for, settings_of
 from maskscope.analysis.null import NullTest, holm, mid_p_value, null_test, unrelated_null, unrelated_p_value
 from maskscope.analysis.one_network import require_one_network
 from maskscope.analysis.score import half_mask_scores, score, score_many
+from maskscope.analysis.selection_table import SelectionTable, TensorRow, selection_table
 from maskscope.analysis.sharing import (
     MeanDice,
     Sharing,
@@ -28,8 +29,10 @@ from maskscope.analysis.sharing import (
 )
 from maskscope.analysis.stable import MIN_REPEATS, StableCore, stable_core
 from maskscope.analysis.stats import Proportion, Summary, proportion, summarise
+from maskscope.analysis.transfer import MIN_PRIVATE, Transfer, transfer
 
 __all__ = [
+    "MIN_PRIVATE",
     "MIN_REPEATS",
     "CrossMatrix",
     "Floor",
@@ -38,10 +41,13 @@ __all__ = [
     "MeanDice",
     "NullTest",
     "Proportion",
+    "SelectionTable",
     "Sharing",
     "StableCore",
     "Summary",
     "TensorDifference",
+    "TensorRow",
+    "Transfer",
     "between",
     "ceiling",
     "ceiling_exceeds_floor",
@@ -67,12 +73,14 @@ __all__ = [
     "require_one_network",
     "score",
     "score_many",
+    "selection_table",
     "settings_of",
     "shuffled_weights",
     "stable_core",
     "summarise",
     "top_weights",
     "top_weights_overall",
+    "transfer",
     "unrelated_null",
     "unrelated_p_value",
     "warm_start",

@@ -14,11 +14,13 @@ from maskscope.masks.off import ZERO
 
 def magnitude(network: nn.Module, selection: Selection) -> dict[str, Tensor]:
     """The sum over the weights of each unit of |weight|: by group of units; of single weights |weight|, by dotted name."""
-    return _by_unit({name: weight.abs() for name, weight in selection.of(network).items()}, selection)
+    return by_unit({name: weight.abs() for name, weight in selection.of(network).items()}, selection)
 
 
-def weight_times_gradient(network: nn.Module, loss: Loss, parts: Iterable[Any], selection: Selection) -> dict[str, Tensor]:
-    """|sum over a unit of weight x gradient of the mean loss|: to first order, how much the loss changes when the unit is 0.
+def weight_times_gradient(
+    network: nn.Module, loss: Loss, parts: Iterable[Any], selection: Selection, off: Off = ZERO
+) -> dict[str, Tensor]:
+    """|sum over a unit of (weight - off) x gradient of the mean loss|: to first order, how the loss changes without the unit.
 
     The network runs in eval mode and is not changed. Every part has the same influence, so parts should be of equal size.
 
@@ -27,6 +29,7 @@ def weight_times_gradient(network: nn.Module, loss: Loss, parts: Iterable[Any], 
         loss: ``loss(network, part)``, a scalar.
         parts: the data in parts; read once.
         selection: the weights to score, and their units.
+        off: what stands in place of weights that are off; by default, zero.
 
     Returns:
         The scores by group of units, in the order of the units; of single weights by dotted name, in the weights' shapes.
@@ -38,7 +41,9 @@ def weight_times_gradient(network: nn.Module, loss: Loss, parts: Iterable[Any], 
     its square.
     """
     weights = selection.of(network)
-    return _scores(weights, _mean_gradient(network, loss, parts, [lambda: weights]), selection)
+    start = off.of(weights)
+    change = {name: weight - start[name] for name, weight in weights.items()} if start else weights
+    return _scores(change, _mean_gradient(network, loss, parts, [lambda: weights]), selection)
 
 
 def integrated_gradients(
@@ -82,7 +87,7 @@ def integrated_gradients(
 
 def _scores(weights: Mapping[str, Tensor], gradients: Mapping[str, Tensor], selection: Selection) -> dict[str, Tensor]:
     products = {name: weight * gradients[name] for name, weight in weights.items()}
-    return {name: scores.abs() for name, scores in _by_unit(products, selection).items()}
+    return {name: scores.abs() for name, scores in by_unit(products, selection).items()}
 
 
 def _mean_gradient(
@@ -102,7 +107,7 @@ def _mean_gradient(
     return {name: gradient / count for name, gradient in total.items()}
 
 
-def _by_unit(per_weight: Mapping[str, Tensor], selection: Selection) -> dict[str, Tensor]:
+def by_unit(per_weight: Mapping[str, Tensor], selection: Selection) -> dict[str, Tensor]:
     """The sum over the weights of each unit."""
     found = {}
     for group in selection.groups:

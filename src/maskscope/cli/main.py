@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from maskscope.cli import commands, data_command, mask_command, run_command, sweep_command, verify_command
+from maskscope.cli import commands, data_command, mask_command, new_command, run_command, sweep_command, verify_command
 from maskscope.cli.stopping import stopped_by_signals
 from maskscope.cli.streams import standard_streams
 from maskscope.engine.processes import INTERRUPTED
@@ -15,6 +15,7 @@ from maskscope.storage.legible import legible
 
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
     "list": ("studies, presets and estimators that there are", commands.list_command),
+    "new": ("write a study of your own network to begin from", new_command.new_command),
     "run": ("run a study, or go on with one that was stopped", run_command.run_command),
     "sweep": ("run a study over the values of any of its settings", sweep_command.sweep_command),
     "show": ("print the record of a run or a sweep", commands.show_command),

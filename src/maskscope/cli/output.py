@@ -22,15 +22,6 @@ def announce(text: str) -> None:
     sys.stderr.flush()
 
 
-def duration(seconds: float) -> str:
-    """``2 h 05 min``, ``3 min 20 s`` or ``12 s``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
-
-
 def print_json(value: Any) -> None:
     """Prints a record, settings or plain values as JSON, with null for what is undefined."""
     print(json.dumps(_defined(to_json(value)), indent=1))

@@ -1,6 +1,7 @@
 """``maskscope run``: every setting of the study is an option, with the preset's value as its default."""
 
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,13 +10,16 @@ import tyro
 from tyro.conf import Positional
 
 from maskscope.cli.options import job_of, kind_named, name_of, parse, value_of
-from maskscope.cli.output import announce, announce_end, duration, print_json, watch
+from maskscope.cli.output import announce, announce_end, print_json, watch
 from maskscope.engine.address import study_at
-from maskscope.engine.plan import Plan, make_plan
+from maskscope.engine.plan import make_plan
+from maskscope.engine.planned import Plan, duration
 from maskscope.engine.run import run_study
 from maskscope.engine.spec import read_spec
 from maskscope.engine.study import Study
+from maskscope.errors import ConfigError
 from maskscope.report import write_everything
+from maskscope.training import Observer, Tracker
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class RunOptions:
     """Folder with the files of images in their original formats, of SCAN, or of the Mathematics Dataset (docs/data.md); else
     MASKSCOPE_DATA. Images are else in the cache, into which they are downloaded; the others are generated unless --source says
     otherwise."""
+    tracker: Literal["none", "wandb", "trackio", "tensorboard", "mlflow"] = "none"
+    """Log the searches and the result with this tracker, offline, in the folder `tracking` of the run folder; with one worker."""
     dry_run: bool = False
     """Print the stages with estimates of time, memory and disk, and do nothing."""
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
@@ -73,10 +79,27 @@ def run_command(words: list[str]) -> None:
         _print_plan(make_plan(job), options)
         return
     preset = "spec file" if options.spec_file else options.preset
-    record = run_study(preset, job, workers=options.workers, watch=watch, announce=announce)
+    # of a network that somebody brought, nobody knows yet what a search costs
+    record = run_study(
+        preset,
+        job,
+        workers=options.workers,
+        watch=_watch(chosen, options),
+        announce=announce,
+        planned=bool(chosen.networks),
+    )
     if options.as_json:
         print_json(record)
     announce_end(lambda: write_everything(record, chosen.page, options.out), options.out)
+
+
+def _watch(chosen: Study[Any], options: Any) -> Callable[[str], Sequence[Observer]]:
+    """A progress bar for each stage and, if asked for, the tracker."""
+    if options.tracker == "none":
+        return watch
+    if options.workers > 1:
+        raise ConfigError("--tracker logs what this process does, and with --workers above 1 others do the work. Leave one out.")
+    return Tracker(options.tracker, project=chosen.name, folder=options.out / "tracking")
 
 
 def _parse(chosen: Study[Any], words: list[str]) -> Any:
@@ -94,8 +117,6 @@ def _print_plan(plan: Plan, options: RunOptions) -> None:
         return
     for stage in plan.stages:
         print(f"  {'done   ' if stage.done else 'to do  '}{stage.name:<40}{'' if stage.done else duration(stage.seconds):>12}")
-    each = plan.seconds / options.workers
-    print(f"time    {duration(each)} with {options.workers} worker(s), by timing a few steps here and now")
-    print(f"memory  {plan.memory / 2**30:.1f} GiB in each process")
-    print(f"disk    {plan.disk / 2**30:.2f} GiB in {options.out}")
+    print()
+    print(plan.text(options.workers))
     sys.stdout.flush()

@@ -8,9 +8,10 @@ import tyro
 from tyro.conf import Positional
 
 from maskscope.cli.options import job_of, kind_named, name_of, parse, value_of
-from maskscope.cli.output import announce, announce_end, duration, print_json, watch
+from maskscope.cli.output import announce, announce_end, print_json, watch
 from maskscope.engine.address import is_file, known_studies, study_at
 from maskscope.engine.plan import make_plan
+from maskscope.engine.planned import duration
 from maskscope.engine.study import Study, Sweep
 from maskscope.engine.sweep.points import (
     PlannedPoint,

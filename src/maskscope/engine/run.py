@@ -11,6 +11,7 @@ from maskscope.engine.artefact import Artefact
 from maskscope.engine.claims import judge
 from maskscope.engine.folder import RECORD, locked, require_room
 from maskscope.engine.job import Job
+from maskscope.engine.plan import plan_of
 from maskscope.engine.records.file import begin_settings, begun, require_replaceable
 from maskscope.engine.records.provenance import provenance
 from maskscope.engine.records.record import Record
@@ -19,7 +20,7 @@ from maskscope.engine.spec import to_json
 from maskscope.engine.step import make_step
 from maskscope.engine.workers import make_in_workers, require_found_by_workers
 from maskscope.storage import read_json, user_path, write_json
-from maskscope.training import Observer
+from maskscope.training import Observer, Tracker
 
 
 def run_study(
@@ -29,6 +30,7 @@ def run_study(
     workers: int = 1,
     watch: Callable[[str], Sequence[Observer]] = lambda name: (),
     announce: Callable[[str], None] = lambda text: None,
+    planned: bool = False,
 ) -> Record:
     """Makes whatever the run folder lacks, and writes its record.
 
@@ -36,8 +38,10 @@ def run_study(
         preset: the preset that the settings began from, for the record.
         job: study, settings, seeds, folder, device, threads.
         workers: processes, which share the steps; 1 does everything in this one.
-        watch: makes the observers of a long step; worker processes write plain lines instead.
+        watch: makes the observers of a long step; worker processes write plain lines instead. A `Tracker` is also told what the
+            record says.
         announce: is told what happens.
+        planned: whether it is told first what will be done, what that costs, and whether it fits into memory.
 
     Raises:
         ConfigError: no run folder can have this name, torch has no such device, workers cannot find the study, or the settings
@@ -51,7 +55,14 @@ def run_study(
     folder = user_path(job.run, argument="The run folder")
     require_room(folder, RECORD)
     job = replace(job, run=str(folder)).pinned
-    job.study.procedure.require(job.spec, job.runtime())
+    fits = False
+    if planned:
+        announce("timing a few steps ...")
+        plan = plan_of(job)
+        fits = plan.needs.fits
+        announce(plan.text(workers))
+    if not fits:  # else the plan has asked already
+        job.study.procedure.require(job.spec, job.runtime())
     with locked(folder, announce):
         require_replaceable(folder / RECORD, announce)
         for words in changes(folder, job):
@@ -59,7 +70,9 @@ def run_study(
         begin_settings(folder, job)
         record, _ = run_here(preset, job, workers, watch, announce)
         write_json(folder / RECORD, to_json(record))
-    return record
+    if isinstance(watch, Tracker):
+        watch.conclude(record.experiment, record.numbers)
+    return record.in_folder(folder)
 
 
 def run_here(

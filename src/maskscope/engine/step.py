@@ -17,7 +17,7 @@ class Effort:
     """How long an output takes to make.
 
     Args:
-        kind: which of the times of `Procedure.step_seconds` counts; empty: it takes no time to speak of.
+        kind: what is done, in words: which of the times of `Procedure.step_seconds` counts. Empty: it takes no time to speak of.
         steps: how many times that.
     """
 
@@ -36,6 +36,7 @@ class Step:
             what is missing is written.
         reads: what the work reads besides, by role. The inputs were made from it, so it is no part of the identity.
         effort: of each output.
+        control: the control that it is for; empty: it is for the study itself.
     """
 
     outputs: tuple[Stage, ...]
@@ -43,6 +44,7 @@ class Step:
     work: Work
     reads: Mapping[str, str] = field(default_factory=dict)
     effort: Effort = Effort()
+    control: str = ""
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
+from maskscope.analysis import SelectionTable
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.claims import Claim, Lack
 from maskscope.engine.quantities import Quantity, Unit
@@ -17,6 +18,7 @@ from maskscope.engine.runtime import Runtime
 from maskscope.engine.step import Step
 from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.storage import Json
+from maskscope.training import PartMemory
 
 Spec = TypeVar("Spec")
 # what settings are for, and the settings
@@ -34,10 +36,25 @@ class Needs:
     Args:
         memory: bytes at the peak, in each process.
         disk: bytes of artefacts, and of one checkpoint.
+        more: how much of the memory is taken during the run only, in addition to what the process has before it.
+        free: how much memory is free now; None if that is not known.
+        part: what one part of the data takes; None if that was not measured.
+        at_once: how many parts are in memory at the same time.
+        cures: if it is too much: settings that lower it, a sentence each.
     """
 
     memory: int
     disk: int
+    more: int = 0
+    free: int | None = None
+    part: PartMemory | None = None
+    at_once: int = 1
+    cures: tuple[str, ...] = ()
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is expected to fit; also where it is not known how much is free."""
+        return self.free is None or self.more <= self.free
 
 
 @dataclass(frozen=True)
@@ -94,6 +111,10 @@ class Procedure(ABC, Generic[Spec]):
     @abstractmethod
     def needs(self, spec: Spec, seeds: int, runtime: Runtime) -> Needs:
         """Memory and disk that so many seeds take."""
+
+    def selected(self, spec: Spec, runtime: Runtime) -> SelectionTable | None:
+        """What masks are over, tensor by tensor; None where that cannot be said before the work begins."""
+        return None
 
     def require(self, spec: Spec, runtime: Runtime) -> None:
         """Raises `MaskscopeError` if it can be seen before any work that these settings cannot be run."""

@@ -1,6 +1,5 @@
 """The result of a search: one bit for each unit, with set operations."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from maskscope.errors import MaskMismatchError, suggestion
 from maskscope.masks.file import MaskContent, read_mask, write_mask
 from maskscope.masks.logits import MaskLogits
+from maskscope.masks.notebook_cells import mask_cell
 from maskscope.masks.off import ZERO, Off
 from maskscope.masks.selection import aliases, dtype_name
 from maskscope.masks.units import UnitGroup, collapsed, expanded, faults_of_groups, faults_of_values, single_weights, torn
@@ -73,8 +73,7 @@ class BinaryMask(Mapping[str, Tensor]):
     ) -> "BinaryMask":
         """Thresholds logits: a unit is kept if its logit is above 0, that is, if its keep probability is above 1/2.
 
-        Source: Csordás et al. 2021, section 2. Their code has >= 0 in one place and > 0 in another; here it is > 0
-        everywhere.
+        Source: Csordás et al. 2021, section 2. Their code has >= 0 in one place and > 0 in another; here, never >= 0.
         """
         known = {name: MaskedWeight(dtype_name(weight), tensor_digest(weight)) for name, weight in (weights or {}).items()}
         bits = {name: tensor.cpu() > 0 for name, tensor in logits.by_unit().items()}
@@ -103,7 +102,7 @@ class BinaryMask(Mapping[str, Tensor]):
         Raises:
             MaskMismatchError: the bits or the shapes are those of other units.
         """
-        faults = faults_of_groups(groups, {name: math.prod(shape) for name, shape in shapes.items()})
+        faults = faults_of_groups(groups, {name: torch.Size(shape).numel() for name, shape in shapes.items()})
         if faults := faults + faults_of_values(groups, bits):
             raise MaskMismatchError("The bits do not fit the units:\n  " + "\n  ".join(faults))
         units = () if all(group.is_single for group in groups) else tuple(groups)
@@ -137,6 +136,7 @@ class BinaryMask(Mapping[str, Tensor]):
         return set(self) == set(other) and all(torch.equal(self[name], other[name]) for name in self)
 
     __hash__ = None  # type: ignore[assignment]  # equality is by value and tensors are mutable
+    _repr_html_ = mask_cell
 
     def __invert__(self) -> "BinaryMask":
         return replace(self, tensors={name: ~bits for name, bits in self.items()}, made_by={"not": self.made_by})

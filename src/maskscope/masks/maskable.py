@@ -35,7 +35,7 @@ def wrapped(network: nn.Module) -> str | None:
     quantised = next((name or "itself" for name, module in network.named_modules() if _is_quantised(module)), None)
     if quantised is not None:
         return (
-            f"has quantised layers ({quantised}), whose weights are whole numbers: pass the network as it was before quantisation "
+            f"has quantised layers ({quantised}), whose weights are whole numbers: pass the network as it was before that "
             "(float16, bfloat16, float32 or float64)"
         )
     return None

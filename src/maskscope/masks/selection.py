@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from maskscope.errors import SelectionError, suggestion
 from maskscope.masks.maskable import is_uninitialised, unmaskable, wrapped
+from maskscope.masks.notebook_cells import selection_cell
 from maskscope.masks.units import UnitGroup, Units, faults_of_groups, groups_of, single_weights, unit_shapes
 from maskscope.masks.units.patterns import UnmatchedPatternWarning, has_wildcard, matching, near_names
 from maskscope.storage import Json
@@ -54,6 +55,8 @@ class Selection:
         faults = faults_of_groups(self.units, {weight.name: weight.count for weight in self.weights}) if self.units else []
         if faults:
             raise SelectionError("The units do not fit the selected tensors:\n  " + "\n  ".join(faults))
+
+    _repr_html_ = selection_cell
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from maskscope.analysis import (
     unrelated_p_value,
     weight_times_gradient,
 )
-from maskscope.masks import BinaryMask, MaskLogits, Selection, dice, overlap_by_tensor
+from maskscope.masks import BinaryMask, MaskLogits, Off, Selection, dice, overlap_by_tensor
 from maskscope.procedure.result import CoreResult, HalfMask, Kept, MaskResult, NetworkResult, PairResult, SharingResult
 from maskscope.procedure.settings import MaskSpec
 from maskscope.procedure.subject import Compared, FoundMask, MaskedNetwork, Subject
@@ -93,8 +93,8 @@ def _measure_mask(masked: MaskedNetwork[Any], found: FoundMask, io: Sequence[str
     full, seed, draws = masked.full, masked.random_seed, masked.spec.random_draws
     device = next(network.parameters()).device
     kept = kept_counts(mask)
-    seed_of_scores = child_seed(seed, "scores", search.name)
-    scores = attribution_scores(network, task, search.function, found.logits.selection, seed_of_scores, masked.spec.mask)
+    seed_scores = child_seed(seed, "scores", search.name)
+    scores = attribution_scores(network, task, search.function, found.logits.selection, seed_scores, masked.spec.mask, mask.off)
     random = torch.Generator().manual_seed(child_seed(seed, "random masks", search.name, found.plan.repeat))
     last = found.history.loss[-_LAST:]
     with_full = full is not None and io
@@ -121,14 +121,14 @@ def _measure_mask(masked: MaskedNetwork[Any], found: FoundMask, io: Sequence[str
 
 
 def attribution_scores(
-    network: nn.Module, task: Task, function: str, selection: Selection, seed: int, spec: MaskSpec
+    network: nn.Module, task: Task, function: str, selection: Selection, seed: int, spec: MaskSpec, off: Off
 ) -> dict[str, Tensor]:
     """What a function's loss attributes to each unit, over 2,048 of its items, as the settings say."""
     batches = task.batches(function, SCORING_ITEMS, seed)
     parts = [batches(index) for index in range(SCORING_PARTS)]
     if spec.attribution == "integrated-gradients":
-        return integrated_gradients(network, task.loss, parts, selection, off=spec.off_values(seed))
-    return weight_times_gradient(network, task.loss, parts, selection)
+        return integrated_gradients(network, task.loss, parts, selection, off=off)
+    return weight_times_gradient(network, task.loss, parts, selection, off)
 
 
 def _measure_pair(first: Compared, second: Compared, used: BinaryMask, seed: int) -> PairResult:

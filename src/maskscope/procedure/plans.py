@@ -45,12 +45,50 @@ class Companion:
 
 
 @dataclass(frozen=True)
+class Checkpoint:
+    """An earlier state of the trained network, which is the last of a series.
+
+    Args:
+        place: in the series, from 0.
+        label: what it is called: the number of its training steps, or a name.
+    """
+
+    place: int
+    label: str
+
+    @property
+    def name(self) -> str:
+        """Of the variant, which is part of the names of its artefacts."""
+        return f"checkpoint-{self.label}"
+
+
+@dataclass(frozen=True)
 class NetworkPlan:
-    """One network of a seed: the trained one, a control, or a companion."""
+    """One network of a seed: the trained one, an earlier state of it, a control, or a companion.
+
+    Args:
+        name: of the variant.
+        control: if it is one.
+        companion: if it is one.
+        checkpoint: if it is an earlier state of the trained network.
+        starts_from: the network before it in a series, whose masks the searches on this one start from; empty: they start cold.
+    """
 
     name: str
     control: Control | None = None
     companion: Companion | None = None
+    checkpoint: Checkpoint | None = None
+    starts_from: str = ""
+
+    @property
+    def is_of_series(self) -> bool:
+        """Whether it is the trained network or an earlier state of it."""
+        return self.name == TRAINED or self.checkpoint is not None
+
+    @property
+    def has_everything(self) -> bool:
+        """Whether all masks are sought on it, full mask and repeats included."""
+        return self.is_of_series or (self.control is not None and self.control.whole_procedure)
 
     @property
     def uses_trained(self) -> bool:
@@ -98,10 +136,22 @@ def full_mask_plan(network: str) -> MaskPlan:
     return MaskPlan(Search(Task.whole, Task.whole), 0, network)
 
 
-def network_plans(controls: Sequence[Control], companions: Sequence[Companion]) -> list[NetworkPlan]:
-    """The trained network, its companions, then the controls."""
-    trained = [NetworkPlan(TRAINED), *(NetworkPlan(one.name, companion=one) for one in companions)]
-    return [*trained, *(NetworkPlan(one.name, control=one) for one in controls)]
+def network_plans(
+    controls: Sequence[Control], companions: Sequence[Companion], checkpoints: Sequence[Checkpoint] = (), *, warm: bool = False
+) -> list[NetworkPlan]:
+    """The earlier states of the trained network in their order, the trained network, its companions, then the controls.
+
+    Args:
+        controls: of the study.
+        companions: of the study.
+        checkpoints: the earlier states.
+        warm: whether each of a series starts from the one before.
+    """
+    before = ["", *(one.name for one in checkpoints)] if warm else [""] * (len(checkpoints) + 1)
+    series = [NetworkPlan(one.name, checkpoint=one, starts_from=before[one.place]) for one in checkpoints]
+    series.append(NetworkPlan(TRAINED, starts_from=before[-1]))
+    beside = [NetworkPlan(one.name, companion=one) for one in companions]
+    return [*series, *beside, *(NetworkPlan(one.name, control=one) for one in controls)]
 
 
 def mask_plans(networks: Sequence[NetworkPlan], searches: Sequence[Search], *, repeats: int, full_mask: bool) -> list[MaskPlan]:
@@ -116,10 +166,9 @@ def mask_plans(networks: Sequence[NetworkPlan], searches: Sequence[Search], *, r
         trained = network.name == TRAINED
         if network.companion is not None and not network.is_null:
             continue
-        whole_procedure = trained or (network.control is not None and network.control.whole_procedure)
-        if full_mask and (whole_procedure or keeping):
+        if full_mask and (network.has_everything or keeping):
             masks.append(full_mask_plan(network.name))
-        for repeat in range(repeats + 1 if whole_procedure else 1):
+        for repeat in range(repeats + 1 if network.has_everything else 1):
             masks += [MaskPlan(search, repeat, network.name) for search in searches if search.compared]
         masks += [MaskPlan(search, 0, network.name) for search in searches if trained and not search.compared]
     return masks

@@ -1,13 +1,14 @@
 """The procedure that most studies share: a network, its masks, their measures; the same on its controls."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from maskscope.analysis import SelectionTable, selection_table
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.claims import Claim, Lack
-from maskscope.engine.quantities import Unit
+from maskscope.engine.quantities import TRAINED, Unit
 from maskscope.engine.records.record import DataOrigin, Record
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json
@@ -16,18 +17,20 @@ from maskscope.engine.study import BASE_BYTES, Findings, Needs, Procedure
 from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.masks import BehaviourKept, Selection
 from maskscope.procedure.controls import Control
+from maskscope.procedure.memory import search_memory
 from maskscope.procedure.numbers import quantities
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, mask_groups, mask_plans, network_plans
 from maskscope.procedure.record import ControlNote, MaskRecord, with_floors
 from maskscope.procedure.result import NetworkResult
-from maskscope.procedure.stages import analysis_stage
+from maskscope.procedure.stages import analysis_stage, experiment_stage
 from maskscope.procedure.steps import SeedSteps
 from maskscope.procedure.subject import Subject
 from maskscope.procedure.timing import seconds_of_steps
 from maskscope.procedure.units import UNITS
 from maskscope.procedure.work import SeedWork, compute_of
 from maskscope.storage import Json, read_json
-from maskscope.training import needs
+from maskscope.tasks import Task
+from maskscope.training import available_bytes
 
 Spec = TypeVar("Spec", bound=Any)
 # bytes for each weight while the network is fitted: weight, gradient, two moments
@@ -45,6 +48,20 @@ class Plans:
         """The groups of masks of one network."""
         return [group for group in self.groups if group[0].network == network.name]
 
+    def compared_with(self, network: NetworkPlan) -> list[MaskPlan]:
+        """Of a series, the masks of functions on the state before the network and on the last one; elsewhere none."""
+        series = [plan.name for plan in self.networks if plan.is_of_series]
+        if network.name not in series:
+            return []
+        place = series.index(network.name)
+        others = {*series[max(0, place - 1) : place], series[-1]} - {network.name}
+        masks = (mask for group in self.groups for mask in group)
+        return [mask for mask in masks if mask.network in others and mask.search.compared and not mask.is_whole]
+
+    def of(self, network: NetworkPlan) -> list[MaskPlan]:
+        """The masks of one network."""
+        return [mask for group in self.searched(network) for mask in group]
+
 
 class MaskProcedure(Procedure[Spec]):
     """Trains a network, finds masks on it and on its controls, measures them."""
@@ -61,24 +78,39 @@ class MaskProcedure(Procedure[Spec]):
     def plans(self, spec: Spec, work: SeedWork) -> Plans:
         """The networks and masks of one seed."""
         subject = self.subject
-        networks = network_plans(self._controls(spec), subject.companions(spec, work.task))
+        companions = subject.companions(spec, work.task)
+        series, warm = subject.checkpoints(spec), subject.starts_warm(spec)
+        networks = network_plans(self._controls(spec), companions, series, warm=warm)
         searches = subject.searches(spec, work.task)
         masks = mask_plans(networks, searches, repeats=spec.repeats, full_mask=subject.has_full_mask(spec))
         weights = work.selection(work.initial_network()).count
         return Plans(networks, mask_groups(masks, together=subject.found_together(spec, weights)))
 
     def steps(self, study: str, spec: Spec, seed: int, runtime: Runtime) -> list[Step]:
-        """See `Procedure.steps`: the trained network and its companions, their masks, its analysis; then each control."""
+        """See `Procedure.steps`: the trained network and its companions, their masks, its analysis; then each control.
+
+        Of a series, each earlier state of the network comes before it with its masks; their analyses come behind all masks.
+        """
         work = SeedWork(self.subject, spec, seed, runtime)
         plans, of_seed = self.plans(spec, work), SeedSteps(study, work)
         companions = [plan for plan in plans.networks if plan.companion is not None]
         steps: list[Step] = []
+        analyses: list[Step] = []
         for plan in (plan for plan in plans.networks if plan.companion is None):
-            here = [plan, *(companions if plan.control is None else ())]
-            steps += [of_seed.network(network) for network in here if not network.uses_trained]
+            here = [plan, *(companions if plan.name == TRAINED else ())]
+            mine = [of_seed.network(network) for network in here if not network.uses_trained]
             groups = [(network, group) for network in here for group in plans.searched(network)]
-            steps += [of_seed.masks(network, group) for network, group in groups]
-            steps.append(of_seed.analysis(plan, here, [mask for _, group in groups for mask in group]))
+            mine += [of_seed.masks(network, group) for network, group in groups]
+            masks = [mask for _, group in groups for mask in group]
+            analyses.append(of_seed.analysis(plan, here, [*masks, *plans.compared_with(plan)]))
+            if plan.checkpoint is None:
+                mine += analyses
+                analyses = []
+            steps += [replace(step, control=plan.name) for step in mine] if plan.control else mine
+            if plan.name == TRAINED:
+                experiments = self._experiments(spec, work.task)
+                tried = [(control, of_seed.experiment(control, piece, plans.of(plan))) for control, piece in experiments]
+                steps += [replace(step, control=control.name) for control, step in tried]
         return steps
 
     def findings(self, spec: Spec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Findings:
@@ -86,8 +118,14 @@ class MaskProcedure(Procedure[Spec]):
         subject = self.subject
         task = subject.task(spec, runtime.device, runtime.data_dir)
         controls = self._controls(spec)
-        variants = network_plans(controls, [])
-        results = [self._result(made[seed][analysis_stage("", spec, seed, plan.name).name]) for plan in variants for seed in made]
+        checkpoints = subject.checkpoints(spec)
+        # the trained network first, which a series ends with
+        variants = sorted(network_plans(controls, [], checkpoints), key=lambda plan: plan.name != TRAINED)
+        stages = [(seed, analysis_stage("", subject, spec, seed, plan.name)) for plan in variants for seed in made]
+        results = [self._result(made[seed][stage.name]) for seed, stage in stages]
+        experiments = self._experiments(spec, task)
+        if experiments:
+            results = [self._with_outcomes(one, spec, experiments, made) for one in results]
         searches = subject.searches(spec, task)
         named = [search.name for search in searches]
         functions = task.functions
@@ -99,6 +137,7 @@ class MaskProcedure(Procedure[Spec]):
                 "mask_targets": tuple(named) if set(named) != set(functions) else (),
                 "evaluated_on": subject.evaluated_on(task),
                 "controls": tuple(map(_note, controls)),
+                "checkpoints": tuple(one.label for one in checkpoints),
             },
         )
 
@@ -107,24 +146,26 @@ class MaskProcedure(Procedure[Spec]):
         work = SeedWork(self.subject, spec, 0, runtime)
         return seconds_of_steps(self.subject, spec, runtime, self.plans(spec, work).groups[0])
 
+    def selected(self, spec: Spec, runtime: Runtime) -> SelectionTable:
+        """See `Procedure.selected`."""
+        work = SeedWork(self.subject, spec, 0, runtime)
+        network = work.initial_network()
+        return selection_table(network, work.selection(network))
+
     def needs(self, spec: Spec, seeds: int, runtime: Runtime) -> Needs:
         """See `Procedure.needs`."""
         work = SeedWork(self.subject, spec, 0, runtime)
         plans, network = self.plans(spec, work), work.initial_network()
         selection: Selection = work.selection(network)
         weights = sum(parameter.numel() for parameter in network.parameters())
-        needed = needs(
-            network,
-            selection,
-            compute_of(self.subject, spec, runtime),
-            runtime.device,
-            samples=spec.mask.samples_per_step,
-            masks=max(map(len, plans.groups)),
-        )
+        compute, most = compute_of(self.subject, spec, runtime), max(map(len, plans.groups))
+        search = search_memory(network, work.task, spec.mask, compute, selection, most)
         maskable, masks = selection.count, sum(map(len, plans.groups))
         disk = seeds * (4 * weights * (1 + len(plans.networks)) + masks * (4 * maskable + maskable // 8)) + 12 * maskable
         fitting = 0 if self.subject.brings_networks() else _FIT_BYTES * weights
-        return Needs(BASE_BYTES + max(fitting, 4 * weights + sum(need.bytes for need in needed)), disk)
+        more, free = max(fitting, 4 * weights + search.bytes), available_bytes(runtime.device)
+        cures = search.cures(free - 4 * weights) if free is not None and more > free else []
+        return Needs(BASE_BYTES + more, disk, more, free, search.part, search.at_once, tuple(cures))
 
     def require(self, spec: Spec, runtime: Runtime) -> None:
         """See `Procedure.require`; also that there is a score, if masks are to keep one."""
@@ -172,10 +213,34 @@ class MaskProcedure(Procedure[Spec]):
         return known | {"networks": of_networks, "controls": notes, "mask_targets": body.get("sought", ())}
 
     def _controls(self, spec: Spec) -> list[Control]:
+        """Those that are networks."""
+        return [control for control in self._all_controls(spec) if control.experiment is None]
+
+    def _experiments(self, spec: Spec, task: Task) -> list[tuple[Control, str]]:
+        """The others, piece by piece."""
+        controls = [control for control in self._all_controls(spec) if control.experiment is not None]
+        return [(one, piece) for one in controls if one.experiment for piece in one.experiment.pieces(spec, task)]
+
+    def _all_controls(self, spec: Spec) -> list[Control]:
         for name in spec.controls:
             if name not in self.subject.controls:
                 raise UnknownNameError("control of this study", name, self.subject.controls)
         return [self.subject.controls[name] for name in spec.controls]
+
+    def _with_outcomes(
+        self,
+        result: NetworkResult[Any],
+        spec: Spec,
+        experiments: Sequence[tuple[Control, str]],
+        made: Mapping[int, Mapping[str, Artefact]],
+    ) -> NetworkResult[Any]:
+        if result.variant != TRAINED:
+            return result
+        outcomes: dict[str, dict[str, Json]] = {}
+        for control, piece in experiments:
+            artefact = made[result.seed][experiment_stage("", spec, result.seed, control.name, piece).name]
+            outcomes.setdefault(control.name, {})[piece] = read_json(artefact.path / "result.json")
+        return self.subject.with_outcomes(result, outcomes)
 
     def _result(self, artefact: Artefact) -> NetworkResult[Any]:
         kind: Any = NetworkResult[self.subject.more]  # type: ignore[name-defined]

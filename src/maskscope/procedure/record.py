@@ -8,6 +8,7 @@ from maskscope.engine.quantities import TRAINED
 from maskscope.engine.records.record import Record
 from maskscope.masks import OverlapCounts
 from maskscope.procedure.floors import floors_by_place
+from maskscope.procedure.plans import Checkpoint
 from maskscope.procedure.result import NetworkResult, PairResult
 from maskscope.tasks import Scores
 
@@ -61,12 +62,14 @@ class MaskRecord(Record, Generic[More]):
         mask_targets: names of the masks beside the full one, where they are not those of the functions.
         evaluated_on: where tests are sets of items, what they are; else none.
         controls: that were run.
+        checkpoints: labels of the earlier states of the trained network, in order, where it is the last of a series.
     """
 
     networks: tuple[NetworkResult[More], ...]
     mask_targets: tuple[str, ...] = ()
     evaluated_on: tuple[EvaluationPart, ...] = ()
     controls: tuple[ControlNote, ...] = ()
+    checkpoints: tuple[str, ...] = ()
 
     @property
     def masks(self) -> tuple[str, ...]:
@@ -75,8 +78,9 @@ class MaskRecord(Record, Generic[More]):
 
     @property
     def variants(self) -> dict[str, str]:
-        """The trained network and the controls in words, by name."""
-        return super().variants | {control.name: control.words for control in self.controls}
+        """The trained network, its earlier states and the controls in words, by name."""
+        earlier = {Checkpoint(place, label).name: f"Checkpoint {label}" for place, label in enumerate(self.checkpoints)}
+        return super().variants | earlier | {control.name: control.words for control in self.controls}
 
     @property
     def own_functions(self) -> dict[str, str]:

@@ -115,8 +115,9 @@ class MaskSpec:
     """behaviour-kept: of what; kl is the divergence from the unmasked network's outputs."""
     units: tuple[str, ...] = field(default=(), metadata={"added": "0.1.0"})
     """Of a bit: weight (if empty), row, column, filter, channel, head, tensor, block; or pattern=unit. Paper: weight."""
-    off: Literal["zero", "mean", "drawn"] = field(default="zero", metadata={"added": "0.1.0"})
-    """What stands in place of weights that are off: zero, their tensor's mean, or a value drawn from it. Paper: zero."""
+    off: Literal["zero", "mean", "drawn", "other"] = field(default="zero", metadata={"added": "0.1.0"})
+    """What stands in place of weights that are off: zero, their tensor's mean, or a value drawn from it; other, with a
+    network of your own only: the weights of another network that it was given. Paper: zero."""
     stop_when_lost: bool = field(default=False, metadata={"added": "0.1.0"})
     """Whether a mask that keeps next to nothing and does no better than nothing ends before its steps do. Paper: no."""
     compute_dtype: Literal["weight", "bfloat16"] = field(default="weight", metadata={"added": "0.1.0"})
@@ -160,7 +161,13 @@ class MaskSpec:
         )
 
     def off_values(self, seed: int) -> Off:
-        """What stands in place of weights that are off; ``seed`` is of the values drawn."""
+        """What stands in place of weights that are off; ``seed`` is of the values drawn.
+
+        Raises:
+            ConfigError: they are those of another network, which the settings do not have.
+        """
+        if self.off == "other":
+            raise ConfigError("mask.off is other, and no other network was given: ms.Study(network, ..., off=other_network).")
         return Off(self.off, seed if self.off == "drawn" else 0)
 
     def _size(self) -> Size:

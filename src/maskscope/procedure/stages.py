@@ -10,8 +10,7 @@ from maskscope.procedure.plans import MaskPlan, NetworkPlan, company
 from maskscope.procedure.settings import ANALYSIS, MASKS, NETWORK, TRAINING
 from maskscope.procedure.subject import Subject
 
-# 2: several controls, unrelated functions, stable core; 3: weights in common with the full mask; 4: results by study
-ANALYSIS_VERSION = 4
+EXPERIMENT_VERSION = 1
 
 
 def network_stage(study: str, subject: Subject[Any], spec: Any, seed: int, plan: NetworkPlan) -> Stage:
@@ -20,7 +19,7 @@ def network_stage(study: str, subject: Subject[Any], spec: Any, seed: int, plan:
     settings = {"study": study}  # a network made from another has all else from its input
     if not plan.is_derived:
         settings = settings_at(study, spec, TRAINING if plan.is_fitted else NETWORK)
-    if name == TRAINED and (given := subject.given_digest(spec, seed)):
+    if plan.is_of_series and (given := subject.given_digest(spec, seed, plan.checkpoint)):
         settings |= {"given": given}
     kind = "network" if name == TRAINED else f"{name} network"
     return Stage(f"seed-{seed}-network{_suffix(name)}", kind, subject.network_version, settings | {"seed": seed})
@@ -41,15 +40,27 @@ def mask_role(plan: MaskPlan, variant: str) -> str:
     return f"{_of(plan.network, variant)}{plan.search.name}/{plan.repeat}"
 
 
+def start_role(plan: MaskPlan) -> str:
+    """The role of a mask, found on the network before in a series, among what this one is found from."""
+    return f"start of {plan.search.name}/{plan.repeat}"
+
+
 def network_role(plan: NetworkPlan, variant: str) -> str:
     """The role of a network among the same."""
     return f"{_of(plan.name, variant)}network"
 
 
-def analysis_stage(study: str, spec: Any, seed: int, variant: str) -> Stage:
+def analysis_stage(study: str, subject: Subject[Any], spec: Any, seed: int, variant: str) -> Stage:
     """Measures one network and its masks."""
     settings = settings_at(study, spec, ANALYSIS) | {"seed": seed, "variant": variant}
-    return Stage(f"seed-{seed}-analysis{_suffix(variant)}", "analysis", ANALYSIS_VERSION, settings)
+    return Stage(f"seed-{seed}-analysis{_suffix(variant)}", "analysis", subject.analysis_version, settings)
+
+
+def experiment_stage(study: str, spec: Any, seed: int, control: str, piece: str) -> Stage:
+    """Does one piece of an experiment on the trained network."""
+    settings = settings_at(study, spec, ANALYSIS) | {"seed": seed, "control": control, "piece": piece}
+    named = f"-{piece}" if piece else ""
+    return Stage(f"seed-{seed}-{control}{named}", control, EXPERIMENT_VERSION, settings)
 
 
 def _of(network: str, variant: str) -> str:

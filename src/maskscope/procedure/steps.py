@@ -1,14 +1,24 @@
 """The steps of one seed: each network, the masks that are found together on it, and its analysis."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from maskscope.engine.artefact import Stage
 from maskscope.engine.quantities import TRAINED
 from maskscope.engine.step import Effort, Step
+from maskscope.procedure.controls import Control
+from maskscope.procedure.measure import SCORING_ITEMS, SCORING_PARTS
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
-from maskscope.procedure.stages import analysis_stage, mask_role, mask_stage, network_role, network_stage
+from maskscope.procedure.stages import (
+    analysis_stage,
+    experiment_stage,
+    mask_role,
+    mask_stage,
+    network_role,
+    network_stage,
+    start_role,
+)
 from maskscope.procedure.timing import FIT, MASK, SCORE
 from maskscope.procedure.work import SeedWork
 
@@ -31,7 +41,7 @@ class SeedSteps:
         if plan.is_derived:
             trained = self._network_stage(NetworkPlan(TRAINED))
             return Step((stage,), {"network": trained.name}, lambda inputs, _: work.derive(plan, inputs["network"]))
-        given = plan.name == TRAINED and work.subject.brings_networks()
+        given = plan.is_of_series and work.subject.brings_networks()
         effort = Effort(FIT, work.spec.fit.steps) if plan.is_fitted and not given else Effort()
         return Step((stage,), {}, lambda inputs, checkpoint: work.fit(plan, stage.name, checkpoint), effort=effort)
 
@@ -42,6 +52,9 @@ class SeedSteps:
         if group[0].search.keeps:
             full = full_mask_plan(network.name)
             inputs["full mask"] = self._mask_stage(full, (full,)).name
+        if network.starts_from:
+            starts = {start_role(plan): replace(plan, network=network.starts_from) for plan in group}
+            inputs |= {role: self._mask_stage(plan, ()).name for role, plan in starts.items()}
         mask = self.work.spec.mask
         find = partial(self.work.find, group, [stage.name for stage in stages], network)
         return Step(stages, inputs, find, effort=Effort(MASK, mask.config().most_steps))
@@ -52,16 +65,36 @@ class SeedSteps:
         Args:
             plan: the network.
             networks: it, and the companions that it is measured with.
-            masks: of all of these.
+            masks: of all of these, and those of other states of the network that they are compared with.
         """
         work = self.work
         inputs = {network_role(one, plan.name): self._network_made(one) for one in networks}
         # a mask's name does not depend on its company
         inputs |= {mask_role(one, plan.name): self._mask_stage(one, ()).name for one in masks}
-        stage = analysis_stage(self.study, work.spec, work.seed, plan.name)
-        # each mask is scored alone, inverted, against top weights and against the random draws: a pass over all inputs
-        passes = (3 + work.spec.random_draws) * len(masks)
+        stage = analysis_stage(self.study, work.subject, work.spec, work.seed, plan.name)
+        scored = [one for one in masks if one.network in [network.name for network in networks]]
+        # top weights are found by a backward pass over some items, as long as two more forward; and the network itself
+        items = SCORING_PARTS * (work.spec.mask.part_size if work.subject.brings_networks() else SCORING_ITEMS)
+        found = 3 * items / max(1, work.task.evaluation_items) * len(scored)
+        passes = work.subject.passes(work.spec, len(scored)) + round(found) + 1
         return Step((stage,), inputs, lambda made, _: work.measure(plan, networks, masks, made), effort=Effort(SCORE, passes))
+
+    def experiment(self, control: Control, piece: str, masks: Sequence[MaskPlan]) -> Step:
+        """One piece of an experiment.
+
+        Args:
+            control: whose experiment it is.
+            piece: its name.
+            masks: of the trained network; it reads those that it needs.
+        """
+        experiment, work = control.experiment, self.work
+        assert experiment is not None, "only some controls have one"
+        needed = [plan for plan in masks if experiment.needs(plan, piece)]
+        trained = self._network_stage(NetworkPlan(TRAINED)).name
+        inputs = {"network": trained} | {mask_role(plan, TRAINED): self._mask_stage(plan, ()).name for plan in needed}
+        stage = experiment_stage(self.study, work.spec, work.seed, control.name, piece)
+        run = partial(work.experiment, control, piece, needed, stage.name)
+        return Step((stage,), inputs, run, effort=Effort(MASK, experiment.searches * work.spec.mask.config().most_steps))
 
     def _network_stage(self, plan: NetworkPlan) -> Stage:
         return network_stage(self.study, self.work.subject, self.work.spec, self.work.seed, plan)

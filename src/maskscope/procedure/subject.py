@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
@@ -13,9 +13,9 @@ from maskscope.engine.claims import Claim, Lack
 from maskscope.engine.quantities import Numbers, Unit
 from maskscope.engine.records.record import DataOrigin
 from maskscope.engine.runtime import Runtime
-from maskscope.masks import BinaryMask, MaskLogits
+from maskscope.masks import BinaryMask, MaskLogits, Off
 from maskscope.procedure.controls import SHUFFLED_WEIGHTS, UNTRAINED, Control, by_name
-from maskscope.procedure.plans import Companion, MaskPlan, Search
+from maskscope.procedure.plans import Checkpoint, Companion, MaskPlan, Search
 from maskscope.procedure.record import EvaluationPart
 from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.settings import MaskSpec
@@ -102,6 +102,7 @@ class MaskedNetwork(Generic[Spec]):
         found: the masks.
         companions: further networks that were trained, to be measured beside it.
         random_seed: of whatever is drawn at random.
+        of_others: masks of other states of this network that its own are compared with, by the name of the state.
     """
 
     spec: Spec
@@ -112,6 +113,7 @@ class MaskedNetwork(Generic[Spec]):
     found: Sequence[FoundMask]
     companions: Mapping[str, nn.Module]
     random_seed: int
+    of_others: Mapping[str, Sequence[Compared]] = field(default_factory=dict)
 
     @property
     def full(self) -> BinaryMask | None:
@@ -138,6 +140,9 @@ class Subject(ABC, Generic[Spec]):
     """The same for masks. 2: compiled kernels and batched products; 3: small masks found together; 4: samples in threads."""
     check: ClassVar[Check] = True
     """What is asked of the network before a search."""
+    analysis_version: ClassVar[int] = 4
+    """The same for analyses. 2: several controls, unrelated functions, stable core; 3: weights in common with the full mask; 4:
+    results by study."""
     samples_apart: ClassVar[bool] = False
     """Whether the samples of a step are slower in one call than in threads, on a processor."""
 
@@ -169,17 +174,29 @@ class Subject(ABC, Generic[Spec]):
         """Whether trained networks are given, so that none is trained."""
         return False
 
-    def given_network(self, spec: Spec, seed: int) -> nn.Module | None:
-        """The trained network, where it need not be trained; a copy."""
+    def given_network(self, spec: Spec, seed: int, checkpoint: Checkpoint | None = None) -> nn.Module | None:
+        """The trained network, or an earlier state of it, where it need not be trained; a copy."""
         return None
 
-    def given_digest(self, spec: Spec, seed: int) -> str:
+    def given_digest(self, spec: Spec, seed: int, checkpoint: Checkpoint | None = None) -> str:
         """Of the weights of a given network, which is part of its identity; empty where it is trained."""
         return ""
+
+    def checkpoints(self, spec: Spec) -> list[Checkpoint]:
+        """Earlier states of the trained network, in order, where a series over training is given."""
+        return []
+
+    def starts_warm(self, spec: Spec) -> bool:
+        """Whether the searches on each state of a series start from the masks of the one before."""
+        return False
 
     def data_digest(self, spec: Spec, search: Search) -> str:
         """Of the data of one mask, which is part of its identity; empty where the settings say which data these are."""
         return ""
+
+    def off_values(self, spec: Spec, seed: int) -> Off:
+        """What stands in place of weights that are off; ``seed`` is of the values drawn."""
+        return spec.mask.off_values(seed)
 
     def excluded(self, spec: Spec) -> tuple[str, ...]:
         """Patterns of the parameters that no mask is over."""
@@ -233,6 +250,14 @@ class Subject(ABC, Generic[Spec]):
     def measure_more(self, masked: MaskedNetwork[Spec], compared: Sequence[Compared]) -> Any:
         """The results that only this study has, of the type `more`; None: there are none."""
         return None
+
+    def passes(self, spec: Spec, masks: int) -> int:
+        """How many times an analysis scores all functions, roughly: each mask alone, inverted, against top and random weights."""
+        return (3 + spec.random_draws) * masks
+
+    def with_outcomes(self, network: NetworkResult[Any], outcomes: Mapping[str, Mapping[str, Json]]) -> NetworkResult[Any]:
+        """The results of a trained network, with those of the experiments on it: by control and piece."""
+        return network
 
     def numbers(self, network: NetworkResult[Any]) -> Numbers:
         """The numbers of one network that only this study has."""

@@ -2,28 +2,40 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from maskscope.analysis import score, warm_start
+from maskscope.analysis import score
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.quantities import TRAINED
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.step import Write
 from maskscope.masks import BinaryMask, MaskLogits, Selection, bake, dice, select
+from maskscope.procedure.controls import Control, Trial
+from maskscope.procedure.mask_artefacts import logits_of, mask_writer, masks_of_others, with_held
 from maskscope.procedure.masking import units_from
-from maskscope.procedure.measure import NullOverlap, attribution_scores, measure_network
+from maskscope.procedure.measure import NullOverlap, measure_network
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
-from maskscope.procedure.settings import MaskSpec
-from maskscope.procedure.stages import mask_role, network_role
+from maskscope.procedure.stages import mask_role, network_role, start_role
+from maskscope.procedure.starts import initial_logits, neighbours_logits
 from maskscope.procedure.subject import FoundMask, MaskedNetwork, Subject
 from maskscope.storage import Json, read_json, read_tensors, write_json, write_tensors
 from maskscope.tasks import Task
-from maskscope.training import Compute, Discovery, History, MaskSearch, Watchdog, child_seed, discover_many, fit, isolated_random
+from maskscope.training import (
+    Compute,
+    History,
+    MaskSearch,
+    Observer,
+    Watchdog,
+    child_seed,
+    discover_many,
+    fit,
+    isolated_random,
+    watched_together,
+)
 
 
 class SeedWork:
@@ -43,7 +55,7 @@ class SeedWork:
 
     def fit(self, plan: NetworkPlan, name: str, checkpoint: Path) -> list[Write]:
         """Trains a network, or only initialises it."""
-        network = self.subject.given_network(self.spec, self.seed) if plan.name == TRAINED else None
+        network = self.subject.given_network(self.spec, self.seed, plan.checkpoint) if plan.is_of_series else None
         record: Json = {"kind": "network", "seconds": 0.0}
         if network is None:
             network = self.initial_network()
@@ -87,7 +99,8 @@ class SeedWork:
             group: the masks.
             names: of their artefacts.
             network: that they are masks of.
-            inputs: the network and, where the masks keep a part of the full mask, that mask.
+            inputs: the network; where the masks keep a part of the full mask, that mask; where they start from those of another
+                network, these.
             checkpoint: where the state is kept.
         """
         guest, full, held = self._network(inputs["network"]), None, tuple[str, ...]()
@@ -99,10 +112,11 @@ class SeedWork:
             guest = bake(guest, full.mask.only(*held))
         selection = self.selection(guest, held)
         task = self._task_of(network)
+        watched = zip(group, watched_together(names, self.runtime.watch), strict=True)
         found = discover_many(
             guest,
             self.task.loss,
-            [self._mask_search(plan, names, place, guest, task, selection) for place, plan in enumerate(group)],
+            [self._mask_search(plan, observers, guest, task, selection, inputs) for plan, observers in watched],
             selection=selection,
             config=self.spec.mask.config(),
             checkpoint=checkpoint,
@@ -111,11 +125,11 @@ class SeedWork:
             judge=False,  # every mask is scored on the task's own evaluation data
             watch=False,
             score=task.part_score,
-            off=self.spec.mask.off_values(self.seed),
+            off=self.subject.off_values(self.spec, self.seed),
         )
         if full is not None:
             found = [with_held(one, full, held, self.selection(guest)) for one in found]
-        return [_mask_writer(one, len(group)) for one in found]
+        return [mask_writer(one, len(group)) for one in found]
 
     def measure(
         self, plan: NetworkPlan, networks: Sequence[NetworkPlan], masks: Sequence[MaskPlan], inputs: Mapping[str, Artefact]
@@ -141,6 +155,7 @@ class SeedWork:
             found=found,
             companions={one.name: self._network(inputs[network_role(one, plan.name)]) for one in companions},
             random_seed=child_seed(self.seed, "analysis", plan.name),
+            of_others=masks_of_others(plan, networks, masks, inputs),
         )
         null = [self._null_overlap(plan, one, masks, masked, inputs) for one in companions if one.is_null]
         # in the network's order; a mask's file has them sorted
@@ -152,12 +167,52 @@ class SeedWork:
 
         return [write]
 
+    def experiment(
+        self,
+        control: Control,
+        piece: str,
+        masks: Sequence[MaskPlan],
+        name: str,
+        inputs: Mapping[str, Artefact],
+        checkpoint: Path,
+    ) -> list[Write]:
+        """Does one piece of an experiment on the trained network.
+
+        Args:
+            control: whose experiment it is.
+            piece: its name.
+            masks: that it needs.
+            name: of its artefact.
+            inputs: the artefacts of network and masks, by role.
+            checkpoint: where the state of its first search may be kept.
+        """
+        assert control.experiment is not None, "only some controls have one"
+        began, guest = time.perf_counter(), self._network(inputs["network"])
+        found = [self._load(plan, inputs[mask_role(plan, TRAINED)], guest) for plan in masks]
+        trial = Trial(self, piece, guest, found, child_seed(self.seed, control.name, piece), name, checkpoint)
+        result = control.experiment.run(trial)
+
+        def write(folder: Path) -> None:
+            write_json(folder / "result.json", to_json(result))
+            write_json(folder / "record.json", {"kind": control.name, "seconds": time.perf_counter() - began})
+
+        return [write]
+
     def _mask_search(
-        self, plan: MaskPlan, names: Sequence[str], place: int, guest: nn.Module, task: Task, selection: Selection
+        self,
+        plan: MaskPlan,
+        observers: Sequence[Observer],
+        guest: nn.Module,
+        task: Task,
+        selection: Selection,
+        inputs: Mapping[str, Artefact],
     ) -> MaskSearch:
-        search, spec = plan.search, self.spec.mask
+        search, spec, neighbour = plan.search, self.spec.mask, inputs.get(start_role(plan))
         data = child_seed(self.seed, "data", plan.network, search.name, plan.repeat)
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        initial = neighbours_logits(logits_of(neighbour), selection, task.device) if neighbour else None
+        if initial is None:
+            off = self.subject.off_values(self.spec, self.seed)
+            initial = initial_logits(guest, task, search.function, selection, spec, data, off)
         is_watched = plan.network == TRAINED and not spec.config().size.shrinks_until_it_fails
         watchdog = [Watchdog()] if is_watched else []
         return MaskSearch(
@@ -165,8 +220,8 @@ class SeedWork:
             task.batches(search.function, spec.part_size, data),
             child_seed(self.seed, "masks", plan.network),
             plan.repeat,
-            (*watchdog, *(self.runtime.watch(f"{names[place]}{more}") if place == 0 else ())),
-            initial_logits(guest, task, search.function, selection, spec, data),
+            (*watchdog, *observers),
+            initial,
             task.held_out(search.function),
         )
 
@@ -198,8 +253,9 @@ class SeedWork:
     def _load(self, plan: MaskPlan, artefact: Artefact, network: nn.Module) -> FoundMask:
         record = read_json(artefact.path / "record.json")
         mask = BinaryMask.load(artefact.path / "mask.safetensors", network)
-        tensors, _ = read_tensors(artefact.path / "logits.safetensors", kind="logits")
-        logits = MaskLogits.from_units(self.selection(network), tensors)
+        if mask.off.kind == "other":  # a file has only the digests of these values
+            mask = mask.with_off(self.subject.off_values(self.spec, self.seed).only(mask))
+        logits = MaskLogits.from_units(self.selection(network), logits_of(artefact))
         return FoundMask(plan, mask, logits, from_json(History, record["history"]), record["unmasked_loss"])
 
     def _network(self, artefact: Artefact) -> nn.Module:
@@ -230,37 +286,3 @@ def compute_of(subject: Subject[Any], spec: Any, runtime: Runtime) -> Compute:
     """
     apart = subject.samples_apart and runtime.device.type == "cpu" and runtime.executor == "auto"
     return Compute("threads" if apart else runtime.executor, runtime.kernels, spec.mask.compute_dtype)
-
-
-def with_held(found: Discovery, full: FoundMask, held: Sequence[str], selection: Selection) -> Discovery:
-    """A mask and its logits, completed by the tensors that it takes over from the full mask."""
-    mask = BinaryMask(
-        {**found.mask, **full.mask.only(*held)},
-        {**found.mask.weights, **full.mask.weights},
-        found.mask.made_by,
-        selection.units,
-        full.mask.off,
-    )
-    taken = full.logits.by_unit().items()
-    tensors = {name: own.to(found.logits.flat.device) for name, own in taken} | found.logits.by_unit()
-    return replace(found, mask=mask, logits=MaskLogits.from_units(selection, tensors))
-
-
-def initial_logits(
-    network: nn.Module, task: Task, function: str, selection: Selection, spec: MaskSpec, seed: int
-) -> MaskLogits | None:
-    """Where the logits of a function's mask start, if not all at one value."""
-    if not spec.warm_start:
-        return None
-    scores = attribution_scores(network, task, function, selection, child_seed(seed, "warm start"), spec)
-    return warm_start(scores, selection, spec.initial_logit, spec.warm_start)
-
-
-def _mask_writer(found: Discovery, of: int) -> Write:
-    def write(folder: Path) -> None:
-        found.mask.save(folder / "mask.safetensors")
-        write_tensors(folder / "logits.safetensors", found.logits.by_unit(), kind="logits", metadata=found.mask.made_by)
-        record = {"kind": "mask", "seconds": found.seconds / of, "unmasked_loss": found.reference_loss}
-        write_json(folder / "record.json", record | {"history": to_json(found.history)})
-
-    return write

@@ -33,3 +33,9 @@ class Page(Generic[Shown]):
     sections: Callable[[Shown], list[Section]]
     more_networks: str = MORE_NETWORKS
     beside_paper: bool = True
+
+    def notebook_cell(self, record: Shown) -> str:
+        """The short form of the page that a notebook shows for a record."""
+        from maskscope.report.readings.notebook import notebook_cell
+
+        return notebook_cell(record, self)

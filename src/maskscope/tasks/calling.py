@@ -52,8 +52,8 @@ def call_of(network: nn.Module, part: Any) -> Call:
     """The call that a part stands for.
 
     * a tensor, or a packed sequence: the input; there are no labels;
-    * a pair ``(inputs, labels)``, where ``inputs`` may be a tuple or a mapping; of a longer tuple, the last entry is the labels. If
-      ``forward`` needs as many arguments as the tuple has entries, all of them are inputs;
+    * a pair ``(inputs, labels)``, where ``inputs`` may be a tuple or a mapping; of a longer tuple, the last entry is the labels.
+      If ``forward`` needs as many arguments as the tuple has entries, all of them are inputs;
     * a mapping: the entries that ``forward`` has as arguments; labels are under ``labels``, ``label``, ``targets``, ``target`` or
       ``y``. One entry that ``forward`` has under another name is its first argument;
     * another object (as of torch_geometric): the object itself is the input, its ``y`` the labels.

@@ -198,6 +198,10 @@ class UserFunctions(Task):
             return self._different[part.objective], part.part, part.answers
         return self._different[0], part, None
 
+    def score_of(self, function: str, run: Callable[..., Tensor]) -> float:
+        """See `Task.score_of`."""
+        return float(self.scored_items(run, function).mean())
+
 
 def moved(part: Any, device: torch.device) -> Any:
     """A part with its tensors on an accelerator; on the CPU it is as it was given."""

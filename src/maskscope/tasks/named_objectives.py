@@ -26,8 +26,8 @@ class Labels(Objective):
     """Cross-entropy with the labels of a part; the score is accuracy.
 
     Labels are whole numbers, one for each answer of the network: of an item, of a position, of a pixel; -100 asks for no answer.
-    With one logit for each item, labels are 0 or 1. If transformers says that a network's loss is that of a causal language model,
-    each position is to predict the label of the next.
+    With one logit for each item, labels are 0 or 1. If transformers says that a network is a causal language model
+    (``loss_type``), each position is to predict the label of the next.
     """
 
     def check(self, network: nn.Module, part: Any) -> None:
@@ -49,7 +49,8 @@ class Labels(Objective):
             return functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
         # a part that asks for nothing has no gradient, but a value: the mean of nothing would be NaN
         total = functional.cross_entropy(logits.flatten(0, -2), labels.flatten(), ignore_index=_IGNORED, reduction="sum")
-        return total / (labels != _IGNORED).sum().clamp(min=1)
+        mean: Tensor = total / (labels != _IGNORED).sum().clamp(min=1)
+        return mean
 
     def score(self, network: nn.Module, part: Any, answers: Any) -> Tensor:
         """Whether each answer that is asked for is right."""
@@ -61,10 +62,10 @@ class Labels(Objective):
 
 @dataclass(frozen=True)
 class Unmasked(Objective):
-    """Kullback-Leibler divergence of the answers from those of the unmasked network; the score is how often the first choice agrees.
+    """Kullback-Leibler divergence of the answers from the unmasked network's; the score is how often the first choice agrees.
 
-    It needs no labels. Where a part has an ``attention_mask`` of the answers' shape, answers at padding do not count; where it has
-    labels, they are not used.
+    It needs no labels, and does not use any. Where a part has an ``attention_mask`` of the answers' shape, answers at padding do
+    not count.
     """
 
     @property
@@ -91,7 +92,9 @@ class Unmasked(Objective):
     def score(self, network: nn.Module, part: Any, answers: Any) -> Tensor:
         """Whether the first choice is that of the unmasked network, for each answer."""
         mine, counted = self._mine(network, part)
-        same = (mine > 0) == (answers > 0) if mine.shape[-1] == 1 else (mine.argmax(-1) == answers.argmax(-1)).unsqueeze(-1)
+        same: Tensor = (
+            (mine > 0) == (answers > 0) if mine.shape[-1] == 1 else (mine.argmax(-1) == answers.argmax(-1)).unsqueeze(-1)
+        )
         return same.flatten() if counted is None else same.squeeze(-1)[counted > 0]
 
     def _mine(self, network: nn.Module, part: Any) -> tuple[Tensor, Tensor | None]:
@@ -109,8 +112,8 @@ class Values(Objective):
     Args:
         at: dotted name of an inner module, whose output is to stay what it is in the unmasked network; None: the network's own
             output.
-        targets: ``labels`` for the targets of a part, ``unmasked`` for the unmasked network's values. At an inner module these are
-            always the unmasked network's.
+        targets: ``labels`` for the targets of a part, ``unmasked`` for the unmasked network's values. At an inner module these
+            are always the unmasked network's.
     """
 
     at: str | None = None
@@ -150,8 +153,8 @@ class Values(Objective):
             theirs = theirs.reshape(mine.shape)
         if theirs.shape != mine.shape:
             raise LossError(
-                f"The loss 'values' compares numbers one by one: the network gives the shape {list(mine.shape)}, the targets have "
-                f"{list(theirs.shape)}. {_OWN}"
+                f"The loss 'values' compares numbers one by one: the network gives the shape {list(mine.shape)}, the targets "
+                f"have {list(theirs.shape)}. {_OWN}"
             )
         return mine, theirs
 

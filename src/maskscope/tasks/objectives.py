@@ -56,8 +56,8 @@ def objective_of(loss: object, score: object) -> Objective:
         )
     if score is None:
         raise ConfigError(
-            "A loss of one's own needs a score: give score=, a function of a network and a part that returns a number from 0 to 1 "
-            "for each item, such as network(x).argmax(-1) == y."
+            "A loss of one's own needs a score: give score=, a function of a network and a part that returns a number from 0 to "
+            "1 for each item, such as network(x).argmax(-1) == y."
         )
     return OwnObjective(loss, score)
 

@@ -81,6 +81,10 @@ class Task(ABC):
     def score(self, run: Callable[..., Tensor]) -> Scores:
         """Scores on the evaluation data; ``run`` is a function from inputs to outputs."""
 
+    def score_of(self, function: str, run: Callable[..., Tensor]) -> float:
+        """The score of one function; faster than all of them where a task can score it alone."""
+        return self.score(run).accuracy[function]
+
     def on_whole(self) -> "Task":
         """The same task with only the evaluation data that are like the training data of the network; by default, all."""
         return self

@@ -10,12 +10,14 @@ from maskscope.training.loop import LoopConfig, LoopResult, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.mask_objective import MaskObjective
 from maskscope.training.mask_search import MaskSearch
-from maskscope.training.memory import Need, needs
+from maskscope.training.memory import Need, PartMemory, available_bytes, measure_part, needs
 from maskscope.training.objective import Objective
-from maskscope.training.observers import History, LossWarning, Observer, ProgressBar, StepReport, Watchdog
-from maskscope.training.seeds import child_seed, isolated_random
+from maskscope.training.observers import History, LossWarning, Observer, ProgressBar, StepReport, Watchdog, watched_together
+from maskscope.training.seeds import child_seed, isolated_random, unchanged_random
+from maskscope.training.trackers import TRACKERS, Tracker, TrackerWarning
 
 __all__ = [
+    "TRACKERS",
     "Batches",
     "Checkpoint",
     "Compute",
@@ -33,18 +35,25 @@ __all__ = [
     "Need",
     "Objective",
     "Observer",
+    "PartMemory",
     "PartSource",
     "ProgressBar",
     "SkippedPartsWarning",
     "StepReport",
     "ThreadsWarning",
+    "Tracker",
+    "TrackerWarning",
     "Watchdog",
+    "available_bytes",
     "child_seed",
     "discover",
     "discover_many",
     "fit",
     "grow",
     "isolated_random",
+    "measure_part",
     "needs",
     "run_loop",
+    "unchanged_random",
+    "watched_together",
 ]

@@ -50,6 +50,16 @@ class Discovery:
     def __str__(self) -> str:
         return f"{self.mask!r}: {self.judgement or 'not judged'}"
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The result in numbers: how much is kept, how long it took, and the losses; of a path, the share of the behaviour."""
+        found = {"kept": float(self.mask.kept), "density": self.mask.density, "seconds": self.seconds}
+        if self.judgement:
+            losses = ("unmasked_loss", "sampled_loss", "masked_loss")
+            found |= {name: getattr(self.judgement, name) for name in losses} | {"faults": float(len(self.judgement.faults))}
+        chosen = [point for point in self.curve if point.kept == self.mask.kept]
+        return found | ({"behaviour": chosen[-1].behaviour} if chosen else {})
+
 
 def discover(
     network: nn.Module,
@@ -244,7 +254,9 @@ def discover_many(
         found.append(
             Discovery(mask, logits, result.histories[track], result.reference_losses[track], result.seconds, judgement, curve)
         )
-    for one, made in zip(wanted, found, strict=True):
+    for one, made, own in zip(wanted, found, observers, strict=True):
+        for observer in own:
+            observer.found(made.numbers)
         if made.judgement:
             if watch:
                 say(f"{one.name} {made.judgement}" if len(found) > 1 else str(made.judgement))

@@ -131,7 +131,7 @@ def fit(
         for parameter, _ in gradients:
             parameter.grad = None
         with usual_mode():
-            return run_loop(objective, config, seed=seed, identity=identity, observers=[observers], checkpoint=checkpoint)
+            result = run_loop(objective, config, seed=seed, identity=identity, observers=[observers], checkpoint=checkpoint)
     finally:
         if has_modes_of_its_own(network):
             network.train(modes[0][1])  # adapters that were merged before training are merged again, with their new values
@@ -139,6 +139,9 @@ def fit(
             module.training = mode
         for parameter, gradient in gradients:
             parameter.grad = gradient
+    for observer in observers:
+        observer.found({"seconds": result.seconds})
+    return result
 
 
 def _check(network: nn.Module) -> None:

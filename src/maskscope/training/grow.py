@@ -154,7 +154,10 @@ def grow(
         "selection": {"include": list(selection.include), "exclude": list(selection.exclude)},
         "used": used.kept if used is not None else 0,
     }
-    return Growth(BinaryMask.from_logits(logits, weights, made_by), logits, result.histories[0], result.seconds)
+    mask = BinaryMask.from_logits(logits, weights, made_by)
+    for observer in observers:
+        observer.found({"kept": float(mask.kept), "density": mask.density, "seconds": result.seconds})
+    return Growth(mask, logits, result.histories[0], result.seconds)
 
 
 def _check(network: nn.Module, selection: Selection, used: BinaryMask | None, initial: MaskLogits, config: MaskConfig) -> None:

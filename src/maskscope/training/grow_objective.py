@@ -81,6 +81,11 @@ class GrowthObjective(Objective):
         edge = self._estimator.undecided_below(self._share_done)
         return {"density": self.logits.density(), "undecided": self.logits.undecided(edge)}
 
+    def sizing(self, track: int) -> dict[str, float]:
+        """See `Objective.sizing`."""
+        del track
+        return {"penalty": self._penalty.weight}
+
     def learning_rate_factor(self, step: int) -> float:
         """See `Objective.learning_rate_factor`."""
         return SCHEDULES[self._config.schedule](step / self._config.steps)

@@ -120,7 +120,8 @@ def run_loop(
     start, before = (saved.step, saved.seconds) if saved else (0, 0.0)
     del saved  # its tensors are copied
     began = time.perf_counter()
-    tracks = [_Track(objective, config.steps, number, history) for number, history in enumerate(histories)]
+    settings = identity["config"] if isinstance(identity.get("config"), dict) else {}
+    tracks = [_Track(objective, config.steps, number, history, settings) for number, history in enumerate(histories)]
     watchers = [(track, [track.history, *own]) for track, own in zip(tracks, observers, strict=True)]
 
     def save(step: int) -> None:
@@ -130,11 +131,11 @@ def run_loop(
             keeper.write(Saved(step, before + time.perf_counter() - began, tensors, remembered))
 
     with isolated_random(seed, objective.device), _deferred_interrupt() as interrupted:
+        done = start == config.steps or objective.is_done(start)
         for track, own in watchers:
             for observer in own:
-                observer.begin(track.report(start))
+                observer.begin(track.report(start, is_last=done))
         try:
-            done = objective.is_done(start)
             for step in range(start, config.steps):
                 if done:
                     break
@@ -171,13 +172,24 @@ class _Track:
     steps: int
     number: int
     history: History
+    settings: Json
 
     def report(self, step: int, loss: float | None = None, *, is_last: bool = False) -> StepReport:
         known = self.history.loss
         loss = (known[-1] if known else math.nan) if loss is None else loss
         first = known[0] if known else loss
         reference = self.objective.reference_loss(self.number)
-        return StepReport(step, self.steps, loss, reference, first, lambda: self.objective.measures(self.number), is_last)
+        return StepReport(
+            step,
+            self.steps,
+            loss,
+            reference,
+            first,
+            lambda: self.objective.measures(self.number),
+            is_last,
+            lambda: self.objective.sizing(self.number),
+            self.settings,
+        )
 
 
 def _restore(objective: Objective, optimizer: torch.optim.Optimizer, saved: Saved | None) -> list[History]:

@@ -125,6 +125,10 @@ class MaskObjective(Objective):
         edge = self._estimator.undecided_below(self._share_done)
         return {"density": self.logits[track].density(), "undecided": self.logits[track].undecided(edge)}
 
+    def sizing(self, track: int) -> Mapping[str, float]:
+        """See `Objective.sizing`."""
+        return self._control.numbers(track)
+
     def reference_loss(self, track: int) -> float:
         """See `Objective.reference_loss`: the loss of the unmasked network on the data of the first step."""
         return self._references[track]
@@ -154,9 +158,8 @@ class MaskObjective(Objective):
         """Gradient = that of the penalty + mean over the samples k of  w * g_k * slope_k (docs/method.md)."""
         parts = self._parts.lend(step, self._config.parts_per_step)
         if step == 0 and self._is_unchecked:
-            check_guest(
-                self._network, self._loss, self._executor, self.logits, parts, may_be_unused=self._check == "but for unused weights"
-            )
+            unused = self._check == "but for unused weights"
+            check_guest(self._network, self._loss, self._executor, self.logits, parts, may_be_unused=unused)
             self._is_unchecked = False
         if step == 0 and self._needs_ends:
             self._measure_ends()

@@ -39,6 +39,11 @@ class Objective(ABC):
         del track
         return {}
 
+    def sizing(self, track: int) -> Mapping[str, float]:
+        """What brings about the size of a track's mask, in numbers (see `StepReport`); none unless it is for a mask."""
+        del track
+        return {}
+
     def reference_loss(self, track: int) -> float:
         """The loss to compare the loss of a track with; NaN if there is none."""
         del track

@@ -1,9 +1,11 @@
 """Randomness as an argument: named seeds derived from one root seed, and a block with its own state of torch's generator."""
 
 import hashlib
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 from maskscope.storage import canonical_json
@@ -26,6 +28,21 @@ def isolated_random(seed: int, device: torch.device | None = None) -> Iterator[N
     with torch.random.fork_rng(devices=devices):
         reseed(seed, device)
         yield
+
+
+@contextmanager
+def unchanged_random(device: torch.device) -> Iterator[None]:
+    """A ``with`` block after which torch's, numpy's and Python's global generators are as they were before it.
+
+    For what is only tried: a user's loss may draw from any of them.
+    """
+    python, legacy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(legacy)
 
 
 def reseed(seed: int, device: torch.device | None = None) -> None:

@@ -41,7 +41,7 @@ def load_record(folder: Path, study: Study[Any] | None = None) -> Record:
             f"There is no record in {folder}: expected the folder of a finished run, with a {RECORD}. `maskscope run ... --out "
             f"{folder}` makes one, or goes on with an unfinished one."
         )
-    return read_record(path, study).completed
+    return read_record(path, study).completed.in_folder(path.parent)
 
 
 def read_record(path: Path, study: Study[Any] | None = None) -> Record:

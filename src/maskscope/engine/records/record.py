@@ -1,11 +1,15 @@
 """What a study found, as a file holds it: what the records of all studies have in common."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
 
 from maskscope.engine.claims import Verdict
 from maskscope.engine.quantities import TRAINED, Quantity, find_quantity
+from maskscope.errors import UnknownNameError
 from maskscope.storage import Json
 
 # of a record's JSON. 1: verdicts were sentences, quantities had no unit, pairs no floors by tensor. 2: results that only some
@@ -84,6 +88,38 @@ class Record(ABC):
     provenance: Provenance
     data: DataOrigin | None = None
     format: int = FORMAT
+    folder: ClassVar[str] = ""
+    """The run folder that this record lies in; no part of what it says, and not in its JSON. Empty where it is not known."""
+
+    def in_folder(self, folder: Path) -> Self:
+        """The same record, which knows where it lies."""
+        found = copy.copy(self)
+        vars(found)["folder"] = str(folder)
+        return found
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows, as the study's page says it; None if the study is in a file, which is not run for this."""
+        from maskscope.engine.address import is_file, study_at
+
+        address = self.study or self.experiment
+        try:
+            return None if is_file(address) else str(study_at(address).page.notebook_cell(self))
+        except UnknownNameError:
+            return None
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The mean of every quantity, by a name such as ``sufficiency/mask add, on add``; claims: 1 supported, 0 open, -1 not.
+
+        Each name has one slash: trackers make folders of them, and none may be the beginning of another.
+        """
+        words = {"supported": 1.0, "inconclusive": 0.0, "not supported": -1.0}
+        found = {f"claims/{one.name.replace('/', '-')}": words[one.verdict] for one in self.verdicts}
+        for one in self.quantities:
+            mask, function = one.mask and f"mask {one.mask}", one.function and f"on {one.function}"
+            of = ", ".join(part for part in (mask, function, "" if one.variant == TRAINED else one.variant) if part)
+            found[f"{one.measure.replace('/', '-')}/{(of or 'network').replace('/', '-')}"] = one.summary.mean
+        return found
 
     @property
     def variants(self) -> dict[str, str]:

@@ -137,7 +137,7 @@ class _Finder:
             selection=select(self.guest, exclude=spec.exclude, units=units_from(spec.mask.units)),
             config=spec.mask.config(),
             score=task.part_score,
-            off=spec.mask.off_values(self._seed),
+            off=self._study.off_values(self._seed),
             judge=False,
             watch=self._watch,
             checkpoint=None if file is None else file.with_suffix(".checkpoint"),

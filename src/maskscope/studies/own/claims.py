@@ -1,4 +1,4 @@
-"""Claims that make sense for any network: whether the masks of its functions are sufficient, specific, necessary, different."""
+"""Claims that make sense for any network: whether masks are sufficient, necessary, specific, different, not interchangeable."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,15 @@ from maskscope.engine.claims import Claim, conditions
 from maskscope.engine.quantities import Numbers, Unit
 from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.units import by_measure
+from maskscope.studies.own.controls.numbers import CONTROL_UNITS, control_numbers
 from maskscope.studies.own.result import OwnResult
+from maskscope.studies.own.series import SERIES_UNITS, kinship_numbers
+from maskscope.studies.own.transfers import BY_CHANCE, TRANSFER, transfer_numbers
 
 # a user's score has a scale of its own: 0 is here what the network scores without any maskable weight, 1 what it scores with all
 KEPT, LEFT = "share of the score kept", "share of the score left"
-UNITS: Mapping[str, Unit] = by_measure({"relative": (KEPT, LEFT)})
-_ENOUGH, _LOST, _SHARED = 0.95, 0.5, 0.5
+UNITS: Mapping[str, Unit] = {**by_measure({"relative": (KEPT, LEFT, TRANSFER, BY_CHANCE)}), **SERIES_UNITS, **CONTROL_UNITS}
+_ENOUGH, _LOST, _SHARED, _TRANSFERRED = 0.95, 0.5, 0.5, 0.5
 
 
 def claims_of(functions: Sequence[str]) -> tuple[Claim, ...]:
@@ -51,12 +54,20 @@ def claims_of(functions: Sequence[str]) -> tuple[Claim, ...]:
                 "P_specialize",
                 repeats=1,
             ),
+            Claim(
+                "not interchangeable",
+                "Does the private part of one function's mask, in the place of another's, bring at most half of what that one "
+                "brings, in both directions (transfer)? Open where a mask has no private part that its function needs.",
+                conditions(TRANSFER, permutations(functions, 2), "<=", _TRANSFERRED),
+                kept,
+                "P_specialize",
+            ),
         ]
     return tuple(found)
 
 
 def own_numbers(network: NetworkResult[OwnResult]) -> Numbers:
-    """The share of each function's score that is there under each mask, and without its weights.
+    """The share of each function's score that is there under each mask, and without its weights; transfer; overlaps over time.
 
     The share is (score - e) / (w - e), with e the score of the emptied network and w that of the whole one, so that chance is 0
     whatever its score is. It may be negative; it is NaN where the whole network scores no more than the emptied one.
@@ -68,4 +79,4 @@ def own_numbers(network: NetworkResult[OwnResult]) -> Numbers:
             for measure, scores in ((KEPT, found.sufficiency), (LEFT, found.necessity)):
                 share = (scores.accuracy[function] - nothing) / (whole - nothing) if whole > nothing else math.nan
                 numbers[measure, found.function, function] = share
-    return numbers
+    return numbers | transfer_numbers(network) | kinship_numbers(network) | control_numbers(network)

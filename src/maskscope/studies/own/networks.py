@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from maskscope.errors import BatchesError, ConfigError, GuestError, LossError, MaskscopeError, ScoreError
 from maskscope.masks import BehaviourKept, Size, call_with, evaluation_mode
@@ -65,6 +65,21 @@ def _as_module(given: object, place: int, pattern: nn.Module) -> nn.Module:
     return module
 
 
+def off_weights(off: object, network: nn.Module) -> Mapping[str, Tensor] | None:
+    """The weights that stand in place of those that are off; None where these are not another network's.
+
+    Raises:
+        ConfigError: they do not fit the network.
+    """
+    if isinstance(off, str):
+        return None
+    if not isinstance(off, nn.Module | Mapping):
+        raise ConfigError(f"off is of the type {type(off).__name__}; zero, mean, drawn or a network was expected.")
+    found = off if isinstance(off, nn.Module) else _as_module(off, 0, network)
+    require_kind(found, "The network in place of what is off", network)
+    return {name: parameter.detach().clone() for name, parameter in found.named_parameters()}
+
+
 def require_kind(network: nn.Module, name: str, pattern: nn.Module) -> None:
     """Raises `ConfigError` unless a network has the weights that another has: names, shapes and dtypes."""
     expected, found = _layout(pattern), _layout(network)
@@ -93,25 +108,25 @@ def as_they_are(network: nn.Module, pattern: nn.Module) -> nn.Module:
     return network
 
 
-def require_fit(network: nn.Module, task: UserFunctions, place: int, names: Sequence[str], size: Size) -> None:
+def require_fit(network: nn.Module, task: UserFunctions, place: int, emptied: Mapping[str, Tensor], size: Size) -> None:
     """Uses loss and score once for each function, so that what does not fit is said before any work.
 
     Args:
         network: a copy, on the task's device.
         task: with data, loss and score.
         place: of the network among those given.
-        names: of the tensors that masks are over.
+        emptied: what stands in place of weights that are off, for each tensor that masks are over.
         size: what masks pay for, or are held to.
     """
     network.requires_grad_(True)
     with isolated_random(0, task.device):
         for function in task.functions:
             _require_loss(network, task, function, place)
-        _require_used(network, task, names)
+        _require_used(network, task, list(emptied))
         try:
             with evaluation_mode(network), torch.no_grad():
                 for function in task.functions:
-                    _require_score(network, task, function, names, size)
+                    _require_score(network, task, function, emptied, size)
         except MaskscopeError:
             raise
         except Exception as error:
@@ -157,23 +172,21 @@ def _require_used(network: nn.Module, task: UserFunctions, names: Sequence[str])
                 unused -= set(loss_and_reached_gradients(network, task.loss, batches(index), weights)[1])
     if unused:
         raise GuestError(
-            f"No gradient leads from the loss of any function to {', '.join(one for one in names if one in unused)}, on the first "
-            f"{_PARTS_LOOKED_AT} parts of each. Leave out what is not used in eval mode: exclude=[...], beside '*bias*' if biases "
-            "are not to be masked either. A tensor that is used through a copy made earlier, or through a compiled or sharded "
-            "wrapper, cannot be masked."
+            f"No gradient leads from the loss of any function to {', '.join(one for one in names if one in unused)}, on the "
+            f"first {_PARTS_LOOKED_AT} parts of each. Leave out what is not used in eval mode: exclude=[...], beside '*bias*' if "
+            "biases are not to be masked either. A tensor that is used through a copy made earlier, or through a compiled or "
+            "sharded wrapper, cannot be masked."
         )
 
 
-def _require_score(network: nn.Module, task: UserFunctions, function: str, names: Sequence[str], size: Size) -> None:
+def _require_score(network: nn.Module, task: UserFunctions, function: str, emptied: Mapping[str, Tensor], size: Size) -> None:
     whole = task.scored_items(network, function)
-    weights = dict(network.named_parameters())
-    none = {name: torch.zeros_like(weights[name]) for name in names}
-    emptied = call_with(network, none, lambda guest: task.scored_items(guest, function))
-    if torch.equal(whole, emptied) and float(whole.min()) == float(whole.max()):
+    nothing = call_with(network, emptied, lambda guest: task.scored_items(guest, function))
+    if torch.equal(whole, nothing) and float(whole.min()) == float(whole.max()):
         raise ScoreError(
             f"The score of function {function} is {float(whole[0]):.4g} for each of its {len(whole)} items, with all weights and "
-            "without any: no mask can be judged by it. Give a score that tells a network that performs the function from one that "
-            "does not, and data on which they differ."
+            "without any: no mask can be judged by it. Give a score that tells a network that performs the function from one "
+            "that does not, and data on which they differ."
         )
     if not isinstance(size, BehaviourKept) or size.of != "score":
         return

@@ -1,4 +1,4 @@
-"""The page of a user's own network: accuracy under each mask, overlap on its scale, weights, controls, every number."""
+"""The page of a user's own network: accuracy under each mask, overlap on its scale, transfer, weights, controls, every number."""
 
 from typing import Any
 
@@ -13,7 +13,10 @@ from maskscope.report.blocks.quantities import quantities_section
 from maskscope.report.numbers import count_text, in_words, mean_text
 from maskscope.report.page import Page
 from maskscope.report.section import Section, present
-from maskscope.studies.own.curve import curve_section
+from maskscope.studies.own.sections.controls import disjoint_section, spike_section
+from maskscope.studies.own.sections.curve import curve_section
+from maskscope.studies.own.sections.series import series_caution, series_section
+from maskscope.studies.own.sections.transfer import transfer_section
 
 # below this score the network does not perform the function
 _PERFORMED = 0.5
@@ -45,27 +48,32 @@ def _scored_on(record: MaskRecord[Any]) -> list[str]:
 
 
 def cautions(record: MaskRecord[Any]) -> list[str]:
-    """That the networks do not perform their functions, if they do not."""
+    """That the networks do not perform their functions, if they do not; that checkpoints are no replicates."""
     found = [(name, record.quantity("accuracy", "", name)) for name in record.functions]
     poor = [f"{mean_text(one.summary, 'percent')} on {name}" for name, one in found if one and one.summary.mean < _PERFORMED]
     if not poor:
-        return []
+        return series_caution(record)
     return [
+        *series_caution(record),
         f"The score without a mask is {in_words(poor)}, on {count_text(record.sample_size, 'network')}: what the network does "
-        "not do, no mask can carry."
+        "not do, no mask can carry.",
     ]
 
 
 def sections(record: MaskRecord[Any]) -> list[Section]:
     """The sections between the claims and the settings."""
     return present(
+        series_section(record),
         curve_section(record),
         accuracy_section(record),
         overlap_section(record),
+        transfer_section(record),
+        disjoint_section(record),
         core_section(record),
         weights_section(record),
         histogram_section(record),
         controls_section(record, accuracy_table(record)),
+        spike_section(record),
         quantities_section(record),
     )
 

@@ -3,39 +3,40 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from maskscope.engine.job import Job
+from maskscope.engine.plan import make_plan
+from maskscope.engine.planned import Plan
 from maskscope.engine.run import run_study
 from maskscope.engine.study import Study as EngineStudy
-from maskscope.errors import BatchesError, ConfigError
-from maskscope.masks import BehaviourKept, Heads, Penalty, Size, TargetDensity
+from maskscope.errors import ConfigError, UnknownNameError
+from maskscope.masks import BehaviourKept, Heads, Off
 from maskscope.procedure.masking import words_of
 from maskscope.procedure.procedure import MaskProcedure
 from maskscope.procedure.record import MaskRecord
-from maskscope.procedure.settings import MaskSpec
 from maskscope.studies.differences import METHOD
 from maskscope.studies.own.claims import claims_of
+from maskscope.studies.own.controls.disjoint import KindOf
 from maskscope.studies.own.data import function_data, require_names
 from maskscope.studies.own.items import Collate
-from maskscope.studies.own.networks import MakeNetwork, given_networks
+from maskscope.studies.own.networks import MakeNetwork, given_networks, off_weights
+from maskscope.studies.own.objectives import objectives_of, require_different
 from maskscope.studies.own.page import PAGE
+from maskscope.studies.own.presets import mask_spec, presets_of
+from maskscope.studies.own.series import Label, series_labels
 from maskscope.studies.own.spec import OwnSpec
 from maskscope.studies.own.subject import Own
 from maskscope.tasks import Task
-from maskscope.tasks.functions import FunctionData
 from maskscope.tasks.objective import Loss, Objective, Score
-from maskscope.tasks.objectives import objective_of
 from maskscope.training import MaskConfig, Observer, ProgressBar
 
 AnyLoss = str | Objective | Loss
 _NAME = "own"
-_SMOKE_STEPS = 20
 _DIFFERENCES = ("Networks, functions, loss and score are the user's own: the paper says nothing of them.", *METHOD)
 
 
@@ -68,10 +69,19 @@ class Study:
             (`MaskConfig.recommended`).
         units: what one bit of a mask stands for: ``weight``, ``row``, ``column``, ``filter``, ``channel``, ``head``, ``tensor``,
             ``block``; or the unit of each pattern of parameter names, such as ``{"*attn*": "head", "*": "row"}``.
-        off: what stands in place of weights that are off: ``zero``, their tensor's ``mean``, or a value ``drawn`` from it.
+        off: what stands in place of weights that are off: ``zero``, their tensor's ``mean``, a value ``drawn`` from it; or
+            another network of this kind, or its state dict. With the network that was fine-tuned, a mask is over what fine-tuning
+            changed.
         repeats: further masks for each function, with other noise and data order: two masks for the same function are the most
             that two functions can be expected to share.
         untrained: makes an untrained network of this kind; masks are then sought there, too, where nothing should be found.
+        series: what the networks are called where they are checkpoints of one network, in the order of training: the numbers of
+            their steps, or names. They are then no replicates: n is 1, and the page shows what becomes of the masks over time.
+        warm: of a series, whether each search starts from the mask found for the same function on the checkpoint before.
+        controls: what masks are compared with: ``untrained``, ``shuffled-weights``, ``shuffled-labels``, ``spike-in``,
+            ``disjoint-inputs`` (see `OwnSpec.controls`). None: those that together cost no more masks than the study itself.
+        kinds: ``kinds(part)``, the kind of a part's inputs, for ``disjoint-inputs``: masks of one function are compared between
+            kinds. None: between halves of the parts.
         name: of the study.
 
     Raises:
@@ -100,12 +110,17 @@ class Study:
         exclude: Sequence[str] = ("*bias*",),
         config: MaskConfig | None = None,
         units: str | Heads | Mapping[str, str | Heads] = "weight",
-        off: Literal["zero", "mean", "drawn"] = "zero",
+        off: Literal["zero", "mean", "drawn"] | nn.Module | Mapping[str, Tensor] = "zero",
         repeats: int = 1,
         untrained: MakeNetwork | None = None,
+        series: Sequence[Label] | None = None,
+        warm: bool = True,
+        controls: Sequence[str] | None = None,
+        kinds: KindOf | None = None,
         name: str = _NAME,
     ) -> None:
         networks = given_networks(network, untrained)
+        labels = () if series is None else series_labels(series, len(networks))
         if not isinstance(functions, Mapping):
             raise ConfigError(
                 f"functions is of the type {type(functions).__name__}; the data of each function by its name was expected, as in "
@@ -114,18 +129,23 @@ class Study:
         require_names(functions)
         if unknown := sorted(map(str, set(scored or {}) - set(functions))):
             raise ConfigError(f"scored names {', '.join(unknown)}, which is no function of this study: {', '.join(functions)}.")
-        if untrained is not None and not callable(untrained):
-            raise ConfigError(f"untrained is of the type {type(untrained).__name__}; a function was expected.")
-        objectives = _objectives(tuple(functions), loss, score)
+        for what, one in {"untrained": untrained, "kinds": kinds}.items():
+            if one is not None and not callable(one):
+                raise ConfigError(f"{what} is of the type {type(one).__name__}; a function was expected.")
+        objectives = objectives_of(tuple(functions), loss, score)
         config = MaskConfig.recommended() if config is None else config
         path = isinstance(config.size, BehaviourKept)
         data = [
             function_data(key, one, (scored or {}).get(key), hold_out=path, batch_size=batch_size, collate=collate)
             for key, one in functions.items()
         ]
-        _require_different(data, objectives)
+        require_different(data, objectives)
         self.networks = len(networks)
-        self._subject = Own(networks, data, objectives, untrained)
+        other = off_weights(off, networks[0])
+        self._subject = Own(networks, data, objectives, untrained, other, labels, kinds)
+        controls = self._subject.usual_controls(repeats) if controls is None else tuple(controls)
+        if unknown := [one for one in controls if one not in Own.controls]:
+            raise UnknownNameError("control of this study", unknown[0], Own.controls)
         self.study = EngineStudy(
             name=name,
             summary=f"the functions {', '.join(functions)} of a network of the user's own",
@@ -133,18 +153,20 @@ class Study:
             procedure=MaskProcedure(self._subject),
             page=PAGE,
             presets={
-                _NAME: _presets(
+                _NAME: presets_of(
                     tuple(exclude),
-                    replace(mask_spec(config), units=words_of(units), off=off),
+                    replace(mask_spec(config), units=words_of(units), off=off if isinstance(off, str) else "other"),
                     repeats,
-                    has_untrained=untrained is not None,
+                    controls,
+                    series=labels,
+                    warm=warm,
                 )
             },
             claims=claims_of(tuple(functions)),
             differences=_DIFFERENCES,
             kind="",
             reader=_NAME,
-            networks=len(networks),
+            networks=1 if labels else len(networks),
         )
 
     @property
@@ -152,9 +174,28 @@ class Study:
         """The functions with their data for scores, as ``maskscope.score(network, study.task, mask)`` takes them."""
         return self._subject.task(self.study.preset("quick"), torch.device("cpu"))
 
+    def off_values(self, seed: int = 0) -> Off:
+        """What stands in place of weights that are off; ``seed`` is of the values drawn."""
+        return self._subject.off_values(self.study.preset("quick"), seed)
+
     def network(self, number: int = 0) -> nn.Module:
-        """A copy of one of the study's networks."""
-        return self._subject.given_network(self.study.preset("quick"), number)
+        """A copy of one of the study's networks; of a series, of the checkpoint of that place."""
+        return self._subject.copy_of(number)
+
+    def plan(self, out: str | Path = "runs", *, preset: str = "quick", device: str = "cpu") -> Plan:
+        """What `run` would do: what is masked, what a step costs and how long all takes, memory, and whether it fits.
+
+        A few steps are timed; nothing is kept. ``print(study.plan())`` shows it.
+
+        Args:
+            out: the run folder, whose finished work is not counted.
+            preset: see `run`.
+            device: torch device.
+
+        Raises:
+            MaskscopeError: the network, the data, the loss or the score do not fit together.
+        """
+        return make_plan(self._job(out, preset, device))
 
     def run(
         self,
@@ -171,7 +212,8 @@ class Study:
             out: the run folder.
             preset: ``quick`` for the study as it is; ``smoke`` for a few steps, to see whether everything runs.
             device: torch device.
-            watch: makes the observers of a search from its name: a progress bar each; ``lambda name: ()`` for none.
+            watch: makes the observers of a search from its name: a progress bar each; ``lambda name: ()`` for none. A
+                `Tracker` logs the searches and the result.
             announce: is told in words what happens; on standard error unless told.
 
         Raises:
@@ -179,104 +221,14 @@ class Study:
         """
         from maskscope.report import write_everything
 
-        job = Job(self.study, self.study.preset(preset), tuple(range(self.networks)), str(out), device)
-        record = run_study(preset, job, watch=watch, announce=announce)
+        job = self._job(out, preset, device)
+        record = run_study(preset, job, watch=watch, announce=announce, planned=True)
         announce(f"report: {write_everything(record, PAGE, Path(job.run))}")
         assert isinstance(record, MaskRecord), "as every study of masks has it"
         return record
 
-
-def _objectives(functions: Sequence[str], loss: object, score: object) -> dict[str, Objective]:
-    """The objective of each function.
-
-    Raises:
-        ConfigError: a mapping does not name exactly the functions; and see `objective_of`.
-    """
-    for what, given in {"loss": loss, "score": score}.items():
-        if isinstance(given, Mapping) and set(given) != set(functions):
-            raise ConfigError(
-                f"{what} names {', '.join(map(str, given)) or 'nothing'}; one for each function was expected: {', '.join(functions)}."
-            )
-    made: dict[tuple[int, int], Objective] = {}
-    found = {}
-    for name in functions:
-        own_loss, own_score = (one[name] if isinstance(one, Mapping) else one for one in (loss, score))
-        key = id(own_loss), id(own_score)
-        made[key] = found[name] = made.get(key) or objective_of(own_loss, own_score)
-    return found
-
-
-def _require_different(data: Sequence[FunctionData], objectives: Mapping[str, Objective]) -> None:
-    """Raises `BatchesError` if two functions are one: of the same data and the same objective."""
-    for first, second in combinations(data, 2):
-        if first.digest == second.digest and objectives[first.name] is objectives[second.name]:
-            raise BatchesError(
-                f"Functions {first.name} and {second.name} have the same data, the same loss and the same score, so that they are one "
-                "function. Two masks for one function come with repeats=1. Give them other data, or another loss each: "
-                'loss={"first": ..., "second": ...}.'
-            )
-
-
-def _presets(exclude: tuple[str, ...], mask: MaskSpec, repeats: int, *, has_untrained: bool) -> dict[str, tuple[str, OwnSpec]]:
-    spec = OwnSpec(exclude=exclude, mask=mask, repeats=repeats)
-    if has_untrained:
-        spec = replace(spec, controls=("untrained", *spec.controls))
-    smoke = replace(spec, mask=replace(mask, steps=min(mask.steps, _SMOKE_STEPS)), random_draws=1)
-    return {
-        "quick": ("as the study says", spec),
-        "smoke": ("a few steps; shows that everything runs, not that anything is found", smoke),
-    }
-
-
-def mask_spec(config: MaskConfig) -> MaskSpec:
-    """A search's settings as a study has them: parts are as the user cut them, and each is one item.
-
-    Raises:
-        ConfigError: a study cannot have them.
-    """
-    annealing = config.annealing
-    if annealing is not None and annealing.shape != "geometric":
-        raise ConfigError(f"A study's annealing is geometric, and this one is {annealing.shape}. Give Annealing(start, end).")
-    return MaskSpec(
-        steps=config.steps,
-        batch_size=config.samples,
-        samples_per_step=config.samples,
-        learning_rate=config.learning_rate,
-        **_size(config.size),
-        reference_batch=1,
-        initial_logit=config.initial_logit,
-        estimator=config.estimator,
-        temperature=config.temperature,
-        annealing=(annealing.start, annealing.end) if annealing else (),
-        clip_norm=config.clip_norm,
-        accumulation=config.accumulation,
-        schedule=config.schedule,  # type: ignore[arg-type]
-        stop_when_settled=config.stop_when_settled,
-        stop_when_lost=config.stop_when_lost,
-    )
-
-
-def _size(size: Size) -> dict[str, Any]:
-    """A size as the settings of a study name it.
-
-    Raises:
-        ConfigError: it has settings that a study has not.
-    """
-    match size:
-        case Penalty(weight, of):
-            return {"beta": weight, "penalty_of": of}
-        case TargetDensity(share):
-            known: Size = TargetDensity(share)
-            found = {"size": size.name, "share": share}
-        case BehaviourKept(share, of):
-            known, found = BehaviourKept(share, of), {"size": size.name, "share": share, "behaviour": of}
-        case _:
-            raise ConfigError(
-                f"A study has no size of the type {type(size).__name__}; Penalty, TargetDensity or BehaviourKept was expected."
-            )
-    if known != size:
-        raise ConfigError(f"A study can vary the share of {size.name} and what it is of; leave the other settings of {size} out.")
-    return found
+    def _job(self, out: str | Path, preset: str, device: str) -> Job:
+        return Job(self.study, self.study.preset(preset), tuple(range(self.study.networks)), str(out), device)
 
 
 # reads the records of all studies of a user's own networks; it has none to run

@@ -27,7 +27,7 @@ from maskscope.studies.permuted_images.result import GrownTask, GrowthRecord, Gr
 from maskscope.studies.permuted_images.spec import FIRST_TASK, LATER_TASKS, PermutedImagesSpec
 
 _VERSION = 1
-_GROW = "grow"
+_GROW = "step of a new task"
 _STEPS_TIMED = 4
 # weights, their gradient and two moments; the same for logits; a masked copy and its gradient; gates
 _BYTES = 42

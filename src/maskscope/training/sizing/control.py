@@ -35,6 +35,7 @@ class SizeControl(ABC, Generic[AnySize]):
     ) -> None:
         self.size, self.steps = size, steps
         self._estimator, self._logits, self._crowding = estimator, logits, crowding
+        self._paid: dict[int, float] = {}
 
     needs_ends: bool = False
     """Whether it needs the losses of the whole and of the emptied network before the first step."""
@@ -66,8 +67,15 @@ class SizeControl(ABC, Generic[AnySize]):
         del track
         return ()
 
+    def numbers(self, track: int) -> Mapping[str, float]:
+        """What observers are told: the ``penalty`` on a unit, and the ``behaviour`` that a path's last mask kept."""
+        found = {"penalty": self._paid[track]} if track in self._paid else {}
+        curve = self.curve(track)
+        return found | ({"behaviour": curve[-1].behaviour} if curve else {})
+
     def pay(self, track: int, weight: float, of: str, step: int, gradient: Tensor) -> None:
         """Overwrites ``gradient`` with that of a penalty of this weight, heavier where other masks are avoided."""
+        self._paid[track] = weight
         temperature = self._estimator.keep_temperature(self.share(step)) or 1.0
         pull_named(of).begin_gradient(self._logits[track], weight, temperature, gradient)
         crowding = self._crowding[track]
