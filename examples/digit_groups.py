@@ -20,6 +20,7 @@ from filter_picture import draw
 import maskscope as ms
 from maskscope.data import load_images
 
+GROUPS = {"0 to 4": range(5), "5 to 9": range(5, 10)}
 LEFT_OUT = {"filter": ["*bias*", "classifier*"], "weight": ["*bias*"]}
 SMOKE = {"images": 150, "size": 3, "steps": 1, "learning_rate": 2.0}
 PRESETS: dict[str, Any] = {"full": {"steps": 250}, "smoke": SMOKE}
@@ -39,7 +40,7 @@ def study(unit: str, images: int = 10_000, size: int = 32, **settings: Any) -> m
     """The study of one kind of unit, not yet run."""
     given = load_images("mnist").test
     pixels, labels = (given.pixels[:images] / 255 - 0.1307) / 0.3081, given.labels[:images]
-    chosen = {"0 to 4": labels < 5, "5 to 9": labels >= 5}
+    chosen = {name: torch.isin(labels, torch.tensor(group)) for name, group in GROUPS.items()}
     data = {name: [*zip(pixels[one].split(size), labels[one].split(size), strict=True)] for name, one in chosen.items()}
     config, left_out = ms.MaskConfig.recommended(**settings), LEFT_OUT[unit]
     return ms.Study(
@@ -53,5 +54,6 @@ if __name__ == "__main__":
     for unit in LEFT_OUT:
         asked, folder = study(unit, **PRESETS[preset]), f"runs/digit-groups-{preset}-{unit}"
         tell(asked.run(folder))
-        if unit == "filter":
-            draw(load(), ms.masks_of_run(asked, folder), f"{folder}/filters.png")
+        for repeat in (0, 1) if unit == "filter" else ():
+            masks = {name: ms.masks_of_run(asked, folder)[name][repeat] for name in GROUPS}
+            draw(load(), masks, f"{folder}/filters-{repeat}.png")

@@ -12,15 +12,15 @@ _COLUMNS = 16
 _ONLY_FIRST, _ONLY_SECOND, _BOTH, _NEITHER = "#0072b2", "#d55e00", "#000000", "#e3e6ea"
 
 
-def draw(network: nn.Module, masks: Mapping[str, tuple[BinaryMask, ...]], picture: str) -> Figure:
+def draw(network: nn.Module, masks: Mapping[str, BinaryMask], picture: str) -> Figure:
     """Each filter of each layer that the masks are over: its kernel, or the root mean square of its kernels over the inputs.
 
     Args:
         network: the CNN.
-        masks: over filters, by function, of which the first two are compared; of each function, its first mask.
+        masks: over filters, by function, of which the first two are compared.
         picture: the file that is written.
     """
-    (first, (one, *_)), (second, (other, *_)), *_ = masks.items()
+    (first, one), (second, other), *_ = masks.items()
     weights, (ours, theirs) = dict(network.named_parameters()), (mask.by_unit() for mask in (one, other))
     rows = {name: -(-len(bits) // _COLUMNS) for name, bits in ours.items()}
     figure = Figure((9, 0.8 + 0.75 * sum(rows.values())), layout="constrained")

@@ -94,7 +94,7 @@ def test_a_frame_says_which_masks_keep_a_filter(example, tmp_path):
     other = ms.BinaryMask.from_units(
         selection.groups, {"0.weight": bits["0.weight"].roll(1), "1.weight": ~bits["1.weight"]}, selection.shapes
     )
-    figure = example("filter_picture").draw(network, {"a": (one,), "b": (other, one)}, str(tmp_path / "filters.png"))
+    figure = example("filter_picture").draw(network, {"a": one, "b": other}, str(tmp_path / "filters.png"))
     assert (tmp_path / "filters.png").read_bytes().startswith(b"\x89PNG")
     frames = [axes.spines["top"].get_edgecolor() for axes in figure.axes if axes.images]
     colours = {"only a": (0.0, 0.45, 0.7), "both": (0, 0, 0), "only b": (0.84, 0.37, 0), "neither": (0.89, 0.9, 0.92)}
