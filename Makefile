@@ -13,11 +13,11 @@ demo: $(READY)
 	@echo
 	@echo "The report is $(OUT)/report.html"
 
+# mypy runs on one core: beside the tests, and not before them. A file's tests are run by one worker, which makes its fixtures once.
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/pytest -n 2
+	$(BIN)/mypy & types=$$!; $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder; tests=$$?; wait $$types && exit $$tests
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -88,7 +88,8 @@ class LanguageModel(nn.Module):
         hidden = self.embedding(tokens)
         for block in self.blocks:
             hidden = block(hidden)
-        return self.norm(hidden)[places] @ self.embedding.weight.T
+        logits: Tensor = self.norm(hidden)[places] @ self.embedding.weight.T
+        return logits
 
 
 def pretrained(language: str = "en") -> tuple[LanguageModel, Tokenizer]:

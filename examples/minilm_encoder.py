@@ -23,7 +23,8 @@ class Encoder(nn.Module):
         """Embeddings of [sentences, 384]; their length is the root of 384, so that their values are of the order of 1."""
         hidden = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         mean: Tensor = (hidden * attention_mask[..., None]).sum(1)
-        return nn.functional.normalize(mean) * mean.shape[-1] ** 0.5
+        length: float = mean.shape[-1] ** 0.5
+        return nn.functional.normalize(mean) * length
 
 
 def tokens_of(sentences: list[str]) -> dict[str, Tensor]:

@@ -18,7 +18,8 @@ def notebook_of(script: str) -> Any:
     head, *parts = script.split(f"\n{_MARK} ")
     cells = [nbformat.v4.new_markdown_cell(head.strip().strip('"').strip())]
     for part in parts:
-        words, lines = [], part.rstrip().split("\n")
+        words: list[str] = []
+        lines = part.rstrip().split("\n")
         while lines and (not words or lines[0].startswith("# ")):
             words.append(lines.pop(0).removeprefix("# "))
         code = "\n".join(lines)

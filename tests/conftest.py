@@ -1,14 +1,17 @@
 """Annotations are checked while the tests run: the hooks must be there before the first import.
 
-In modules that annotate shapes and dtypes jaxtyping checks all annotations. The others have types only, and beartype alone
-checks them: jaxtyping has it do the same through a wrapper that took more than half of the time of all tests.
+Functions that annotate shapes and dtypes are checked by jaxtyping. The others have types only, and beartype alone checks them:
+jaxtyping has it do the same through a wrapper that took more than half of the time of all tests.
 """
 
+import dataclasses
+import inspect
+from functools import partial
 from pathlib import Path
 
-from beartype import BeartypeConf
+import jaxtyping
+from beartype import BeartypeConf, beartype
 from beartype.claw import beartype_packages
-from jaxtyping import install_import_hook
 
 ROOT = Path(__file__).parent.parent / "src"
 
@@ -17,7 +20,7 @@ def _hooked():
     """Every module but those that numba and triton compile, and the packages above them, which would stand for what is below.
 
     Returns:
-        Those that jaxtyping checks, and those that beartype alone checks.
+        Those with functions that jaxtyping checks, and those that beartype alone checks.
     """
     shapes, types = [], []
     for file in sorted((ROOT / "maskscope").rglob("*.py")):
@@ -29,10 +32,27 @@ def _hooked():
     return shapes, types
 
 
+def _has_shapes(function):
+    """Whether an annotation names a shape, or is a text, which jaxtyping looks up and beartype may refuse."""
+    return any(isinstance(one, str) or "jaxtyping" in repr(one) for one in inspect.get_annotations(function).values())
+
+
+def _checked(thing=None, *, typechecker):
+    """In the place of `jaxtyping.jaxtyped`, by which its hook decorates all functions and classes of a module."""
+    if thing is None:
+        return partial(_checked, typechecker=typechecker)
+    if inspect.isclass(thing):
+        if dataclasses.is_dataclass(thing):
+            thing.__init__ = _checked(thing.__init__, typechecker=typechecker)
+        return thing
+    return _with_shapes(thing, typechecker=typechecker) if _has_shapes(thing) else beartype(thing)
+
+
+_with_shapes, jaxtyping.jaxtyped = jaxtyping.jaxtyped, _checked
 SHAPES, TYPES = _hooked()
 # of annotated assignments, jaxtyping checks only the fields of dataclasses
 beartype_packages(TYPES, conf=BeartypeConf(claw_is_pep526=False))
-install_import_hook(SHAPES, "beartype.beartype")
+jaxtyping.install_import_hook(SHAPES, "beartype.beartype")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.undrawn import undrawn
+
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 CODE = re.findall(r"```python\n(.*?)```", README, re.S)
 
@@ -29,7 +31,7 @@ def test_a_study_of_ones_own_network_runs(tmp_path, monkeypatch, capsys):
         "    score=", "    config=ms.MaskConfig(steps=150, learning_rate=0.3, size=ms.Penalty(1e-3)),\n    score="
     )
     assert fewer != CODE[1]
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), undrawn():
         exec(compile(fewer, "README.md", "exec"), variables)
     record = variables["record"]
     for name in ("first", "second"):

@@ -64,6 +64,7 @@ from maskscope.training import (
 
 if TYPE_CHECKING:
     from maskscope.studies.own.alternatives import Alternatives, alternatives
+    from maskscope.studies.own.masks_of_run import masks_of_run
     from maskscope.studies.own.study import Study
 
 __version__ = "0.1.0"
@@ -119,6 +120,7 @@ __all__ = [
     "kept_counts",
     "masks_from_hub",
     "masks_in_folder",
+    "masks_of_run",
     "normalised_sharing",
     "push_to_hub",
     "random_mask_like",
@@ -144,4 +146,8 @@ def __getattr__(name: str) -> Any:
         from maskscope.studies.own import alternatives as found
 
         return getattr(found, name)
+    if name == "masks_of_run":
+        from maskscope.studies.own.masks_of_run import masks_of_run
+
+        return masks_of_run
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

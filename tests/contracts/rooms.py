@@ -214,7 +214,8 @@ def score(network, part):
 
 
 config = ms.MaskConfig(steps=6, samples_per_step=2, learning_rate=0.5)
-STUDY = ms.Study(networks, {"x": batches(0), "x-train": batches(1)}, loss, score, config=config)
+controls = ("shuffled-weights", "disjoint-inputs")
+STUDY = ms.Study(networks, {"x": batches(0), "x-train": batches(1)}, loss, score, config=config, controls=controls)
 """
 
 

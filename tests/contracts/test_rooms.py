@@ -3,6 +3,7 @@
 import html
 import io
 import shutil
+from contextlib import nullcontext
 
 import pytest
 from rich.console import Console
@@ -29,6 +30,7 @@ from tests.contracts.rooms import (
     without_times,
 )
 from tests.small_images import small_images
+from tests.undrawn import undrawn
 
 FILES = {"halves": HALVES, "mine": MINE}
 NAMES = [*STUDIES, *FILES]
@@ -149,16 +151,11 @@ def test_the_record_loads(finished):
         assert without_times(load_record(run)) == without_times(record)
 
 
-def _draw_nothing(figure, target, *, format, **_):
-    target.write('<svg viewBox="0 0 9 9" width="9pt" height="9pt"></svg>' if format == "svg" else b"")
-
-
-def test_page_terminal_and_files_are_made(finished, tmp_path, monkeypatch):
+def test_page_terminal_and_files_are_made(finished, tmp_path):
     room, _, _, _, record = finished
-    if room.address in STUDIES:  # the pages of these are drawn in tests/report, and drawing takes longest
-        monkeypatch.setattr("matplotlib.figure.Figure.savefig", _draw_nothing)
     page = study_at(room.address).page
-    text = html.unescape(write_everything(record, page, tmp_path).read_text())
+    with undrawn() if room.address in STUDIES else nullcontext():  # the pages of these are drawn in tests/report
+        text = html.unescape(write_everything(record, page, tmp_path).read_text())
     for verdict in record.verdicts:
         assert verdict.name in text
         for outcome in verdict.outcomes if not verdict.lacks else ():

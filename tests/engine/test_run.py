@@ -4,9 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,42 +17,10 @@ from maskscope.engine.plan import make_plan
 from maskscope.engine.records.file import begun, load_record
 from maskscope.engine.run import run_study
 from maskscope.engine.spec import to_json
-from maskscope.errors import ConfigError, FileFormatError, MaskscopeError, RunFolderError
+from maskscope.errors import ConfigError, FileFormatError, RunFolderError
 from maskscope.masks import BinaryMask
-from maskscope.procedure.plans import NetworkPlan
-from maskscope.procedure.settings import FitSpec, MaskSpec
-from maskscope.procedure.stages import network_stage
-from maskscope.storage import read_json
 from maskscope.storage.atomic import _unfinished
-from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
-
-STUDY = study_at("addition-multiplication")
-SPEC = AdditionMultiplicationSpec(
-    hidden=(8,), digits=1, train_items=300, fit=FitSpec(steps=5), mask=MaskSpec(steps=4, learning_rate=0.5), random_draws=2
-)
-EACH = ["network", "mask-all-0", "mask-add-0", "mask-mul-0", "mask-add-1", "mask-mul-1", "analysis"]
-CONTROL = ["network-untrained", "mask-add-0-untrained", "mask-mul-0-untrained", "analysis-untrained"]
-
-
-def names(seed):
-    return [f"seed-{seed}-{name}" for name in (*EACH, *CONTROL)]
-
-
-def run(folder, seeds=(0,), spec=SPEC, **kwargs):
-    record, said = run_and_hear(folder, seeds, spec, **kwargs)
-    return record, [text for text in said if text.startswith("seed-")]
-
-
-def run_and_hear(folder, seeds=(0,), spec=SPEC, **kwargs):
-    said = []
-    record = run_study("smoke", Job(STUDY, spec, tuple(seeds), str(folder), threads=1), announce=said.append, **kwargs)
-    return record, said
-
-
-def without_times(record):
-    value = to_json(record)
-    del value["provenance"]["seconds"]
-    return json.dumps(value)
+from tests.engine.small_run import CONTROL, EACH, SPEC, STUDY, artefact, names, run, run_and_hear, without_times
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +33,6 @@ def finished(tmp_path_factory):
 def folder(finished, tmp_path):
     shutil.copytree(finished[0], tmp_path / "run")
     return tmp_path / "run"
-
-
-def artefact(folder, name):
-    (path,) = [p for p in (folder / "artefacts").iterdir() if p.name.rpartition("-")[0] == name]
-    return path
 
 
 def test_everything_is_made_once(finished):
@@ -238,36 +198,6 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
     assert run(tmp_path / "run")[1][0] != "seed-0-network", "what was finished before the disk was full is kept"
 
 
-def test_workers_give_the_same_record(finished, tmp_path):
-    alone = run(tmp_path / "alone", seeds=(0, 1))[0]
-    together, made = run(tmp_path / "together", seeds=(0, 1), workers=2)
-    assert without_times(alone) == without_times(together)
-    assert sum(line.startswith("seed-1-mask-add-1 and 1 more: 4/4 ") for line in made) == 1
-
-
-def test_workers_share_controls_and_networks_of_the_null(tmp_path):
-    spec = replace(SPEC, unrelated=2, controls=("untrained", "shuffled-weights", "shuffled-labels"))
-    alone = run(tmp_path / "alone", spec=spec)[0]
-    together, made = run(tmp_path / "together", spec=spec, workers=2)
-    assert without_times(alone) == without_times(together)
-    assert sum(line.startswith("seed-0-network: 5/5 ") for line in made) == 1, "the trained network is fitted once"
-
-
-def test_a_failing_worker_is_one_error(tmp_path):
-    (tmp_path / "run" / "artefacts").mkdir(parents=True)
-    for seed in (0, 1):
-        name = artefact_path(tmp_path / "run", seed)
-        name.mkdir()
-        (name / "weights.safetensors").write_bytes(b"junk")
-    with pytest.raises(MaskscopeError, match="is not a whole artefact: it has no made.json. Delete it and run again"):
-        run(tmp_path / "run", seeds=(0, 1), workers=2)
-
-
-def artefact_path(folder, seed):
-    stage = network_stage(STUDY.name, STUDY.procedure.subject, SPEC, seed, NetworkPlan("trained"))
-    return stage.folder(folder, {})
-
-
 def test_devices(tmp_path):
     with pytest.raises(ConfigError, match="cpu, cuda or cuda:N was expected"):
         run_study("smoke", Job(STUDY, SPEC, (0,), str(tmp_path), device="gpu"))
@@ -293,38 +223,3 @@ def test_plan_tells_what_is_done(folder, tmp_path):
     new = make_plan(Job(STUDY, SPEC, (0,), str(tmp_path / "new"), threads=1))
     assert not any(stage.done for stage in new.stages)
     assert not (tmp_path / "new").exists()
-
-
-def test_killed_in_the_middle_it_goes_on_to_the_same_bits(tmp_path):
-    """SIGKILL somewhere in a mask; what comes out equals the unbroken run, artefact by artefact."""
-    spec = replace(SPEC, mask=replace(SPEC.mask, steps=400))
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    script = (
-        "import json, sys; from maskscope.engine.address import study_at; from maskscope.engine.run import run_study; "
-        "from maskscope.engine.job import Job; from maskscope.engine.spec import from_json; "
-        "run, spec = json.load(sys.stdin); study = study_at('addition-multiplication'); "
-        "job = Job(study, from_json(study.spec, spec), (0,), run, threads=1); "
-        "run_study('smoke', job, announce=lambda name: print(name, flush=True))"
-    )
-    job = json.dumps([str(broken), to_json(spec)])
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", script], **pipes) as process:
-        process.stdin.write(job)
-        process.stdin.close()
-        for line in process.stdout:
-            if "mask-mul-0" in line:
-                break
-        process.send_signal(signal.SIGKILL)
-    run(whole, spec=spec)
-    run(broken, spec=spec)
-    for path in (whole / "artefacts").iterdir():
-        twin = artefact(broken, path.name.rpartition("-")[0])
-        for file in path.iterdir():
-            if file.name == "made.json":
-                continue
-            if file.name != "record.json":
-                assert file.read_bytes() == (twin / file.name).read_bytes(), file.name
-            else:
-                mine, theirs = read_json(file), read_json(twin / file.name)
-                del mine["seconds"], theirs["seconds"]
-                assert mine == theirs

@@ -18,7 +18,8 @@ from maskscope.report.headline import summary_sentences
 from maskscope.studies.own.data import function_data
 from maskscope.studies.own.fingerprints import fingerprint, network_fingerprint
 from maskscope.studies.own.page import PAGE
-from maskscope.studies.own.transfer_section import transfer_section
+from maskscope.studies.own.sections.transfer import transfer_section
+from tests.undrawn import undrawn
 
 FEW = ms.MaskConfig(steps=3, samples_per_step=2, learning_rate=0.5)
 
@@ -67,8 +68,8 @@ def other_score(network, part):
 FUNCTIONS = {"x": batches(0), "x-train": batches(1)}
 
 
-def study(network=None, functions=FUNCTIONS, loss=loss, score=score, config=FEW, **more):
-    return ms.Study(network or Halves(), functions, loss, score, config=config, **more)
+def study(network=None, functions=FUNCTIONS, loss=loss, score=score, config=FEW, controls=("shuffled-weights",), **more):
+    return ms.Study(network or Halves(), functions, loss, score, config=config, controls=controls, **more)
 
 
 def run(study, folder):
@@ -89,7 +90,8 @@ def planted(tmp_path_factory):
     config = ms.MaskConfig(steps=60, samples_per_step=4, learning_rate=0.3, size=ms.Penalty(3e-2))
     networks = [Halves(0), Halves(1)]
     made = []
-    return folder, study(networks, config=config).run(folder, watch=lambda name: (), announce=made.append), made
+    with undrawn():
+        return folder, study(networks, config=config).run(folder, watch=lambda name: (), announce=made.append), made
 
 
 def test_functions_in_disjoint_halves_are_found_there(planted):
@@ -170,7 +172,7 @@ def test_one_network_has_no_interval_and_is_not_changed(tmp_path):
     network.right.weight.grad = torch.ones(1, 2)
     before = copy.deepcopy(network)
     drawn = torch.get_rng_state()
-    record, _ = run(study(network, untrained=Halves), tmp_path / "run")
+    record, _ = run(study(network, untrained=Halves, controls=("untrained", "shuffled-weights")), tmp_path / "run")
     assert torch.equal(torch.get_rng_state(), drawn)
     assert all(torch.equal(a, b) for a, b in zip(network.state_dict().values(), before.state_dict().values(), strict=True))
     assert not any(module.training for module in network.modules())

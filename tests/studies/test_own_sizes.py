@@ -32,6 +32,7 @@ def study(**changes):
         score=lambda net, given: net(given[0]).argmax(1) == given[1],
         config=ms.MaskConfig.recommended(steps=60, learning_rate=0.4, **changes),
         repeats=0,
+        controls=("shuffled-weights",),
     )
 
 

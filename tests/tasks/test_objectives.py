@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -85,6 +86,26 @@ def test_a_causal_language_model_predicts_the_next_position():
     network.loss_type = "ForCausalLM"
     expected = functional.cross_entropy(network.weight[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
     assert float(Labels().loss(network, {"input_ids": ids, "labels": ids}, None)) == pytest.approx(float(expected))
+
+
+@pytest.mark.parametrize(("loss", "shape"), [("ForConditionalGeneration", (2, 3, 4, 5)), (None, (2, 4, 5))])
+def test_a_decoder_that_generates_is_a_causal_language_model_unless_it_has_an_encoder(loss, shape):
+    network, ids = Fixed(torch.randn(*shape).tolist()), torch.randint(5, shape[:-1])
+    network.loss_type, network.can_generate, network.config = loss, lambda: True, SimpleNamespace(is_encoder_decoder=False)
+    part = {"input_ids": ids, "labels": ids}
+    expected = functional.cross_entropy(network.weight[..., :-1, :].reshape(-1, 5), ids[..., 1:].flatten())
+    assert float(Labels().loss(network, part, None)) == pytest.approx(float(expected))
+    network.config.is_encoder_decoder = True
+    expected = functional.cross_entropy(network.weight.reshape(-1, 5), ids.flatten())
+    assert float(Labels().loss(network, part, None)) == pytest.approx(float(expected))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_losses_of_numbers_of_16_bits_are_summed_in_32(dtype):
+    network, x = Fixed([[0.0, 300.0]] * 512).to(dtype), torch.zeros(512, 1)
+    assert float(Labels().loss(network, (x, torch.zeros(512, dtype=torch.long)), None)) == 300
+    assert float(Values().loss(network, (x, torch.zeros(512, 2)), None)) == 45000
+    assert float(Values().score(network, (x, network.weight), None)) == 1
 
 
 def test_unmasked_is_the_divergence_from_the_networks_own_answers():

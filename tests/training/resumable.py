@@ -1,8 +1,7 @@
-"""A run in a process of its own, to be killed: python resumable.py FOLDER [die-at-step N | die-in-write N | observed]."""
+"""A run in a process of its own, to be killed: ``main(folder, "die-at-step", "N")``, or ``"die-in-write", "N"``; or observed."""
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 import torch
@@ -66,7 +65,3 @@ def main(folder: Path, *how: str) -> None:
     found.mask.save(folder / "mask.safetensors")
     history = {"loss": found.history.loss, "at": found.history.measured_at, "measures": found.history.measures}
     write_json(folder / "record.json", {"history": history, "reference": found.reference_loss})
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), *sys.argv[2:])

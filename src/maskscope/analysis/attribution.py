@@ -14,7 +14,7 @@ from maskscope.masks.off import ZERO
 
 def magnitude(network: nn.Module, selection: Selection) -> dict[str, Tensor]:
     """The sum over the weights of each unit of |weight|: by group of units; of single weights |weight|, by dotted name."""
-    return _by_unit({name: weight.abs() for name, weight in selection.of(network).items()}, selection)
+    return by_unit({name: weight.abs() for name, weight in selection.of(network).items()}, selection)
 
 
 def weight_times_gradient(
@@ -87,7 +87,7 @@ def integrated_gradients(
 
 def _scores(weights: Mapping[str, Tensor], gradients: Mapping[str, Tensor], selection: Selection) -> dict[str, Tensor]:
     products = {name: weight * gradients[name] for name, weight in weights.items()}
-    return {name: scores.abs() for name, scores in _by_unit(products, selection).items()}
+    return {name: scores.abs() for name, scores in by_unit(products, selection).items()}
 
 
 def _mean_gradient(
@@ -107,7 +107,7 @@ def _mean_gradient(
     return {name: gradient / count for name, gradient in total.items()}
 
 
-def _by_unit(per_weight: Mapping[str, Tensor], selection: Selection) -> dict[str, Tensor]:
+def by_unit(per_weight: Mapping[str, Tensor], selection: Selection) -> dict[str, Tensor]:
     """The sum over the weights of each unit."""
     found = {}
     for group in selection.groups:

@@ -1,9 +1,9 @@
 """Control networks without functions: they show what the procedure reports when there is nothing to find."""
 
-import copy
-
 import torch
 from torch import nn
+
+from maskscope.masks import copy_network
 
 
 def shuffled_weights(network: nn.Module, generator: torch.Generator) -> nn.Module:
@@ -16,7 +16,7 @@ def shuffled_weights(network: nn.Module, generator: torch.Generator) -> nn.Modul
         network: any module.
         generator: on the CPU, also if the network is on another device.
     """
-    shuffled = copy.deepcopy(network)
+    shuffled = copy_network(network)
     with torch.no_grad():
         for parameter in shuffled.parameters():
             order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)

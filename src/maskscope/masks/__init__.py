@@ -2,6 +2,7 @@
 
 from maskscope.masks.binary import BinaryMask, MaskedWeight, WeakMaskWarning, check_mask
 from maskscope.masks.call import bake, call_masked, call_with, evaluation_mode, unmasked, weights_under
+from maskscope.masks.copying import copy_network
 from maskscope.masks.estimators import ESTIMATORS, Annealing, Estimator, make_estimator
 from maskscope.masks.executors import (
     EXECUTORS,
@@ -64,6 +65,7 @@ __all__ = [
     "call_masked",
     "call_with",
     "check_mask",
+    "copy_network",
     "dice",
     "evaluation_mode",
     "gate",

@@ -22,13 +22,14 @@ from maskscope.procedure.numbers import quantities
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, mask_groups, mask_plans, network_plans
 from maskscope.procedure.record import ControlNote, MaskRecord, with_floors
 from maskscope.procedure.result import NetworkResult
-from maskscope.procedure.stages import analysis_stage
+from maskscope.procedure.stages import analysis_stage, experiment_stage
 from maskscope.procedure.steps import SeedSteps
 from maskscope.procedure.subject import Subject
 from maskscope.procedure.timing import seconds_of_steps
 from maskscope.procedure.units import UNITS
 from maskscope.procedure.work import SeedWork, compute_of
 from maskscope.storage import Json, read_json
+from maskscope.tasks import Task
 from maskscope.training import available_bytes
 
 Spec = TypeVar("Spec", bound=Any)
@@ -56,6 +57,10 @@ class Plans:
         others = {*series[max(0, place - 1) : place], series[-1]} - {network.name}
         masks = (mask for group in self.groups for mask in group)
         return [mask for mask in masks if mask.network in others and mask.search.compared and not mask.is_whole]
+
+    def of(self, network: NetworkPlan) -> list[MaskPlan]:
+        """The masks of one network."""
+        return [mask for group in self.searched(network) for mask in group]
 
 
 class MaskProcedure(Procedure[Spec]):
@@ -102,6 +107,10 @@ class MaskProcedure(Procedure[Spec]):
                 mine += analyses
                 analyses = []
             steps += [replace(step, control=plan.name) for step in mine] if plan.control else mine
+            if plan.name == TRAINED:
+                experiments = self._experiments(spec, work.task)
+                tried = [(control, of_seed.experiment(control, piece, plans.of(plan))) for control, piece in experiments]
+                steps += [replace(step, control=control.name) for control, step in tried]
         return steps
 
     def findings(self, spec: Spec, made: Mapping[int, Mapping[str, Artefact]], runtime: Runtime) -> Findings:
@@ -114,6 +123,9 @@ class MaskProcedure(Procedure[Spec]):
         variants = sorted(network_plans(controls, [], checkpoints), key=lambda plan: plan.name != TRAINED)
         stages = [(seed, analysis_stage("", subject, spec, seed, plan.name)) for plan in variants for seed in made]
         results = [self._result(made[seed][stage.name]) for seed, stage in stages]
+        experiments = self._experiments(spec, task)
+        if experiments:
+            results = [self._with_outcomes(one, spec, experiments, made) for one in results]
         searches = subject.searches(spec, task)
         named = [search.name for search in searches]
         functions = task.functions
@@ -201,10 +213,34 @@ class MaskProcedure(Procedure[Spec]):
         return known | {"networks": of_networks, "controls": notes, "mask_targets": body.get("sought", ())}
 
     def _controls(self, spec: Spec) -> list[Control]:
+        """Those that are networks."""
+        return [control for control in self._all_controls(spec) if control.experiment is None]
+
+    def _experiments(self, spec: Spec, task: Task) -> list[tuple[Control, str]]:
+        """The others, piece by piece."""
+        controls = [control for control in self._all_controls(spec) if control.experiment is not None]
+        return [(one, piece) for one in controls if one.experiment for piece in one.experiment.pieces(spec, task)]
+
+    def _all_controls(self, spec: Spec) -> list[Control]:
         for name in spec.controls:
             if name not in self.subject.controls:
                 raise UnknownNameError("control of this study", name, self.subject.controls)
         return [self.subject.controls[name] for name in spec.controls]
+
+    def _with_outcomes(
+        self,
+        result: NetworkResult[Any],
+        spec: Spec,
+        experiments: Sequence[tuple[Control, str]],
+        made: Mapping[int, Mapping[str, Artefact]],
+    ) -> NetworkResult[Any]:
+        if result.variant != TRAINED:
+            return result
+        outcomes: dict[str, dict[str, Json]] = {}
+        for control, piece in experiments:
+            artefact = made[result.seed][experiment_stage("", spec, result.seed, control.name, piece).name]
+            outcomes.setdefault(control.name, {})[piece] = read_json(artefact.path / "result.json")
+        return self.subject.with_outcomes(result, outcomes)
 
     def _result(self, artefact: Artefact) -> NetworkResult[Any]:
         kind: Any = NetworkResult[self.subject.more]  # type: ignore[name-defined]

@@ -10,6 +10,8 @@ from maskscope.procedure.plans import MaskPlan, NetworkPlan, company
 from maskscope.procedure.settings import ANALYSIS, MASKS, NETWORK, TRAINING
 from maskscope.procedure.subject import Subject
 
+EXPERIMENT_VERSION = 1
+
 
 def network_stage(study: str, subject: Subject[Any], spec: Any, seed: int, plan: NetworkPlan) -> Stage:
     """Fits a network; of an untrained one, only initialises it; makes a control from the trained network."""
@@ -52,6 +54,13 @@ def analysis_stage(study: str, subject: Subject[Any], spec: Any, seed: int, vari
     """Measures one network and its masks."""
     settings = settings_at(study, spec, ANALYSIS) | {"seed": seed, "variant": variant}
     return Stage(f"seed-{seed}-analysis{_suffix(variant)}", "analysis", subject.analysis_version, settings)
+
+
+def experiment_stage(study: str, spec: Any, seed: int, control: str, piece: str) -> Stage:
+    """Does one piece of an experiment on the trained network."""
+    settings = settings_at(study, spec, ANALYSIS) | {"seed": seed, "control": control, "piece": piece}
+    named = f"-{piece}" if piece else ""
+    return Stage(f"seed-{seed}-{control}{named}", control, EXPERIMENT_VERSION, settings)
 
 
 def _of(network: str, variant: str) -> str:

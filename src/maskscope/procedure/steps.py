@@ -7,9 +7,18 @@ from functools import partial
 from maskscope.engine.artefact import Stage
 from maskscope.engine.quantities import TRAINED
 from maskscope.engine.step import Effort, Step
+from maskscope.procedure.controls import Control
 from maskscope.procedure.measure import SCORING_ITEMS, SCORING_PARTS
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
-from maskscope.procedure.stages import analysis_stage, mask_role, mask_stage, network_role, network_stage, start_role
+from maskscope.procedure.stages import (
+    analysis_stage,
+    experiment_stage,
+    mask_role,
+    mask_stage,
+    network_role,
+    network_stage,
+    start_role,
+)
 from maskscope.procedure.timing import FIT, MASK, SCORE
 from maskscope.procedure.work import SeedWork
 
@@ -69,6 +78,23 @@ class SeedSteps:
         found = 3 * items / max(1, work.task.evaluation_items) * len(scored)
         passes = work.subject.passes(work.spec, len(scored)) + round(found) + 1
         return Step((stage,), inputs, lambda made, _: work.measure(plan, networks, masks, made), effort=Effort(SCORE, passes))
+
+    def experiment(self, control: Control, piece: str, masks: Sequence[MaskPlan]) -> Step:
+        """One piece of an experiment.
+
+        Args:
+            control: whose experiment it is.
+            piece: its name.
+            masks: of the trained network; it reads those that it needs.
+        """
+        experiment, work = control.experiment, self.work
+        assert experiment is not None, "only some controls have one"
+        needed = [plan for plan in masks if experiment.needs(plan, piece)]
+        trained = self._network_stage(NetworkPlan(TRAINED)).name
+        inputs = {"network": trained} | {mask_role(plan, TRAINED): self._mask_stage(plan, ()).name for plan in needed}
+        stage = experiment_stage(self.study, work.spec, work.seed, control.name, piece)
+        run = partial(work.experiment, control, piece, needed, stage.name)
+        return Step((stage,), inputs, run, effort=Effort(MASK, experiment.searches * work.spec.mask.config().most_steps))
 
     def _network_stage(self, plan: NetworkPlan) -> Stage:
         return network_stage(self.study, self.work.subject, self.work.spec, self.work.seed, plan)

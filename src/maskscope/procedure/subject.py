@@ -255,6 +255,10 @@ class Subject(ABC, Generic[Spec]):
         """How many times an analysis scores all functions, roughly: each mask alone, inverted, against top and random weights."""
         return (3 + spec.random_draws) * masks
 
+    def with_outcomes(self, network: NetworkResult[Any], outcomes: Mapping[str, Mapping[str, Json]]) -> NetworkResult[Any]:
+        """The results of a trained network, with those of the experiments on it: by control and piece."""
+        return network
+
     def numbers(self, network: NetworkResult[Any]) -> Numbers:
         """The numbers of one network that only this study has."""
         return {}

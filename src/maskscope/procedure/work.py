@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from maskscope.analysis import score
 from maskscope.engine.artefact import Artefact
@@ -15,17 +14,18 @@ from maskscope.engine.runtime import Runtime
 from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.step import Write
 from maskscope.masks import BinaryMask, MaskLogits, Selection, bake, dice, select
+from maskscope.procedure.controls import Control, Trial
+from maskscope.procedure.mask_artefacts import logits_of, mask_writer, masks_of_others, with_held
 from maskscope.procedure.masking import units_from
 from maskscope.procedure.measure import NullOverlap, measure_network
 from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
 from maskscope.procedure.stages import mask_role, network_role, start_role
 from maskscope.procedure.starts import initial_logits, neighbours_logits
-from maskscope.procedure.subject import Compared, FoundMask, MaskedNetwork, Subject
+from maskscope.procedure.subject import FoundMask, MaskedNetwork, Subject
 from maskscope.storage import Json, read_json, read_tensors, write_json, write_tensors
 from maskscope.tasks import Task
 from maskscope.training import (
     Compute,
-    Discovery,
     History,
     MaskSearch,
     Observer,
@@ -129,7 +129,7 @@ class SeedWork:
         )
         if full is not None:
             found = [with_held(one, full, held, self.selection(guest)) for one in found]
-        return [_mask_writer(one, len(group)) for one in found]
+        return [mask_writer(one, len(group)) for one in found]
 
     def measure(
         self, plan: NetworkPlan, networks: Sequence[NetworkPlan], masks: Sequence[MaskPlan], inputs: Mapping[str, Artefact]
@@ -155,7 +155,7 @@ class SeedWork:
             found=found,
             companions={one.name: self._network(inputs[network_role(one, plan.name)]) for one in companions},
             random_seed=child_seed(self.seed, "analysis", plan.name),
-            of_others=_of_others(plan, networks, masks, inputs),
+            of_others=masks_of_others(plan, networks, masks, inputs),
         )
         null = [self._null_overlap(plan, one, masks, masked, inputs) for one in companions if one.is_null]
         # in the network's order; a mask's file has them sorted
@@ -164,6 +164,37 @@ class SeedWork:
         def write(folder: Path) -> None:
             write_json(folder / "result.json", to_json(result))
             write_json(folder / "record.json", {"kind": "analysis", "seconds": time.perf_counter() - began})
+
+        return [write]
+
+    def experiment(
+        self,
+        control: Control,
+        piece: str,
+        masks: Sequence[MaskPlan],
+        name: str,
+        inputs: Mapping[str, Artefact],
+        checkpoint: Path,
+    ) -> list[Write]:
+        """Does one piece of an experiment on the trained network.
+
+        Args:
+            control: whose experiment it is.
+            piece: its name.
+            masks: that it needs.
+            name: of its artefact.
+            inputs: the artefacts of network and masks, by role.
+            checkpoint: where the state of its first search may be kept.
+        """
+        assert control.experiment is not None, "only some controls have one"
+        began, guest = time.perf_counter(), self._network(inputs["network"])
+        found = [self._load(plan, inputs[mask_role(plan, TRAINED)], guest) for plan in masks]
+        trial = Trial(self, piece, guest, found, child_seed(self.seed, control.name, piece), name, checkpoint)
+        result = control.experiment.run(trial)
+
+        def write(folder: Path) -> None:
+            write_json(folder / "result.json", to_json(result))
+            write_json(folder / "record.json", {"kind": control.name, "seconds": time.perf_counter() - began})
 
         return [write]
 
@@ -178,7 +209,7 @@ class SeedWork:
     ) -> MaskSearch:
         search, spec, neighbour = plan.search, self.spec.mask, inputs.get(start_role(plan))
         data = child_seed(self.seed, "data", plan.network, search.name, plan.repeat)
-        initial = neighbours_logits(_logits_of(neighbour), selection, task.device) if neighbour else None
+        initial = neighbours_logits(logits_of(neighbour), selection, task.device) if neighbour else None
         if initial is None:
             off = self.subject.off_values(self.spec, self.seed)
             initial = initial_logits(guest, task, search.function, selection, spec, data, off)
@@ -224,7 +255,7 @@ class SeedWork:
         mask = BinaryMask.load(artefact.path / "mask.safetensors", network)
         if mask.off.kind == "other":  # a file has only the digests of these values
             mask = mask.with_off(self.subject.off_values(self.spec, self.seed).only(mask))
-        logits = MaskLogits.from_units(self.selection(network), _logits_of(artefact))
+        logits = MaskLogits.from_units(self.selection(network), logits_of(artefact))
         return FoundMask(plan, mask, logits, from_json(History, record["history"]), record["unmasked_loss"])
 
     def _network(self, artefact: Artefact) -> nn.Module:
@@ -255,43 +286,3 @@ def compute_of(subject: Subject[Any], spec: Any, runtime: Runtime) -> Compute:
     """
     apart = subject.samples_apart and runtime.device.type == "cpu" and runtime.executor == "auto"
     return Compute("threads" if apart else runtime.executor, runtime.kernels, spec.mask.compute_dtype)
-
-
-def with_held(found: Discovery, full: FoundMask, held: Sequence[str], selection: Selection) -> Discovery:
-    """A mask and its logits, completed by the tensors that it takes over from the full mask."""
-    mask = BinaryMask(
-        {**found.mask, **full.mask.only(*held)},
-        {**found.mask.weights, **full.mask.weights},
-        found.mask.made_by,
-        selection.units,
-        full.mask.off,
-    )
-    taken = full.logits.by_unit().items()
-    tensors = {name: own.to(found.logits.flat.device) for name, own in taken} | found.logits.by_unit()
-    return replace(found, mask=mask, logits=MaskLogits.from_units(selection, tensors))
-
-
-def _logits_of(artefact: Artefact) -> dict[str, Tensor]:
-    return read_tensors(artefact.path / "logits.safetensors", kind="logits")[0]
-
-
-def _of_others(
-    plan: NetworkPlan, networks: Sequence[NetworkPlan], masks: Sequence[MaskPlan], inputs: Mapping[str, Artefact]
-) -> dict[str, list[Compared]]:
-    """Masks of networks that are not at hand: of other states of this one."""
-    here, found = {one.name for one in networks}, dict[str, list[Compared]]()
-    for one in masks:
-        if one.network not in here:
-            mask = BinaryMask.load(inputs[mask_role(one, plan.name)].path / "mask.safetensors")
-            found.setdefault(one.network, []).append(Compared(one.search.name, one.repeat, mask))
-    return found
-
-
-def _mask_writer(found: Discovery, of: int) -> Write:
-    def write(folder: Path) -> None:
-        found.mask.save(folder / "mask.safetensors")
-        write_tensors(folder / "logits.safetensors", found.logits.by_unit(), kind="logits", metadata=found.mask.made_by)
-        record = {"kind": "mask", "seconds": found.seconds / of, "unmasked_loss": found.reference_loss}
-        write_json(folder / "record.json", record | {"history": to_json(found.history)})
-
-    return write

@@ -12,6 +12,15 @@ from maskscope.errors import BatchesError, ConfigError, LossError
 
 # the keys of a mapping, or the attributes of an object, under which labels are looked for
 LABELS = ("labels", "label", "targets", "target", "y")
+# where no loss that has a name will do
+WRITE_IT = (
+    "Or write the loss and the score yourself, as in\n"
+    "    def loss(network, part):\n"
+    "        inputs, labels = part\n"
+    "        return torch.nn.functional.cross_entropy(network(inputs), labels)"
+)
+# what the decoder of an encoder-decoder network of transformers may be given
+_DECODER_INPUTS = ("decoder_input_ids", "decoder_inputs_embeds")
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,8 @@ def call_of(network: nn.Module, part: Any) -> Call:
     * a pair ``(inputs, labels)``, where ``inputs`` may be a tuple or a mapping; of a longer tuple, the last entry is the labels.
       If ``forward`` needs as many arguments as the tuple has entries, all of them are inputs;
     * a mapping: the entries that ``forward`` has as arguments; labels are under ``labels``, ``label``, ``targets``, ``target`` or
-      ``y``. One entry that ``forward`` has under another name is its first argument;
+      ``y``. One entry that ``forward`` has under another name is its first argument. Where transformers would make the inputs of
+      a decoder of the labels (T5), they are made of them;
     * another object (as of torch_geometric): the object itself is the input, its ``y`` the labels.
     """
     if isinstance(part, Tensor | PackedSequence):
@@ -90,7 +100,8 @@ def logits_of(output: Any, purpose: str) -> Tensor:
     if not isinstance(found, Tensor) or not found.is_floating_point() or not found.dim():
         raise LossError(
             f"{purpose} needs logits: a tensor, a tuple whose first entry is one, or a mapping or object with an entry logits; "
-            f"the network returned {_described(output)}."
+            f"the network returned {described(output)}. For numbers that are no logits, take loss='values', or "
+            f"maskscope.Values(targets='unmasked') where they are to stay what they are. {WRITE_IT}"
         )
     return found
 
@@ -105,7 +116,7 @@ def values_of(output: Any, purpose: str) -> Tensor:
     if not isinstance(found, Tensor) or not found.is_floating_point():
         raise LossError(
             f"{purpose} needs a tensor of real numbers, a tuple whose first entry is one, or a mapping or object with an entry "
-            f"logits or last_hidden_state; what was returned is {_described(output)}."
+            f"logits or last_hidden_state; what was returned is {described(output)}. {WRITE_IT}"
         )
     return found
 
@@ -132,6 +143,10 @@ def _of_mapping(network: nn.Module, inputs: Mapping[str, Any], labels: Any) -> C
     taken = given if "**" in known else {key: value for key, value in given.items() if key in known}
     if not taken and len(given) == 1:
         return Call(tuple(given.values()), {}, labels)
+    # of transformers, whose networks do this only where they are given labels, and then compute a loss that nobody asks for
+    of_labels = getattr(network, "prepare_decoder_input_ids_from_labels", None)
+    if callable(of_labels) and isinstance(labels, Tensor) and taken.keys().isdisjoint(_DECODER_INPUTS):
+        taken = {**taken, _DECODER_INPUTS[0]: of_labels(labels=labels)}
     return Call((), taken, labels)
 
 
@@ -163,7 +178,8 @@ def _entry(output: Any, *names: str) -> Any:
     return output[0] if isinstance(output, tuple | list) and output else None
 
 
-def _described(output: Any) -> str:
+def described(output: Any) -> str:
+    """What a network returns, or a part is, in a few words for an error."""
     kind = type(output).__name__
     if isinstance(output, Mapping):
         return f"a {kind} with the entries {', '.join(map(str, output))}"

@@ -106,6 +106,11 @@ class UserFunctions(Task):
         each = [self._in_order_of(one, seed) for one in chosen]
         return lambda index: each[index % len(each)](index // len(each))
 
+    def first_part(self, function: str) -> Any:
+        """A part of a function's data, as the user gave it."""
+        parts = self._data[function].parts
+        return parts(0) if callable(parts) else parts[0]
+
     @property
     def part_score(self) -> Score:
         """The score of the part's function."""

@@ -8,17 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from maskscope.errors import BatchesError, LossError
-from maskscope.tasks.calling import Call, call_of, inner_module, logits_of, values_of
+from maskscope.tasks.calling import WRITE_IT, Call, call_of, inner_module, logits_of, values_of
 from maskscope.tasks.objective import Objective
 
 # the label of an item that asks for no answer, as in torch and transformers
 _IGNORED = -100
-_OWN = (
-    "Or write the loss and the score yourself, as in\n"
-    "    def loss(network, part):\n"
-    "        inputs, labels = part\n"
-    "        return torch.nn.functional.cross_entropy(network(inputs), labels)"
-)
 
 
 @dataclass(frozen=True)
@@ -26,8 +20,8 @@ class Labels(Objective):
     """Cross-entropy with the labels of a part; the score is accuracy.
 
     Labels are whole numbers, one for each answer of the network: of an item, of a position, of a pixel; -100 asks for no answer.
-    With one logit for each item, labels are 0 or 1. If transformers says that a network is a causal language model
-    (``loss_type``), each position is to predict the label of the next.
+    With one logit for each item, labels are 0 or 1. Of a causal language model of transformers, each position is to predict the
+    label of the next.
     """
 
     def check(self, network: nn.Module, part: Any) -> None:
@@ -40,11 +34,12 @@ class Labels(Objective):
         asked = labels[labels != _IGNORED] if not is_yes_or_no else labels
         if asked.numel() and not 0 <= int(asked.min()) <= int(asked.max()) < known:
             of = "one logit for each label, so that labels are 0 or 1" if is_yes_or_no else f"{known} classes, numbered from 0"
-            raise LossError(f"Labels go from {int(asked.min())} to {int(asked.max())}, and the network has {of}. {_OWN}")
+            raise LossError(f"Labels go from {int(asked.min())} to {int(asked.max())}, and the network has {of}. {WRITE_IT}")
 
     def loss(self, network: nn.Module, part: Any, answers: Any) -> Tensor:
         """The mean over the answers that are asked for, in nats."""
         logits, labels = _with_labels(network, part)
+        logits = _wide(logits)
         if logits.dim() == labels.dim():
             return functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
         # a part that asks for nothing has no gradient, but a value: the mean of nothing would be NaN
@@ -64,8 +59,8 @@ class Labels(Objective):
 class Unmasked(Objective):
     """Kullback-Leibler divergence of the answers from the unmasked network's; the score is how often the first choice agrees.
 
-    It needs no labels, and does not use any. Where a part has an ``attention_mask`` of the answers' shape, answers at padding do
-    not count.
+    It needs no labels, and compares with none; a decoder that is given labels as its inputs, as in training, needs them for that.
+    Where a part has an ``attention_mask`` of the answers' shape, answers at padding do not count.
     """
 
     @property
@@ -100,7 +95,7 @@ class Unmasked(Objective):
     def _mine(self, network: nn.Module, part: Any) -> tuple[Tensor, Tensor | None]:
         call = call_of(network, part)
         logits = _class_last(logits_of(call.of(network), "The loss 'unmasked'"))
-        padding = call.named.get("attention_mask")
+        padding = _padding(call)
         is_of_answers = isinstance(padding, Tensor) and padding.shape == logits.shape[:-1]
         return logits, padding if is_of_answers else None
 
@@ -141,7 +136,7 @@ class Values(Objective):
 
     def _both(self, network: nn.Module, part: Any, answers: Any) -> tuple[Tensor, Tensor]:
         call = call_of(network, part)
-        mine = self._values(network, call)
+        mine = _wide(self._values(network, call))
         theirs = answers if self.compares else call.labels
         if theirs is None:
             raise BatchesError(
@@ -154,7 +149,7 @@ class Values(Objective):
         if theirs.shape != mine.shape:
             raise LossError(
                 f"The loss 'values' compares numbers one by one: the network gives the shape {list(mine.shape)}, the targets "
-                f"have {list(theirs.shape)}. {_OWN}"
+                f"have {list(theirs.shape)}. {WRITE_IT}"
             )
         return mine, theirs
 
@@ -170,6 +165,31 @@ class Values(Objective):
         if not found:
             raise LossError(f"The module {self.at} was not called while the network ran, so that it has no values to keep.")
         return values_of(found[-1], f"The loss 'values' at {self.at}")
+
+
+def _wide(numbers: Tensor) -> Tensor:
+    """Numbers of 16 bits as float32: their sums and squares overflow in float16, and lose most digits in bfloat16."""
+    return numbers.float() if numbers.dtype in (torch.float16, torch.bfloat16) else numbers
+
+
+def _padding(call: Call) -> Any:
+    """Which answers count, as 1 and 0. The mask of an encoder's inputs says nothing of the answers of its decoder."""
+    if not any(name.startswith("decoder_") for name in call.named):
+        return call.named.get("attention_mask")
+    if "decoder_attention_mask" not in call.named and isinstance(call.labels, Tensor):
+        return (call.labels != _IGNORED).long()
+    return call.named.get("decoder_attention_mask")
+
+
+def _predicts_the_next(network: nn.Module) -> bool:
+    """Whether transformers has each position predict the label of the next: in language models that are decoders only.
+
+    Most name their loss so; of others, such as GPT2LMHeadModel, transformers takes it for granted.
+    """
+    loss, can_generate = getattr(network, "loss_type", None), getattr(network, "can_generate", None)
+    if loss not in (None, "ForConditionalGeneration") or not callable(can_generate):
+        return loss == "ForCausalLM"
+    return bool(can_generate()) and not getattr(getattr(network, "config", None), "is_encoder_decoder", False)
 
 
 def _class_last(logits: Tensor) -> Tensor:
@@ -190,10 +210,10 @@ def _with_labels(network: nn.Module, part: Any) -> tuple[Tensor, Tensor]:
     if labels.is_floating_point() or labels.is_complex():
         raise LossError(
             f"The loss 'labels' needs whole numbers; the labels are {str(labels.dtype).removeprefix('torch.')}. For real numbers "
-            f"take loss='values'. {_OWN}"
+            f"take loss='values'. {WRITE_IT}"
         )
-    if getattr(network, "loss_type", None) == "ForCausalLM" and labels.dim() > 1:
-        logits, labels = logits[:, :-1], labels[:, 1:]
+    if labels.dim() > 1 and _predicts_the_next(network):
+        logits, labels = logits[..., :-1, :], labels[..., 1:]
     if labels.dim() == logits.dim() and labels.shape[-1:] == (1,) and logits.shape[-1] > 1:
         labels = labels.squeeze(-1)
     if logits.shape[-1] == 1 and labels.shape == logits.shape[:-1]:
@@ -203,6 +223,7 @@ def _with_labels(network: nn.Module, part: Any) -> tuple[Tensor, Tensor]:
     if labels.shape not in (logits.shape, logits.shape[:-1]):
         raise LossError(
             f"The loss 'labels' cannot pair logits of the shape {list(logits.shape)} with labels of the shape "
-            f"{list(labels.shape)}: one label for each item was expected, for classes in the last or the second dimension. {_OWN}"
+            f"{list(labels.shape)}: one label for each item was expected, for classes in the last or the second dimension. "
+            f"{WRITE_IT}"
         )
     return logits, labels.long()

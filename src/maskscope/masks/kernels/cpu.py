@@ -153,7 +153,8 @@ class CpuKernels(Kernels):
                 case LogisticSlope():
                     for here, words in _pieces(logits.numel(), at):
                         where = (np.float32(law.temperature), *words, first_sample, np.float32(scale), out[here].numpy())
-                        mine = (logits[here].numpy(), given[0][here], given[1][:, here])
+                        # a copy where there is more than one piece, which is rare: the loop is compiled for one layout only
+                        mine = (logits[here].numpy(), given[0][here], np.ascontiguousarray(given[1][:, here]))
                         self._logistic.add_logistic_gradient(*mine, *where)
                 case SoftGate():
                     factor = np.float32(scale * law.span / law.temperature)

@@ -8,13 +8,14 @@ from maskscope.engine.claims import Claim, conditions
 from maskscope.engine.quantities import Numbers, Unit
 from maskscope.procedure.result import NetworkResult
 from maskscope.procedure.units import by_measure
+from maskscope.studies.own.controls.numbers import CONTROL_UNITS, control_numbers
 from maskscope.studies.own.result import OwnResult
 from maskscope.studies.own.series import SERIES_UNITS, kinship_numbers
 from maskscope.studies.own.transfers import BY_CHANCE, TRANSFER, transfer_numbers
 
 # a user's score has a scale of its own: 0 is here what the network scores without any maskable weight, 1 what it scores with all
 KEPT, LEFT = "share of the score kept", "share of the score left"
-UNITS: Mapping[str, Unit] = {**by_measure({"relative": (KEPT, LEFT, TRANSFER, BY_CHANCE)}), **SERIES_UNITS}
+UNITS: Mapping[str, Unit] = {**by_measure({"relative": (KEPT, LEFT, TRANSFER, BY_CHANCE)}), **SERIES_UNITS, **CONTROL_UNITS}
 _ENOUGH, _LOST, _SHARED, _TRANSFERRED = 0.95, 0.5, 0.5, 0.5
 
 
@@ -78,4 +79,4 @@ def own_numbers(network: NetworkResult[OwnResult]) -> Numbers:
             for measure, scores in ((KEPT, found.sufficiency), (LEFT, found.necessity)):
                 share = (scores.accuracy[function] - nothing) / (whole - nothing) if whole > nothing else math.nan
                 numbers[measure, found.function, function] = share
-    return numbers | transfer_numbers(network) | kinship_numbers(network)
+    return numbers | transfer_numbers(network) | kinship_numbers(network) | control_numbers(network)

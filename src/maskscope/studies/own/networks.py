@@ -1,6 +1,5 @@
 """The networks that a user gives: of one kind, taken as modules or as weights for one; and whether the data fit them."""
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from maskscope.errors import BatchesError, ConfigError, GuestError, LossError, MaskscopeError, ScoreError
-from maskscope.masks import BehaviourKept, Size, call_with, evaluation_mode
+from maskscope.masks import BehaviourKept, Size, call_with, copy_network, evaluation_mode
 from maskscope.masks.gradient import loss_and_reached_gradients, scalar_loss
+from maskscope.tasks.calling import described
 from maskscope.tasks.functions import UserFunctions, numbers_of
 from maskscope.training import isolated_random
 
@@ -54,7 +54,7 @@ def _as_module(given: object, place: int, pattern: nn.Module) -> nn.Module:
         return given
     if not isinstance(given, Mapping):
         raise ConfigError(f"Network {place} is of the type {type(given).__name__}; {_EXPECTED}.")
-    module = copy.deepcopy(pattern)
+    module = copy_network(pattern)
     try:
         module.load_state_dict(dict(given))
     except (RuntimeError, TypeError, AttributeError) as error:
@@ -137,8 +137,8 @@ def require_fit(network: nn.Module, task: UserFunctions, place: int, emptied: Ma
 
 
 def _require_loss(network: nn.Module, task: UserFunctions, function: str, place: int) -> None:
-    part: Any = task.batches(function, 1, 0)(0)
     try:
+        part: Any = task.batches(function, 1, 0)(0)  # with the unmasked network's answers, where it is compared with them
         task.check(network, part)
         loss: object = task.loss(network, part)
     except MaskscopeError as error:
@@ -146,7 +146,8 @@ def _require_loss(network: nn.Module, task: UserFunctions, function: str, place:
     except Exception as error:
         raise ConfigError(
             f"The loss cannot be computed for network {place} and the data of function {function}: {_described(error)}. Loss, "
-            "network and data should fit together; the loss is called with one part at a time: loss(network, part)."
+            f"network and data should fit together; a part is {described(task.first_part(function))}, and the "
+            "loss is called with one part at a time: loss(network, part)."
         ) from error
     try:
         scalar = scalar_loss(loss)

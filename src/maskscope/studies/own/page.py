@@ -13,9 +13,10 @@ from maskscope.report.blocks.quantities import quantities_section
 from maskscope.report.numbers import count_text, in_words, mean_text
 from maskscope.report.page import Page
 from maskscope.report.section import Section, present
-from maskscope.studies.own.curve import curve_section
-from maskscope.studies.own.series_page import series_caution, series_section
-from maskscope.studies.own.transfer_section import transfer_section
+from maskscope.studies.own.sections.controls import disjoint_section, spike_section
+from maskscope.studies.own.sections.curve import curve_section
+from maskscope.studies.own.sections.series import series_caution, series_section
+from maskscope.studies.own.sections.transfer import transfer_section
 
 # below this score the network does not perform the function
 _PERFORMED = 0.5
@@ -67,10 +68,12 @@ def sections(record: MaskRecord[Any]) -> list[Section]:
         accuracy_section(record),
         overlap_section(record),
         transfer_section(record),
+        disjoint_section(record),
         core_section(record),
         weights_section(record),
         histogram_section(record),
         controls_section(record, accuracy_table(record)),
+        spike_section(record),
         quantities_section(record),
     )
 

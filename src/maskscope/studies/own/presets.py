@@ -13,12 +13,17 @@ _SMOKE_STEPS = 5
 
 
 def presets_of(
-    exclude: tuple[str, ...], mask: MaskSpec, repeats: int, *, has_untrained: bool, series: tuple[str, ...], warm: bool
+    exclude: tuple[str, ...], mask: MaskSpec, repeats: int, controls: tuple[str, ...], *, series: tuple[str, ...], warm: bool
 ) -> dict[str, tuple[str, OwnSpec]]:
     """The presets by their names, each with its purpose."""
-    spec = OwnSpec(exclude=exclude, mask=mask, repeats=repeats, series=series, warm=warm)
-    if has_untrained:
-        spec = replace(spec, controls=("untrained", *spec.controls))
+    spec = OwnSpec(
+        exclude=exclude,
+        mask=mask,
+        repeats=repeats,
+        controls=controls,  # type: ignore[arg-type]
+        series=series,
+        warm=warm,
+    )
     smoke = replace(spec, mask=replace(mask, steps=min(mask.steps, _SMOKE_STEPS)), random_draws=1)
     return {
         "quick": ("as the study says", spec),

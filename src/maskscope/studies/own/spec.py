@@ -7,6 +7,8 @@ from maskscope.engine.spec import FOUND_BY_THE_RUN, at_least, counts
 from maskscope.errors import ConfigError
 from maskscope.procedure.settings import ANALYSIS, MASKS, MaskSpec, require_different
 
+OwnControl = Literal["untrained", "shuffled-weights", "spike-in", "shuffled-labels", "disjoint-inputs"]
+
 
 @dataclass(frozen=True)
 class OwnSpec:
@@ -36,9 +38,12 @@ class OwnSpec:
     """Digest of the weights that stand in place of those that are off, where another network was given; a run finds it."""
     repeats: int = field(default=1, metadata=counts(None))
     """Further masks for each function, with other noise and data order: the ceiling of overlap."""
-    controls: tuple[Literal["untrained", "shuffled-weights"], ...] = field(default=("shuffled-weights",), metadata=counts(None))
-    """Where the same procedure should find nothing: shuffled-weights (within each tensor); untrained, where the study says how to
-    make such a network."""
+    kinds: str = field(default="", metadata=counts(ANALYSIS) | FOUND_BY_THE_RUN | {"added": "0.1.0"})
+    """Digest of what tells the kinds of inputs; a run finds it. Empty: disjoint inputs are halves of the data."""
+    controls: tuple[OwnControl, ...] = field(default=("shuffled-weights",), metadata=counts(None))
+    """Where the same procedure should find nothing: shuffled-weights (within each tensor), shuffled-labels (within each part),
+    untrained (where the study says how to make such a network). Whether it finds what is there: spike-in (a rule planted in known
+    weights of a copy). A second ceiling: disjoint-inputs (masks of one function from different inputs)."""
     random_draws: int = field(default=5, metadata=counts(ANALYSIS))
     """Random masks of equal density removed, as the baseline of necessity."""
 

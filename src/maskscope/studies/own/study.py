@@ -14,13 +14,14 @@ from maskscope.engine.plan import make_plan
 from maskscope.engine.planned import Plan
 from maskscope.engine.run import run_study
 from maskscope.engine.study import Study as EngineStudy
-from maskscope.errors import ConfigError
+from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.masks import BehaviourKept, Heads, Off
 from maskscope.procedure.masking import words_of
 from maskscope.procedure.procedure import MaskProcedure
 from maskscope.procedure.record import MaskRecord
 from maskscope.studies.differences import METHOD
 from maskscope.studies.own.claims import claims_of
+from maskscope.studies.own.controls.disjoint import KindOf
 from maskscope.studies.own.data import function_data, require_names
 from maskscope.studies.own.items import Collate
 from maskscope.studies.own.networks import MakeNetwork, given_networks, off_weights
@@ -77,6 +78,10 @@ class Study:
         series: what the networks are called where they are checkpoints of one network, in the order of training: the numbers of
             their steps, or names. They are then no replicates: n is 1, and the page shows what becomes of the masks over time.
         warm: of a series, whether each search starts from the mask found for the same function on the checkpoint before.
+        controls: what masks are compared with: ``untrained``, ``shuffled-weights``, ``shuffled-labels``, ``spike-in``,
+            ``disjoint-inputs`` (see `OwnSpec.controls`). None: those that together cost no more masks than the study itself.
+        kinds: ``kinds(part)``, the kind of a part's inputs, for ``disjoint-inputs``: masks of one function are compared between
+            kinds. None: between halves of the parts.
         name: of the study.
 
     Raises:
@@ -110,6 +115,8 @@ class Study:
         untrained: MakeNetwork | None = None,
         series: Sequence[Label] | None = None,
         warm: bool = True,
+        controls: Sequence[str] | None = None,
+        kinds: KindOf | None = None,
         name: str = _NAME,
     ) -> None:
         networks = given_networks(network, untrained)
@@ -122,8 +129,9 @@ class Study:
         require_names(functions)
         if unknown := sorted(map(str, set(scored or {}) - set(functions))):
             raise ConfigError(f"scored names {', '.join(unknown)}, which is no function of this study: {', '.join(functions)}.")
-        if untrained is not None and not callable(untrained):
-            raise ConfigError(f"untrained is of the type {type(untrained).__name__}; a function was expected.")
+        for what, one in {"untrained": untrained, "kinds": kinds}.items():
+            if one is not None and not callable(one):
+                raise ConfigError(f"{what} is of the type {type(one).__name__}; a function was expected.")
         objectives = objectives_of(tuple(functions), loss, score)
         config = MaskConfig.recommended() if config is None else config
         path = isinstance(config.size, BehaviourKept)
@@ -134,7 +142,10 @@ class Study:
         require_different(data, objectives)
         self.networks = len(networks)
         other = off_weights(off, networks[0])
-        self._subject = Own(networks, data, objectives, untrained, other, labels)
+        self._subject = Own(networks, data, objectives, untrained, other, labels, kinds)
+        controls = self._subject.usual_controls(repeats) if controls is None else tuple(controls)
+        if unknown := [one for one in controls if one not in Own.controls]:
+            raise UnknownNameError("control of this study", unknown[0], Own.controls)
         self.study = EngineStudy(
             name=name,
             summary=f"the functions {', '.join(functions)} of a network of the user's own",
@@ -146,7 +157,7 @@ class Study:
                     tuple(exclude),
                     replace(mask_spec(config), units=words_of(units), off=off if isinstance(off, str) else "other"),
                     repeats,
-                    has_untrained=untrained is not None,
+                    controls,
                     series=labels,
                     warm=warm,
                 )

@@ -47,7 +47,7 @@ def minus_divergence_of(masked: Run, whole: Run, loss: Loss, score: Score | None
     """
     del score
     total, count = 0.0, 0
-    for mine, theirs in zip(_outputs(masked, loss), _outputs(whole, loss), strict=True):
+    for mine, theirs in zip(outputs_of(masked, loss), outputs_of(whole, loss), strict=True):
         own, target = (value.detach().to(torch.float64).log_softmax(-1) for value in (mine, theirs))
         each = nn.functional.kl_div(own, target, reduction="none", log_target=True).sum(-1)
         total, count = total + float(each.sum()), count + each.numel()
@@ -57,8 +57,12 @@ def minus_divergence_of(masked: Run, whole: Run, loss: Loss, score: Score | None
 BEHAVIOUR_OF: Mapping[str, Measure] = {"score": score_of, "loss": minus_loss_of, "kl": minus_divergence_of}
 
 
-def _outputs(run: Run, loss: Loss) -> list[Tensor]:
-    """The logits of every call of the network while the loss runs."""
+def outputs_of(run: Run, use_of: Callable[[nn.Module, Any], Any]) -> list[Tensor]:
+    """The logits of every call of the network while a loss or a score runs.
+
+    Raises:
+        LossError: it did not call the network itself, or what the network returned holds no logits.
+    """
     found: list[Tensor] = []
 
     def use(network: nn.Module, part: Any) -> None:
@@ -68,14 +72,15 @@ def _outputs(run: Run, loss: Loss) -> list[Tensor]:
 
         hook = register_module_forward_hook(keep)
         try:
-            loss(network, part)
+            use_of(network, part)
         finally:
             hook.remove()
 
     run(use)
     if not found:
         raise LossError(
-            "BehaviourKept(of='kl') compares what the network returns, but the loss does not call the network itself (only "
-            "parts of it, or another method). Take of='loss', or of='score' with score=."
+            "What the network returns is needed here (BehaviourKept(of='kl'), or a function that is planted), but the loss or "
+            "score does not call the network itself (only parts of it, or another method). Take of='loss', or of='score' with "
+            "score=; and leave spike-in out of the controls."
         )
     return found
