@@ -27,17 +27,17 @@ def test_ten_lines_run(capsys):
 def test_a_study_of_ones_own_network_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     variables = {}
-    fewer = CODE[1].replace(
-        "    score=", "    config=ms.MaskConfig(steps=150, learning_rate=0.3, size=ms.Penalty(1e-3)),\n    score="
-    )
+    assert len(CODE[1].strip().splitlines()) == 15
+    few = "    config=ms.MaskConfig(steps=150, learning_rate=0.3, size=ms.Penalty(1e-3)), controls=['shuffled-weights'],\n"
+    fewer = CODE[1].replace("    loss=", f"{few}    loss=")
     assert fewer != CODE[1]
     with torch.random.fork_rng(), undrawn():
         exec(compile(fewer, "README.md", "exec"), variables)
     record = variables["record"]
-    for name in ("first", "second"):
+    for name, other in (("0 to 4", "5 to 9"), ("5 to 9", "0 to 4")):
         assert record.quantity("sufficiency", name, name).summary.mean > 0.9
-    assert record.quantity("sufficiency", "first", "second").summary.mean < 0.8
-    assert (tmp_path / "runs" / "mine" / "report.html").exists()
+        assert record.quantity("sufficiency", name, other).summary.mean < 0.3
+    assert (tmp_path / "runs" / "digits" / "report.html").exists()
     assert "report:" in capsys.readouterr().err
 
 
