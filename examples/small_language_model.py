@@ -4,7 +4,7 @@ The network is the English model of the package glassllm: 852,608 weights, train
 downloaded, and no text is needed: the network writes its own.
 
     pip install 'maskscope[all,examples]'
-    python small_language_model.py                  # some minutes on one core: prints the answer, writes the page
+    python small_language_model.py                  # five minutes on one core: prints the answer, writes the page
     python small_language_model.py --preset smoke   # some seconds: shows that everything runs, not that anything is found
 """
 
