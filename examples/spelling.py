@@ -5,7 +5,7 @@ The network is the GRU of the package g2p-en: it reads a word letter by letter, 
     pip install 'maskscope[all,examples]'
     python spelling.py                    # about eight minutes on one core: prints the answer, writes the page
     python spelling.py --preset smoke     # some seconds: shows that everything runs, not that anything is found
-    python spelling.py --unit weight      # the same by single weight, which takes longer
+    python spelling.py --unit weight      # the same by single weight
 """
 
 # %% What is needed, and the size of the study.

@@ -16,7 +16,15 @@ from torch import nn
 
 import maskscope as ms
 from maskscope.data import dataset_named, find_files, place_named
+from maskscope.engine.records.file import load_record
 
+# of each record, the page that tells it and how that tells what a mask keeps
+RECORDS = {
+    "spelling/row": ("spelling", lambda mask: f"{mask.density:.3f}".lstrip("0")),
+    "spelling/weight": ("spelling", lambda mask: f"{mask.density:.3f}".lstrip("0")),
+    "digit-groups/filter": ("digit-groups", lambda mask: str(sum(one.kept for one in mask.by_tensor.values()))),
+    "digit-groups/weight": ("digit-groups", lambda mask: f"{sum(one.kept for one in mask.by_tensor.values()):,}"),
+}
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 
@@ -133,3 +141,18 @@ def test_a_notebook_runs(name, package, expected, tmp_path, monkeypatch):
     shown = "".join(one.get("text", "") for one in read.cells[-1].outputs)
     assert all(words in shown for words in expected)
     assert {*tmp_path.glob("runs/*/report.html")}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_page_tells_what_its_record_has(name):
+    page, size = RECORDS[name]
+    text = (ROOT / "docs" / "examples" / f"{page}.md").read_text(encoding="utf-8")
+    trained, *controls = load_record(ROOT / "reproduction" / "examples" / name).networks
+    assert {one.variant for one in controls} == {"untrained", "shuffled-weights"}
+    assert {mask.repeat for mask in trained.masks} == {0, 1}
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    for mask in trained.masks:
+        own = f"{mask.sufficiency.accuracy[mask.own]:.3f}".removeprefix("0") if mask.function != "all" else ""
+        assert any(size(mask) in row and own in row and (mask.function in row or mask.function == "all") for row in rows), (
+            mask.label
+        )
