@@ -28,7 +28,7 @@ def test_a_study_of_ones_own_network_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     variables = {}
     assert len(CODE[1].strip().splitlines()) == 15
-    few = "    config=ms.MaskConfig(steps=150, learning_rate=0.3, size=ms.Penalty(1e-3)), controls=['shuffled-weights'],\n"
+    few = "    config=ms.MaskConfig(steps=200, learning_rate=0.3, size=ms.Penalty(2e-4)), controls=['shuffled-weights'],\n"
     fewer = CODE[1].replace("    loss=", f"{few}    loss=")
     assert fewer != CODE[1]
     with torch.random.fork_rng(), undrawn():

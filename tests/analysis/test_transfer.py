@@ -9,6 +9,7 @@ from torch import nn
 import maskscope as ms
 from maskscope.errors import ConfigError, MaskMismatchError, ScoreError, UnknownNameError
 from maskscope.tasks.functions import FunctionData, UserFunctions
+from maskscope.tasks.objectives import OwnObjective
 
 HIDDEN = 6
 
@@ -143,7 +144,8 @@ def test_means_are_of_scores_not_of_ratios():
 def task():
     parts = [torch.eye(3)]
     data = [FunctionData(name, parts, (torch.eye(3)[[place]],), name) for place, name in enumerate(("a", "b"))]
-    return UserFunctions(data, lambda network, x: network(x).mean(), lambda network, x: network(x) > 0.5)
+    objective = OwnObjective(lambda network, x: network(x).mean(), lambda network, x: network(x) > 0.5)
+    return UserFunctions(data, {"a": objective, "b": objective})
 
 
 def test_a_task_scores_the_function_that_is_named():

@@ -102,8 +102,9 @@ def test_a_search_that_was_killed_goes_on_to_the_same_bits(finished, tmp_path):
         if folder.name.rpartition("-")[0] == lost:
             shutil.rmtree(folder)
     job = job_of(room, tmp_path / "run")
+    kill = [Kill()]  # masks that are found together have observers each, and a second signal does not wait for the step
     with pytest.raises(KeyboardInterrupt):
-        run_study("smoke", job, watch=lambda name: (Kill(),))
+        run_study("smoke", job, watch=lambda name: (kill.pop(),) if kill else ())
     (checkpoint,) = (tmp_path / "run" / "checkpoints").iterdir()
     assert checkpoint.name.startswith("seed-")
     steps, made = [], []

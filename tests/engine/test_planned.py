@@ -38,6 +38,7 @@ def network():
 
 def study(config=None, **more):
     config = config or ms.MaskConfig(steps=6, samples_per_step=2, learning_rate=0.5)
+    more = {"controls": ["shuffled-weights"]} | more
     return ms.Study(network(), {"a": parts(0), "b": parts(1)}, loss, score, config=config, **more)
 
 
@@ -119,7 +120,7 @@ def test_large_parts_are_not_tried_whole(monkeypatch):
         seen.append(len(part[0]))
         return loss(net, part)
 
-    found = ms.Study(network(), {"a": parts(0)}, watched, score, config=ms.MaskConfig(steps=1))
+    found = ms.Study(network(), {"a": parts(0)}, watched, score, config=ms.MaskConfig(steps=1), controls=["shuffled-weights"])
     spec = found.study.preset("quick")
     needs = found.study.procedure.needs(spec, 1, found._job("none", "quick", "cpu").runtime())
     assert seen == [1, 4]

@@ -189,10 +189,6 @@ def traced():
     return torch.fx.symbolic_trace(body())
 
 
-def compiled():
-    return torch.compile(body(), backend="eager")
-
-
 def monkeypatched():
     network = body()
     before = network.forward
@@ -201,7 +197,7 @@ def monkeypatched():
 
 
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
-@pytest.mark.parametrize("new", [nn.Linear, Concrete, traced, compiled, monkeypatched])
+@pytest.mark.parametrize("new", [nn.Linear, Concrete, traced, monkeypatched])
 def test_classes_of_every_kind(new):
     torch.manual_seed(3)
     network = new(5, 3) if new is nn.Linear else new()

@@ -18,7 +18,7 @@ from maskscope.errors import (
     UnknownNameError,
 )
 from maskscope.masks import MaskLogits
-from maskscope.training import memory
+from maskscope.training.memory import check as memory
 from tests.training.growing import CONFIG, half, loss, network, part, spread
 
 

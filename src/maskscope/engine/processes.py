@@ -135,6 +135,8 @@ def _held_back() -> Iterator[None]:
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
+    # sent to the whole group, the signal comes once more from the parent, and must not break off the saving
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
