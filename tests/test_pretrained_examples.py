@@ -61,6 +61,7 @@ def test_the_notebook_of_the_language_model_runs(tmp_path, monkeypatch):
     client = pytest.importorskip("nbclient", reason="nbclient is not installed")
     nbformat = importlib.import_module("nbformat")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(EXAMPLES), str(ROOT / "src")]))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the other worker has the other core
     read = nbformat.read(EXAMPLES / "small_language_model.ipynb", 4)
     # the page and further controls take half of the time, and other tests draw and run them
     without = (
