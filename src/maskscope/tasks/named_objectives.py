@@ -80,8 +80,9 @@ class Unmasked(Objective):
             entropy = functional.binary_cross_entropy_with_logits(answers.to(mine.dtype), probability, reduction="none")
             each = (functional.binary_cross_entropy_with_logits(mine, probability, reduction="none") - entropy).squeeze(-1)
         else:
+            # torch's kl_div has no rule for samples in one call, and warns
             theirs = answers.float().log_softmax(-1)
-            each = functional.kl_div(mine.float().log_softmax(-1), theirs, reduction="none", log_target=True).sum(-1)
+            each = (theirs.exp() * (theirs - mine.float().log_softmax(-1))).sum(-1)
         return each.mean() if counted is None else (each * counted).sum() / counted.sum().clamp(min=1)
 
     def score(self, network: nn.Module, part: Any, answers: Any) -> Tensor:
