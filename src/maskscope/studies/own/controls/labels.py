@@ -1,6 +1,6 @@
 """Shuffled labels: the labels of each part permuted among its items, so that nothing connects them with the inputs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -60,12 +60,10 @@ def with_shuffled_labels(data: FunctionData, seed: int) -> FunctionData:
     def all_of(use: str, parts: Sequence[Any]) -> tuple[Any, ...]:
         return tuple(shuffled(part, child_seed(seed, use, place)) for place, part in enumerate(parts))
 
-    given: Sequence[Any] | PartOf = data.parts
-    if callable(given):
-        function: Callable[[int], Any] = given
-        parts: Sequence[Any] | PartOf = lambda index: shuffled(function(index), child_seed(seed, "search", index))  # noqa: E731
-    else:
-        parts = all_of("search", given)
+    def part_of(function: PartOf, index: int) -> Any:
+        return shuffled(function(index), child_seed(seed, "search", index))
+
+    parts = partial(part_of, data.parts) if callable(data.parts) else all_of("search", data.parts)
     return replace(data, parts=parts, scored=all_of("scored", data.scored), held_out=all_of("held out", data.held_out))
 
 
