@@ -135,6 +135,8 @@ def test_what_is_no_function_is_refused(tmp_path):
     ms.Study(network(), {"first": parts, "second": list(parts)}, {"first": "labels", "second": "unmasked"}, config=FEW)
     with pytest.raises(ConfigError, match="loss names first; one for each function was expected: first, second"):
         ms.Study(network(), {"first": parts, "second": parts}, {"first": "labels"}, config=FEW)
+    with pytest.raises(ConfigError, match="given as off is of another kind.*the network before fine-tuning"):
+        ms.Study(network(), {"first": parts}, config=FEW, off=nn.Linear(3, 3))
     with pytest.raises(LossError, match="Of function first: Labels go from 0 to 9, and the network has 3 classes"):
         run(ms.Study(network(), {"first": [(x, y + 9 * (x[:, 0] > 0)) for x, y in parts]}, config=FEW), tmp_path / "a")
     with pytest.raises(ScoreError, match="score of function first is 0.5 for each of its 3 items, with all weights and without"):

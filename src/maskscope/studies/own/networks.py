@@ -76,11 +76,15 @@ def off_weights(off: object, network: nn.Module) -> Mapping[str, Tensor] | None:
     if not isinstance(off, nn.Module | Mapping):
         raise ConfigError(f"off is of the type {type(off).__name__}; zero, mean, drawn or a network was expected.")
     found = off if isinstance(off, nn.Module) else _as_module(off, 0, network)
-    require_kind(found, "The network in place of what is off", network)
+    why = "Its weights stand in place of those that are off, so it needs the same ones: take the network before fine-tuning."
+    require_kind(found, "The network given as off", network, why)
     return {name: parameter.detach().clone() for name, parameter in found.named_parameters()}
 
 
-def require_kind(network: nn.Module, name: str, pattern: nn.Module) -> None:
+_REPLICATES = "All networks of a study are replicates: the same modules, trained from other seeds."
+
+
+def require_kind(network: nn.Module, name: str, pattern: nn.Module, why: str = _REPLICATES) -> None:
     """Raises `ConfigError` unless a network has the weights that another has: names, shapes and dtypes."""
     expected, found = _layout(pattern), _layout(network)
     differing = sorted(key for key in {*expected, *found} if expected.get(key) != found.get(key))
@@ -88,8 +92,7 @@ def require_kind(network: nn.Module, name: str, pattern: nn.Module) -> None:
         key, nothing = differing[0], "nothing"
         raise ConfigError(
             f"{name} is of another kind than the others: as {key} it has {found.get(key, nothing)}, and "
-            f"{expected.get(key, nothing)} was expected. All networks of a study are replicates: the same modules, trained from "
-            "other seeds."
+            f"{expected.get(key, nothing)} was expected. {why}"
         )
 
 
