@@ -38,7 +38,8 @@ def parts_of_items(name: str, given: object, batch_size: int | None, collate: Co
     count = len(items)
     if not count:
         raise BatchesError(f"The data set of function {name} is empty; at least one item was expected.")
-    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+    asked: object = batch_size  # the user's, whatever its type
+    if asked is not None and not (isinstance(asked, int) and asked > 0):
         raise BatchesError(f"batch_size is {batch_size}; a whole number of at least 1 item was expected.")
     size = batch_size or max(1, min(_ITEMS, count // _PARTS))
 
