@@ -102,6 +102,12 @@ def latex_number(summary: Summary, notation: Notation) -> str:
     return f"${_digits(summary.mean, notation, decimals)}{spread}${note}"
 
 
+def signless_zero(value: float) -> str:
+    """Three decimals; what rounds to zero has no sign."""
+    text = f"{value:.3f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
 def count_text(number: int, noun: str) -> str:
     """``1 network``, ``3 networks``, ``160,000 weights``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -18,15 +18,17 @@ class Page(Generic[Shown]):
 
     Args:
         question: what was asked, in a paragraph.
+        answer: the result in one sentence of plain words, made of the numbers by a rule.
         sentences: the main numbers, a sentence each; none that was not measured.
         cautions: what speaks against reading the verdicts; none where the networks have learned what they should.
         key_numbers: the numbers at the head of the page.
-        sections: what stands between the claims and the settings, in this order.
+        sections: pictures, tables and words, in this order.
         more_networks: how to have a second network, where a record has one.
         beside_paper: whether claims are shown beside what the paper reports.
     """
 
     question: Callable[[Shown], str]
+    answer: Callable[[Shown], str]
     sentences: Callable[[Shown], list[str]]
     cautions: Callable[[Shown], list[str]]
     key_numbers: Callable[[Shown], list[KeyNumber]]

@@ -15,7 +15,7 @@ from maskscope.report.section import Figure, Section, present, short_or_folded
 from maskscope.studies.class_removal import drawing, tables
 from maskscope.studies.class_removal.filters import filter_panels
 from maskscope.studies.class_removal.result import removal_of
-from maskscope.studies.class_removal.words import cautions, key_numbers, question, sentences
+from maskscope.studies.class_removal.words import answer, cautions, key_numbers, question, sentences
 
 # a longer table of pairs is folded
 _LONG = 10
@@ -183,4 +183,4 @@ def _cosine(record: MaskRecord[Any]) -> Section | None:
     )
 
 
-PAGE = Page(question, sentences, cautions, key_numbers, sections)
+PAGE = Page(question, answer, sentences, cautions, key_numbers, sections)

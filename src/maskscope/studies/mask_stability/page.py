@@ -15,7 +15,7 @@ from maskscope.report.page import Page
 from maskscope.report.section import Figure, Section, present, short_or_folded
 from maskscope.studies.mask_stability.drawing import stability_panels
 from maskscope.studies.mask_stability.tables import MEANS, SAME_PAIR, stability_table
-from maskscope.studies.mask_stability.words import cautions, key_numbers, question, sentences
+from maskscope.studies.mask_stability.words import answer, cautions, key_numbers, question, sentences
 
 # a longer table is folded
 _LONG = 16
@@ -67,4 +67,4 @@ def _accuracy(record: MaskRecord[Any]) -> Section:
     )
 
 
-PAGE = Page(question, sentences, cautions, key_numbers, sections)
+PAGE = Page(question, answer, sentences, cautions, key_numbers, sections)

@@ -9,7 +9,7 @@ from maskscope.report.section import Figure, Section, present
 from maskscope.studies.permuted_images.drawing import shared_panels, task_panels
 from maskscope.studies.permuted_images.result import GrowthRecord
 from maskscope.studies.permuted_images.tables import earlier_table, growth_summary_table, shared_table, tasks_table
-from maskscope.studies.permuted_images.words import cautions, key_numbers, question, sentences
+from maskscope.studies.permuted_images.words import answer, cautions, key_numbers, question, sentences
 
 # a longer table is not in the terminal
 _LONG = 40
@@ -66,4 +66,4 @@ def _tasks(record: GrowthRecord) -> Section:
     )
 
 
-PAGE = Page(question, sentences, cautions, key_numbers, sections)
+PAGE = Page(question, answer, sentences, cautions, key_numbers, sections)

@@ -31,7 +31,7 @@ from maskscope.studies.sequences.values import (
     trained_on,
     what_it_is,
 )
-from maskscope.studies.sequences.words import cautions, key_numbers, question, sentences
+from maskscope.studies.sequences.words import answer, cautions, key_numbers, question, sentences
 
 # examples of a test that are shown; others are folded
 _SHOWN = 2
@@ -210,4 +210,4 @@ def _group(record: MaskRecord[Any], test: str, forms: dict[str, str]) -> Example
     )
 
 
-PAGE = Page(question, sentences, cautions, key_numbers, sections)
+PAGE = Page(question, answer, sentences, cautions, key_numbers, sections)
