@@ -10,6 +10,7 @@ from maskscope.report.blocks.functions import cautions, further_sentences, key_n
 from maskscope.report.blocks.half_mask import half_mask_section
 from maskscope.report.blocks.masks import histogram_section, weights_section
 from maskscope.report.blocks.overlap import overlap_section
+from maskscope.report.blocks.picture import functions_picture
 from maskscope.report.blocks.quantities import quantities_section
 from maskscope.report.over_networks import asks_reuse
 from maskscope.report.page import Page
@@ -47,4 +48,4 @@ def sections(record: MaskRecord[Any]) -> list[Section]:
     )
 
 
-PAGE = Page(question, sentences, cautions, key_numbers, sections)
+PAGE = Page(question, sentences, cautions, key_numbers, sections, functions_picture)
