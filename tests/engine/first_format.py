@@ -1,5 +1,6 @@
 """Conditions and what was found, as records of format 1 had them in sentences."""
 
+
 def condition_text(condition):
     """What is asked of a quantity."""
     return f"{_address(*condition.address, mask_words=' under mask')} {_bound_text(condition)}"

@@ -38,5 +38,7 @@ def summary_sentences(record: Record, page: Page[Any]) -> list[str]:
     """The main numbers in sentences; none that was not measured."""
     sentences = page.sentences(record)
     if len(record.seeds) == 1:
-        sentences.append(f"Measured on one network: there is no interval, and nothing was tested. For a test, {page.more_networks}.")
+        sentences.append(
+            f"Measured on one network: there is no interval, and nothing was tested. For a test, {page.more_networks}."
+        )
     return sentences

@@ -1,23 +1,22 @@
 """What a measured number is, in words: one phrase for each measure, from its mask and its function."""
 
-import re
-
 from maskscope.engine.quantities import TRAINED
+from maskscope.report.words import ACCURACY, hidden_removed, kept, removed
 from maskscope.tasks import Task
 
 # {m}: the mask, {f}: the function or the test; a mask over two names is that of a pair
 _PHRASES = {
     "accuracy": "{score} on {f}, no mask",
     "sufficiency": "{score} on {f} with {only}",
-    "necessity": "{score} on {f} without {weights}",
-    "necessity, full I/O": "{score} on {f} without {hidden}",
+    "necessity": "{score} on {f} {without}",
+    "necessity, full I/O": "{score} on {f} {without_hidden}",
     "top weights": "{score} on {f} with the best weights by gradient, as many as {m} has",
     "random removal": "{score} on {f} without as many random weights as {m} has",
     "density": "share of weights kept for {m}",
     "undecided": "share of undecided weights, mask for {m}",
     "loss under the full mask": "{score} on {f} that the full mask loses",
     "mean loss under the full mask": "mean accuracy that the full mask loses",
-    "loss beyond random removal": "{score} on {f} lost without {weights}, beyond the loss without as many random ones",
+    "loss beyond random removal": "{score} on {f} lost {without}, beyond the loss without as many random ones",
     "sufficiency beyond top weights": "{score} on {f} with {only}, beyond that with the best weights by gradient",
     "sufficiency beyond untrained": "{score} on {f} with {only}, beyond that of an untrained network",
     "sufficiency beyond shuffled labels": "{score} on {f} with {only}, beyond that of a network of shuffled labels",
@@ -28,7 +27,7 @@ _PHRASES = {
     "function)",
     "dice over ceiling": "overlap (Dice) of the masks for {pair}, over that of two masks for one function",
     "share of the score kept": "share of the score on {f} that is kept with {only}",
-    "share of the score left": "share of the score on {f} that is left without {weights}",
+    "share of the score left": "share of the score on {f} that is left {without}",
     "transfer": "what the private part for {m} brings in the place of that for {f}",
     "target drop": "share of its accuracy that the removed class loses, {m}",
     "mean drop of others": "share of their accuracy that the other classes lose, {m}",
@@ -50,7 +49,7 @@ _PHRASES = {
 _OVER_CLASSES = ", mean over classes"
 
 
-def measure_words(measure: str, mask: str, function: str, variant: str = TRAINED, *, score: str = "accuracy") -> str:
+def measure_words(measure: str, mask: str, function: str, variant: str = TRAINED, *, score: str = ACCURACY) -> str:
     """A quantity in words, such as ``accuracy on mul with only the weights of add``.
 
     Args:
@@ -65,22 +64,16 @@ def measure_words(measure: str, mask: str, function: str, variant: str = TRAINED
     if phrase is None or (not function and "{f}" in phrase):
         words = base + (f" on {function}" if function else "") + (f", {mask}" if mask else "")
     else:
-        full = mask == Task.whole
         parts = {
             "score": score,
             "m": mask or "a class",
             "f": function,
-            "pair": " and ".join(re.split(r", ", mask, maxsplit=1)),
-            "only": "the full mask" if full else only_weights(mask),
-            "weights": f"the weights of {'the full mask' if full else mask}",
-            "hidden": f"the hidden weights of {mask}",
+            "pair": " and ".join(mask.split(", ", 1)),
+            "only": "the full mask" if mask == Task.whole else kept(mask),
+            "without": removed(mask),
+            "without_hidden": hidden_removed(mask),
         }
         words = phrase.format(**parts)
     if measure.endswith(_OVER_CLASSES):
         words = words.removesuffix(", a class") + _OVER_CLASSES
     return words + ("" if variant == TRAINED else f" ({variant} network)")
-
-
-def only_weights(mask: str) -> str:
-    """That nothing is kept but the weights of a mask."""
-    return f"only the weights of {mask}"

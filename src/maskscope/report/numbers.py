@@ -13,6 +13,8 @@ UNDEFINED = "undefined"
 NOT_MEASURED = "not measured"
 # below this many networks every point is shown (docs/statistics.md, section 5)
 POINTS_BELOW = 10
+# a figure draws an interval from this many networks on: that of two is so wide that it hides the numbers
+INTERVAL_FROM = 3
 
 Notation = Literal["percent", "ratio"]
 # shares, and what shares are compared by, are written in percent

@@ -6,10 +6,14 @@ from typing import Generic, TypeVar
 
 from maskscope.engine.records.record import Record
 from maskscope.report.key_number import KeyNumber
-from maskscope.report.section import Section
+from maskscope.report.section import Figure, Section
 from maskscope.report.verdicts import MORE_NETWORKS
 
 Shown = TypeVar("Shown", bound=Record)
+
+
+def no_picture(record: Record) -> Figure | None:
+    """No figure stands for the whole of it."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Page(Generic[Shown]):
         cautions: what speaks against reading the verdicts; none where the networks have learned what they should.
         key_numbers: the numbers at the head of the page.
         sections: pictures, tables and words, in this order.
+        picture: the one figure that carries the result, if there is one; its name is ``picture``.
         more_networks: how to have a second network, where a record has one.
         beside_paper: whether claims are shown beside what the paper reports.
     """
@@ -33,6 +38,7 @@ class Page(Generic[Shown]):
     cautions: Callable[[Shown], list[str]]
     key_numbers: Callable[[Shown], list[KeyNumber]]
     sections: Callable[[Shown], list[Section]]
+    picture: Callable[[Shown], Figure | None] = no_picture
     more_networks: str = MORE_NETWORKS
     beside_paper: bool = True
 

@@ -7,7 +7,7 @@ from maskscope.engine.records.record import Record
 from maskscope.report.headline import answer, summary_sentences, tally, title
 from maskscope.report.origin import origin, settings, unverified
 from maskscope.report.page import Page
-from maskscope.report.readings.figures import inline_figures
+from maskscope.report.readings.figures import inline_figures, inline_picture
 from maskscope.report.readings.template import template
 from maskscope.report.verdicts import agreements, claim_groups, contradictions
 from maskscope.storage import write_bytes
@@ -40,7 +40,7 @@ def html_page(record: Record, page: Page[Any], atlas: str = "") -> str:
     # first, so that what is missing is said before anything is drawn
     found = template("report.html.j2")
     shared, groups = claim_groups(record, page.more_networks)
-    sections = page.sections(record)
+    sections, picture = page.sections(record), page.picture(record) if page.picture else None
     values = {
         "record": record,
         "title": title(record),
@@ -58,8 +58,8 @@ def html_page(record: Record, page: Page[Any], atlas: str = "") -> str:
         "sections": sections,
         "pictures": [one for one in sections if one.figures or one.examples],
         "figures": inline_figures(sections),
-        "lead": None,
-        "lead_caption": "",
+        "lead": inline_picture(picture),
+        "lead_caption": picture.caption if picture else "",
         "other_size": record.other_size,
         "atlas": atlas,
         "settings": settings(record.spec),

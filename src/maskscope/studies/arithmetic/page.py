@@ -11,6 +11,7 @@ from maskscope.report.blocks.functions import LEARNED, cautions, further_sentenc
 from maskscope.report.blocks.half_mask import half_mask_section
 from maskscope.report.blocks.masks import histogram_section, weights_section
 from maskscope.report.blocks.overlap import overlap_section
+from maskscope.report.blocks.picture import functions_picture
 from maskscope.report.blocks.quantities import quantities_section
 from maskscope.report.cautions import NOTHING_YET
 from maskscope.report.over_networks import asks_reuse
@@ -53,4 +54,4 @@ def _answer(record: MaskRecord[Any]) -> str:
     return NOTHING_YET if cautions(record) else answer(record, LEARNED)
 
 
-PAGE = Page(question, _answer, sentences, cautions, key_numbers, sections)
+PAGE = Page(question, _answer, sentences, cautions, key_numbers, sections, functions_picture)

@@ -38,6 +38,16 @@ def sections(record: MaskRecord[Any]) -> list[Section]:
     )
 
 
+def _picture(record: MaskRecord[Any]) -> Figure:
+    return Figure(
+        "picture",
+        partial(drawing.picture_panels, record),
+        "Accuracy under the mask that was found without the images of a class: of this class and, as a mean, of all others; "
+        "grey: the same under the full mask. Beside it: what the class loses when only the weights that it owns are removed "
+        f"from the full mask, and when as many random ones are. {points_note(len(record.seeds))}",
+    )
+
+
 def _confusion(record: MaskRecord[Any]) -> Section:
     return Section(
         "confusion",
@@ -183,4 +193,4 @@ def _cosine(record: MaskRecord[Any]) -> Section | None:
     )
 
 
-PAGE = Page(question, answer, sentences, cautions, key_numbers, sections)
+PAGE = Page(question, answer, sentences, cautions, key_numbers, sections, _picture)

@@ -10,6 +10,7 @@ from maskscope.report.blocks.core import core_section
 from maskscope.report.blocks.functions import key_numbers, sentences
 from maskscope.report.blocks.masks import histogram_section, weights_section
 from maskscope.report.blocks.overlap import overlap_section
+from maskscope.report.blocks.picture import functions_picture
 from maskscope.report.blocks.quantities import quantities_section
 from maskscope.report.numbers import count_text, in_words, mean_text
 from maskscope.report.page import Page
@@ -97,6 +98,7 @@ PAGE = Page(
     cautions,
     key_numbers,
     sections,
+    functions_picture,
     more_networks="give the study several networks of this kind",
     beside_paper=False,
 )

@@ -103,7 +103,9 @@ def _on_levels(record: MaskRecord[Any]) -> list[tuple[str, float]]:
 
 def _crossed(record: MaskRecord[Any]) -> bool:
     """Whether the interval of a loss has the claims' bound inside, so that networks differ about it."""
-    gaps = [one.summary for one in record.quantities if one.measure == "relative gap to the full mask" and one.mask == one.function]
+    gaps = [
+        one.summary for one in record.quantities if one.measure == "relative gap to the full mask" and one.mask == one.function
+    ]
     return any(gap.n > 1 and gap.low < _FALLEN <= gap.mean for gap in gaps)
 
 
