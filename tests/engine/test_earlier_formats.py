@@ -17,10 +17,11 @@ from maskscope.errors import ConfigError, FileFormatError
 from maskscope.procedure.floors import layers_of
 from maskscope.procedure.record import with_floors
 from maskscope.procedure.units import UNITS
-from maskscope.report.verdicts import RULE, asked_text, condition_text, reasons
+from maskscope.report.verdicts import RULE
 from maskscope.storage import read_json, write_json
 from maskscope.studies.mask_stability.numbers import UNITS as STABILITY_UNITS
 from maskscope.studies.sequences.numbers import UNITS as SEQUENCE_UNITS
+from tests.engine.first_format import asked_text, condition_text, reasons
 from tests.report.synthetic import make_record
 from tests.report.synthetic_images import make_growth_record, make_removal_record
 from tests.report.synthetic_sequences import make_scan_record

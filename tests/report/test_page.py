@@ -135,7 +135,7 @@ def test_one_network_says_that_there_is_no_interval(lonely_html, html):
     assert "One network: its value, no interval." in lonely_html
     assert "no interval (n = 1)" in lonely_html
     assert "there is no interval" not in html
-    assert "circles: each network" in html
+    assert "small marks: each network" in html
     assert "inconclusive" in lonely_html
 
 

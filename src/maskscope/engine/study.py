@@ -190,6 +190,8 @@ class Study(Generic[Spec]):
             this process.
         reader: address of the study that reads its records, if not its own.
         networks: how many networks the study brings, a seed for each; 0: as many are made as are asked for.
+        title: its name as a heading; empty: the name itself.
+        size: the settings that make the size of its networks. What the paper reports is about those of its preset `paper`.
     """
 
     name: str
@@ -207,6 +209,8 @@ class Study(Generic[Spec]):
     address: str = ""
     reader: str = ""
     networks: int = 0
+    title: str = ""
+    size: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for item in (self.presets, *self.presets.values()):
@@ -242,8 +246,22 @@ class Study(Generic[Spec]):
         found = (claim for claim in self.claims if kind in (claim.networks or (kind,)))
         return tuple(replace(claim, paper="") if kind in self.not_in_paper else claim for claim in found)
 
+    def other_size(self, spec: Json) -> str:
+        """How the paper's networks differ in size from those of a record's settings, in words; empty where they do not."""
+        published = self.presets.get(str(spec.get(self.kind, self.first_kind)), {}).get("paper")
+        if published is None:
+            return ""
+        pairs = [(name, _flat(getattr(published[1], name)), _flat(spec.get(name))) for name in self.size]
+        unlike = [(name, there, here) for name, there, here in pairs if there != here]
+        return ", ".join(f"{name} {there} in the paper, {here} here" for name, there, here in unlike)
+
     def require_fit(self, spec: Any) -> None:
         """Raises `ConfigError` unless the settings are this study's."""
         if not isinstance(spec, self.spec):
             found = type(spec).__name__
             raise ConfigError(f"{self.name} was given settings of the type {found}; {self.spec.__name__} was expected.")
+
+
+def _flat(value: object) -> str:
+    """A setting in a word: ``400-400-200``."""
+    return "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from maskscope.engine.records.record import Record
 from maskscope.report.numbers import in_words, mean_text
 
+# the answer where there is such a caution
+NOTHING_YET = "The networks have not learned what they were trained for, so their masks say nothing yet."
+
 
 def not_learned(record: Record, least: Mapping[str, float], *, tests: bool = False) -> list[str]:
     """That the networks do not perform their functions, if they do not: verdicts then say nothing about networks that do.

@@ -1,34 +1,31 @@
-"""The finding in words: sentences made of verdicts and numbers, for the head of the page and the terminal."""
+"""The finding in words, for the head of the page, the terminal and a notebook: one sentence, the main numbers, the claims."""
 
 from typing import Any
 
 from maskscope.engine.records.record import Record
-from maskscope.report.numbers import count_text, in_words
+from maskscope.report.numbers import count_text
 from maskscope.report.page import Page
 
 VERDICTS = ("supported", "not supported", "inconclusive")
 
 
 def title(record: Record) -> str:
-    """The study's name as a title."""
-    words = record.experiment.replace("-", " ").replace("_", " ")
+    """The study's name as a heading."""
+    named = record.known_study.title if record.known_study else ""
+    words = named or record.experiment.replace("-", " ").replace("_", " ")
     return words[:1].upper() + words[1:]
 
 
-def headline(record: Record) -> list[tuple[str, str]]:
-    """What became of the claims: each verdict with the names of the claims that got it.
-
-    Claims about the method are left out where they hold, and those that were not asked of the record; the reader wants to know
-    what the networks are like.
-    """
-    asked = [verdict for verdict in record.verdicts if not verdict.lacks] or record.verdicts
-    shown = [one for one in asked if one.about != "method" or one.verdict == "not supported"] or asked
-    found = [(word, [verdict.name for verdict in shown if verdict.verdict == word]) for word in VERDICTS]
-    return [(word.capitalize(), in_words(names)) for word, names in found if names]
+def answer(record: Record, page: Page[Any]) -> str:
+    """The result in one sentence of plain words; see `Page`."""
+    text = page.answer(record)
+    return text[:1].upper() + text[1:]
 
 
 def tally(record: Record) -> str:
-    """How many claims got which verdict, and on how many networks."""
+    """How many claims got which verdict, and on how many networks; one network is measured, and nothing is tested."""
+    if len(record.seeds) == 1:
+        return "measured on one network, nothing tested"
     asked = [verdict for verdict in record.verdicts if not verdict.lacks]
     counts = [(sum(verdict.verdict == word for verdict in asked), word) for word in VERDICTS]
     counts.append((len(record.verdicts) - len(asked), "not asked"))
@@ -42,6 +39,6 @@ def summary_sentences(record: Record, page: Page[Any]) -> list[str]:
     sentences = page.sentences(record)
     if len(record.seeds) == 1:
         sentences.append(
-            f"One network: there is no interval, and so no claim can be more than inconclusive; {page.more_networks}."
+            f"Measured on one network: there is no interval, and nothing was tested. For a test, {page.more_networks}."
         )
     return sentences

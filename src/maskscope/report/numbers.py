@@ -13,6 +13,8 @@ UNDEFINED = "undefined"
 NOT_MEASURED = "not measured"
 # below this many networks every point is shown (docs/statistics.md, section 5)
 POINTS_BELOW = 10
+# a figure draws an interval from this many networks on: that of two is so wide that it hides the numbers
+INTERVAL_FROM = 3
 
 Notation = Literal["percent", "ratio"]
 # shares, and what shares are compared by, are written in percent
@@ -100,6 +102,12 @@ def latex_number(summary: Summary, notation: Notation) -> str:
     spread = rf" \pm {_digits(summary.std, notation, decimals)}" if summary.n > 1 else ""
     note = f" ($n = {summary.n}$ of {len(summary.values)})" if summary.n < len(summary.values) else ""
     return f"${_digits(summary.mean, notation, decimals)}{spread}${note}"
+
+
+def signless_zero(value: float) -> str:
+    """Three decimals; what rounds to zero has no sign."""
+    text = f"{value:.3f}"
+    return text.removeprefix("-") if float(text) == 0 else text
 
 
 def count_text(number: int, noun: str) -> str:

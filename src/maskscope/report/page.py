@@ -6,10 +6,14 @@ from typing import Generic, TypeVar
 
 from maskscope.engine.records.record import Record
 from maskscope.report.key_number import KeyNumber
-from maskscope.report.section import Section
+from maskscope.report.section import Figure, Section
 from maskscope.report.verdicts import MORE_NETWORKS
 
 Shown = TypeVar("Shown", bound=Record)
+
+
+def no_picture(record: Record) -> Figure | None:
+    """No figure stands for the whole of it."""
 
 
 @dataclass(frozen=True)
@@ -18,19 +22,23 @@ class Page(Generic[Shown]):
 
     Args:
         question: what was asked, in a paragraph.
+        answer: the result in one sentence of plain words, made of the numbers by a rule.
         sentences: the main numbers, a sentence each; none that was not measured.
         cautions: what speaks against reading the verdicts; none where the networks have learned what they should.
         key_numbers: the numbers at the head of the page.
-        sections: what stands between the claims and the settings, in this order.
+        sections: pictures, tables and words, in this order.
+        picture: the one figure that carries the result, if there is one; its name is ``picture``.
         more_networks: how to have a second network, where a record has one.
         beside_paper: whether claims are shown beside what the paper reports.
     """
 
     question: Callable[[Shown], str]
+    answer: Callable[[Shown], str]
     sentences: Callable[[Shown], list[str]]
     cautions: Callable[[Shown], list[str]]
     key_numbers: Callable[[Shown], list[KeyNumber]]
     sections: Callable[[Shown], list[Section]]
+    picture: Callable[[Shown], Figure | None] = no_picture
     more_networks: str = MORE_NETWORKS
     beside_paper: bool = True
 

@@ -17,10 +17,16 @@ class Figure:
     """A figure: the name of its files, and its panels, which are made when they are asked for.
 
     A figure without panels shows something that was not measured; it is left out.
+
+    Args:
+        name: of its files.
+        panels: makes them, from the left.
+        caption: what it shows; empty where the caption of its section says that.
     """
 
     name: str
     panels: Callable[[], Sequence[Panel]]
+    caption: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from maskscope.engine.claims import Verdict
 from maskscope.engine.quantities import TRAINED, Quantity, find_quantity
 from maskscope.errors import UnknownNameError
 from maskscope.storage import Json
+
+if TYPE_CHECKING:
+    from maskscope.engine.study import Study
 
 # of a record's JSON. 1: verdicts were sentences, quantities had no unit, pairs no floors by tensor. 2: results that only some
 # studies have were fields of every record (`earlier_formats.py`)
@@ -99,13 +102,24 @@ class Record(ABC):
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows, as the study's page says it; None if the study is in a file, which is not run for this."""
+        found = self.known_study
+        return str(found.page.notebook_cell(self)) if found else None
+
+    @property
+    def known_study(self) -> "Study[Any] | None":
+        """The study that reads it, where that is one of this package; a file is not run for this."""
         from maskscope.engine.address import is_file, study_at
 
         address = self.study or self.experiment
         try:
-            return None if is_file(address) else str(study_at(address).page.notebook_cell(self))
+            return None if is_file(address) else study_at(address)
         except UnknownNameError:
             return None
+
+    @property
+    def other_size(self) -> str:
+        """How the paper's networks differ in size from these, in words; empty where they do not, or are not known."""
+        return self.known_study.other_size(self.spec) if self.known_study else ""
 
     @property
     def numbers(self) -> dict[str, float]:

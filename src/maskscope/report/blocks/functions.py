@@ -12,7 +12,7 @@ from maskscope.report.numbers import count_text, in_words, mean_text
 from maskscope.report.over_networks import WHOLE, asks_reuse, mask_names, networks, short_words, whole_procedures
 
 # what the claims ask of a network before anything else
-_LEARNED = 0.95
+LEARNED = 0.95
 # a measure, and the sentence that its numbers make
 _UNDER = ("sufficiency", "Under the mask found for {}, accuracy is {}.")
 _WITHOUT = ("necessity", "Without the weights of mask {}, accuracy is {}.")
@@ -71,7 +71,7 @@ def key_numbers(record: MaskRecord[Any]) -> list[KeyNumber]:
 
 def cautions(record: MaskRecord[Any]) -> list[str]:
     """That the networks do not perform their functions, if they do not."""
-    return not_learned(record, dict.fromkeys(record.functions, _LEARNED))
+    return not_learned(record, dict.fromkeys(record.functions, LEARNED))
 
 
 def _sharing(record: MaskRecord[Any]) -> list[Quantity]:

@@ -6,22 +6,33 @@ from dataclasses import dataclass
 
 from maskscope.analysis import Summary
 from maskscope.report.drawing.panel import FUNCTION_COLOURS, GRID, HEAT, INK, MUTED, WHOLE_COLOUR, Axes
-from maskscope.report.numbers import NOT_MEASURED, POINTS_BELOW, UNDEFINED, Notation, brief, mean_text, plain
+from maskscope.report.numbers import INTERVAL_FROM, NOT_MEASURED, POINTS_BELOW, UNDEFINED, Notation, brief, mean_text, plain
 from maskscope.report.over_networks import few
 
 # inches
 WIDTH = 4.2
+# of the panels that carry a page: two beside each other
+PICTURE_WIDTH = 5.0
 _LANE, _GAP, _FRAME = 0.185, 0.13, 0.95
 # characters of a legend in one line, four for each patch of colour
 _LEGEND = 48
+# characters of one line of a row's name
+_LINE = 27
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One number over networks and its colour; None was not measured."""
+    """One number over networks as a bar.
+
+    Args:
+        summary: the number; None was not measured.
+        colour: of the bar.
+        beside: what it is compared with, a grey tick.
+    """
 
     summary: Summary | None
     colour: str
+    beside: Summary | None = None
 
 
 def colour_of(function: str, functions: Sequence[str]) -> str:
@@ -55,7 +66,7 @@ def draw_bars(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], *, notation
             _draw_bar(axes, top + (lane + 0.5) * _LANE, bar, factor, notation)
         heights += len(lanes) * _LANE + _GAP
         places.append((top + heights - _GAP / 2) / 2)
-    axes.set_yticks(places, [brief(name) for name, _ in rows])
+    axes.set_yticks(places, ["\n".join(brief(line, _LINE) for line in name.split("\n")) for name, _ in rows])
     axes.set_ylim(heights, 0)
     axes.set_xlim(low, high)
     axes.set_xlabel(label)
@@ -133,13 +144,19 @@ def heat_size(rows: Sequence[str], columns: Sequence[str], cell: tuple[float, fl
 
 
 def draw_points(axes: Axes, y: float, summary: Summary, colour: str, factor: float, size: float = 16) -> None:
-    """The interval as a line, if there is one, and each network's value as a point below n = 10."""
-    if summary.n > 1:
+    """The interval as a line, if there are networks enough, and each network's value as a point below n = 10."""
+    if summary.n >= INTERVAL_FROM:
         ends = [factor * summary.low, factor * summary.high]
         axes.plot(ends, [y, y], color=colour, linewidth=1.6, solid_capstyle="butt", zorder=3)
     points = [factor * value for value in summary.values if not math.isnan(value)]
     if len(points) < POINTS_BELOW:
         axes.scatter(points, [y] * len(points), s=size, facecolor="none", edgecolor=colour, linewidth=1, zorder=4, clip_on=False)
+
+
+def drawn_ends(summary: Summary) -> list[float]:
+    """The values and, if it is drawn, the interval of a number: what an axis has to hold."""
+    ends = [summary.low, summary.high] if summary.n >= INTERVAL_FROM else []
+    return [end for end in (*ends, *summary.values) if not math.isnan(end)]
 
 
 def _draw_bar(axes: Axes, y: float, bar: Bar, factor: float, notation: Notation) -> None:
@@ -152,6 +169,8 @@ def _draw_bar(axes: Axes, y: float, bar: Bar, factor: float, notation: Notation)
     mean = factor * summary.mean
     axes.plot([mean, mean], [y - _LANE * 0.41, y + _LANE * 0.41], color=bar.colour, linewidth=2, zorder=3, solid_capstyle="butt")
     draw_points(axes, y, summary, bar.colour, factor)
+    if bar.beside and bar.beside.n:
+        axes.plot([factor * bar.beside.mean] * 2, [y - _LANE * 0.5, y + _LANE * 0.5], color=MUTED, linewidth=2.2, zorder=5)
     label = mean_text(summary, notation)
     axes.text(1.025, y, label, transform=axes.get_yaxis_transform(), va="center", fontsize=8.5, color=INK)
 
@@ -164,7 +183,7 @@ def _turned(columns: Sequence[str]) -> bool:
 def _ends(rows: Sequence[tuple[str, Sequence[Bar]]]) -> tuple[float, float]:
     """The smallest and largest number to be drawn, intervals and 0 included."""
     summaries = [bar.summary for _, lanes in rows for bar in lanes if bar.summary and bar.summary.n]
-    lows = [summary.low if summary.n > 1 else summary.mean for summary in summaries]
-    highs = [summary.high if summary.n > 1 else summary.mean for summary in summaries]
+    lows = [end for summary in summaries for end in drawn_ends(summary)]
+    highs = [*lows, *(bar.beside.mean for _, lanes in rows for bar in lanes if bar.beside and bar.beside.n)]
     top = max([end for end in highs if math.isfinite(end)], default=1.0)
     return min([0.0, *(end for end in lows if math.isfinite(end) and end < 0)]), top if top > 0 else 1e-3

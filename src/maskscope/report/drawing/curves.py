@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maskscope.analysis import Summary
-from maskscope.report.drawing.charts import Bar, draw_points
+from maskscope.report.drawing.charts import Bar, draw_points, drawn_ends
 from maskscope.report.drawing.panel import INK, MUTED, Axes
-from maskscope.report.numbers import POINTS_BELOW, UNDEFINED, Notation, brief, mean_text
+from maskscope.report.numbers import INTERVAL_FROM, POINTS_BELOW, UNDEFINED, Notation, brief, mean_text
 
 # more values than this have decades on their axis and no names
 _MOST_NAMED = 7
@@ -37,7 +37,7 @@ def draw_curves(axes: Axes, values: Sequence[float], curves: Sequence[Curve], no
 
 def draw_upright(axes: Axes, x: float, summary: Summary, colour: str, factor: float) -> None:
     """The interval as an upright line, and each network's value as a circle below n = 10."""
-    if summary.n > 1:
+    if summary.n >= INTERVAL_FROM:
         axes.plot([x, x], [factor * summary.low, factor * summary.high], color=colour, linewidth=1.2, alpha=0.8, zorder=2)
     points = [factor * value for value in summary.values if not math.isnan(value)]
     if 1 < len(points) < POINTS_BELOW:
@@ -76,7 +76,7 @@ def draw_dots(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], notation: N
         for lane, bar in enumerate(bars):
             place = y + (lane - (len(bars) - 1) / 2) * 0.3
             _draw_dot(axes, place, bar, notation, factor)
-    values = [factor * end for _, bars in rows for bar in bars if bar.summary for end in _ends(bar.summary)]
+    values = [factor * end for _, bars in rows for bar in bars if bar.summary for end in drawn_ends(bar.summary)]
     spread = (max(values) - min(values)) or max(abs(max(values)) * 0.1, 0.01) if values else 1.0
     if values:
         axes.set_xlim(min(values) - 0.12 * spread, max(values) + 0.12 * spread)
@@ -95,8 +95,3 @@ def _draw_dot(axes: Axes, y: float, bar: Bar, notation: Notation, factor: float)
     mean = factor * bar.summary.mean
     axes.plot([mean] * 2, [y - 0.12, y + 0.12], color=bar.colour, linewidth=2.4, zorder=5, solid_capstyle="butt")
     axes.text(1.025, y, mean_text(bar.summary, notation), transform=beside, va="center", fontsize=8.5, color=INK)
-
-
-def _ends(summary: Summary) -> list[float]:
-    found = [summary.low, summary.high, *summary.values]
-    return [value for value in found if not math.isnan(value)]

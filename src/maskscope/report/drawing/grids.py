@@ -6,7 +6,7 @@ from functools import partial
 
 from maskscope.analysis import Summary
 from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, draw_bars, draw_heat, draw_legend, heat_size
-from maskscope.report.drawing.panel import Axes, Panel
+from maskscope.report.drawing.panel import MUTED, Axes, Panel
 from maskscope.report.numbers import Notation
 
 # the name of a row, and its number in each column; None was not measured
@@ -15,7 +15,18 @@ Rows = Sequence[tuple[str, Sequence[Summary | None]]]
 Lane = tuple[str, str]
 
 
-def bar_panel(name: str, title: str, rows: Rows, lanes: Sequence[Lane], label: str, *, whole: bool = True) -> Panel:
+def bar_panel(
+    name: str,
+    title: str,
+    rows: Rows,
+    lanes: Sequence[Lane],
+    label: str,
+    *,
+    whole: bool = True,
+    beside: Sequence[Sequence[Summary | None]] = (),
+    beside_name: str = "",
+    width: float = WIDTH,
+) -> Panel:
     """A group of bars for each row, with a bar for each lane, in percent.
 
     Args:
@@ -25,10 +36,17 @@ def bar_panel(name: str, title: str, rows: Rows, lanes: Sequence[Lane], label: s
         lanes: one without a name is not in the legend.
         label: of the value axis.
         whole: whether the axis is 0 to 100 %.
+        beside: for each row, what its bars are compared with, lane by lane: grey ticks. None: nothing.
+        beside_name: of these in the legend.
+        width: in inches.
     """
-    legend = [lane for lane in lanes if lane[0]]
-    size = (WIDTH, bars_height(len(rows), len(lanes)) + (0.25 if legend else 0.0))
-    bars = [(row, [Bar(one, colour) for one, (_, colour) in zip(found, lanes, strict=True)]) for row, found in rows]
+    compared = beside or [[None] * len(lanes) for _ in rows]
+    legend = [*(lane for lane in lanes if lane[0]), *([(beside_name, MUTED)] if beside_name else [])]
+    size = (width, bars_height(len(rows), len(lanes)) + (0.25 if legend else 0.0))
+    bars = [
+        (row, [Bar(one, colour, other) for one, (_, colour), other in zip(found, lanes, others, strict=True)])
+        for (row, found), others in zip(rows, compared, strict=True)
+    ]
     return Panel(name, title, size, partial(_draw_bars, rows=bars, label=label, legend=legend, whole=whole))
 
 

@@ -40,7 +40,7 @@ def sharing_panels(record: MaskRecord[Any]) -> list[Panel]:
         ]
         title = "Normalised sharing" + (f": {brief(pair[0], 10)}, {brief(pair[1], 10)}" if len(pairs) > 1 else "")
         if rows:
-            panels.append(Panel(f"sharing-{place}", title, (WIDTH, 1.1 + 0.36 * len(rows)), partial(_draw_scale, rows=rows)))
+            panels.append(Panel(f"sharing-{place}", title, (WIDTH, 1.1 + 0.36 * len(rows)), partial(draw_scale, rows=rows)))
     return panels
 
 
@@ -50,7 +50,7 @@ def overlap_panels(record: MaskRecord[Any], variant: str = "trained") -> list[Pa
     if not networks(record, variant=variant):
         return []
     if not few_pairs(record):
-        return [_overlap_matrix(record)]
+        return [overlap_matrix(record, "overlap-matrix")]
     places = [*layer_names(record), None]
     measures = _MEASURES if len(between) == 1 else _MEASURES[:1]
     size = (WIDTH, 1.15 + 0.42 * len(places))
@@ -67,7 +67,8 @@ def overlap_panels(record: MaskRecord[Any], variant: str = "trained") -> list[Pa
     ]
 
 
-def _draw_scale(axes: Axes, rows: Sequence[tuple[str, Summary]]) -> None:
+def draw_scale(axes: Axes, rows: Sequence[tuple[str, Summary]]) -> None:
+    """Numbers over networks on a scale from floor (0) to ceiling (1)."""
     ends = [value for _, summary in rows for value in summary.values if not math.isnan(value)]
     low, high = min([-0.15, *(end - 0.1 for end in ends)]), max([1.15, *(end + 0.1 for end in ends)])
     axes.axvspan(0, 1, color=BAND, zorder=0, linewidth=0)
@@ -130,8 +131,9 @@ def _draw_overlap(axes: Axes, record: MaskRecord[Any], pair: tuple[str, str], me
     draw_legend(axes, [("found", INK), ("floor", MUTED), *ceiling])
 
 
-def _overlap_matrix(record: MaskRecord[Any]) -> Panel:
+def overlap_matrix(record: MaskRecord[Any], name: str) -> Panel:
+    """The overlap of each two masks over all tensors, as a heat map."""
     functions = paired_names(record)
     rows = [(a, [overlap(record, (a, b), None, "dice") for b in functions]) for a in functions]
     title = "Dice of whole masks; diagonal: two masks for one function"
-    return heat_panel("overlap-matrix", title, rows, functions, cell=(0.55, 0.36), notation="ratio")
+    return heat_panel(name, title, rows, functions, cell=(0.55, 0.36), notation="ratio")

@@ -11,8 +11,9 @@ from typing import Any
 
 from maskscope.engine.records.record import Record
 from maskscope.errors import ConfigError, MissingExtraError
+from maskscope.report.drawing.panel import Panel
 from maskscope.report.page import Page
-from maskscope.report.section import Section, all_figures
+from maskscope.report.section import Figure, Section, all_figures
 from maskscope.storage import write_bytes
 
 
@@ -59,13 +60,27 @@ def inline_figures(sections: Sequence[Section]) -> dict[str, InlineFigure]:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    shown, canvas = {}, _canvas()
+    shown = {}
     for section in sections:
         panels = [panel for found in all_figures([section]).values() for panel in found]
         if panels:
-            width = round(96 * max(panel.size[0] for panel in panels))
-            shown[section.id] = InlineFigure(tuple(canvas.svg(panel) for panel in panels), width)
+            shown[section.id] = _inline(panels)
     return shown
+
+
+def inline_picture(picture: Figure | None) -> InlineFigure | None:
+    """The figure that carries a page; None where there is none, or nothing of it was measured.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    panels = picture.panels() if picture else ()
+    return _inline(panels) if panels else None
+
+
+def _inline(panels: Sequence[Panel]) -> InlineFigure:
+    canvas = _canvas()
+    return InlineFigure(tuple(canvas.svg(panel) for panel in panels), round(96 * max(panel.size[0] for panel in panels)))
 
 
 def _canvas() -> ModuleType:

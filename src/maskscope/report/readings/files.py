@@ -42,7 +42,7 @@ _ESCAPES = {
 
 def write_tables(record: Record, page: Page[Any], folder: Path) -> list[Path]:
     """Writes every table of a record as ``NAME.csv`` and ``NAME.tex``, and returns the paths."""
-    claims = claims_table(record.verdicts)
+    claims = claims_table(record)
     return write_section_tables([Section("claims", claims.title, files=(claims,)), *page.sections(record)], folder)
 
 

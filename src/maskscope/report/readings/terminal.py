@@ -25,7 +25,7 @@ def show_record(record: Record, page: Page[Any], console: Console) -> None:
     console.print(Text(f"{title(record)}: {tally(record)}", style="bold"))
     for sentence in (*unverified(record), *page.cautions(record), *contradictions(record)):
         console.print(Text(sentence, style="bold red"))
-    beside = agreements(record.verdicts) if page.beside_paper else []
+    beside = agreements(record) if page.beside_paper else []
     for sentence in (*beside, *summary_sentences(record, page)):
         console.print(Text(sentence))
     if record.verdicts:

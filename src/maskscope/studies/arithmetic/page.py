@@ -3,14 +3,17 @@
 from typing import Any
 
 from maskscope.procedure.record import MaskRecord
+from maskscope.report.blocks.answers import answer
 from maskscope.report.blocks.accuracy import accuracy_section, accuracy_table, confusion_section
 from maskscope.report.blocks.controls import controls_section
 from maskscope.report.blocks.core import core_section
-from maskscope.report.blocks.functions import cautions, further_sentences, key_numbers, question, sentences
+from maskscope.report.blocks.functions import LEARNED, cautions, further_sentences, key_numbers, question, sentences
 from maskscope.report.blocks.half_mask import half_mask_section
 from maskscope.report.blocks.masks import histogram_section, weights_section
 from maskscope.report.blocks.overlap import overlap_section
+from maskscope.report.blocks.picture import functions_picture
 from maskscope.report.blocks.quantities import quantities_section
+from maskscope.report.cautions import NOTHING_YET
 from maskscope.report.over_networks import asks_reuse
 from maskscope.report.page import Page
 from maskscope.report.scale import family
@@ -47,4 +50,8 @@ def sections(record: MaskRecord[Any]) -> list[Section]:
     )
 
 
-PAGE = Page(question, sentences, cautions, key_numbers, sections)
+def _answer(record: MaskRecord[Any]) -> str:
+    return NOTHING_YET if cautions(record) else answer(record, LEARNED)
+
+
+PAGE = Page(question, _answer, sentences, cautions, key_numbers, sections, functions_picture)

@@ -9,7 +9,7 @@ import numpy as np
 
 from maskscope.analysis import Summary
 from maskscope.procedure.record import MaskRecord
-from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, draw_bars, draw_legend, heat_size, name_cells
+from maskscope.report.drawing.charts import PICTURE_WIDTH, WIDTH, Bar, bars_height, draw_bars, draw_legend, heat_size, name_cells
 from maskscope.report.drawing.curves import Curve, draw_curves
 from maskscope.report.drawing.floored_bars import Row, floored_bars
 from maskscope.report.drawing.grids import heat_panel, highest
@@ -26,6 +26,7 @@ from maskscope.report.over_networks import (
     short_names,
 )
 from maskscope.studies.class_removal.values import (
+    accuracy_of_others,
     confusion_difference,
     cosine,
     cosine_steps,
@@ -55,6 +56,25 @@ def class_confusion_panels(record: MaskRecord[Any]) -> list[Panel]:
         draw = partial(_draw_matrix, names=record.functions, values=values, most=most or 1.0)
         panels.append(Panel(f"class-confusion-{place}", f"Without {brief(function, 18)}, minus full", size, draw))
     return panels
+
+
+def picture_panels(record: MaskRecord[Any]) -> list[Panel]:
+    """What falls and what stays: accuracy of a class under the mask found without it, and that of the others."""
+    rows = []
+    for function, mask in removed(record):
+        own = summary_of(record.quantity("sufficiency", mask, function))
+        before = summary_of(record.quantity("sufficiency", WHOLE, function))
+        rest, rest_before = (accuracy_of_others(record, function, one) for one in (mask, WHOLE))
+        rows.append((f"without {function}", [Bar(own, LESS, before), Bar(rest, FUNCTION_COLOURS[0], rest_before)]))
+    if not rows:
+        return []
+    legend = [("the class itself", LESS), ("all others, mean", FUNCTION_COLOURS[0]), ("full mask", MUTED)]
+    size = (PICTURE_WIDTH, bars_height(len(rows), 2) + 0.25)
+    draw = partial(_draw_shares, rows=rows, legend=legend)
+    falls = Panel("picture-falls", "What falls, and what stays", size, draw)
+    asked = {"what it owns": "target drop without what it owns", "random weights": "target drop without random weights"}
+    title = "What a class loses without …"
+    return [falls, _class_bars(record, "picture-owned", title, asked, "accuracy lost (% of the class's)", PICTURE_WIDTH)]
 
 
 def drop_panels(record: MaskRecord[Any]) -> list[Panel]:
@@ -118,13 +138,18 @@ def cosine_panels(record: MaskRecord[Any]) -> list[Panel]:
     return [Panel("gradient-cosine", "Cosine to the unmasked gradient", (4.2, 2.9), partial(_draw_cosine, curve=curve))]
 
 
-def _class_bars(record: MaskRecord[Any], name: str, title: str, asked: dict[str, str], label: str) -> Panel:
+def _draw_shares(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], legend: Sequence[tuple[str, str]]) -> None:
+    draw_bars(axes, rows, notation="percent", label="accuracy (%)", whole=True)
+    draw_legend(axes, legend)
+
+
+def _class_bars(record: MaskRecord[Any], name: str, title: str, asked: dict[str, str], label: str, width: float = WIDTH) -> Panel:
     colours = dict(zip(asked.values(), (FUNCTION_COLOURS[0], WHOLE_COLOUR), strict=False))
     rows = []
     for function, mask in removed(record):
         rows.append((function, [Bar(summary_of(record.quantity(one, mask)), colours[one]) for one in asked.values()]))
     legend = [(words, colours[measure]) for words, measure in asked.items() if words]
-    size = (WIDTH, bars_height(len(rows), len(asked)) + (0.25 if legend else 0.0))
+    size = (width, bars_height(len(rows), len(asked)) + (0.25 if legend else 0.0))
     return Panel(name, title, size, partial(_draw_class_bars, rows=rows, label=label, legend=legend))
 
 

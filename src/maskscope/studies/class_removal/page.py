@@ -15,7 +15,7 @@ from maskscope.report.section import Figure, Section, present, short_or_folded
 from maskscope.studies.class_removal import drawing, tables
 from maskscope.studies.class_removal.filters import filter_panels
 from maskscope.studies.class_removal.result import removal_of
-from maskscope.studies.class_removal.words import cautions, key_numbers, question, sentences
+from maskscope.studies.class_removal.words import answer, cautions, key_numbers, question, sentences
 
 # a longer table of pairs is folded
 _LONG = 10
@@ -35,6 +35,16 @@ def sections(record: MaskRecord[Any]) -> list[Section]:
         histogram_section(record),
         half_mask_section(record) if any(network.half_masks for network in networks(record)) else None,
         quantities_section(record),
+    )
+
+
+def _picture(record: MaskRecord[Any]) -> Figure:
+    return Figure(
+        "picture",
+        partial(drawing.picture_panels, record),
+        "Accuracy under the mask that was found without the images of a class: of this class and, as a mean, of all others; "
+        "grey: the same under the full mask. Beside it: what the class loses when only the weights that it owns are removed "
+        f"from the full mask, and when as many random ones are. {points_note(len(record.seeds))}",
     )
 
 
@@ -183,4 +193,4 @@ def _cosine(record: MaskRecord[Any]) -> Section | None:
     )
 
 
-PAGE = Page(question, sentences, cautions, key_numbers, sections)
+PAGE = Page(question, answer, sentences, cautions, key_numbers, sections, _picture)

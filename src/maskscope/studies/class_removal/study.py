@@ -103,6 +103,7 @@ STUDY = Study(
     spec=ClassRemovalSpec,
     procedure=MaskProcedure(_Removal()),
     page=PAGE,
+    title="CIFAR-10, one class removed",
     presets=PRESETS,
     claims=CLAIMS,
     differences=DIFFERENCES,

@@ -17,6 +17,17 @@ def removed(record: MaskRecord[Any]) -> list[tuple[str, str]]:
     return [(name, found[name]) for name in record.functions if name in found]
 
 
+def accuracy_of_others(record: MaskRecord[Any], function: str, mask: str) -> Summary:
+    """Mean accuracy of all classes but one, under a mask."""
+
+    def others(network: NetworkResult[Any]) -> float:
+        found = network.mask(mask)
+        rest = [share for name, share in found.sufficiency.accuracy.items() if name != function] if found else []
+        return sum(rest) / len(rest) if rest else math.nan
+
+    return over_networks(record, others)
+
+
 def owned_share(record: MaskRecord[Any], function: str, tensor: str | None) -> Summary:
     """Of the weights of the full mask in one tensor or group of tensors, or (None) in all, the share that a class owns."""
 

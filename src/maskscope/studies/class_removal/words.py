@@ -4,7 +4,7 @@ from typing import Any
 
 from maskscope.analysis import Summary
 from maskscope.procedure.record import MaskRecord
-from maskscope.report.cautions import classes_not_learned
+from maskscope.report.cautions import NOTHING_YET, classes_not_learned
 from maskscope.report.key_number import KeyNumber, key_number
 from maskscope.report.numbers import count_text, in_words, mean_text, plain
 from maskscope.report.origin import data_name
@@ -13,6 +13,8 @@ from maskscope.studies.class_removal.values import removed
 
 # what the claims ask of a network before anything else
 _LEARNED = 0.65
+# the bounds of the claims: a class falls that loses half, others stay that lose a tenth
+_FALLS, _STAY = 0.5, 0.1
 
 
 def question(record: MaskRecord[Any]) -> str:
@@ -27,6 +29,21 @@ def question(record: MaskRecord[Any]) -> str:
         "it while the others stay? What the full mask keeps and this mask does not is what the class owns: weights that no other "
         "class needs."
     )
+
+
+def answer(record: MaskRecord[Any]) -> str:
+    """The result in one sentence: whether a class falls without weights of its own, and whether the others stay."""
+    if cautions(record):
+        return NOTHING_YET
+    drop, others = (record.quantity(measure + OVER_CLASSES) for measure in ("target drop", "mean drop of others"))
+    if drop is None or others is None:
+        return "No class was removed."
+    lost = f"loses {mean_text(drop.summary, 'percent')} of its accuracy"
+    if drop.summary.mean < _FALLS:
+        return f"A class hardly needs weights of its own: under a mask that was found without its images it {lost}."
+    if others.summary.mean > _STAY:
+        return f"A class cannot be removed alone: without its weights it {lost}, and the others lose some as well."
+    return f"Each class has weights of its own: without them it {lost}, and the other classes stay."
 
 
 def sentences(record: MaskRecord[Any]) -> list[str]:

@@ -8,6 +8,20 @@ from maskscope.report.drawing.panel import FUNCTION_COLOURS, WHOLE_COLOUR, Panel
 from maskscope.report.over_networks import function_pairs, overlap, overlap_floor, paired_names
 from maskscope.studies.mask_stability.tables import DIFFERENT, SAME, mean_floor
 
+_LABEL = "IoU (1: the same weights)"
+
+
+def picture_panels(record: MaskRecord[Any]) -> list[Panel]:
+    """How alike two masks for the same classes are, and masks for different ones, beside what sizes alone give."""
+    rows: list[Row] = []
+    for label, measure, colour in (
+        ("two masks,\nsame classes", SAME, FUNCTION_COLOURS[0]),
+        ("two masks,\ndifferent classes", DIFFERENT, WHOLE_COLOUR),
+    ):
+        one = record.quantity(measure)
+        rows += [(label, one.summary, mean_floor(record, same=measure == SAME), colour)] if one else []
+    return [floored_bars("picture-stability", "How alike two masks are", rows, _LABEL, [], "chance")] if rows else []
+
 
 def stability_panels(record: MaskRecord[Any]) -> list[Panel]:
     """IoU of repeats for each pair of classes, then the mean over these and over masks for different pairs."""
@@ -25,4 +39,4 @@ def stability_panels(record: MaskRecord[Any]) -> list[Panel]:
     if not rows:
         return []
     legend = [("same pair", FUNCTION_COLOURS[0]), ("different pairs", WHOLE_COLOUR)]
-    return [floored_bars("stability", "IoU of whole masks", rows, "IoU (1: the same weights)", legend)]
+    return [floored_bars("stability", "IoU of whole masks", rows, _LABEL, legend)]

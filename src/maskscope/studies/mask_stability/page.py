@@ -13,9 +13,9 @@ from maskscope.report.blocks.spread import points_note
 from maskscope.report.drawing.scores import accuracy_panels
 from maskscope.report.page import Page
 from maskscope.report.section import Figure, Section, present, short_or_folded
-from maskscope.studies.mask_stability.drawing import stability_panels
+from maskscope.studies.mask_stability.drawing import picture_panels, stability_panels
 from maskscope.studies.mask_stability.tables import MEANS, SAME_PAIR, stability_table
-from maskscope.studies.mask_stability.words import cautions, key_numbers, question, sentences
+from maskscope.studies.mask_stability.words import answer, cautions, key_numbers, question, sentences
 
 # a longer table is folded
 _LONG = 16
@@ -67,4 +67,13 @@ def _accuracy(record: MaskRecord[Any]) -> Section:
     )
 
 
-PAGE = Page(question, sentences, cautions, key_numbers, sections)
+def _picture(record: MaskRecord[Any]) -> Figure:
+    return Figure(
+        "picture",
+        partial(picture_panels, record),
+        "Weights that two masks both keep, over those that one of them keeps (IoU), for masks of the same pair of classes and "
+        f"for masks of different pairs; grey: what masks of these sizes share by chance. {points_note(len(record.seeds))}",
+    )
+
+
+PAGE = Page(question, answer, sentences, cautions, key_numbers, sections, _picture)

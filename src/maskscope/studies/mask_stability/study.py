@@ -61,6 +61,7 @@ STUDY = Study(
     spec=MaskStabilitySpec,
     procedure=MaskProcedure(_Stability()),
     page=PAGE,
+    title="CIFAR-10, stability of masks",
     presets=PRESETS,
     claims=CLAIMS,
     differences=DIFFERENCES,

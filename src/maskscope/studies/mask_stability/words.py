@@ -3,7 +3,7 @@
 from typing import Any
 
 from maskscope.procedure.record import MaskRecord
-from maskscope.report.cautions import classes_not_learned
+from maskscope.report.cautions import NOTHING_YET, classes_not_learned
 from maskscope.report.key_number import KeyNumber, key_number
 from maskscope.report.numbers import count_text, mean_text
 from maskscope.report.origin import data_name
@@ -23,6 +23,22 @@ def question(record: MaskRecord[Any]) -> str:
         f"{count_text(len(paired_names(record)), 'pair')} of classes {repeats} masks were found with the images of these two "
         "alone, with other noise and other data order. If a mask says something about the network, and not about how it was "
         "found, they have much in common, and more than masks for different pairs have."
+    )
+
+
+def answer(record: MaskRecord[Any]) -> str:
+    """The result in one sentence: whether masks for the same classes are more alike than masks for different ones."""
+    if cautions(record):
+        return NOTHING_YET
+    same, different, beyond = (record.quantity(measure) for measure in (SAME, DIFFERENT, BEYOND))
+    if not (same and different and beyond):
+        return "Each mask was found once, so that nothing can be said of how stable masks are."
+    more = beyond.summary.mean > 0 if beyond.summary.n == 1 else beyond.summary.low > 0
+    less = beyond.summary.mean <= 0 if beyond.summary.n == 1 else beyond.summary.high <= 0
+    how = "more alike than" if more else "no more alike than" if less else "perhaps no more alike than"
+    return (
+        f"Two masks for the same pair of classes are {how} masks for different pairs: they overlap by "
+        f"{mean_text(same.summary, 'ratio')} and {mean_text(different.summary, 'ratio')} (IoU)."
     )
 
 

@@ -3,12 +3,14 @@
 from typing import Any
 
 from maskscope.procedure.record import MaskRecord
+from maskscope.report.blocks.answers import answer
 from maskscope.report.blocks.accuracy import accuracy_section, accuracy_table
 from maskscope.report.blocks.controls import controls_section
 from maskscope.report.blocks.core import core_section
 from maskscope.report.blocks.functions import key_numbers, sentences
 from maskscope.report.blocks.masks import histogram_section, weights_section
 from maskscope.report.blocks.overlap import overlap_section
+from maskscope.report.blocks.picture import functions_picture
 from maskscope.report.blocks.quantities import quantities_section
 from maskscope.report.numbers import count_text, in_words, mean_text
 from maskscope.report.page import Page
@@ -49,8 +51,8 @@ def _scored_on(record: MaskRecord[Any]) -> list[str]:
 
 def cautions(record: MaskRecord[Any]) -> list[str]:
     """That the networks do not perform their functions, if they do not; that checkpoints are no replicates."""
-    found = [(name, record.quantity("accuracy", "", name)) for name in record.functions]
-    poor = [f"{mean_text(one.summary, 'percent')} on {name}" for name, one in found if one and one.summary.mean < _PERFORMED]
+    found = [(name, record.quantity("accuracy", "", name)) for name in _not_performed(record)]
+    poor = [f"{mean_text(one.summary, 'percent')} on {name}" for name, one in found if one]
     if not poor:
         return series_caution(record)
     return [
@@ -58,6 +60,17 @@ def cautions(record: MaskRecord[Any]) -> list[str]:
         f"The score without a mask is {in_words(poor)}, on {count_text(record.sample_size, 'network')}: what the network does "
         "not do, no mask can carry.",
     ]
+
+
+def _not_performed(record: MaskRecord[Any]) -> list[str]:
+    found = [(name, record.quantity("accuracy", "", name)) for name in record.functions]
+    return [name for name, one in found if one and one.summary.mean < _PERFORMED]
+
+
+def answer_of(record: MaskRecord[Any]) -> str:
+    """The result in a sentence; of networks that do not perform their functions, that they do not."""
+    poor = _not_performed(record)
+    return f"The network does not perform {in_words(poor)}: what it does not do, no mask can carry." if poor else answer(record)
 
 
 def sections(record: MaskRecord[Any]) -> list[Section]:
@@ -80,10 +93,12 @@ def sections(record: MaskRecord[Any]) -> list[Section]:
 
 PAGE = Page(
     question,
+    answer_of,
     sentences,
     cautions,
     key_numbers,
     sections,
+    functions_picture,
     more_networks="give the study several networks of this kind",
     beside_paper=False,
 )

@@ -5,16 +5,29 @@ from collections.abc import Sequence
 from functools import partial
 
 from maskscope.analysis import Summary, summarise
-from maskscope.report.drawing.charts import draw_legend
+from maskscope.report.drawing.charts import PICTURE_WIDTH, draw_legend
 from maskscope.report.drawing.curves import Curve, draw_curves
+from maskscope.report.drawing.grids import bar_panel
 from maskscope.report.drawing.panel import FUNCTION_COLOURS, MUTED, WHOLE_COLOUR, Axes, Panel
-from maskscope.report.numbers import Notation
+from maskscope.report.numbers import Notation, summary_of
 from maskscope.studies.permuted_images.result import GrowthRecord
 from maskscope.studies.permuted_images.tables import layer_title, layers, starts
 
 _SIZE = (3.5, 3.1)
 # more tasks than this have every second name on the axis
 _MOST_NAMED = 8
+
+
+def picture_panels(record: GrowthRecord) -> list[Panel]:
+    """How many of the weights that later tasks keep are those of earlier tasks, beside what chance would share."""
+    rows = []
+    for start in starts(record):
+        found = [record.quantity(measure, start) for measure in ("mean shared", "mean shared by chance")]
+        if any(found):
+            rows.append((start.replace("new logits", "new logits\nfrom"), list(map(summary_of, found))))
+    lanes = [("found", FUNCTION_COLOURS[0]), ("by chance", WHOLE_COLOUR)]
+    label = "weights of earlier tasks (% of what a later task keeps)"
+    return [bar_panel("picture-shared", "Used again by later tasks", rows, lanes, label, width=PICTURE_WIDTH)] if rows else []
 
 
 def shared_panels(record: GrowthRecord) -> list[Panel]:

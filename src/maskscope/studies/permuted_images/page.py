@@ -3,13 +3,13 @@
 from functools import partial
 
 from maskscope.report.blocks.quantities import quantities_section
-from maskscope.report.blocks.spread import line_note
+from maskscope.report.blocks.spread import line_note, points_note
 from maskscope.report.page import Page
 from maskscope.report.section import Figure, Section, present
-from maskscope.studies.permuted_images.drawing import shared_panels, task_panels
+from maskscope.studies.permuted_images.drawing import picture_panels, shared_panels, task_panels
 from maskscope.studies.permuted_images.result import GrowthRecord
 from maskscope.studies.permuted_images.tables import earlier_table, growth_summary_table, shared_table, tasks_table
-from maskscope.studies.permuted_images.words import cautions, key_numbers, question, sentences
+from maskscope.studies.permuted_images.words import answer, cautions, key_numbers, question, sentences
 
 # a longer table is not in the terminal
 _LONG = 40
@@ -66,4 +66,13 @@ def _tasks(record: GrowthRecord) -> Section:
     )
 
 
-PAGE = Page(question, sentences, cautions, key_numbers, sections)
+def _picture(record: GrowthRecord) -> Figure:
+    return Figure(
+        "picture",
+        partial(picture_panels, record),
+        "Of the weights that a later task keeps behind the first layer, the share that an earlier task keeps as well, beside "
+        f"what a mask would share that keeps weights blindly. {points_note(len(record.seeds))}",
+    )
+
+
+PAGE = Page(question, answer, sentences, cautions, key_numbers, sections, _picture)

@@ -27,6 +27,22 @@ def question(record: GrowthRecord) -> str:
     )
 
 
+def answer(record: GrowthRecord) -> str:
+    """The result in one sentence: how many of the weights that later tasks keep are those of earlier ones, beside chance."""
+    if cautions(record):
+        return "Not every task has been learned, so that the masks of tasks say nothing yet."
+    start = next(iter(starts(record)), "")
+    shared, chance, beyond = (record.quantity(f"mean shared{more}", start) for more in ("", " by chance", " beyond chance"))
+    if not (layers(record) and shared and chance and beyond):
+        return "There is one task only, so that nothing can be used again."
+    more = beyond.summary.mean > 0 if beyond.summary.n == 1 else beyond.summary.low > 0
+    verb = "use weights of earlier tasks again" if more else "use weights of earlier tasks no more than chance would"
+    return (
+        f"Later tasks {verb}: {mean_text(shared.summary, 'percent')} of what they keep behind the first layer, where chance gives "
+        f"{mean_text(chance.summary, 'percent')}."
+    )
+
+
 def sentences(record: GrowthRecord) -> list[str]:
     """The main numbers in sentences; none that was not measured."""
     said = []

@@ -5,12 +5,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from maskscope.analysis import Summary
 from maskscope.procedure.record import MaskRecord
-from maskscope.report.drawing.charts import colour_of
-from maskscope.report.drawing.grids import Rows, bar_panel
+from maskscope.report.drawing.charts import PICTURE_WIDTH, colour_of
+from maskscope.report.drawing.grids import Lane, Rows, bar_panel
 from maskscope.report.drawing.panel import FUNCTION_COLOURS, INK, WHOLE_COLOUR, Axes, Panel
 from maskscope.report.numbers import brief, summary_of
 from maskscope.report.over_networks import mask_label, mask_names
+from maskscope.report.words import in_two_lines, kept
+from maskscope.studies.sequences.numbers import TRAINED_ON_IT
 from maskscope.studies.sequences.tables import output_table
 from maskscope.studies.sequences.values import (
     Asked,
@@ -19,10 +22,44 @@ from maskscope.studies.sequences.values import (
     families,
     is_scan,
     short_words,
+    trained_on,
     unmasked_and_masked,
 )
 
 _ACCURACY = "accuracy (%)"
+
+
+def picture_panels(record: MaskRecord[Any]) -> list[Panel]:
+    """Under the mask for each part of the questions: what it was found with, beside what it was found without."""
+    return _held_out_picture(record) if is_scan(record) else _levels_picture(record)
+
+
+def _held_out_picture(record: MaskRecord[Any]) -> list[Panel]:
+    rows: list[tuple[str, list[Summary | None]]] = []
+    intact: list[list[Summary | None]] = []
+    for family in families(record):
+        tests = (family.found_with, family.held_out)
+        rows.append((f"mask found\nwithout {family.mask}", _of_tests(record, "sufficiency", family.mask, tests)))
+        intact.append(_of_tests(record, "accuracy", "", tests))
+        if family.mask in trained_on(record):
+            rows.append((f"network trained\nwithout {family.mask}", _of_tests(record, TRAINED_ON_IT, family.mask, tests)))
+            intact.append([None] * len(tests))
+    lanes = [("commands it has", FUNCTION_COLOURS[0]), ("held out", FUNCTION_COLOURS[1])]
+    return [_picture("What becomes of held-out commands", rows, lanes, intact)] if rows else []
+
+
+def _levels_picture(record: MaskRecord[Any]) -> list[Panel]:
+    tests, masks = record.functions, mask_names(record)
+    rows = [(in_two_lines(kept(mask)), _of_tests(record, "sufficiency", mask, tests)) for mask in masks]
+    lanes = [(test, colour_of(test, tests)) for test in tests]
+    intact = [_of_tests(record, "accuracy", "", tests)] * len(rows)
+    return [_picture("What is left of each level", rows, lanes, intact)] if rows else []
+
+
+def _picture(title: str, rows: Rows, lanes: Sequence[Lane], intact: Sequence[Sequence[Summary | None]]) -> Panel:
+    return bar_panel(
+        "picture-tests", title, rows, lanes, _ACCURACY, beside=intact, beside_name="intact network", width=PICTURE_WIDTH
+    )
 
 
 def sequence_panels(record: MaskRecord[Any]) -> list[Panel]:
@@ -73,6 +110,10 @@ def _lanes(unseen: str) -> tuple[str, ...]:
     """A colour for what is held out, for the unseen part of it if that is apart, and for what the mask was found with."""
     first, second, third, *_ = FUNCTION_COLOURS
     return (first, second, third) if unseen else (first, third)
+
+
+def _of_tests(record: MaskRecord[Any], measure: str, mask: str, tests: Sequence[str]) -> list[Summary | None]:
+    return [summary_of(record.quantity(measure, mask, test)) for test in tests]
 
 
 def _rows(record: MaskRecord[Any], asked: Sequence[Asked], tests: Sequence[str]) -> Rows:

@@ -20,7 +20,7 @@ from maskscope.report.page import Page
 from maskscope.report.section import Figure, Section, present
 from maskscope.studies.sequences import tables
 from maskscope.studies.sequences.answers import example_of, examples, examples_seed, seen_words, short_forms
-from maskscope.studies.sequences.drawing import output_panels, sequence_panels
+from maskscope.studies.sequences.drawing import output_panels, picture_panels, sequence_panels
 from maskscope.studies.sequences.values import (
     is_scan,
     mask_targets,
@@ -31,7 +31,7 @@ from maskscope.studies.sequences.values import (
     trained_on,
     what_it_is,
 )
-from maskscope.studies.sequences.words import cautions, key_numbers, question, sentences
+from maskscope.studies.sequences.words import answer, cautions, key_numbers, question, sentences
 
 # examples of a test that are shown; others are folded
 _SHOWN = 2
@@ -210,4 +210,15 @@ def _group(record: MaskRecord[Any], test: str, forms: dict[str, str]) -> Example
     )
 
 
-PAGE = Page(question, sentences, cautions, key_numbers, sections)
+def _picture(record: MaskRecord[Any]) -> Figure:
+    caption = (
+        "Under a mask that was found without the commands that a split holds out: accuracy on commands that it was found with, "
+        "and on those held out; grey: the same network without a mask. Below, where there is one: a network that was trained "
+        "without those commands."
+        if is_scan(record)
+        else "Accuracy on each level with only the weights of a mask, and grey: of the intact network."
+    )
+    return Figure("picture", partial(picture_panels, record), f"{caption} {points_note(len(record.seeds))}")
+
+
+PAGE = Page(question, answer, sentences, cautions, key_numbers, sections, _picture)

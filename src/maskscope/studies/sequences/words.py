@@ -3,7 +3,7 @@
 from typing import Any
 
 from maskscope.procedure.record import MaskRecord
-from maskscope.report.cautions import not_learned
+from maskscope.report.cautions import NOTHING_YET, not_learned
 from maskscope.report.key_number import KeyNumber, key_number
 from maskscope.report.numbers import count_text, in_words, mean_text
 from maskscope.report.over_networks import WHOLE, mask_label, mask_names
@@ -22,6 +22,9 @@ from maskscope.studies.sequences.values import (
 
 # what the claims ask of the network before anything else, by test
 _SCAN_LEARNED, _MATHEMATICS_LEARNED = {"simple": 0.95}, {"easy": 0.5, "hard": 0.5}
+
+# less than this share of right answers is left: the claims' bound
+_FALLEN = 0.5
 
 
 def question(record: MaskRecord[Any]) -> str:
@@ -60,6 +63,59 @@ def _mathematics_question(record: MaskRecord[Any]) -> str:
 
 def _networks(record: MaskRecord[Any]) -> str:
     return f"{count_text(len(record.seeds), 'network')} ({record.spec.get('network', '')})"
+
+
+def answer(record: MaskRecord[Any]) -> str:
+    """The result in one sentence: whether questions that a mask was found without are still answered under it."""
+    if cautions(record):
+        return NOTHING_YET
+    found = _on_splits(record) if is_scan(record) else _on_levels(record)
+    if not found:
+        return "No mask was found for a part of the questions."
+    fall = [text for text, kept in found if kept <= _FALLEN]
+    stay = [text for text, kept in found if kept > _FALLEN]
+    what, rest = (
+        ("Held-out commands", "the weights that do the rest")
+        if is_scan(record)
+        else ("Questions of another level", "the weights of one level")
+    )
+    if not stay:
+        mean = " on average" if _crossed(record) else ""
+        return f"{what} are{mean} not done by {rest}: right answers fall from {in_words(fall)}."
+    if not fall:
+        return f"{what} are mostly done by {rest}: right answers go from {in_words(stay)}."
+    return f"{what} are not always done by {rest}: right answers fall from {in_words(fall)}; from {in_words(stay)} only."
+
+
+def _on_splits(record: MaskRecord[Any]) -> list[tuple[str, float]]:
+    """For each split, from where to where right answers to what it holds out go, and the share that is left."""
+    return [one for family in families(record) if (one := _from_to(record, family.mask, family.held_out))]
+
+
+def _on_levels(record: MaskRecord[Any]) -> list[tuple[str, float]]:
+    """For each mask of a level, the same of the level that falls most under it."""
+    found = []
+    for mask in mask_targets(record):
+        fallen = [one for test in record.functions if test != mask and (one := _from_to(record, mask, test))]
+        found += [min(fallen, key=lambda one: one[1])] if fallen else []
+    return found
+
+
+def _crossed(record: MaskRecord[Any]) -> bool:
+    """Whether the interval of a loss has the claims' bound inside, so that networks differ about it."""
+    gaps = [
+        one.summary for one in record.quantities if one.measure == "relative gap to the full mask" and one.mask == one.function
+    ]
+    return any(gap.n > 1 and gap.low < _FALLEN <= gap.mean for gap in gaps)
+
+
+def _from_to(record: MaskRecord[Any], mask: str, test: str) -> tuple[str, float] | None:
+    before, after = record.quantity("sufficiency", WHOLE, test), record.quantity("sufficiency", mask, test)
+    if not before or not after or not before.summary.mean > 0:
+        return None
+    text = f"{mean_text(before.summary, 'percent')} to {mean_text(after.summary, 'percent')} "
+    text += f"({mask})" if is_scan(record) else f"({test} questions, mask for {mask} ones)"
+    return text, after.summary.mean / before.summary.mean
 
 
 def sentences(record: MaskRecord[Any]) -> list[str]:

@@ -1,0 +1,26 @@
+"""The one figure that carries the page of a network with several functions."""
+
+from functools import partial
+from typing import Any
+
+from maskscope.procedure.record import MaskRecord
+from maskscope.report.blocks.spread import points_note
+from maskscope.report.drawing.picture import functions_panels
+from maskscope.report.over_networks import function_pairs, networks, repeated
+from maskscope.report.section import Figure
+from maskscope.report.words import score_word
+
+
+def functions_picture(record: MaskRecord[Any]) -> Figure:
+    """What is left of each function with a mask's weights alone and without them; beside it, what the masks have in common."""
+    parts = [
+        f"The {score_word(record)} on each function with only the weights of one mask, and without them; grey: the intact "
+        "network's."
+    ]
+    if any(first != second for first, second in function_pairs(record)):
+        scale = "between what density alone gives (0) and what two masks for one function have in common (1)"
+        parts.append(f"Beside it, the overlap of the masks, {scale}." if repeated(record) else _ALONE)
+    return Figure("picture", partial(functions_panels, record), " ".join([*parts, points_note(len(networks(record)))]))
+
+
+_ALONE = "Beside it, the overlap of the masks; grey: what density alone gives."

@@ -1,0 +1,111 @@
+"""The picture of a network with several functions: what is left of each with some weights only, and what masks share."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from maskscope.analysis import Summary
+from maskscope.procedure.record import MaskRecord
+from maskscope.report.drawing.charts import PICTURE_WIDTH, colour_of
+from maskscope.report.drawing.floored_bars import Row, floored_bars
+from maskscope.report.drawing.grids import Rows, bar_panel, heat_panel
+from maskscope.report.drawing.overlaps import draw_scale, overlap_matrix
+from maskscope.report.drawing.panel import FUNCTION_COLOURS, Panel
+from maskscope.report.numbers import brief, summary_of
+from maskscope.report.over_networks import WHOLE, few_pairs, function_pairs, mask_names, overlap, overlap_floor
+from maskscope.report.scale import WEIGHTS
+from maskscope.report.words import hidden_removed, in_two_lines, kept, kept_short, removed, removed_short, score_word
+
+# with more functions, or masks, the bars are too many to be read at a glance
+_MOST_BARS = 3
+_WITHOUT_HIDDEN = "necessity, full I/O"
+_SCALES = ("normalised sharing", "normalised sharing of hidden")
+
+
+def functions_panels(record: MaskRecord[Any]) -> list[Panel]:
+    """What is left of each function with a mask's weights alone and without them, then overlap between floor and ceiling."""
+    masks = [mask for mask in mask_names(record) if mask != WHOLE] or mask_names(record)
+    if not masks:
+        return []
+    bars = len(record.functions) <= _MOST_BARS and len(masks) <= _MOST_BARS
+    return [*(_bars(record, masks) if bars else _heats(record, masks)), *_overlap_panels(record)]
+
+
+def _bars(record: MaskRecord[Any], masks: Sequence[str]) -> list[Panel]:
+    functions = record.functions
+    asked = [(kept(mask), "sufficiency", mask) for mask in masks] + [(removed(mask), "necessity", mask) for mask in masks]
+    asked += [(hidden_removed(mask), _WITHOUT_HIDDEN, mask) for mask in masks if _has_hidden(record)]
+    rows = [(in_two_lines(words), _found(record, measure, mask)) for words, measure, mask in asked]
+    lanes = [(f"on {function}", colour_of(function, functions)) for function in functions]
+    intact = [summary_of(record.quantity("accuracy", "", function)) for function in functions]
+    score = score_word(record)
+    title, label = "What is left of each function", f"{score} (%)"
+    return [
+        bar_panel(
+            "picture-scores",
+            title,
+            rows,
+            lanes,
+            label,
+            beside=[intact] * len(rows),
+            beside_name="intact network",
+            width=PICTURE_WIDTH,
+        )
+    ]
+
+
+def _heats(record: MaskRecord[Any], masks: Sequence[str]) -> list[Panel]:
+    cell = (0.5, 0.3) if len(record.functions) <= 8 else (0.42, 0.28)
+    intact = ("intact network", [summary_of(record.quantity("accuracy", "", function)) for function in record.functions])
+    under: Rows = [intact, *((kept_short(mask), _found(record, "sufficiency", mask)) for mask in masks)]
+    without: Rows = [intact, *((removed_short(mask), _found(record, "necessity", mask)) for mask in masks)]
+    score = score_word(record).capitalize()
+    return [
+        heat_panel("picture-kept", f"{score} (%), only these weights", under, record.functions, cell=cell),
+        heat_panel("picture-removed", f"{score} (%), without them", without, record.functions, cell=cell),
+    ]
+
+
+def _overlap_panels(record: MaskRecord[Any]) -> list[Panel]:
+    """Overlap on its scale; where there is none, beside its floor; of many pairs, as a matrix."""
+    pairs = [pair for pair in function_pairs(record) if pair[0] != pair[1]]
+    if not pairs:
+        return []
+    if not few_pairs(record):
+        return [overlap_matrix(record, "picture-overlap")]
+    rows = [
+        (_row_label(pair, measure, alone=len(pairs) == 1), one.summary)
+        for pair in pairs
+        for measure in _SCALES
+        if (one := record.quantity(measure, ", ".join(pair))) and one.summary.n
+    ]
+    if rows:
+        draw = partial(draw_scale, rows=rows)
+        return [Panel("picture-overlap", "Overlap of the masks", (PICTURE_WIDTH, 1.2 + 0.42 * len(rows)), draw)]
+    floored: list[Row] = [
+        (
+            f"{brief(a, 10)}, {brief(b, 10)}",
+            overlap(record, (a, b), None, "dice"),
+            overlap_floor(record, (a, b), None, "dice"),
+            _BLUE,
+        )
+        for a, b in pairs
+    ]
+    return [floored_bars("picture-overlap", "Overlap of the masks", floored, "overlap (Dice; 1: the same weights)", [])]
+
+
+_BLUE = FUNCTION_COLOURS[0]
+
+
+def _row_label(pair: tuple[str, str], measure: str, *, alone: bool) -> str:
+    weights = WEIGHTS[measure]
+    names = f"{brief(pair[0], 12)}, {brief(pair[1], 12)}"
+    return weights if alone else names if measure == _SCALES[0] else f"{names},\n{weights}"
+
+
+def _found(record: MaskRecord[Any], measure: str, mask: str) -> list[Summary | None]:
+    return [summary_of(record.quantity(measure, mask, function)) for function in record.functions]
+
+
+def _has_hidden(record: MaskRecord[Any]) -> bool:
+    return any(one.measure == _WITHOUT_HIDDEN and one.variant == "trained" for one in record.quantities)
