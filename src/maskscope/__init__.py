@@ -42,6 +42,9 @@ if TYPE_CHECKING:
         select,
         unmasked,
     )
+    from maskscope.studies.own.alternatives import Alternatives, alternatives
+    from maskscope.studies.own.masks_of_run import masks_of_run
+    from maskscope.studies.own.study import Study
     from maskscope.surgery import Shrunk, shrink
     from maskscope.tasks.named_objectives import Values
     from maskscope.training import (
@@ -63,9 +66,6 @@ if TYPE_CHECKING:
         fit,
         grow,
     )
-    from maskscope.studies.own.alternatives import Alternatives, alternatives
-    from maskscope.studies.own.masks_of_run import masks_of_run
-    from maskscope.studies.own.study import Study
 
 __version__ = "0.1.0"
 

@@ -56,7 +56,10 @@ def print_columns(
 def _widths(rows: Sequence[Sequence[Text]], width: int) -> list[int]:
     """The width of each column: that of its longest word, and more of it where there is room; none if that is too much."""
     columns = list(zip(*rows, strict=True))
-    least = [max(max((len(word) for word in cell.plain.split()), default=0) for cell in column) for column in columns]
+    least = [
+        max(max((len(word) for word in cell.plain.replace("\n", " ").split(" ")), default=0) for cell in column)
+        for column in columns
+    ]
     wanted = [max(max(map(len, cell.plain.split("\n"))) for cell in column) for column in columns]
     room = width - _GAP * (len(columns) - 1) - sum(least)
     if room < 0:
@@ -92,12 +95,10 @@ def _print_block(console: Console, titles: Sequence[str], row: Sequence[Text], i
 
 def _lines(text: str, width: int, indent: int) -> list[str]:
     margin = " " * indent
-    kept = {"break_long_words": False, "break_on_hyphens": False}
-    return [
-        line
-        for part in text.split("\n")
-        for line in textwrap.wrap(part, max(1, width), initial_indent=margin, subsequent_indent=margin, **kept) or [""]
-    ]
+    wrapper = textwrap.TextWrapper(
+        max(1, width), initial_indent=margin, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False
+    )
+    return [line for part in text.split("\n") for line in wrapper.wrap(part) or [""]]
 
 
 def _print(console: Console, line: Text) -> None:

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from maskscope.cli.main import COMMANDS, main
+from maskscope.cli.commands import COMMANDS
+from maskscope.cli.main import main
 from maskscope.engine.spec import from_json
 from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
 

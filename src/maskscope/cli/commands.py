@@ -1,4 +1,4 @@
-"""The commands: what each is for, and where it is. A command is imported when it is run: what it is made of takes long to load."""
+"""The commands: what each is for, and where it is. A command is imported when it is run: what it needs takes long to load."""
 
 import importlib
 from collections.abc import Callable
@@ -41,13 +41,17 @@ COMMANDS: dict[str, Command] = {
     "new": Command(_MAKE, "write a study of your own network to begin from", "maskscope.cli.new_command:new_command"),
     "sweep": Command(_MAKE, "run a study over values of one of its settings", "maskscope.cli.sweep_command:sweep_command"),
     "list": Command(_MAKE, "the studies that there are, and their presets", "maskscope.cli.list_command:list_command"),
-    "show": Command(_LOOK, "what a run found; without a path, the runs that there are", "maskscope.cli.show_command:show_command"),
+    "show": Command(
+        _LOOK, "what a run found; without a path, the runs that there are", "maskscope.cli.show_command:show_command"
+    ),
     "report": Command(_LOOK, "write the page, figures and tables of a run", "maskscope.cli.record_commands:report_command"),
     "compare": Command(_LOOK, "two runs side by side", "maskscope.cli.record_commands:compare_command"),
     "claims": Command(_LOOK, "the claims of the paper, and what became of them", "maskscope.cli.claims_command:claims_command"),
     "mask": Command(_FILES, "masks as things: info, and, or, minus, overlap, bake", "maskscope.cli.mask.command:mask_command"),
     "data": Command(_FILES, "list, download, check and export data sets", "maskscope.cli.data.command:data_command"),
-    "verify": Command(_FILES, "check the search on networks whose parts are known", "maskscope.cli.verify_command:verify_command"),
+    "verify": Command(
+        _FILES, "check the search on networks whose parts are known", "maskscope.cli.verify_command:verify_command"
+    ),
     "completion": Command(
         _FILES, "complete commands and options with the Tab key", "maskscope.cli.completion_command:completion_command"
     ),

@@ -9,10 +9,12 @@ from maskscope.cli.commands import COMMANDS
 from maskscope.cli.output.streams import standard_streams
 from maskscope.cli.stopping import stopped_by_signals
 from maskscope.cli.words.first_page import first_page
+from maskscope.cli.words.help import filled
 from maskscope.engine.processes import INTERRUPTED
 from maskscope.engine.shortage import shortage_explained
 from maskscope.errors import MaskscopeError, UnknownNameError
 from maskscope.storage.legible import legible
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command; exits with 0, with 2 after a fault that the user can mend, with 130 after Ctrl-C."""
@@ -53,7 +55,9 @@ def _run(words: list[str], require_written: Callable[[], None]) -> None:
 
 
 def _end(message: str) -> NoReturn:
-    sys.stderr.write(f"maskscope: {legible(message)}\n")
+    said = legible(f"maskscope: {message}")
+    # what is read by a program has its lines as they are
+    sys.stderr.write(("\n".join(map(filled, said.splitlines())) if sys.stderr.isatty() else said) + "\n")
     raise SystemExit(2) from None
 
 

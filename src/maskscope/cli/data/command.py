@@ -1,210 +1,29 @@
 """``maskscope data``: which data sets there are, downloading and checking images, exporting what is generated."""
 
-import json
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
+from maskscope.cli.commands import Command
+from maskscope.cli.words.actions import run_action
 
-import tyro
-from tyro.conf import Positional
+_SUMMARY = """The data sets that studies use: list, download and check images; export what is generated.
 
-from maskscope.cli.export_data import Json, export_data
-from maskscope.data import (
-    DATA_VARIABLE,
-    DATASETS,
-    CheckedSet,
-    DataSet,
-    check_images,
-    dataset_named,
-    fetch,
-    find_files,
-    place_named,
-)
-from maskscope.data.places import FoundFiles, candidates
-from maskscope.errors import ConfigError, DataError, UnknownNameError
-
-Names = Annotated[tuple[str, ...], tyro.conf.arg(help=f"Data sets: {', '.join(DATASETS)}.", metavar="[NAME ...]")]
-DataDir = Annotated[
-    Path | None,
-    tyro.conf.arg(
-        help="Folder to look into, itself and its subfolder of the set's name. Without it: the environment variable "
-        f"{DATA_VARIABLE}, else the cache."
+  maskscope data list
+  maskscope data fetch mnist
+"""
+_MORE = """They are looked for in --data-dir, else in the folder that the environment variable MASKSCOPE_DATA names, else in the
+cache, into which they are downloaded. A folder that you name is downloaded into only by `fetch --data-dir`.
+"""
+_IMAGES = "maskscope.cli.data.images"
+ACTIONS = {
+    "list": Command("", "the data sets, where each is looked for, and whether it is there", f"{_IMAGES}:list_data"),
+    "fetch": Command("", "download data sets into the cache, or into --data-dir", f"{_IMAGES}:fetch_data"),
+    "check": Command("", "read data sets and compare them with the published checksums", f"{_IMAGES}:check_data"),
+    "export": Command(
+        "",
+        "write a split of SCAN, or questions of the Mathematics Dataset, as published",
+        "maskscope.cli.data.export:export_data",
     ),
-]
-
-
-@dataclass(frozen=True)
-class ListOptions:
-    """Show the data sets, where each would be looked for, and whether its files are there. Reads none of them."""
-
-    names: Positional[Names] = ()
-    data_dir: DataDir = None
-    as_json: Json = False
-
-
-@dataclass(frozen=True)
-class FetchOptions:
-    """Download data sets into the cache, or into --data-dir. Checksums are compared; what broke off is gone on with."""
-
-    names: Positional[Names] = ()
-    data_dir: Annotated[
-        Path | None, tyro.conf.arg(help="Folder to download into: each set gets a subfolder of its name. Without it: the cache.")
-    ] = None
-    as_json: Json = False
-
-
-@dataclass(frozen=True)
-class CheckOptions:
-    """Read data sets as a study would: counts, shapes, labels, and the checksum of every file. Downloads nothing.
-
-    "verified": every file is the published one. "unverified copy": structure and counts are right and the data can be used,
-    but these files differ from the published ones, so say so beside any number.
-    """
-
-    names: Positional[Names] = ()
-    """Without names: all that are there."""
-    data_dir: DataDir = None
-    as_json: Json = False
+}
 
 
 def data_command(words: list[str]) -> None:
     """Runs one of the four."""
-    if not words or words[0] in ("-h", "--help", "help"):
-        _print_help()
-        raise SystemExit(0)
-    elif words[0] not in _ACTIONS:
-        raise UnknownNameError("action of `maskscope data`", words[0], _ACTIONS)
-    else:
-        _ACTIONS[words[0]][1](words[1:])
-
-
-def list_data(words: list[str]) -> None:
-    """Shows which data sets there are."""
-    options = tyro.cli(ListOptions, args=words, prog="maskscope data list", config=(tyro.conf.FlagCreatePairsOff,))
-    place = place_named(options.data_dir)
-    rows = []
-    for dataset in _chosen(options.names) or list(DATASETS.values()):
-        found = find_files(dataset, place)
-        rows.append(
-            {
-                "name": dataset.name,
-                "summary": dataset.summary,
-                "train": dataset.train,
-                "test": dataset.test,
-                "shape": list(dataset.shape),
-                "classes": dataset.class_count,
-                "looked_for_in": [str(folder) for folder in candidates(dataset, place)],
-                "present": found is not None,
-                "where": None if found is None else _where(found),
-                "downloads": [{"file": one.file, "address": one.address, "md5": one.md5} for one in dataset.downloads],
-            }
-        )
-    if options.as_json:
-        print(json.dumps(rows, indent=1))
-        return
-    for dataset, row in zip(_chosen(options.names) or DATASETS.values(), rows, strict=True):
-        print(f"{dataset.name}\n  {dataset.summary}: {_sizes(dataset)}")
-        print(
-            f"  is in {row['where']}"
-            if row["present"]
-            else f"  is not in {' and not in '.join(map(str, candidates(dataset, place)))}"
-        )
-        if not row["present"]:
-            print("\n".join(f"    {one.file}   {one.address}   MD5 {one.md5}" for one in dataset.downloads))
-
-
-def fetch_data(words: list[str]) -> None:
-    """Downloads."""
-    options = tyro.cli(FetchOptions, args=words, prog="maskscope data fetch", config=(tyro.conf.FlagCreatePairsOff,))
-    chosen = _chosen(options.names)
-    if not chosen:
-        raise ConfigError(f"Name what to download: maskscope data fetch NAME ..., one or more of {', '.join(DATASETS)}.")
-    folders = {dataset.name: str(fetch(dataset.name, options.data_dir)) for dataset in chosen}
-    if options.as_json:
-        print(json.dumps(folders, indent=1))
-        return
-    for name, folder in folders.items():
-        print(f"{name} is in {folder}")
-    if options.data_dir is None and os.environ.get(DATA_VARIABLE):
-        print(
-            f"{DATA_VARIABLE} is set, so that the cache is not looked into: unset it, or fetch with --data-dir "
-            f"{os.environ[DATA_VARIABLE]}."
-        )
-
-
-def check_data(words: list[str]) -> None:
-    """Reads and compares."""
-    options = tyro.cli(CheckOptions, args=words, prog="maskscope data check", config=(tyro.conf.FlagCreatePairsOff,))
-    place = place_named(options.data_dir)
-    chosen = _chosen(options.names) or [dataset for dataset in DATASETS.values() if find_files(dataset, place)]
-    if not chosen:
-        raise DataError(
-            f"There is no data set in {place.folder}. `maskscope data list` says which files are looked for, and where."
-        )
-    reports = []
-    for dataset in chosen:
-        checked = check_images(dataset.name, options.data_dir)
-        reports.append(_as_json(checked))
-        if not options.as_json:
-            _print_checked(dataset, checked)
-    if options.as_json:
-        print(json.dumps(reports, indent=1))
-
-
-_ACTIONS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
-    "list": ("the data sets, where each is looked for, and whether it is there", list_data),
-    "fetch": ("download data sets into the cache, or into --data-dir", fetch_data),
-    "check": ("read data sets and compare them with the published checksums", check_data),
-    "export": ("write a split of SCAN, or questions of the Mathematics Dataset, in the published file formats", export_data),
-}
-
-
-def _print_help() -> None:
-    lines = [
-        "The data sets that studies use: which images there are, downloading them, checking a copy; exporting others.",
-        "",
-        "usage: maskscope data ACTION [NAME ...] [--data-dir DIR] [--json]    each explains itself: maskscope data ACTION --help",
-        "",
-        *(f"  {name:<9}{summary}" for name, (summary, _) in _ACTIONS.items()),
-        "",
-        f"Sets: {', '.join(DATASETS)}.",
-        f"They are looked for in --data-dir, else in the folder that the environment variable {DATA_VARIABLE} names, else in the",
-        "cache, into which they are downloaded. A folder that you name is downloaded into only by `fetch --data-dir`.",
-    ]
-    print("\n".join(lines))
-
-
-def _chosen(names: tuple[str, ...]) -> list[DataSet]:
-    return [dataset_named(name) for name in dict.fromkeys(names)]
-
-
-def _where(found: FoundFiles) -> str:
-    return str(found.archive or found.folder)
-
-
-def _sizes(dataset: DataSet) -> str:
-    shape = " x ".join(str(size) for size in dataset.shape)
-    return f"{dataset.train:,} + {dataset.test:,} images of {shape}, {dataset.class_count} classes"
-
-
-def _as_json(checked: CheckedSet) -> dict[str, object]:
-    data = checked.data
-    return {
-        "name": data.name,
-        "where": _where(checked.found),
-        "verified": data.verified,
-        "sha256": data.digest,
-        "train": list(data.train.pixels.shape),
-        "test": list(data.test.pixels.shape),
-        "classes": list(data.classes),
-        "files": [{"name": one.name, "md5": one.found, "published_md5": one.expected} for one in checked.files],
-    }
-
-
-def _print_checked(dataset: DataSet, checked: CheckedSet) -> None:
-    print(f"{dataset.name}: {'verified' if checked.data.verified else 'unverified copy'}\n  {_sizes(dataset)}")
-    print(f"  from {_where(checked.found)}\n  SHA-256 of all files {checked.data.digest}")
-    for file in checked.files:
-        print(f"  {file.name:<24}{'as published' if file.same else f'differs: MD5 {file.found}, published {file.expected}'}")
+    run_action("data", ACTIONS, words, summary=_SUMMARY, more=_MORE)

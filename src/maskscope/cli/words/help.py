@@ -73,6 +73,12 @@ def help_text(summary: str, prog: str, options: Sequence[OptionText], more: str 
     return "\n".join(lines)
 
 
+def help_of_actions(summary: str, prog: str, rows: Sequence[tuple[str, str]], more: str = "") -> str:
+    """The help of a command that has actions, each of which has help of its own."""
+    lines = [paragraphs(summary), "", f"usage: {prog} ACTION ...", "", *table(rows), ""]
+    return "\n".join([*lines, *([paragraphs(more), ""] if more else []), f"Help of an action: {prog} ACTION --help"])
+
+
 def table(rows: Sequence[tuple[str, str]], indent: int = 2) -> Iterator[str]:
     """Names with a text behind each."""
     start = indent + max(len(name) for name, _ in rows) + 2

@@ -1,9 +1,8 @@
 """From the words of a command line to options. tyro parses; help and wrong names are told here, in plain lines."""
 
 import difflib
-import inspect
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from maskscope.cli.words.fields import OptionText, options_of
 from maskscope.cli.words.help import help_text
@@ -26,13 +25,26 @@ def parse(kind: type[Options], words: Sequence[str], command: str) -> Options:
         ConfigError: there is no such option.
     """
     if asks_for_help(words):
-        print(help_text(inspect.getdoc(kind) or "", f"maskscope {command}", options_of(kind)))
-        raise SystemExit(0)
+        print_help(kind, command)
     require_options(words, options_of(kind), command)
     import tyro
 
     found: Options = tyro.cli(kind, args=words, prog=f"maskscope {command}", config=(tyro.conf.FlagCreatePairsOff,))
     return found
+
+
+def print_help(kind: type, command: str, *, only: Sequence[str] = (), more: str = "") -> NoReturn:
+    """Prints the help of a command and ends.
+
+    Args:
+        kind: the dataclass of its options.
+        command: the words that call it.
+        only: the options that are told; none: all.
+        more: a last paragraph.
+    """
+    told = [one for one in options_of(kind) if not only or one.name in only]
+    print(help_text(_docstring(kind), f"maskscope {command}", told, more))
+    raise SystemExit(0)
 
 
 def asks_for_help(words: Sequence[str]) -> bool:
@@ -54,3 +66,9 @@ def require_options(words: Sequence[str], options: Sequence[OptionText], command
             hint = f" Did you mean {' or '.join(meant)}?" if meant else ""
             every = " --help-all" if command.split()[0] in ("run", "sweep") else " --help"
             raise ConfigError(f"There is no option {name} of `maskscope {command}`.{hint} All: maskscope {command}{every}")
+
+
+def _docstring(kind: type) -> str:
+    """The docstring of a class without its margin; what is indented further stays so, as examples are."""
+    first, *others = (kind.__doc__ or "").splitlines()
+    return "\n".join([first, *(line.removeprefix("    ") for line in others)])

@@ -1,0 +1,96 @@
+"""``maskscope show``: what a run found; without a path, the runs that there are."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from tyro.conf import Positional
+
+from maskscope.cli.found_runs import RECORD, SWEEP_RECORD, FoundRun, runs_in
+from maskscope.cli.words.parsing import parse
+from maskscope.columns import print_columns, print_paragraph
+from maskscope.storage.legible import legible
+
+# where runs are, unless --out says otherwise
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class ShowOptions:
+    """Print what a run or a sweep found: the answer, the claims with their verdicts, the main numbers.
+
+    maskscope show                    the runs in ./runs
+    maskscope show runs/demo          what one of them found
+    maskscope show runs/demo --all    with every table
+    """
+
+    folder: Positional[
+        Annotated[Path | None, tyro.conf.arg(metavar="RUN", help="Folder of a run, or a folder with runs. Without it: ./runs.")]
+    ] = None
+    everything: Annotated[bool, tyro.conf.arg(name="all")] = False
+    """Print every table, with intervals, and what each claim asks."""
+    reader: Annotated[str, tyro.conf.arg(name="study", metavar="FILE.py[:NAME]")] = ""
+    """The study file that reads the record, which is run; for studies of a file."""
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
+    """Print JSON on standard output instead of tables."""
+
+
+def show_command(words: list[str]) -> None:
+    """Prints a record, or the runs that there are."""
+    options = parse(ShowOptions, words, "show")
+    folder = RUNS if options.folder is None else options.folder
+    found = [] if folder.is_file() or any((folder / name).exists() for name in (RECORD, SWEEP_RECORD)) else runs_in(folder)
+    if found or options.folder is None:
+        _print_runs(folder, found, as_json=options.as_json)
+    else:
+        _print_record(options, folder)
+
+
+def _print_runs(folder: Path, found: Sequence[FoundRun], *, as_json: bool) -> None:
+    console = Console()
+    if as_json:
+        print(json.dumps([vars(one) | {"folder": str(one.folder), "when": one.when} for one in found], indent=1))
+        return
+    if not found:
+        print_paragraph(console, f"There are no runs in {folder}. Make one:")
+        console.print("  maskscope run addition-multiplication --preset demo", highlight=False, soft_wrap=True)
+        return
+    rows = [[legible(str(one.folder)), one.what, one.preset, one.networks, one.state, one.when] for one in found]
+    print_columns(console, ["run", "study", "preset", "networks", "state", "written"], rows)
+    done = next((one for one in found if one.state == "done"), None)
+    if done is not None:
+        console.print(f"\nWhat one found:  maskscope show {legible(str(done.folder))}", highlight=False, soft_wrap=True)
+    if any(one.state != "done" for one in found):
+        console.print("The same `maskscope run` line as before goes on with one that is not done.", highlight=False)
+
+
+def _print_record(options: ShowOptions, folder: Path) -> None:
+    # they bring torch, which the list of runs does without
+    from maskscope.cli.output.printing import print_json
+    from maskscope.cli.record_commands import record_of
+    from maskscope.engine.records.file import holds_sweep
+    from maskscope.engine.sweep.record import load_sweep
+    from maskscope.report import show_record, show_sweep
+
+    console = Console()
+    if holds_sweep(folder):
+        sweep = load_sweep(folder)
+        if options.as_json:
+            print_json(sweep)
+        else:
+            show_sweep(sweep, console)
+        return
+    study, record = record_of(folder, options.reader)
+    if options.as_json:
+        print_json(record)
+        return
+    show_record(record, study.page, console, everything=options.everything)
+    page = folder / "report.html"
+    if page.exists():
+        console.print(f"Page: {legible(str(page))}", soft_wrap=True, highlight=False)
+    if not options.everything:
+        console.print(f"All tables: maskscope show {legible(str(folder))} --all", soft_wrap=True, highlight=False)
