@@ -53,6 +53,11 @@ def print_columns(
             _print_block(console, titles, row, indent)
 
 
+def columns_fit(console: Console, rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the longest words of so many columns fit side by side."""
+    return bool(_widths([[Text(cell) for cell in row] for row in rows], console.width))
+
+
 def _widths(rows: Sequence[Sequence[Text]], width: int) -> list[int]:
     """The width of each column: that of its longest word, and more of it where there is room; none if that is too much."""
     columns = list(zip(*rows, strict=True))

@@ -12,7 +12,7 @@ from tyro.conf import Positional
 
 from maskscope.cli.found_runs import RECORD, SWEEP_RECORD, FoundRun, runs_in
 from maskscope.cli.words.parsing import parse
-from maskscope.columns import print_columns, print_paragraph
+from maskscope.columns import columns_fit, print_columns, print_paragraph
 from maskscope.storage.legible import legible
 
 # where runs are, unless --out says otherwise
@@ -60,7 +60,13 @@ def _print_runs(folder: Path, found: Sequence[FoundRun], *, as_json: bool) -> No
         console.print("  maskscope run addition-multiplication --preset demo", highlight=False, soft_wrap=True)
         return
     rows = [[legible(str(one.folder)), one.what, one.preset, one.networks, one.state, one.when] for one in found]
-    print_columns(console, ["run", "study", "preset", "networks", "state", "written"], rows)
+    titles = ["run", "study", "preset", "networks", "state", "written"]
+    if columns_fit(console, [titles, *rows]):
+        print_columns(console, titles, rows)
+    else:
+        for folder, *more in rows:
+            print_paragraph(console, folder, style="bold")
+            print_paragraph(console, ", ".join(text for text in more if text), indent=4)
     done = next((one for one in found if one.state == "done"), None)
     if done is not None:
         console.print(f"\nWhat one found:  maskscope show {legible(str(done.folder))}", highlight=False, soft_wrap=True)

@@ -15,13 +15,25 @@ _ALMOST = 0.95
 
 @dataclass
 class _Running:
-    """A piece that is being made: since when, and how many steps of its loops are done."""
+    """A piece that is being made: since when, and how many steps of its loops are done.
+
+    The rate is counted from the end of the first step, which also pays for compiling; ``counted`` is that step.
+    """
 
     began: float
     at: int = 0
     of: int = 0
     before: int = 0
-    begun_at: int = 0
+    counted: int | None = None
+
+    @property
+    def steps(self) -> int:
+        """Those of all its loops that are done."""
+        return self.before + self.at
+
+    def share(self, piece: Piece, steps: int) -> float:
+        """How much of a piece so many steps are."""
+        return min(1.0, steps / max(piece.steps, self.of))
 
 
 @dataclass
@@ -57,20 +69,18 @@ class Forecast:
     def at(self, place: int, step: int, steps: int) -> None:
         """So many steps of a loop of a piece are done. A piece may have several loops, one after the other."""
         one = self._running.setdefault(place, _Running(self.clock()))
-        if one.of == 0:
-            one.begun_at = step
-        elif step < one.at:
+        if step < one.at:
             one.before += one.of
+        # the first report comes before the first step, or before the first after a checkpoint
+        elif one.of and one.counted is None and step > one.at:
+            one.began, one.counted = self.clock(), one.before + step
         one.at, one.of = step, steps
 
     def end(self, place: int) -> None:
         """A piece is done."""
         one = self._running.pop(place, None)
         if one is not None and place not in self._done:
-            piece = self.pieces[place]
-            seconds, price = self._measured.get(piece.kind, (0.0, 0.0))
-            share = 1 - one.begun_at / one.of if one.of else 1.0
-            self._measured[piece.kind] = (seconds + self.clock() - one.began, price + piece.seconds * share)
+            self._measured[self.pieces[place].kind] = self._with(one, self.pieces[place], self._measured)
         self._done.add(place)
 
     @property
@@ -113,7 +123,7 @@ class Forecast:
         if one is None:
             return 0.0
         if one.of:
-            return min(1.0, (one.before + one.at) / max(piece.steps, one.of))
+            return one.share(piece, one.steps)
         expected = piece.seconds * factors.get(piece.kind, 1.0)
         return min(_ALMOST, (self.clock() - one.began) / expected) if expected > 0 else 0.0
 
@@ -121,9 +131,14 @@ class Forecast:
         """By kind: how much longer the work takes than was forecast."""
         found = dict(self._measured)
         for place, one in self._running.items():
-            piece = self.pieces[place]
-            if one.of and one.at > one.begun_at:
-                share = (one.before + one.at - one.begun_at) / max(piece.steps, one.of)
-                seconds, price = found.get(piece.kind, (0.0, 0.0))
-                found[piece.kind] = (seconds + self.clock() - one.began, price + piece.seconds * share)
+            if one.of:
+                found[self.pieces[place].kind] = self._with(one, self.pieces[place], found)
         return {kind: seconds / price for kind, (seconds, price) in found.items() if price > 0 and seconds >= _ENOUGH}
+
+    def _with(self, one: _Running, piece: Piece, measured: dict[str, tuple[float, float]]) -> tuple[float, float]:
+        """What was measured of a kind, and with it what a piece took until now, beside its price."""
+        seconds, price = measured.get(piece.kind, (0.0, 0.0))
+        if one.of and one.counted is None:
+            return seconds, price
+        share = one.share(piece, one.steps - (one.counted or 0)) if one.of else 1.0
+        return seconds + self.clock() - one.began, price + piece.seconds * share

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from maskscope.columns import print_columns, print_paragraph
 from maskscope.engine.state import ClaimState
+from maskscope.report.numbers import count_text, in_words
 from maskscope.report.readings.terminal import VERDICT_STYLES
 
 
@@ -47,8 +48,8 @@ def show_studies_of_claims(found: Sequence[ClaimState], console: Console) -> Non
         networks = list(dict.fromkeys(one.network for one in mine))
         names = list(dict.fromkeys(one.claim for one in mine))
         on = f" on {', '.join(networks)}" if len(networks) > 1 else ""
-        print_paragraph(console, f"{experiment}: {len(names)} claims{on}", style="bold")
-        print_paragraph(console, ", ".join(names), indent=2)
+        print_paragraph(console, f"{experiment}: {count_text(len(names), 'claim')}{on}", style="bold")
+        print_paragraph(console, in_words(names), indent=2)
         console.print(f"  {record_command(mine[0])}", soft_wrap=True, highlight=False)
     console.print()
     print_paragraph(console, "What became of them in runs of yours: maskscope claims RUN ...")
