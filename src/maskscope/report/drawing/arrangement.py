@@ -29,6 +29,8 @@ WIDTHS = {"column": Width(3.3, 0.75, 1.0), "page": Width(6.9, 0.75, 1.0), "slide
 _FILES = 10.0
 # a slide may be filled by drawing panels this much higher
 _STRETCH = 1.3
+# times this, type is only a little smaller
+_LITTLE = 0.9
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,22 @@ class Arrangement:
 
     Args:
         columns: panels in a row.
-        panel: width and height of each in inches, before scaling.
+        width: of each in inches, before scaling.
         scale: of everything, type included.
-        height: of the whole figure before scaling; None: as high as its rows are.
+        stretch: of the height of every row.
+        height: of the whole figure in inches before scaling; None: as high as its rows are.
     """
 
     columns: int
-    panel: tuple[float, float]
+    width: float
     scale: float = 1.0
+    stretch: float = 1.0
     height: float | None = None
+
+    def rows(self, panels: Sequence[Panel]) -> list[float]:
+        """The height of each row before scaling: of its highest panel."""
+        starts = range(0, len(panels), self.columns)
+        return [self.stretch * max(panel.size[1] for panel in panels[start : start + self.columns]) for start in starts]
 
 
 def in_a_row(count: int, fitting: int, squeezed: int) -> int:
@@ -58,29 +67,33 @@ def in_a_row(count: int, fitting: int, squeezed: int) -> int:
     """
     if count <= squeezed:
         return count
-    wider = range(fitting - 1, 1, -1)
-    return next((one for one in (fitting, *range(fitting + 1, squeezed + 1), *wider) if count % one != 1), fitting)
+    fewer = range(fitting - 1, 1, -1)
+    return next((one for one in (fitting, *range(fitting + 1, squeezed + 1), *fewer) if not _orphan(count, one)), fitting)
 
 
 def for_files(panels: Sequence[Panel]) -> Arrangement:
     """As they are, side by side."""
-    width, height, least = _largest(panels)
-    columns = in_a_row(len(panels), max(1, int(_FILES / width)), max(1, int(_FILES / (least * width))))
-    return Arrangement(columns, (max(least * width, min(width, _FILES / columns)), height))
+    wide, least = _widest(panels)
+    columns = in_a_row(len(panels), max(1, int(_FILES / wide)), max(1, int(_FILES / least)))
+    return Arrangement(columns, max(least, min(wide, _FILES / columns)))
 
 
 def at_width(panels: Sequence[Panel], width: Width) -> Arrangement:
     """So that the figure is exactly as wide as that."""
-    least, found = width.least, _at_scale(panels, width, width.least)
-    while width.height and _height(panels, found) * found.scale > width.height and least > width.least / 4:
-        least *= 0.9
-        found = _at_scale(panels, width, least)
+    found = _at_scale(panels, width, width.least)
+    if _orphan(len(panels), found.columns):
+        # a little smaller type rather than a panel alone
+        smaller = _at_scale(panels, width, _LITTLE * width.least)
+        found = found if _orphan(len(panels), smaller.columns) else smaller
     if width.height is None:
         return found
-    scale = min(found.scale, width.height / _height(panels, found))
-    high = min(found.panel[1] * _STRETCH, width.height / scale / -(-len(panels) // found.columns))
-    panel = width.inches / scale / found.columns
-    return Arrangement(found.columns, (panel, high), scale, width.height / scale)
+    least = width.least
+    while found.scale * sum(found.rows(panels)) > width.height and least > width.least / 4:
+        least *= _LITTLE
+        found = _at_scale(panels, width, least)
+    scale = min(found.scale, width.height / sum(found.rows(panels)))
+    stretch = min(_STRETCH, width.height / scale / sum(found.rows(panels)))
+    return Arrangement(found.columns, width.inches / scale / found.columns, scale, stretch, width.height / scale)
 
 
 def narrowed(panel: Panel, width: float) -> Panel:
@@ -88,22 +101,20 @@ def narrowed(panel: Panel, width: float) -> Panel:
     return replace(panel, size=(max(panel.least * panel.size[0], min(panel.size[0], width)), panel.size[1]))
 
 
-def _at_scale(panels: Sequence[Panel], width: Width, least: float) -> Arrangement:
-    wide, high, narrow = _largest(panels)
-    columns = in_a_row(
-        len(panels), max(1, int(width.inches / (least * wide))), max(1, int(width.inches / (least * narrow * wide)))
-    )
+def _at_scale(panels: Sequence[Panel], width: Width, scale: float) -> Arrangement:
+    """Type at least as large as that, where panels can be drawn so narrow."""
+    wide, least = _widest(panels)
+    columns = in_a_row(len(panels), max(1, int(width.inches / (scale * wide))), max(1, int(width.inches / (scale * least))))
     cell = width.inches / columns
-    drawn = max(narrow * wide, min(wide, cell / least))
-    scale = min(width.most, cell / drawn)
-    return Arrangement(columns, (cell / scale, high), scale)
+    found = min(width.most, cell / max(least, min(wide, cell / scale)))
+    return Arrangement(columns, cell / found, found)
 
 
-def _height(panels: Sequence[Panel], found: Arrangement) -> float:
-    return -(-len(panels) // found.columns) * found.panel[1]
+def _orphan(count: int, columns: int) -> bool:
+    """Whether a panel stands alone in the last row."""
+    return columns > 1 and count % columns == 1
 
 
-def _largest(panels: Sequence[Panel]) -> tuple[float, float, float]:
-    """The widest panel's width, the highest one's height, and the share of the width that is enough for all."""
-    wide = max(panel.size[0] for panel in panels)
-    return wide, max(panel.size[1] for panel in panels), max(panel.least * panel.size[0] for panel in panels) / wide
+def _widest(panels: Sequence[Panel]) -> tuple[float, float]:
+    """The width of the widest panel, and the least width that is enough for each."""
+    return max(panel.size[0] for panel in panels), max(panel.least * panel.size[0] for panel in panels)

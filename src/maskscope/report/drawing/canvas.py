@@ -9,6 +9,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import wrap
 from typing import Any
 
 import matplotlib
@@ -18,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from maskscope.report.drawing.arrangement import Arrangement
+from maskscope.report.drawing.charts import LETTER, room_of
 from maskscope.report.drawing.panel import BAND, FUNCTION_COLOURS, GRID, INK, MUTED, PAPER, WHOLE_COLOUR, Panel
 
 _VARIABLES = {
@@ -58,6 +60,8 @@ _SETTINGS: Any = {
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
 }
+# of a letter of a title to one of other words
+_BOLD = 1.22
 # pixels of a PNG to the inch
 _DOTS = 200
 
@@ -67,7 +71,7 @@ def svg(panel: Panel) -> str:
     content = io.StringIO()
     with _settings({"svg.hashsalt": panel.name}):
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        _figure([panel], Arrangement(1, panel.size)).savefig(content, format="svg", metadata=nothing)
+        _figure([panel], Arrangement(1, panel.size[0])).savefig(content, format="svg", metadata=nothing)
     return _for_a_page(content.getvalue(), panel)
 
 
@@ -129,19 +133,19 @@ def _settings(more: dict[str, Any]) -> Iterator[None]:
 
 
 def _figure(panels: Sequence[Panel], arrangement: Arrangement) -> Figure:
-    columns, (width, height) = arrangement.columns, arrangement.panel
-    rows = -(-len(panels) // columns)
+    columns, heights = arrangement.columns, arrangement.rows(panels)
     pad = 0.04 if len(panels) == 1 else 0.09
-    whole = arrangement.height or rows * height
+    whole = arrangement.height or sum(heights)
     # the panels in the middle of a figure that is higher than they are
-    share = min(1.0, rows * height / whole)
+    share = min(1.0, sum(heights) / whole)
     engine = ConstrainedLayoutEngine(h_pad=pad, w_pad=pad, rect=(0, (1 - share) / 2, 1, share))
-    figure = Figure(figsize=(columns * width, whole), layout=engine)
+    figure = Figure(figsize=(columns * arrangement.width, whole), layout=engine)
     FigureCanvasAgg(figure)
-    cells = list(figure.subplots(rows, columns, squeeze=False).flat)
+    cells = list(figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights).flat)
     for axes, panel in zip(cells, panels, strict=False):
-        axes.set_title(panel.title, pad=8)
         panel.draw(axes)
+        # in two lines where it would run out of a narrow panel
+        axes.set_title("\n".join(wrap(panel.title, max(12, int(room_of(axes) / (_BOLD * LETTER))))), pad=8)
     for axes in cells[len(panels) :]:
         axes.set_axis_off()
     return figure

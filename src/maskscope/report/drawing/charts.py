@@ -16,8 +16,8 @@ PICTURE_WIDTH = 5.0
 # the share of its width that a panel with names on the left and numbers on the right needs
 LEAST = 0.8
 _LANE, _GAP, _FRAME = 0.185, 0.13, 0.95
-# characters of a legend in one line to the inch of a panel, four for each mark
-_LEGEND = 11.5
+# inches of a letter, and letters of a mark with its space in a legend
+LETTER, _MARK = 0.078, 4
 # characters of one line of a row's name
 _LINE = 27
 
@@ -97,15 +97,17 @@ def draw_legend(axes: Axes, entries: Sequence[tuple[str, str]], depth: float = 0
             )
             for name, colour in entries
         ]
-        # one line as long as it does not push the axes together
-        short = sum(len(brief(name, 16)) + 4 for name, _ in entries) <= _LEGEND * _panel_width(axes)
+        # beside the names of rows, as many in a line as fit
+        room = room_of(axes)
+        wide = LETTER * (max(len(brief(name, 16)) for name, _ in entries) + _MARK)
+        whole = LETTER * sum(len(brief(name, 16)) + _MARK for name, _ in entries)
         below = ScaledTranslation(0, -depth, figure.dpi_scale_trans)
         axes.legend(
             handles=marks,
             loc="upper left",
             bbox_to_anchor=(-0.01, 0),
             bbox_transform=axes.transAxes + below,
-            ncols=len(marks) if short else -(-len(marks) // 2),
+            ncols=len(marks) if whole <= room else max(1, min(int(room / wide), -(-len(marks) // 2))),
             handlelength=0.9,
             numpoints=1,
             handletextpad=0.5,
@@ -114,14 +116,15 @@ def draw_legend(axes: Axes, entries: Sequence[tuple[str, str]], depth: float = 0
         )
 
 
-def _panel_width(axes: Axes) -> float:
-    """Inches that a panel has in its figure."""
+def room_of(axes: Axes) -> float:
+    """Inches of a panel from the axis of values on, beside the names of its rows."""
     from matplotlib.figure import Figure
 
     figure, place = axes.get_figure(root=True), axes.get_subplotspec()
     assert isinstance(figure, Figure)
     assert place is not None, "panels are subplots"
-    return float(figure.get_size_inches()[0]) / place.get_gridspec().ncols
+    names = [line for label in axes.get_yticklabels() for line in label.get_text().split("\n")]
+    return float(figure.get_size_inches()[0]) / place.get_gridspec().ncols - LETTER * max(map(len, names), default=0)
 
 
 def draw_heat(

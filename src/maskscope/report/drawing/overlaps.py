@@ -36,7 +36,7 @@ def sharing_panels(record: MaskRecord[Any]) -> list[Panel]:
     ]
     if not rows:
         return []
-    return [Panel("sharing", "Normalised sharing", (WIDTH, 1.1 + 0.36 * len(rows)), partial(draw_scale, rows=rows), LEAST)]
+    return [Panel("sharing", "Normalised sharing", (WIDTH, 1.25 + 0.36 * len(rows)), partial(draw_scale, rows=rows), LEAST)]
 
 
 def overlap_panels(record: MaskRecord[Any], variant: str = "trained") -> list[Panel]:
@@ -66,7 +66,7 @@ def draw_scale(axes: Axes, rows: Sequence[tuple[str, Summary]]) -> None:
     ends = [value for _, summary in rows for value in summary.values if not math.isnan(value)]
     low, high = min([-0.15, *(end - 0.1 for end in ends)]), max([1.15, *(end + 0.1 for end in ends)])
     axes.axvspan(0, 1, color=BAND, zorder=0, linewidth=0)
-    for place, name in ((0, "0: what density\nalone gives"), (1, "1: two masks for\none function")):
+    for place, name in ((0, "0: what\ndensity\nalone gives"), (1, "1: two\nmasks for one\nfunction")):
         axes.axvline(place, color=MUTED, linewidth=1, zorder=1)
         axes.annotate(
             name,

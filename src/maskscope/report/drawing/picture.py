@@ -81,7 +81,7 @@ def _overlap_panels(record: MaskRecord[Any]) -> list[Panel]:
     ]
     if rows:
         draw = partial(draw_scale, rows=rows)
-        size = (PICTURE_WIDTH, 1.2 + 0.42 * len(rows))
+        size = (PICTURE_WIDTH, 1.35 + 0.42 * len(rows))
         return [Panel("picture-overlap", "Overlap of the masks", size, draw, LEAST)]
     floored: list[Row] = [
         (

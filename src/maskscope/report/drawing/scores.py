@@ -42,7 +42,7 @@ def accuracy_panels(record: MaskRecord[Any], variant: str = "trained") -> list[P
     ]
     if any(one.measure == "necessity, full I/O" and one.variant == variant for one in record.quantities):
         hidden: list[Asked] = [(removed_short(mask), "necessity, full I/O", mask, variant) for mask in masks]
-        panels.append(_score_panel(record, f"{start}-hidden", "Only hidden ones of them removed", hidden))
+        panels.append(_score_panel(record, f"{start}-hidden", "Only hidden ones removed", hidden))
     return panels
 
 

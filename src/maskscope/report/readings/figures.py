@@ -20,7 +20,7 @@ from maskscope.storage import write_bytes
 
 # of the page, in CSS pixels: what is inside a section, the space between panels, and how much narrower than they are panels are
 # before one fewer stands in a row (.panels in report.css)
-_INSIDE, _SPACE, _NARROWER = 962, 26, 0.9
+_INSIDE, _SPACE, _NARROWER = 958, 26, 0.9
 # pixels to the inch
 _PIXELS = 96
 # a panel that cannot be drawn narrower may be shown smaller by this much
