@@ -5,7 +5,7 @@ from typing import Any
 
 from maskscope.engine.records.record import Record
 from maskscope.report.page import Page
-from maskscope.report.readings.figures import write_figures
+from maskscope.report.readings.figures import figures_of, write_figures
 from maskscope.report.readings.files import write_tables
 from maskscope.report.readings.html import write_report
 
@@ -17,6 +17,6 @@ def write_everything(record: Record, page: Page[Any], folder: Path) -> Path:
         MissingExtraError: matplotlib or jinja2 is not installed.
     """
     write_tables(record, page, folder / "tables")
-    write_figures(record, page, folder / "figures")
+    write_figures(figures_of(record, page), folder / "figures")
     write_report(record, page, folder / "report.html")
     return folder / "report.html"
