@@ -137,16 +137,17 @@ class WeightMap {
   drawNow() {
     const { canvas, picture, view, palette, sheet } = this, began = performance.now(), drawn = paint(canvas, picture, view, palette);
     if (!drawn) return;
-    rule(canvas, picture, view, palette, sheet);
+    if (!drawn.depth) rule(canvas, picture, view, palette, sheet);
     if (this.pick) this.outline();
     this.frames++;
     this.took = performance.now() - began;
+    canvas.dataset.drawn = this.frames;
     this.onLook(picture.levels[drawn.depth], view.zoom);
   }
 
   // Frames around the chosen row, column and weight.
   outline() {
-    const { canvas, picture, view, sheet, palette } = this, context = canvas.getContext("2d"), place = this.placeOf(this.pick);
+    const { canvas, picture, view, sheet, palette } = this, context = contextOf(canvas), place = this.placeOf(this.pick);
     const sizeX = view.zoom * picture.stretchX, sizeY = view.zoom * picture.stretchY;
     const left = place.across - this.pick.x, top = place.down - this.pick.y;
     context.strokeStyle = palette.pick;

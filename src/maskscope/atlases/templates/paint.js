@@ -63,8 +63,11 @@ function cellsUnder(pixels, origin, size, cells) {
   return found;
 }
 
+// Pixels are written as numbers, which a canvas in the memory of the processor takes at once.
+const contextOf = canvas => canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+
 function paint(canvas, picture, view, palette) {
-  const context = canvas.getContext("2d"), { width, height } = canvas;
+  const context = contextOf(canvas), { width, height } = canvas;
   if (!width || !height) return;
   if (view.image?.width !== width || view.image?.height !== height) {
     view.image = context.createImageData(width, height);
@@ -99,7 +102,7 @@ function paint(canvas, picture, view, palette) {
 
 // Thin lines between weights, or between kernels where weights are too small for it.
 function rule(canvas, picture, view, palette, sheet) {
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   context.fillStyle = `rgb(${palette.states[4].join(" ")})`;
   const [x, y] = [axisOf("x", canvas, picture, view, sheet), axisOf("y", canvas, picture, view, sheet)];
   for (const { at, thick } of linesOn(x)) context.fillRect(at, y.origin, thick, y.size * y.cells);
