@@ -2,9 +2,9 @@
 
     python -m benchmarks.atlas --json atlas.json --browser
 
-Sizes are measured with masks without any pattern, which is the worst case, and with masks that keep whole rows and columns in part,
-as found masks do. The entropy of bits of a density, in base64, is what no coding of masks without a pattern can go below. Frames are
-those of a headless browser on this machine: the largest tensor is dragged and zoomed by events, one for each frame.
+Sizes are measured with masks without any pattern, which is the worst case, and with masks that keep weights in some rows and
+columns only, as found masks do. No coding of masks without a pattern is smaller than the entropy of bits of their density; it is
+given in base64. Frames are those of a headless browser on this machine: the largest tensor is dragged and zoomed by events.
 """
 
 import platform
@@ -22,15 +22,10 @@ import tyro
 from maskscope import BinaryMask, atlas
 from maskscope.storage import write_json
 
-SHAPES = {
-    "encoder.weight": (4000, 4000),
-    "decoder.weight": (1000, 3936),
-    "decoder.kernel": (64, 100, 3, 3),
-    "decoder.bias": (6400,),
-}
+SHAPES = {"encoder": (4000, 4000), "decoder": (1000, 3936), "kernels": (64, 100, 3, 3), "bias": (6400,)}
 FRAMES = 120
 
-# Drags the map in a circle, or zooms in and out, by one event a frame; returns the milliseconds between frames and of each drawing.
+# Drags the map in a circle, or zooms in and out, an event a frame; returns the milliseconds between frames and of drawing.
 DRIVE = """async ({kind, frames}) => {
   const {map} = maskscopeAtlas, canvas = map.canvas, box = canvas.getBoundingClientRect(), times = [], took = [];
   const fire = (name, x, y) => canvas.dispatchEvent(new PointerEvent(name, {
@@ -150,9 +145,7 @@ def main(options: Options) -> None:
                 masks = masks_of(kind, density, options.masks)
                 written = atlas(masks, Path(folder) / "atlas.html")
                 sizes.append(Size(kind, density, written.bytes, bound_of(masks)))
-                print(
-                    f"{kind} {density:.0%}: {written.bytes / 1e6:.2f} MB; entropy without a pattern: {sizes[-1].bound / 1e6:.2f} MB"
-                )
+                print(f"{kind} {density:.0%}: {written.bytes / 1e6:.2f} MB; bound {sizes[-1].bound / 1e6:.2f} MB")
                 if options.browser and (kind, density) == ("random", 0.05):
                     frames = in_browser(written.path, options.repeats)
                     for name, value in frames.items():

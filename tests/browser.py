@@ -1,4 +1,4 @@
-"""A real browser for tests of pages: the Chromium that is installed. Nothing is ever downloaded; without one, tests are skipped."""
+"""A real browser for tests of pages: the Chromium that is installed. Nothing is downloaded; without one, tests are skipped."""
 
 import shutil
 from collections.abc import Iterator

@@ -68,7 +68,7 @@ def test_the_command_line(tmp_path, capsys):
     files = sorted(str(file) for file in folder.glob("artefacts/seed-0-*/mask.safetensors"))
     main(["atlas", *files, "--out", str(out), "--json"])
     assert json.loads(capsys.readouterr().out)["masks"] == 4
-    assert [one["title"] for one in content_of(out)["masks"]][0] == "seed-0-mask-add-0-0123456789ab"
+    assert content_of(out)["masks"][0]["title"] == "seed-0-mask-add-0-0123456789ab"
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def named_masks(
     about: Sequence[str] = (),
     network: nn.Module | None = None,
 ) -> AtlasMasks:
-    """Masks by the name of their function, as `maskscope.masks_of_run` has them, with the weights of their network if it is given.
+    """Masks by the name of their function, as `maskscope.masks_of_run` has them, and the weights of their network if it is given.
 
     Args:
         masks: a mask, or the mask and its repeats, by the name of the function.
@@ -137,4 +137,5 @@ def words_on_units(masks: Sequence[BinaryMask]) -> tuple[str, ...]:
     kinds = dict.fromkeys(group.kind for mask in masks for group in mask.units if not group.is_single)
     if not kinds:
         return ()
-    return (f"These masks keep or remove whole units ({', '.join(kinds)}); here, single weights are counted.",)
+    sentence = f"These masks keep or remove whole units ({', '.join(kinds)}); here, single weights are counted."
+    return (sentence,)

@@ -89,8 +89,8 @@ def write_atlas(shown: AtlasMasks, out: str | Path, *, weights: Weights = "auto"
     total = sum(bits.numel() for bits in shown.masks[0].mask.values())
     if weights == "yes" and not shown.weights:
         raise ConfigError(
-            "The values of the weights are not known: mask files do not hold them. Name the folder of a run, which has its network; "
-            "or, from Python, give network=."
+            "The values of the weights are not known: mask files do not hold them. Name the folder of a run, which has its "
+            "network; or, from Python, give network=."
         )
     values = bool(shown.weights) and (weights == "yes" or (weights == "auto" and total <= MOST_VALUES))
     content = _rendered(shown, values).encode()

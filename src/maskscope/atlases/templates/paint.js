@@ -2,6 +2,7 @@
 
 const SHOWN = { or: [1, 2, 3], and: [3], "a-b": [1], "b-a": [2], xor: [1, 2] };
 const LINES_FROM = 8;  // pixels of a weight, or of a kernel, from which on thin lines part them
+const MOST_KNOWN = 64;  // weights under a cell up to which the colour of each kind of cell is computed once
 const STRETCH = 3;  // a cell with so many times the mean share of kept weights has the full colour
 
 function paletteOf(element) {
@@ -32,22 +33,23 @@ function coloursOf(picture, level, shading, show, palette) {
     return Uint32Array.from(palette.states, (colour, state) => pixelOf(state === 4 || shown.includes(state) ? colour : neither));
   }
   const full = fullShare(picture, level, shading, shown), colours = new Uint32Array(level.width * level.height);
-  const empty = pixelOf(neither), cell = [0, 0, 0], weight = state => (shown.includes(state) ? 1 : 0);
-  const seen = [weight(1), weight(2), weight(3)];
-  for (let y = 0, at = 0; y < level.height; y++) {
-    for (let x = 0; x < level.width; x++, at++) {
-      const a = seen[0] * level.counts[3 * at], b = seen[1] * level.counts[3 * at + 1], both = seen[2] * level.counts[3 * at + 2];
-      const kept = a + b + both;
-      if (!kept) {
-        colours[at] = empty;
-        continue;
-      }
-      const strength = Math.min(1, kept / weightsUnder(picture, level, x, y) / full);
-      for (let k = 0; k < 3; k++) {
-        const mixed = (a * coloured[0][k] + b * coloured[1][k] + both * coloured[2][k]) / kept;
-        cell[k] = neither[k] + strength * (mixed - neither[k]);
-      }
-      colours[at] = pixelOf(cell);
+  const [a, b, both] = [1, 2, 3].map(state => (shown.includes(state) ? 1 : 0)), { counts } = level;
+  const mixed = (first, second, third, weights) => {
+    const kept = first + second + third, strength = Math.min(1, kept / weights / full);
+    return pixelOf(neither.map((none, k) => {
+      const mean = (first * coloured[0][k] + second * coloured[1][k] + third * coloured[2][k]) / (kept || 1);
+      return none + strength * (mean - none);
+    }));
+  };
+  // of small cells there are few kinds: their colours are kept
+  const weights = level.across * level.down, size = weights + 1, known = new Uint32Array(weights <= MOST_KNOWN ? size ** 3 : 0);
+  for (let y = 0, at = 0, from = 0; y < level.height; y++) {
+    for (let x = 0; x < level.width; x++, at++, from += 3) {
+      const first = a * counts[from], second = b * counts[from + 1], third = both * counts[from + 2];
+      const under = weightsUnder(picture, level, x, y), kind = (first * size + second) * size + third;
+      if (under === weights && known.length) {
+        colours[at] = known[kind] ||= mixed(first, second, third, weights);
+      } else colours[at] = mixed(first, second, third, under);
     }
   }
   return colours;

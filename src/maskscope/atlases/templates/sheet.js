@@ -34,21 +34,38 @@ function coarser(level, states, stepX, stepY) {
   const width = Math.ceil(level.width / stepX), height = Math.ceil(level.height / stepY);
   const across = level.across * stepX, down = level.down * stepY;
   const counts = new (across * down < 65536 ? Uint16Array : Uint32Array)(3 * width * height);
-  for (let y = 0; y < level.height; y++) {
-    const row = 3 * width * Math.floor(y / stepY);
-    for (let x = 0, at = y * level.width; x < level.width; x++, at++) {
-      const into = row + 3 * (stepX === 2 ? x >> 1 : x);
-      if (level.counts) {
-        counts[into] += level.counts[3 * at];
-        counts[into + 1] += level.counts[3 * at + 1];
-        counts[into + 2] += level.counts[3 * at + 2];
-      } else {
-        const state = states[at];
-        if (state !== 0 && state !== 4) counts[into + state - 1]++;
-      }
+  (level.counts ? addCounts : addStates)(level, states, counts, width, stepX, stepY);
+  return { width, height, across, down, counts };
+}
+
+function addCounts(level, _, counts, width, stepX, stepY) {
+  const half = stepX - 1, below = level.counts;
+  for (let y = 0, from = 0; y < level.height; y++) {
+    const row = 3 * width * (stepY === 2 ? y >> 1 : y);
+    for (let x = 0; x < level.width; x++, from += 3) {
+      const into = row + 3 * (x >> half);
+      counts[into] += below[from];
+      counts[into + 1] += below[from + 1];
+      counts[into + 2] += below[from + 2];
     }
   }
-  return { width, height, across, down, counts };
+}
+
+// The three counts of a cell are added up as the bytes of one number, which is twice as fast.
+function addStates(level, states, counts, width, stepX, stepY) {
+  const one = Uint32Array.of(0, 1, 1 << 8, 1 << 16, 0), height = Math.ceil(level.height / stepY);
+  for (let y = 0, into = 0; y < height; y++) {
+    const upper = y * stepY * level.width, lower = stepY === 2 && 2 * y + 1 < level.height ? upper + level.width : -1;
+    for (let x = 0; x < width; x++, into += 3) {
+      const left = x * stepX, right = stepX === 2 && left + 1 < level.width;
+      let sum = one[states[upper + left]];
+      if (right) sum += one[states[upper + left + 1]];
+      if (lower >= 0) sum += one[states[lower + left]] + (right ? one[states[lower + left + 1]] : 0);
+      counts[into] = sum & 255;
+      counts[into + 1] = (sum >> 8) & 255;
+      counts[into + 2] = sum >> 16;
+    }
+  }
 }
 
 // How many weights lie under a cell: fewer at the right and lower edges.
