@@ -39,7 +39,6 @@ def test_a_run_is_read_without_its_study(tmp_path):
     assert titles(shown) == ["add", "mul", "add, repeat 1", "all"]
     assert "seed 0" in shown.about[0]
     assert "--seed 2" in shown.about[0]
-    assert shown.page == ""
     second = masks_of_seed(folder, 2)
     assert second.weights["layer.weight"].unique().tolist() == [2.0]
     assert second.masks[0].mask == random_mask(21, 0.5, {"layer.weight": (4, 6)})
@@ -65,7 +64,12 @@ def test_the_command_line(tmp_path, capsys):
     main(["atlas", str(folder), "--seed", "2", "--out", str(out), "--weights", "no"])
     assert "4 masks over 24 weights" in capsys.readouterr().out
     assert content_of(out)["values"] is False
+    assert "report.html" not in out.read_text()
+    (folder / "report.html").write_text("the page")
+    main(["atlas", str(folder), "--out", str(folder / "atlas.html")])
+    assert 'href="report.html"' in (folder / "atlas.html").read_text()
     files = sorted(str(file) for file in folder.glob("artefacts/seed-0-*/mask.safetensors"))
+    capsys.readouterr()
     main(["atlas", *files, "--out", str(out), "--json"])
     assert json.loads(capsys.readouterr().out)["masks"] == 4
     assert content_of(out)["masks"][0]["title"] == "seed-0-mask-add-0-0123456789ab"

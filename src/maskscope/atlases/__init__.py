@@ -2,7 +2,7 @@
 
 from maskscope.atlases.named import AtlasMasks, NamedMask, named_masks
 from maskscope.atlases.of_files import masks_of_files
-from maskscope.atlases.of_run import holds_masks, masks_of_seed, write_run_atlas
+from maskscope.atlases.of_run import holds_masks, masks_of_seed, with_page, write_run_atlas
 from maskscope.atlases.write import AtlasWritten, atlas, write_atlas
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "masks_of_files",
     "masks_of_seed",
     "named_masks",
+    "with_page",
     "write_atlas",
     "write_run_atlas",
 ]

@@ -66,8 +66,19 @@ def masks_of_seed(folder: Path, seed: int | None = None) -> AtlasMasks:
         (_which(chosen, sorted(analyses)), *words_on_units([one.mask for one in masks])),
         tuple(masks),
         _weights(network, masks[0].mask) if network else {},
-        _PAGE if (folder / _PAGE).is_file() else "",
     )
+
+
+def with_page(shown: AtlasMasks, folder: Path, out: Path) -> AtlasMasks:
+    """The same with a link to the page of the run, if the atlas is written beside it.
+
+    Args:
+        shown: of a run.
+        folder: of the run.
+        out: where the atlas is written.
+    """
+    beside = (folder / _PAGE).is_file() and out.parent.resolve() == folder.resolve()
+    return replace(shown, page=_PAGE) if beside else shown
 
 
 def write_run_atlas(folder: Path) -> AtlasWritten | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
-from maskscope.atlases import AtlasMasks, holds_masks, masks_of_files, masks_of_seed, write_atlas
+from maskscope.atlases import AtlasMasks, holds_masks, masks_of_files, masks_of_seed, with_page, write_atlas
 from maskscope.cli.output import print_json
 from maskscope.errors import ConfigError
 from maskscope.storage import user_path
@@ -41,14 +41,14 @@ def atlas_command(words: list[str]) -> None:
     """Writes the atlas."""
     options = tyro.cli(AtlasOptions, args=words, prog="maskscope atlas", config=(tyro.conf.FlagCreatePairsOff,))
     out = user_path(options.out, argument="--out")
-    written = write_atlas(_chosen(options).only(options.only), out, weights=options.weights)
+    written = write_atlas(_chosen(options, out).only(options.only), out, weights=options.weights)
     if options.as_json:
         print_json(written)
     else:
         print(f"wrote {written}")
 
 
-def _chosen(options: AtlasOptions) -> AtlasMasks:
+def _chosen(options: AtlasOptions, out: Path) -> AtlasMasks:
     """The masks of a run, or of files."""
     paths = [user_path(path, argument="The masks") for path in options.masks]
     if not paths:
@@ -57,7 +57,7 @@ def _chosen(options: AtlasOptions) -> AtlasMasks:
     if len(folders) == len(paths) == 1:
         inside = sorted(folders[0].glob("*.safetensors"))
         if holds_masks(folders[0]) or not inside:
-            return masks_of_seed(folders[0], options.seed)
+            return with_page(masks_of_seed(folders[0], options.seed), folders[0], out)
         paths = inside
     elif folders:
         raise ConfigError(
