@@ -5,7 +5,16 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from maskscope.cli import commands, data_command, mask_command, new_command, run_command, sweep_command, verify_command
+from maskscope.cli import (
+    atlas_command,
+    commands,
+    data_command,
+    mask_command,
+    new_command,
+    run_command,
+    sweep_command,
+    verify_command,
+)
 from maskscope.cli.stopping import stopped_by_signals
 from maskscope.cli.streams import standard_streams
 from maskscope.engine.processes import INTERRUPTED
@@ -24,6 +33,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
     "report": ("write the page, figures and tables of a run or a sweep", commands.report_command),
     "data": ("list, download, check and export data sets", data_command.data_command),
     "mask": ("what masks are, have in common, and can be made into: info, and, or, bake ...", mask_command.mask_command),
+    "atlas": ("write all masks of a network into one file to look at in a browser", atlas_command.atlas_command),
     "verify": ("check the estimators on networks whose modules are known", verify_command.verify_command),
 }
 
