@@ -1,7 +1,7 @@
 """A hook of the site: a page may link to a file outside docs/, such as a record; the file is then taken along into the site.
 
 So one relative link works on a code host, in an editor and in the site. A page that is taken along may link on. A link to a
-folder leads to its README, or else to a list of its files.
+folder leads to its README, or else to a list of its files. A picture that has a twin for dark pages is shown as the page is.
 """
 
 import posixpath
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+PICTURE = re.compile(r"!\[(?P<words>[^\]]*)\]\((?P<path>[^)\s]+)\.svg\)")
 LINK = re.compile(r"(?<=\]\()(?P<path>[^)\s#:]+)(?=(?:#[^)\s]*)?\))")
 
 
@@ -50,7 +51,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     docs, root = _folders(config)
     within = docs / page.file.src_uri
     source = within if within.exists() else root / page.file.src_uri
-    return rewritten(markdown, source, docs, root)
+    return in_both_schemes(rewritten(markdown, source, docs, root), docs / page.file.src_uri)
 
 
 def rewritten(markdown: str, source: Path, docs: Path, root: Path) -> str:
@@ -64,6 +65,18 @@ def rewritten(markdown: str, source: Path, docs: Path, root: Path) -> str:
         return posixpath.relpath(address_of(target, docs, root), here)
 
     return LINK.sub(replace, markdown)
+
+
+def in_both_schemes(markdown: str, source: Path) -> str:
+    """Where a picture has a twin for dark pages (``-dark.svg``), shows the one that fits; the site's style chooses."""
+
+    def replace(match: re.Match[str]) -> str:
+        words, path = match["words"], match["path"]
+        if not (source.parent / f"{path}-dark.svg").exists():
+            return match[0]
+        return f"![{words}]({path}.svg#only-light)\n![{words}]({path}-dark.svg#only-dark)"
+
+    return PICTURE.sub(replace, markdown)
 
 
 def outside(text: str, folder: Path, docs: Path, root: Path) -> Iterator[Path]:
