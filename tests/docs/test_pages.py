@@ -84,7 +84,9 @@ def test_links_out_of_docs_become_links_within_the_site(tmp_path):
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         (root / file).write_text("", encoding="utf-8")
     page, docs = root / "docs" / "sub" / "page.md", root / "docs"
-    text = "[a](../../records/one) [b](../../records/one/tables) [c](../other.md#x) [d](https://e.org/f) [e](../../../g) `h[0](i)`"
+    text = (
+        "[a](../../records/one) [b](../../records/one/tables) [c](../other.md#x) [d](https://e.org/f) [e](../../../g) `h[0](i)`"
+    )
     assert links.rewritten(text, page, docs, root) == (
         "[a](../records/one/README.md) [b](../records/one/tables/index.md) [c](../other.md#x) [d](https://e.org/f) [e](../../../g) `h[0](i)`"
     )
