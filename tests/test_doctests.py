@@ -10,24 +10,14 @@ import torch
 import maskscope
 
 MODULES = ["maskscope.zoo.mlp", "maskscope.storage.legible", "maskscope.storage.paths"]
-# what needs a connection, a whole run or a service, or is made by another public name, whose example shows it
-WITHOUT = {
-    *("push_to_hub", "from_hub", "masks_from_hub", "masks_of_run", "alternatives", "Tracker", "grow", "ProgressBar", "Watchdog"),
-    *(
-        "Alternatives",
-        "Discovery",
-        "Growth",
-        "History",
-        "Judgement",
-        "Selection",
-        "Shrunk",
-        "Transfer",
-        "MaskSearch",
-        "UnitGroup",
-    ),
-    *("BinaryMask", "iomin", "dice", "masks_in_folder", "Noise", "FitConfig", "Compute", "BehaviourKept", "Penalty"),
-    *("MaskscopeError", "WeakMaskWarning"),
-}
+# what needs a connection, a service or a whole run
+NEEDS_MORE = "push_to_hub from_hub masks_from_hub masks_of_run alternatives Tracker grow ProgressBar Watchdog"
+# what the example of another public name shows, or gives back
+SHOWN_ELSEWHERE = """
+    BinaryMask MaskSearch Noise FitConfig Compute Penalty BehaviourKept UnitGroup Selection Judgement Discovery Growth History
+    Shrunk Transfer Alternatives iomin dice masks_in_folder MaskscopeError WeakMaskWarning
+"""
+WITHOUT = {*NEEDS_MORE.split(), *SHOWN_ELSEWHERE.split()}
 
 
 def examples_of(public):

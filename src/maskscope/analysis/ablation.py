@@ -42,7 +42,7 @@ def top_weights(
     Raises:
         MaskMismatchError: the names differ, or more units are to be kept than there are.
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> scores = {"weight": torch.tensor([0.1, 3.0, 2.0])}
         >>> ms.top_weights(scores, {"weight": 2})["weight"]
@@ -93,7 +93,7 @@ def random_mask_like(mask: BinaryMask, generator: torch.Generator, among: Binary
     Raises:
         MaskMismatchError: in some group, ``among`` has fewer units than ``mask``; or the two masks have different units.
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> mask = ms.BinaryMask({"weight": torch.arange(10) < 4})
         >>> ms.kept_counts(ms.random_mask_like(mask, torch.Generator().manual_seed(0)))
@@ -116,7 +116,7 @@ def random_mask_like(mask: BinaryMask, generator: torch.Generator, among: Binary
 def kept_counts(mask: BinaryMask) -> dict[str, int]:
     """The number of units that a mask keeps in each group: for single weights, in each tensor.
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> ms.kept_counts(ms.BinaryMask({"weight": torch.tensor([True, False]), "bias": torch.tensor([True])}))
         {'weight': 1, 'bias': 1}

@@ -40,7 +40,7 @@ def weight_times_gradient(
     Source: the "Taylor" score of Molchanov et al., "Importance Estimation for Neural Network Pruning", CVPR 2019, without
     its square.
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> network = torch.nn.Linear(2, 1, bias=False)
         >>> network.weight = torch.nn.Parameter(torch.tensor([[3.0, -2.0]]))
@@ -79,7 +79,7 @@ def integrated_gradients(
 
     Source: Sundararajan, Taly, Yan, "Axiomatic Attribution for Deep Networks", ICML 2017, there for inputs.
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> network = torch.nn.Linear(2, 1, bias=False)
         >>> network.weight = torch.nn.Parameter(torch.tensor([[2.0, 0.0]]))

@@ -16,7 +16,7 @@ def shuffled_weights(network: nn.Module, generator: torch.Generator) -> nn.Modul
         network: any module.
         generator: on the CPU, also if the network is on another device.
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> network = torch.nn.Linear(50, 1, bias=False)
         >>> shuffled = ms.shuffled_weights(network, torch.Generator().manual_seed(0))

@@ -25,7 +25,7 @@ def score(network: nn.Module, task: Task, mask: BinaryMask | None = None) -> Sco
     Raises:
         MaskMismatchError: the mask is for other weights.
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> parts = {"first": [(torch.eye(2), torch.tensor([0, 1]))], "second": [(-torch.eye(2), torch.tensor([1, 0]))]}
         >>> network = torch.nn.Linear(2, 2, bias=False)

@@ -113,7 +113,7 @@ def normalised_sharing(first: Sequence[BinaryMask], second: Sequence[BinaryMask]
 
     Source: ours; docs/statistics.md, "Normalised sharing".
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> def mask(*kept):
         ...     return ms.BinaryMask({"weight": torch.isin(torch.arange(100), torch.tensor(kept))})

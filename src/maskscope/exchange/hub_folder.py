@@ -55,7 +55,7 @@ def hub_folder(
         MissingExtraError: `huggingface_hub`, which writes the card, is not installed.
         RunFolderError: the folder cannot be written.
 
-    Example:
+    Examples:
         >>> import tempfile, torch, maskscope as ms
         >>> network = torch.nn.Linear(2, 2, bias=False)
         >>> with tempfile.TemporaryDirectory() as folder:

@@ -127,7 +127,7 @@ def unmasked(network: nn.Module) -> Unmasked:
     Returns:
         A callable with the arguments of the network; its outputs have no gradient history.
 
-    Example:
+    Examples:
         >>> network = nn.Linear(3, 2)
         >>> whole = unmasked(network)
         >>> def loss(net, x):
@@ -212,7 +212,7 @@ def call_masked(network: nn.Module, mask: BinaryMask, *args: Any, **kwargs: Any)
         MaskMismatchError: the mask names weights that the network does not have, or that have another shape; or its off-values
             are those of another state dict, which is not there.
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> network = torch.nn.Linear(2, 1, bias=False)
         >>> nothing = ms.BinaryMask({"weight": torch.zeros(1, 2, dtype=torch.bool)})
@@ -241,7 +241,7 @@ def bake(network: nn.Module, mask: BinaryMask) -> nn.Module:
     Raises:
         MaskMismatchError: see `call_masked`.
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> network = torch.nn.Linear(2, 1, bias=False)
         >>> first = ms.BinaryMask({"weight": torch.tensor([[True, False]])})

@@ -25,7 +25,7 @@ class Off:
         digests: for ``other``, the digest of each of the other tensors, by dotted name.
         values: for ``other``, these tensors; None if a mask was loaded from a file, which has only their digests.
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> network = torch.nn.Linear(2, 1, bias=False)
         >>> nothing = ms.BinaryMask({"weight": torch.zeros(1, 2, dtype=torch.bool)}, off=ms.Off("mean"))

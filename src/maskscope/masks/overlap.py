@@ -88,7 +88,7 @@ def overlap_by_tensor(first: BinaryMask, second: BinaryMask) -> dict[str, Overla
 def iou(first: BinaryMask, second: BinaryMask) -> float:
     """Intersection over union over all units; NaN if both masks are empty.
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> a, b = (ms.BinaryMask({"weight": torch.tensor(bits)}) for bits in ([True, True, False], [True, False, True]))
         >>> round(ms.iou(a, b), 2), ms.dice(a, b), ms.iomin(a, a | b)

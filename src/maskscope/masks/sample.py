@@ -37,7 +37,7 @@ class Noise:
 def sample(logits: MaskLogits, noise: Noise, *, step: int, index: int = 0) -> BinaryMask:
     """The binary mask of sample ``index`` in step ``step``: each unit is kept with probability sigmoid(logit).
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> selection = ms.select(torch.nn.Linear(100, 10), include=["weight"])
         >>> mask = ms.sample(ms.MaskLogits.full(selection, 0.0), ms.Noise(seed=0, mask="add"), step=0)

@@ -85,7 +85,7 @@ def shrink(
             layer.
         MissingExtraError: torch-pruning is not installed.
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> network = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
         >>> rows = ms.select(network, include=["0.*"], units="row")

@@ -111,7 +111,7 @@ class Values(Objective):
         targets: ``labels`` for the targets of a part, ``unmasked`` for the unmasked network's values. At an inner module these
             are always the unmasked network's.
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> encoder = torch.nn.Linear(4, 3)
         >>> parts = {name: [torch.randn(8, 4) for _ in range(10)] for name in ("food", "weather")}

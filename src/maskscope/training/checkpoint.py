@@ -35,7 +35,7 @@ class Checkpoint:
     Raises:
         ConfigError: the path is not valid, or the time is negative.
 
-    Example:
+    Examples:
         >>> import maskscope as ms
         >>> often = ms.Checkpoint("runs/add.safetensors", every_seconds=5.0)
         >>> # ms.discover(network, loss, batches, checkpoint=often), and the same call again goes on

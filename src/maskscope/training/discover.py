@@ -125,7 +125,7 @@ def discover(
 
     Source: Csordás et al. 2021, section 2; differences are listed in docs/method.md.
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> network = torch.nn.Linear(2, 2, bias=False)
         >>> _ = torch.nn.init.ones_(network.weight)
@@ -195,7 +195,7 @@ def discover_many(
         ConfigError: there is no mask to find, or two have the same name, repeat and seed: their noise would be the same.
         OutOfMemoryError: there is not enough memory.
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> network = torch.nn.Linear(2, 2, bias=False)
         >>> _ = torch.nn.init.ones_(network.weight)

@@ -115,7 +115,7 @@ def fit(
         NotFiniteError: a gradient is NaN or infinite.
         BatchesError: the batches are empty or end too early.
 
-    Example:
+    Examples:
         >>> import torch, maskscope as ms
         >>> network, x = torch.nn.Linear(2, 1), torch.eye(2)
         >>> def loss(net, part):

@@ -68,7 +68,7 @@ class MaskConfig:
             1 %, and over the last tenth of the steps done its loss was no lower than that of the network without any maskable
             weight, within 1 % of what the whole network gains.
 
-    Example:
+    Examples:
         >>> import maskscope as ms
         >>> config = ms.MaskConfig.recommended(steps=500)
         >>> config.estimator, config.size.share, config.most_steps

@@ -55,7 +55,7 @@ class TargetDensity(Size):
         reached_after: the share of the steps after which the target stands. Until then it falls from 1, by the same factor in
             every step, so that what is needed is found among ever fewer units.
 
-    Example:
+    Examples:
         >>> import maskscope as ms
         >>> ms.TargetDensity(0.05).kept(units=1_000)
         50

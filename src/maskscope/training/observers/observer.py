@@ -37,7 +37,7 @@ class StepReport:
 class Observer:
     """Watches a run. Subclasses override the methods that they need.
 
-    Example:
+    Examples:
         >>> import maskscope as ms
         >>> class Last(ms.Observer):
         ...     def after_step(self, report):
