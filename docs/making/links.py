@@ -51,6 +51,8 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     docs, root = _folders(config)
     within = docs / page.file.src_uri
     source = within if within.exists() else root / page.file.src_uri
+    if source != within:  # who searches wants the pages of docs/ first
+        page.meta.setdefault("search", {"boost": 0.2})
     return in_both_schemes(rewritten(markdown, source, docs, root), docs / page.file.src_uri)
 
 
