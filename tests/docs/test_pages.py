@@ -123,3 +123,16 @@ def test_styles_are_looked_into(tmp_path):
     offline = made("offline")
     (tmp_path / "site.css").write_text('@import "https://fonts.example/a.css";', encoding="utf-8")
     assert offline.loaded_from_elsewhere(tmp_path) == ["site.css: https://fonts.example/a.css"]
+
+
+def test_numbers_beside_the_pictures_are_those_in_them():
+    pictures = made("pictures")
+    text = (DOCS / "idea.md").read_text(encoding="utf-8")
+    for measure, masks in (("dice floor", "add, mul"), ("dice", "add, mul")):
+        assert f" {_as_written(pictures.quantity(pictures.ARITHMETIC, measure, masks, ''), 2)}" in text
+    assert pictures.quantity(pictures.DIGITS, "density", "0 to 4", "") == pytest.approx(0.0025, abs=1e-4), (
+        "a quarter of a percent"
+    )
+    drawn = {f"{name}{ending}.svg" for name in pictures.PICTURES for ending in ("", "-dark")}
+    assert drawn == {file.name for file in (DOCS / "pictures").iterdir()}
+    assert {f"{name}.svg" for name in pictures.PICTURES} == set(re.findall(r"\(pictures/(\S+)\)", text))
