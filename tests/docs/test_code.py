@@ -13,14 +13,14 @@ BLOCK = re.compile(r"^```python(?P<title>[^\n]*)\n(?P<code>.*?)^```", re.M | re.
 PAGES = sorted(page for page in DOCS.rglob("*.md") if BLOCK.search(page.read_text(encoding="utf-8")))
 # what a page has, and what is done here in its place
 FEWER = {
-    "quick-start.md": [("steps=1000", "steps=400"), ("steps=500", "steps=200")],
+    "quick-start.md": [("steps=1000", "steps=300"), ("steps=500", "steps=150")],
     "own-network.md": [
         (
             'name="digits")',
             'name="digits", controls=[], repeats=1,\n'
-            "                 config=ms.MaskConfig(steps=60, learning_rate=0.3, size=ms.Penalty(2e-4)))",
+            "                 config=ms.MaskConfig(steps=40, learning_rate=0.4, size=ms.Penalty(2e-4)))",
         ),
-        ("steps=600", "steps=300"),
+        ("steps=600", "steps=200"),
     ],
 }
 
