@@ -46,6 +46,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "report": Command(_LOOK, "write the page, figures and tables of a run", "maskscope.cli.record_commands:report_command"),
     "compare": Command(_LOOK, "two runs side by side", "maskscope.cli.record_commands:compare_command"),
+    "atlas": Command(_LOOK, "all masks of a network in one file for a browser", "maskscope.cli.atlas_command:atlas_command"),
     "claims": Command(_LOOK, "the claims of the paper, and what became of them", "maskscope.cli.claims_command:claims_command"),
     "mask": Command(_FILES, "masks as things: info, and, or, minus, overlap, bake", "maskscope.cli.mask.command:mask_command"),
     "data": Command(_FILES, "list, download, check and export data sets", "maskscope.cli.data.command:data_command"),

@@ -5,12 +5,12 @@ from maskscope.report.compare import ComparedQuantity, Comparison, comparison, s
 from maskscope.report.key_number import KeyNumber
 from maskscope.report.page import Page
 from maskscope.report.readings.everything import write_everything
-from maskscope.report.readings.figures import write_figures
+from maskscope.report.readings.figures import figures_of, write_figure, write_figures
 from maskscope.report.readings.files import write_tables
 from maskscope.report.readings.html import html_page, write_report
 from maskscope.report.readings.terminal import show_record
 from maskscope.report.section import Figure, Section
-from maskscope.report.sweep.page import show_sweep, write_sweep
+from maskscope.report.sweep.page import show_sweep, sweep_figures, write_sweep
 
 __all__ = [
     "ComparedQuantity",
@@ -20,6 +20,7 @@ __all__ = [
     "Page",
     "Section",
     "comparison",
+    "figures_of",
     "html_page",
     "record_in_words",
     "show_claims",
@@ -27,7 +28,9 @@ __all__ = [
     "show_record",
     "show_studies_of_claims",
     "show_sweep",
+    "sweep_figures",
     "write_everything",
+    "write_figure",
     "write_figures",
     "write_report",
     "write_sweep",

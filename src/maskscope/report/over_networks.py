@@ -83,9 +83,9 @@ def mask_label(name: str) -> str:
     return "full mask" if name == WHOLE else f"mask {name}"
 
 
-def mask_title(name: str, *, without: bool = False) -> str:
-    """A mask, or what is left without it, as the title of a panel."""
-    words = f"without {mask_label(name)}" if without else mask_label(name)
+def mask_title(name: str) -> str:
+    """A mask as the title of a panel."""
+    words = mask_label(name)
     return brief(words[0].upper() + words[1:], 26)
 
 

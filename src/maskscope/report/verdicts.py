@@ -3,7 +3,6 @@
 Records hold conditions and outcomes as values; the words for them are made here and nowhere else.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maskscope.engine.claims import About, Condition, Outcome, Verdict

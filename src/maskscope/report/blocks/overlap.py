@@ -22,10 +22,10 @@ from maskscope.report.section import MOST_ROWS, Figure, Section
 from maskscope.report.table import Cell, Row, Table, columns
 
 _CAPTION = (
-    "Grey tick: floor. Coloured ticks: ceilings, one for each function. Band: from floor to highest ceiling. Black: the "
-    "overlap that was found between the masks of different functions, with each network and the 95 % t-interval."
+    "Grey tick: floor. Coloured ticks: ceilings, one for each function. Band: from floor to highest ceiling. Circles and "
+    "line: the overlap that was found between the masks of different functions, with each network and the 95 % t-interval."
 )
-_LONE_CAPTION = "Grey tick: floor. Black: the overlap that was found, with each network and the 95 % t-interval."
+_LONE_CAPTION = "Grey tick: floor. Circles and line: the overlap that was found, with each network and the 95 % t-interval."
 _MATRIX_CAPTION = (
     "Mean over networks, over all tensors. Diagonal: two masks for one function, the ceiling for its row and column; the "
     "floors are in the table."

@@ -14,7 +14,7 @@ def spread_note(record: MaskRecord[Any]) -> str:
     """How the figures show spread: bars with points where each mask has a colour of its own, else shades."""
     n = len(networks(record))
     if not few(record.masks):
-        return f"Means over {n} networks; the darker, the closer to 100 %. Spread and intervals are in the tables."
+        return f"Means over {n} networks; the stronger the colour, the closer to 100 %. Spread and intervals are in the tables."
     return points_note(n)
 
 

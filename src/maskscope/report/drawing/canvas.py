@@ -1,4 +1,4 @@
-"""The ways to write a panel: SVG that takes its colours and fonts from the page, PDF and PNG for a paper.
+"""The ways to write a panel: SVG that takes its colours and fonts from the page; SVG, PDF and PNG for papers and talks.
 
 The same record gives the same bytes: no dates, no random ids, and none of the user's own settings of matplotlib. No global state
 of matplotlib is touched but its settings, and these are restored.
@@ -9,20 +9,25 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import wrap
 from typing import Any
 
 import matplotlib
+import matplotlib.backends.backend_pdf as backend_pdf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from maskscope.report.drawing.panel import BAND, FUNCTION_COLOURS, GRID, INK, MUTED, WHOLE_COLOUR, Panel
+from maskscope.report.drawing.arrangement import Arrangement
+from maskscope.report.drawing.charts import LETTER, room_of
+from maskscope.report.drawing.panel import BAND, FUNCTION_COLOURS, GRID, INK, MUTED, PAPER, WHOLE_COLOUR, Panel
 
 _VARIABLES = {
     INK: "--ink",
     MUTED: "--muted",
     GRID: "--grid",
     BAND: "--band",
+    PAPER: "--paper",
     WHOLE_COLOUR: "--whole",
     **{colour: f"--f{place}" for place, colour in enumerate(FUNCTION_COLOURS)},
 }
@@ -55,8 +60,10 @@ _SETTINGS: Any = {
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
 }
-# inches: as many panels side by side as fit into this
-_PAPER_WIDTH = 10.0
+# of a letter of a title to one of other words
+_BOLD = 1.22
+# pixels of a PNG to the inch
+_DOTS = 200
 
 
 def svg(panel: Panel) -> str:
@@ -64,18 +71,51 @@ def svg(panel: Panel) -> str:
     content = io.StringIO()
     with _settings({"svg.hashsalt": panel.name}):
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        _figure([panel]).savefig(content, format="svg", metadata=nothing)
+        _figure([panel], Arrangement(1, panel.size[0])).savefig(content, format="svg", metadata=nothing)
     return _for_a_page(content.getvalue(), panel)
 
 
-def files(panels: Sequence[Panel]) -> dict[str, bytes]:
-    """All panels side by side, as the bytes of a PDF and of a PNG, by suffix."""
-    pdf, png = io.BytesIO(), io.BytesIO()
-    with _settings({"figure.facecolor": "white"}):
-        figure = _figure(panels)
-        figure.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Producer": None, "Creator": None})
-        figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
-    return {".pdf": pdf.getvalue(), ".png": png.getvalue()}
+def files(panels: Sequence[Panel], arrangement: Arrangement, formats: Sequence[str]) -> dict[str, bytes]:
+    """All panels in one figure on white ground, as bytes by suffix: ``.svg``, ``.pdf``, ``.png``.
+
+    Fonts: a PDF holds its own (as TrueType), an SVG has its letters as outlines, so that both look the same everywhere.
+    """
+    write = {"svg": _svg_file, "pdf": _pdf_file, "png": _png_file}
+    with _settings({"figure.facecolor": "white", "svg.hashsalt": panels[0].name, "svg.fonttype": "path"}):
+        return {f".{name}": write[name](_figure(panels, arrangement), arrangement.scale) for name in formats}
+
+
+def _svg_file(figure: Figure, scale: float) -> bytes:
+    content = io.StringIO()
+    figure.savefig(content, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    # all that is inside goes by the view box
+    return re.sub(
+        r'(width|height)="([\d.]+)pt"', lambda found: f'{found[1]}="{scale * float(found[2]):.6g}pt"', content.getvalue(), count=2
+    ).encode()
+
+
+def _pdf_file(figure: Figure, scale: float) -> bytes:
+    """What matplotlib does to print a PDF, with everything on the page larger or smaller by a factor."""
+    content = io.BytesIO()
+    figure.dpi = 72
+    width, height = figure.get_size_inches()
+    # its types are not annotated
+    backend: Any = backend_pdf
+    file = backend.PdfFile(content, metadata={"CreationDate": None, "Producer": None, "Creator": None})
+    file.newPage(scale * width, scale * height)
+    file.output(scale, 0, 0, scale, 0, 0, backend.Op.concat_matrix)
+    renderer = backend.RendererPdf(file, 72, height, width)
+    figure.draw(renderer)
+    renderer.finalize()
+    file.finalize()
+    file.close()
+    return content.getvalue()
+
+
+def _png_file(figure: Figure, scale: float) -> bytes:
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=_DOTS * scale, metadata={"Software": None})
+    return content.getvalue()
 
 
 @contextmanager
@@ -92,17 +132,20 @@ def _settings(more: dict[str, Any]) -> Iterator[None]:
         yield
 
 
-def _figure(panels: Sequence[Panel]) -> Figure:
-    width, height = max(panel.size[0] for panel in panels), max(panel.size[1] for panel in panels)
-    columns = max(1, min(len(panels), int(_PAPER_WIDTH / width)))
-    rows = -(-len(panels) // columns)
+def _figure(panels: Sequence[Panel], arrangement: Arrangement) -> Figure:
+    columns, heights = arrangement.columns, arrangement.rows(panels)
     pad = 0.04 if len(panels) == 1 else 0.09
-    figure = Figure(figsize=(columns * width, rows * height), layout=ConstrainedLayoutEngine(h_pad=pad, w_pad=pad))
+    whole = arrangement.height or sum(heights)
+    # the panels in the middle of a figure that is higher than they are
+    share = min(1.0, sum(heights) / whole)
+    engine = ConstrainedLayoutEngine(h_pad=pad, w_pad=pad, rect=(0, (1 - share) / 2, 1, share))
+    figure = Figure(figsize=(columns * arrangement.width, whole), layout=engine)
     FigureCanvasAgg(figure)
-    cells = list(figure.subplots(rows, columns, squeeze=False).flat)
+    cells = list(figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights).flat)
     for axes, panel in zip(cells, panels, strict=False):
-        axes.set_title(panel.title, pad=8)
         panel.draw(axes)
+        # in two lines where it would run out of a narrow panel
+        axes.set_title("\n".join(wrap(panel.title, max(12, int(room_of(axes) / (_BOLD * LETTER))))), pad=8)
     for axes in cells[len(panels) :]:
         axes.set_axis_off()
     return figure

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maskscope.analysis import Summary
-from maskscope.report.drawing.panel import FUNCTION_COLOURS, GRID, HEAT, INK, MUTED, WHOLE_COLOUR, Axes
+from maskscope.report.drawing.panel import FUNCTION_COLOURS, GRID, HEAT, INK, MUTED, WHOLE_COLOUR, Axes, mark_of
 from maskscope.report.numbers import INTERVAL_FROM, NOT_MEASURED, POINTS_BELOW, UNDEFINED, Notation, brief, mean_text, plain
 from maskscope.report.over_networks import few
 
@@ -13,9 +13,11 @@ from maskscope.report.over_networks import few
 WIDTH = 4.2
 # of the panels that carry a page: two beside each other
 PICTURE_WIDTH = 5.0
+# the share of its width that a panel with names on the left and numbers on the right needs
+LEAST = 0.8
 _LANE, _GAP, _FRAME = 0.185, 0.13, 0.95
-# characters of a legend in one line, four for each patch of colour
-_LEGEND = 48
+# inches of a letter, and letters of a mark with its space in a legend
+LETTER, _MARK = 0.078, 4
 # characters of one line of a row's name
 _LINE = 27
 
@@ -75,29 +77,54 @@ def draw_bars(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], *, notation
 
 
 def draw_legend(axes: Axes, entries: Sequence[tuple[str, str]], depth: float = 0.46) -> None:
-    """Names beside patches of colour, some inches below the axis, under its label."""
+    """Names beside marks in their colours, some inches below the axis, under its label."""
     from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
+    from matplotlib.lines import Line2D
     from matplotlib.transforms import ScaledTranslation
 
     figure = axes.get_figure(root=True)
     if entries and isinstance(figure, Figure):
-        patches = [Patch(facecolor=colour, label=brief(name, 16)) for name, colour in entries]
-        # one line as long as it does not push the axes together
-        short = sum(len(brief(name, 16)) + 4 for name, _ in entries) <= _LEGEND
+        marks = [
+            Line2D(
+                [],
+                [],
+                color=colour,
+                linestyle="none",
+                marker=mark_of(colour),
+                markersize=9 if mark_of(colour) == "|" else 6.5,
+                markeredgewidth=2.2 if mark_of(colour) == "|" else 1,
+                label=brief(name, 16),
+            )
+            for name, colour in entries
+        ]
+        # beside the names of rows, as many in a line as fit
+        room = room_of(axes)
+        wide = LETTER * (max(len(brief(name, 16)) for name, _ in entries) + _MARK)
+        whole = LETTER * sum(len(brief(name, 16)) + _MARK for name, _ in entries)
         below = ScaledTranslation(0, -depth, figure.dpi_scale_trans)
         axes.legend(
-            handles=patches,
+            handles=marks,
             loc="upper left",
             bbox_to_anchor=(-0.01, 0),
             bbox_transform=axes.transAxes + below,
-            ncols=len(patches) if short else -(-len(patches) // 2),
-            handlelength=0.8,
-            handleheight=0.8,
+            ncols=len(marks) if whole <= room else max(1, min(int(room / wide), -(-len(marks) // 2))),
+            handlelength=0.9,
+            numpoints=1,
             handletextpad=0.5,
             columnspacing=1.1,
             borderaxespad=0,
         )
+
+
+def room_of(axes: Axes) -> float:
+    """Inches of a panel from the axis of values on, beside the names of its rows."""
+    from matplotlib.figure import Figure
+
+    figure, place = axes.get_figure(root=True), axes.get_subplotspec()
+    assert isinstance(figure, Figure)
+    assert place is not None, "panels are subplots"
+    names = [line for label in axes.get_yticklabels() for line in label.get_text().split("\n")]
+    return float(figure.get_size_inches()[0]) / place.get_gridspec().ncols - LETTER * max(map(len, names), default=0)
 
 
 def draw_heat(
@@ -108,7 +135,7 @@ def draw_heat(
     notation: Notation,
     darkest: float = 1.0,
 ) -> None:
-    """A number in each cell, the darker the closer to ``darkest``."""
+    """A number in each cell, the stronger its colour the closer to ``darkest``."""
     from matplotlib.colors import to_rgba
     from matplotlib.patches import Rectangle
 
@@ -149,8 +176,19 @@ def draw_points(axes: Axes, y: float, summary: Summary, colour: str, factor: flo
         ends = [factor * summary.low, factor * summary.high]
         axes.plot(ends, [y, y], color=colour, linewidth=1.6, solid_capstyle="butt", zorder=3)
     points = [factor * value for value in summary.values if not math.isnan(value)]
-    if len(points) < POINTS_BELOW:
-        axes.scatter(points, [y] * len(points), s=size, facecolor="none", edgecolor=colour, linewidth=1, zorder=4, clip_on=False)
+    # with more of them, the mean alone has the mark of its colour
+    shown = points if len(points) < POINTS_BELOW else [factor * summary.mean]
+    axes.scatter(
+        shown,
+        [y] * len(shown),
+        s=size,
+        marker=mark_of(colour),
+        facecolor="none",
+        edgecolor=colour,
+        linewidth=1,
+        zorder=4,
+        clip_on=False,
+    )
 
 
 def drawn_ends(summary: Summary) -> list[float]:

@@ -3,14 +3,19 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from maskscope.analysis import Summary
 from maskscope.report.drawing.charts import Bar, draw_points, drawn_ends
-from maskscope.report.drawing.panel import INK, MUTED, Axes
+from maskscope.report.drawing.panel import INK, MUTED, Axes, mark_of
 from maskscope.report.numbers import INTERVAL_FROM, POINTS_BELOW, UNDEFINED, Notation, brief, mean_text
 
 # more values than this have decades on their axis and no names
 _MOST_NAMED = 7
+# inches of an axis, and of a letter with its share of the space to the next name
+_AXIS, _LETTER = 3.0, 0.085
+# percentage points beyond 0 and 100 %
+_ROOM = 2.0
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ def draw_curves(axes: Axes, values: Sequence[float], curves: Sequence[Curve], no
     factor = 100.0 if notation == "percent" else 1.0
     for curve in curves:
         means = [factor * summary.mean for summary in curve.summaries]
-        axes.plot(values, means, color=curve.colour, linewidth=1.4, marker="o", markersize=5, zorder=3)
+        axes.plot(values, means, color=curve.colour, linewidth=1.4, marker=mark_of(curve.colour), markersize=5, zorder=3)
         for value, summary in zip(values, curve.summaries, strict=True):
             draw_upright(axes, value, summary, curve.colour, factor)
     if not any(summary.n for curve in curves for summary in curve.summaries):
@@ -36,12 +41,14 @@ def draw_curves(axes: Axes, values: Sequence[float], curves: Sequence[Curve], no
 
 
 def draw_upright(axes: Axes, x: float, summary: Summary, colour: str, factor: float) -> None:
-    """The interval as an upright line, and each network's value as a circle below n = 10."""
+    """The interval as an upright line, and each network's value as a small mark below n = 10."""
     if summary.n >= INTERVAL_FROM:
         axes.plot([x, x], [factor * summary.low, factor * summary.high], color=colour, linewidth=1.2, alpha=0.8, zorder=2)
     points = [factor * value for value in summary.values if not math.isnan(value)]
     if 1 < len(points) < POINTS_BELOW:
-        axes.scatter([x] * len(points), points, s=13, facecolor="none", edgecolor=colour, linewidth=0.8, zorder=4)
+        axes.scatter(
+            [x] * len(points), points, s=13, marker=mark_of(colour), facecolor="none", edgecolor=colour, linewidth=0.8, zorder=4
+        )
 
 
 def name_values(axes: Axes, values: Sequence[float], names: Sequence[str], label: str, *, logarithmic: bool = True) -> None:
@@ -56,9 +63,28 @@ def name_values(axes: Axes, values: Sequence[float], names: Sequence[str], label
     if len(values) <= _MOST_NAMED:
         axes.set_xticks(values, names)
         axes.tick_params(axis="x", which="minor", bottom=False)
+        if _collide(axes, values, names):
+            axes.tick_params(axis="x", labelrotation=45)
     else:
         axes.xaxis.set_major_formatter(FuncFormatter(short_power))
     axes.set_xlabel(label)
+
+
+def within_whole(axes: Axes, summaries: Sequence[Summary]) -> None:
+    """A share's axis ends where shares end: an interval may run past 0 and 100 %, and numbers cannot."""
+    low, high = axes.get_ylim()
+    if all(0 <= value <= 1 for summary in summaries for value in summary.values if not math.isnan(value)):
+        axes.set_ylim(max(low, -_ROOM), min(high, 100 + _ROOM))
+
+
+def _collide(axes: Axes, values: Sequence[float], names: Sequence[str]) -> bool:
+    """Whether two names under an axis would run into each other, by the length of their longest lines."""
+    scale = math.log if axes.get_xscale() == "log" else float
+    low, high = (scale(end) for end in axes.get_xlim())
+    places = sorted(zip((_AXIS * (scale(value) - low) / (high - low) for value in values), names, strict=True))
+    lengths = [_LETTER * max(map(len, name.split("\n"))) for _, name in places]
+    between = [(right[0] - left[0]) for left, right in pairwise(places)]
+    return any(gap < (left + right) / 2 for gap, left, right in zip(between, lengths, lengths[1:], strict=False))
 
 
 def short_power(value: float, _: object) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from maskscope.analysis import Summary
-from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, draw_bars, draw_legend, drawn_ends
+from maskscope.report.drawing.charts import LEAST, WIDTH, Bar, bars_height, draw_bars, draw_legend, drawn_ends
 from maskscope.report.drawing.panel import MUTED, Axes, Panel
 
 # a name, the number of its bar, the number of its floor, and a colour
@@ -25,7 +25,7 @@ def floored_bars(
         floor: what the ticks are called in the legend.
     """
     size = (WIDTH + 0.4, bars_height(len(rows), 1) + 0.25)
-    return Panel(name, title, size, partial(_draw, rows=rows, label=label, legend=[*legend, (floor, MUTED)]))
+    return Panel(name, title, size, partial(_draw, rows=rows, label=label, legend=[*legend, (floor, MUTED)]), LEAST)
 
 
 def _draw(axes: Axes, rows: Sequence[Row], label: str, legend: Sequence[tuple[str, str]]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from maskscope.analysis import Summary
-from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, draw_bars, draw_heat, draw_legend, heat_size
+from maskscope.report.drawing.charts import LEAST, WIDTH, Bar, bars_height, draw_bars, draw_heat, draw_legend, heat_size
 from maskscope.report.drawing.panel import MUTED, Axes, Panel
 from maskscope.report.numbers import Notation
 
@@ -47,7 +47,7 @@ def bar_panel(
         (row, [Bar(one, colour, other) for one, (_, colour), other in zip(found, lanes, others, strict=True)])
         for (row, found), others in zip(rows, compared, strict=True)
     ]
-    return Panel(name, title, size, partial(_draw_bars, rows=bars, label=label, legend=legend, whole=whole))
+    return Panel(name, title, size, partial(_draw_bars, rows=bars, label=label, legend=legend, whole=whole), LEAST)
 
 
 def heat_panel(
@@ -68,7 +68,7 @@ def heat_panel(
 
 
 def highest(rows: Rows) -> float:
-    """The largest mean that is defined, for the darkest cell."""
+    """The largest mean that is defined, for the cell of strongest colour."""
     means = [one.mean for _, found in rows for one in found if one and not math.isnan(one.mean)]
     return max(means, default=1.0) or 1.0
 

@@ -7,12 +7,11 @@ from typing import Any
 
 from maskscope.analysis import Summary
 from maskscope.procedure.record import MaskRecord
-from maskscope.report.drawing.charts import WIDTH, colour_of, draw_legend, draw_points
+from maskscope.report.drawing.charts import LEAST, WIDTH, colour_of, draw_legend, draw_points
 from maskscope.report.drawing.grids import heat_panel
-from maskscope.report.drawing.panel import BAND, INK, MUTED, Axes, Panel
+from maskscope.report.drawing.panel import BAND, INK, MUTED, Axes, Panel, mark_of
 from maskscope.report.numbers import UNDEFINED, brief, mean_text
 from maskscope.report.over_networks import (
-    Measure,
     few_pairs,
     function_pairs,
     layer_names,
@@ -25,23 +24,19 @@ from maskscope.report.over_networks import (
 )
 from maskscope.report.scale import scales, sharing_pairs
 
-_MEASURES: tuple[tuple[Measure, str], ...] = (("dice", "Dice"), ("iou", "IoU"), ("iomin", "IoMin"))
-
 
 def sharing_panels(record: MaskRecord[Any]) -> list[Panel]:
-    """Normalised sharing on its scale from floor (0) to ceiling (1), a panel for each pair of functions."""
+    """Normalised sharing on its scale from floor (0) to ceiling (1), of every pair of functions."""
     pairs = sharing_pairs(record)
-    panels = []
-    for place, pair in enumerate(pairs if few_pairs(record) else ()):
-        rows = [
-            (scale.weights + ("" if variant == "trained" else ",\ncopied I/O"), scale.normalised)
-            for variant in whole_procedures(record)
-            for scale in scales(record, pair, variant)
-        ]
-        title = "Normalised sharing" + (f": {brief(pair[0], 10)}, {brief(pair[1], 10)}" if len(pairs) > 1 else "")
-        if rows:
-            panels.append(Panel(f"sharing-{place}", title, (WIDTH, 1.1 + 0.36 * len(rows)), partial(draw_scale, rows=rows)))
-    return panels
+    rows = [
+        (_scale_label(pair if len(pairs) > 1 else (), scale.weights, variant), scale.normalised)
+        for pair in (pairs if few_pairs(record) else ())
+        for variant in whole_procedures(record)
+        for scale in scales(record, pair, variant)
+    ]
+    if not rows:
+        return []
+    return [Panel("sharing", "Normalised sharing", (WIDTH, 1.25 + 0.36 * len(rows)), partial(draw_scale, rows=rows), LEAST)]
 
 
 def overlap_panels(record: MaskRecord[Any], variant: str = "trained") -> list[Panel]:
@@ -52,18 +47,17 @@ def overlap_panels(record: MaskRecord[Any], variant: str = "trained") -> list[Pa
     if not few_pairs(record):
         return [overlap_matrix(record, "overlap-matrix")]
     places = [*layer_names(record), None]
-    measures = _MEASURES if len(between) == 1 else _MEASURES[:1]
     size = (WIDTH, 1.15 + 0.42 * len(places))
     start = "overlap" if variant == "trained" else f"overlap-{variant}"
     return [
         Panel(
-            f"{start}-{place}-{measure}",
-            f"{label}: {brief(pair[0], 14)} and {brief(pair[1], 14)}" + ("" if variant == "trained" else ", copied I/O"),
+            f"{start}-{place}",
+            f"Overlap of {brief(pair[0], 14)} and {brief(pair[1], 14)}" + ("" if variant == "trained" else ", copied I/O"),
             size,
-            partial(_draw_overlap, record=record, pair=pair, measure=measure, variant=variant),
+            partial(_draw_overlap, record=record, pair=pair, variant=variant),
+            LEAST,
         )
         for place, pair in enumerate(between)
-        for measure, label in measures
     ]
 
 
@@ -72,7 +66,7 @@ def draw_scale(axes: Axes, rows: Sequence[tuple[str, Summary]]) -> None:
     ends = [value for _, summary in rows for value in summary.values if not math.isnan(value)]
     low, high = min([-0.15, *(end - 0.1 for end in ends)]), max([1.15, *(end + 0.1 for end in ends)])
     axes.axvspan(0, 1, color=BAND, zorder=0, linewidth=0)
-    for place, name in ((0, "0: what density\nalone gives"), (1, "1: two masks for\none function")):
+    for place, name in ((0, "0: what\ndensity\nalone gives"), (1, "1: two\nmasks for one\nfunction")):
         axes.axvline(place, color=MUTED, linewidth=1, zorder=1)
         axes.annotate(
             name,
@@ -98,12 +92,12 @@ def draw_scale(axes: Axes, rows: Sequence[tuple[str, Summary]]) -> None:
     axes.set_ylim(len(rows) - 0.5, -0.5)
 
 
-def _draw_overlap(axes: Axes, record: MaskRecord[Any], pair: tuple[str, str], measure: Measure, variant: str) -> None:
+def _draw_overlap(axes: Axes, record: MaskRecord[Any], pair: tuple[str, str], variant: str) -> None:
     places: list[str | None] = [*layer_names(record), None]
     for y, place in enumerate(places):
-        found = overlap(record, pair, place, measure, variant=variant)
-        floor = overlap_floor(record, pair, place, measure, variant=variant)
-        ceilings = [(name, overlap(record, (name, name), place, measure, variant=variant)) for name in pair]
+        found = overlap(record, pair, place, "dice", variant=variant)
+        floor = overlap_floor(record, pair, place, "dice", variant=variant)
+        ceilings = [(name, overlap(record, (name, name), place, "dice", variant=variant)) for name in pair]
         tops = [summary.mean for _, summary in ceilings if summary.n]
         if tops and floor.n:
             axes.barh(y, max(tops) - floor.mean, left=floor.mean, height=0.5, color=BAND, linewidth=0)
@@ -111,7 +105,9 @@ def _draw_overlap(axes: Axes, record: MaskRecord[Any], pair: tuple[str, str], me
             axes.plot([floor.mean] * 2, [y - 0.25, y + 0.25], color=MUTED, linewidth=1.6, zorder=2)
         for name, summary in ceilings:
             if summary.n:
-                axes.plot([summary.mean] * 2, [y - 0.25, y + 0.25], color=colour_of(name, record.masks), linewidth=2.2, zorder=2)
+                colour = colour_of(name, record.masks)
+                axes.plot([summary.mean] * 2, [y - 0.25, y + 0.25], color=colour, linewidth=2.2, zorder=2)
+                axes.scatter([summary.mean], [y - 0.27], s=18, marker=mark_of(colour), color=colour, linewidth=0, zorder=3)
         if found.n == 0:
             axes.text(0.02, y, UNDEFINED, va="center", style="italic", color=MUTED, fontsize=8)
             continue
@@ -122,13 +118,21 @@ def _draw_overlap(axes: Axes, record: MaskRecord[Any], pair: tuple[str, str], me
     axes.set_xlim(0, 1)
     axes.set_ylim(len(places) - 0.45, -0.55)
     axes.grid(axis="x")
-    axes.set_xlabel("overlap (0: none, 1: the same weights)")
+    axes.set_xlabel("Dice (0: nothing in common, 1: the same weights)")
     ceiling = [
         (f"ceiling {name}", colour_of(name, record.masks))
         for name in pair
-        if overlap(record, (name, name), None, measure, variant=variant).n
+        if overlap(record, (name, name), None, "dice", variant=variant).n
     ]
     draw_legend(axes, [("found", INK), ("floor", MUTED), *ceiling])
+
+
+def _scale_label(pair: tuple[str, ...], weights: str, variant: str) -> str:
+    """The weights, after the pair of functions where there are several."""
+    first = ", ".join(brief(name, 12) for name in pair)
+    copied = "" if variant == "trained" else "copied I/O"
+    lines = [f"{first}," if first else "", ", ".join(one for one in (weights, copied) if one)]
+    return "\n".join(line for line in lines if line)
 
 
 def overlap_matrix(record: MaskRecord[Any], name: str) -> Panel:

@@ -6,7 +6,7 @@ from typing import Any
 
 from maskscope.analysis import Summary
 from maskscope.procedure.record import MaskRecord
-from maskscope.report.drawing.charts import PICTURE_WIDTH, colour_of
+from maskscope.report.drawing.charts import LEAST, PICTURE_WIDTH, colour_of
 from maskscope.report.drawing.floored_bars import Row, floored_bars
 from maskscope.report.drawing.grids import Rows, bar_panel, heat_panel
 from maskscope.report.drawing.overlaps import draw_scale, overlap_matrix
@@ -81,7 +81,8 @@ def _overlap_panels(record: MaskRecord[Any]) -> list[Panel]:
     ]
     if rows:
         draw = partial(draw_scale, rows=rows)
-        return [Panel("picture-overlap", "Overlap of the masks", (PICTURE_WIDTH, 1.2 + 0.42 * len(rows)), draw)]
+        size = (PICTURE_WIDTH, 1.35 + 0.42 * len(rows))
+        return [Panel("picture-overlap", "Overlap of the masks", size, draw, LEAST)]
     floored: list[Row] = [
         (
             f"{brief(a, 10)}, {brief(b, 10)}",

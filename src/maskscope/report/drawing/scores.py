@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Literal
 
 from maskscope.procedure.record import MaskRecord
-from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars
+from maskscope.report.drawing.charts import LEAST, WIDTH, Bar, bars_height, colour_of, draw_bars
 from maskscope.report.drawing.grids import Lane, Rows, bar_panel, heat_panel
 from maskscope.report.drawing.panel import MUTED, WHOLE_COLOUR, Axes, Panel
 from maskscope.report.numbers import summary_of
@@ -15,14 +15,13 @@ from maskscope.report.over_networks import (
     confusion,
     few,
     half_mask_drop,
-    mask_label,
     mask_names,
-    mask_title,
     networks,
     null_controls,
     own_function,
     short_words,
 )
+from maskscope.report.words import kept_short, removed_short, score_word
 
 # row label, measure, mask, variant
 Asked = tuple[str, str, str, str]
@@ -34,16 +33,16 @@ def accuracy_panels(record: MaskRecord[Any], variant: str = "trained") -> list[P
         return []
     masks = mask_names(record)
     start = "accuracy" if variant == "trained" else variant
-    under: list[Asked] = [("whole network", "accuracy", "", variant)]
-    under += [(mask_label(mask), "sufficiency", mask, variant) for mask in masks]
-    inverse: list[Asked] = [(mask_label(mask), "necessity", mask, variant) for mask in masks]
+    under: list[Asked] = [("intact network", "accuracy", "", variant)]
+    under += [(kept_short(mask), "sufficiency", mask, variant) for mask in masks]
+    inverse: list[Asked] = [(removed_short(mask), "necessity", mask, variant) for mask in masks]
     panels = [
         _score_panel(record, f"{start}-under", "Only these weights kept", under),
         _score_panel(record, f"{start}-inverse", "Only these weights removed", inverse),
     ]
     if any(one.measure == "necessity, full I/O" and one.variant == variant for one in record.quantities):
-        hidden: list[Asked] = [(mask_label(mask), "necessity, full I/O", mask, variant) for mask in masks]
-        panels.append(_score_panel(record, f"{start}-hidden", "Only hidden ones of these removed", hidden))
+        hidden: list[Asked] = [(removed_short(mask), "necessity, full I/O", mask, variant) for mask in masks]
+        panels.append(_score_panel(record, f"{start}-hidden", "Only hidden ones removed", hidden))
     return panels
 
 
@@ -83,17 +82,17 @@ def half_mask_panels(record: MaskRecord[Any]) -> list[Panel]:
     several = [network.half_masks for network in networks(record) if len(network.half_masks) > 1]
     dots = [[100 * (half.full - getattr(half, part)) for halves in several for half in halves] for part in parts]
     draw = partial(_draw_half_masks, rows=rows, dots=dots)
-    return [Panel("half-mask", "Full mask on …", (WIDTH, bars_height(2, 1) + 0.15), draw)]
+    return [Panel("half-mask", "Full mask on …", (WIDTH, bars_height(2, 1) + 0.15), draw, LEAST)]
 
 
 def confusion_panels(record: MaskRecord[Any]) -> list[Panel]:
     """Whose answer was given: without a mask, under each mask, under each inverse."""
     masks = mask_names(record)
-    asked: list[tuple[str, str, str | None, bool]] = [("confusion-unmasked", "No mask", None, False)]
+    asked: list[tuple[str, str, str | None, bool]] = [("confusion-unmasked", "intact network", None, False)]
     # with many functions, what each mask keeps is in the accuracy figure already
     kept = masks if few(record.functions) else [mask for mask in masks if mask == WHOLE]
-    asked += [(f"confusion-{place}", mask_title(mask), mask, False) for place, mask in enumerate(kept)]
-    asked += [(f"confusion-without-{place}", mask_title(mask, without=True), mask, True) for place, mask in enumerate(masks)]
+    asked += [(f"confusion-{place}", kept_short(mask), mask, False) for place, mask in enumerate(kept)]
+    asked += [(f"confusion-without-{place}", removed_short(mask), mask, True) for place, mask in enumerate(masks)]
     panels = []
     for name, title, mask, inverse in asked:
         shares = confusion(record, mask, inverse=inverse)
@@ -127,7 +126,7 @@ def _score_panel(record: MaskRecord[Any], name: str, title: str, asked: Sequence
         for label, measure, mask, variant in asked
     ]
     lanes = [(f"on {function}", colour_of(function, functions)) for function in functions]
-    return _panel(name, title, rows, functions, lanes, bars=few(functions))
+    return _panel(name, title, rows, functions, lanes, score_word(record), bars=few(functions))
 
 
 def _own_panel(
@@ -139,10 +138,10 @@ def _own_panel(
         for label, measure, variant in asked
     ]
     lanes = [(function, colour_of(function, record.masks)) for function in functions]
-    return _panel(name, title, rows, functions, lanes, bars=few(record.masks))
+    return _panel(name, title, rows, functions, lanes, score_word(record), bars=few(record.masks))
 
 
-def _panel(name: str, title: str, rows: Rows, columns: Sequence[str], lanes: Sequence[Lane], *, bars: bool) -> Panel:
+def _panel(name: str, title: str, rows: Rows, columns: Sequence[str], lanes: Sequence[Lane], score: str, *, bars: bool) -> Panel:
     if bars:
-        return bar_panel(name, title, rows, lanes, "accuracy (%)")
+        return bar_panel(name, title, rows, lanes, f"{score} (%)")
     return heat_panel(name, f"{title} (%)", rows, columns)

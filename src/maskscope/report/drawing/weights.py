@@ -55,7 +55,7 @@ def histogram_panels(record: MaskRecord[Any]) -> list[Panel]:
             undecided = summary_of(record.quantity("undecided", mask))
             shares = [mean_text(one, "percent") if one else "" for one in (below, undecided, above)]
             draw = partial(_draw_histogram, counts=counts, colour=colour_of(mask, record.masks), shares=shares)
-            panels.append(Panel(f"histogram-{place}", mask_title(mask), (3.2, 2.4), draw))
+            panels.append(Panel(f"histogram-{place}", mask_title(mask), (3.2, 2.4), draw, 0.75))
     return panels
 
 

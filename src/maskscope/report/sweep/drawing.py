@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from maskscope.engine.sweep.record import SweepRecord
-from maskscope.report.drawing.charts import WIDTH, Bar, draw_legend
-from maskscope.report.drawing.curves import Curve, draw_curves, draw_dots, draw_upright, name_values, short_power
+from maskscope.report.drawing.charts import LEAST, WIDTH, Bar, draw_legend, drawn_ends
+from maskscope.report.drawing.curves import Curve, draw_curves, draw_dots, draw_upright, name_values, short_power, within_whole
 from maskscope.report.drawing.panel import BAND, INK, MUTED, Axes, Panel
 from maskscope.report.numbers import short_count
 from maskscope.report.sweep.measures import Measure, measures_of
@@ -27,11 +27,11 @@ def _panel(record: SweepRecord, measure: Measure) -> Panel:
     name = f"{record.sweep}-{measure.name}"
     if record.scale == "name":
         high = 1.15 + 0.46 * len(record.points) * max(1, 0.66 * len(measure.lines))
-        return Panel(name, measure.title, (WIDTH, high), partial(_draw_dots, record=record, measure=measure))
+        return Panel(name, measure.title, (WIDTH, high), partial(_draw_dots, record=record, measure=measure), LEAST)
     title = f"{measure.title} (%)" if measure.notation == "percent" else measure.title
     coloured = name == "penalty-accuracy"
     draw = partial(_draw_accuracy, record=record) if coloured else partial(_draw_curves, record=record, measure=measure)
-    return Panel(name, title, _SIZE, draw)
+    return Panel(name, title, _SIZE, draw, LEAST)
 
 
 def _draw_accuracy(axes: Axes, record: SweepRecord) -> None:
@@ -41,7 +41,7 @@ def _draw_accuracy(axes: Axes, record: SweepRecord) -> None:
     shares = [100 * shared_share(point, *pair).mean if pair else math.nan for point in record.points]
     axes.plot(values, [100 * accuracy.mean for accuracy in found], color=MUTED, linewidth=1.2, zorder=1)
     for value, accuracy in zip(values, found, strict=True):
-        draw_upright(axes, value, accuracy, MUTED, 100.0)
+        draw_upright(axes, value, accuracy, INK, 100.0)
     means = [100 * accuracy.mean for accuracy in found]
     known = [share for share in shares if not math.isnan(share)]
     if known:
@@ -49,6 +49,7 @@ def _draw_accuracy(axes: Axes, record: SweepRecord) -> None:
     else:
         axes.scatter(values, means, s=46, color=INK, zorder=5)
     axes.grid(axis="y")
+    within_whole(axes, found)
     _finish(axes, record)
 
 
@@ -81,7 +82,7 @@ def _draw_curves(axes: Axes, record: SweepRecord, measure: Measure) -> None:
     draw_curves(axes, [point.value for point in record.points], curves, measure.notation)
     summaries = [one for curve in curves for one in curve.summaries]
     if measure.band:
-        ends = [end for one in summaries for end in (one.low, one.high, *one.values) if not math.isnan(end)]
+        ends = [end for one in summaries for end in drawn_ends(one)]
         axes.set_ylim(min([-0.1, *(1.1 * end for end in ends)]), max([1.1, *(1.1 * end for end in ends)]))
     positive = [value for one in summaries for value in one.values if not math.isnan(value)]
     # a logarithmic axis of less than a decade has one number on it
@@ -89,6 +90,8 @@ def _draw_curves(axes: Axes, record: SweepRecord, measure: Measure) -> None:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(short_power))
         axes.yaxis.set_minor_formatter(NullFormatter())
+    elif measure.notation == "percent":
+        within_whole(axes, summaries)
     _finish(axes, record)
     if len(curves) > 1:
         draw_legend(axes, [(curve.name, curve.colour) for curve in curves], 0.46 if record.scale == "number" else 0.6)
@@ -100,6 +103,8 @@ def _finish(axes: Axes, record: SweepRecord) -> None:
     if record.scale == "weights":
         names = [f"{point.label}\n{short_count(point.value)}" for point in record.points]
         label = "maskable weights"
+    elif record.scale == "number":
+        names = [short_power(point.value, None) for point in record.points]
     values = [point.value for point in record.points]
     # values so close together are read better side by side than as powers
     close = record.scale == "number" and max(values) < _DECADE * min(values)

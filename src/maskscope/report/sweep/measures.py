@@ -7,9 +7,9 @@ from functools import partial
 from maskscope.analysis import Summary
 from maskscope.engine.sweep.record import SweepPoint, SweepRecord
 from maskscope.report.drawing.charts import colour_of
-from maskscope.report.drawing.panel import INK, MUTED
+from maskscope.report.drawing.panel import INK, WHOLE_COLOUR
 from maskscope.report.numbers import Notation
-from maskscope.report.over_networks import WHOLE, few, mask_label, mask_title
+from maskscope.report.over_networks import WHOLE, few, mask_label
 from maskscope.report.sweep.numbers import (
     MOST_DRAWN,
     accuracy,
@@ -24,6 +24,7 @@ from maskscope.report.sweep.numbers import (
     sharing,
     sweep_pair,
 )
+from maskscope.report.words import kept_short, removed_short
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _penalty_measures(record: SweepRecord) -> list[Measure]:
     pair = sweep_pair(record)
     if pair is not None:
         overlap = Line("Dice", lambda point: dice(point, *pair))
-        shared = Line(f"of {pair[0]}'s mask", lambda point: shared_share(point, *pair), MUTED)
+        shared = Line(f"of {pair[0]}'s mask", lambda point: shared_share(point, *pair), WHOLE_COLOUR)
         found.append(Measure("overlap", f"Overlap of {pair[0]} and {pair[1]}", "ratio", [overlap, shared]))
     return found
 
@@ -118,15 +119,15 @@ def _estimator_measures(record: SweepRecord) -> list[Measure]:
 def _any_measures(record: SweepRecord) -> list[Measure]:
     """Each function under and without each mask, weights kept, undecided logits, overlap of every pair, stability."""
     masks, found = drawn_masks(record), list[Measure]()
-    for measure, without in (("sufficiency", False), ("necessity", True)):
+    for measure, words in (("sufficiency", kept_short), ("necessity", removed_short)):
         for mask in masks:
-            title = f"Accuracy, {_lower(mask_title(mask, without=without))}"
+            title = f"Accuracy, {words(mask)}"
             found.append(Measure(f"{measure}-{mask}", title, "percent", _accuracies(record, measure, mask)))
     pairs = compared_at(record.points)
     different = [pair for pair in pairs if not repeated_name(pair)][:MOST_DRAWN]
     repeated = [pair for pair in pairs if repeated_name(pair)][:MOST_DRAWN]
     overlaps = [Line(pair, _number("dice", pair), colour_of(pair, different)) for pair in different]
-    floor = [Line("floor", _number("dice floor", pair), MUTED) for pair in different if len(different) == 1]
+    floor = [Line("floor", _number("dice floor", pair), WHOLE_COLOUR) for pair in different if len(different) == 1]
     found += [
         Measure("density", "Weights kept", "percent", _of_masks(record, "density"), logarithmic=True),
         Measure("undecided", "Undecided logits", "percent", _of_masks(record, "undecided")),
@@ -177,7 +178,3 @@ def _full_accuracy(record: SweepRecord) -> Line:
 
 def _number(measure: str, mask: str) -> Callable[[SweepPoint], Summary]:
     return partial(of_mask, measure=measure, mask=mask)
-
-
-def _lower(title: str) -> str:
-    return title[0].lower() + title[1:]

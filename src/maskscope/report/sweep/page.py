@@ -10,7 +10,8 @@ from maskscope.engine.sweep.record import SweepRecord
 from maskscope.report.blocks.spread import points_note
 from maskscope.report.numbers import count_text
 from maskscope.report.origin import data_rows, made_by, settings
-from maskscope.report.readings.figures import inline_figures, write_section_figures
+from maskscope.report.readings.captions import about_sweep
+from maskscope.report.readings.figures import NamedFigure, inline_figures, section_figures, write_figures
 from maskscope.report.readings.files import write_section_tables
 from maskscope.report.readings.template import template
 from maskscope.report.readings.terminal import show_tables
@@ -30,9 +31,14 @@ def write_sweep(record: SweepRecord, folder: Path) -> Path:
     """
     sections = sweep_sections(record)
     write_section_tables(sections, folder / "tables")
-    write_section_figures(sections, folder / "figures")
+    write_figures(sweep_figures(record), folder / "figures")
     write_bytes(folder / "report.html", sweep_page(record).encode())
     return folder / "report.html"
+
+
+def sweep_figures(record: SweepRecord) -> list[NamedFigure]:
+    """The figures of a sweep."""
+    return section_figures(sweep_sections(record), about_sweep(record))
 
 
 def sweep_page(record: SweepRecord) -> str:

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from maskscope.procedure.record import MaskRecord
-from maskscope.report.drawing.charts import WIDTH, draw_legend
-from maskscope.report.drawing.panel import INK, MUTED, Axes, Panel
+from maskscope.report.drawing.charts import LEAST, WIDTH, draw_legend
+from maskscope.report.drawing.panel import INK, MUTED, WHOLE_COLOUR, Axes, Panel, mark_of
 from maskscope.report.numbers import brief, plain
 from maskscope.report.over_networks import few_pairs
 from maskscope.report.scale import Null, nulls, sharing_pairs
@@ -21,14 +21,23 @@ def null_panels(record: MaskRecord[Any]) -> list[Panel]:
         if found:
             size = (WIDTH, 1.35 + 0.3 * len(found))
             draw = partial(_draw_null, found=found)
-            panels.append(Panel(f"null-{place}", f"{brief(pair[0], 14)} and {brief(pair[1], 14)}: Dice", size, draw))
+            panels.append(Panel(f"null-{place}", f"{brief(pair[0], 14)} and {brief(pair[1], 14)}: Dice", size, draw, LEAST))
     return panels
 
 
 def _draw_null(axes: Axes, found: Sequence[Null]) -> None:
     axes.text(1.025, -0.75, "p, Holm", transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=MUTED)
     for y, null in enumerate(found):
-        axes.scatter(null.test.null, [y] * len(null.test.null), s=20, color=MUTED, alpha=0.4, linewidth=0, zorder=2)
+        axes.scatter(
+            null.test.null,
+            [y] * len(null.test.null),
+            s=20,
+            marker=mark_of(WHOLE_COLOUR),
+            color=WHOLE_COLOUR,
+            alpha=0.5,
+            linewidth=0,
+            zorder=2,
+        )
         axes.plot([null.test.observed] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=2.4, zorder=3, solid_capstyle="butt")
         p = f"{plain(null.test.p, 'ratio')}, {plain(null.p_holm, 'ratio')}"
         axes.text(1.025, y, p, transform=axes.get_yaxis_transform(), va="center", fontsize=8.5)
@@ -38,4 +47,4 @@ def _draw_null(axes: Axes, found: Sequence[Null]) -> None:
     axes.set_xlim(0, min(1.0, 1.15 * max([*values, 0.01])))
     axes.grid(axis="x")
     axes.set_xlabel("Dice of two masks")
-    draw_legend(axes, [("found", INK), ("unrelated", MUTED)])
+    draw_legend(axes, [("found", INK), ("unrelated", WHOLE_COLOUR)])

@@ -3,8 +3,8 @@
 from typing import Any
 
 from maskscope.procedure.record import MaskRecord
-from maskscope.report.blocks.answers import answer
 from maskscope.report.blocks.accuracy import accuracy_section, accuracy_table, confusion_section
+from maskscope.report.blocks.answers import answer
 from maskscope.report.blocks.controls import controls_section
 from maskscope.report.blocks.core import core_section
 from maskscope.report.blocks.functions import LEARNED, cautions, further_sentences, key_numbers, question, sentences

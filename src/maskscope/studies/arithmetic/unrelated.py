@@ -34,8 +34,8 @@ def null_section(record: MaskRecord[Any]) -> Section | None:
             + _significant(found),
         ),
         (Figure("null", partial(null_panels, record)),),
-        "A row for each network. Grey: on each network of its null, the overlap of the masks for the first function and for "
-        "the arbitrary one. Black: of the two masks in question. p as it is, and after Holm.",
+        "A row for each network. Small marks: on each network of its null, the overlap of the masks for the first function and "
+        "for the arbitrary one. Upright line: of the two masks in question. p as it is, and after Holm.",
         *short_or_folded(table),
         terminal=(table,),
         short="Unrelated functions",

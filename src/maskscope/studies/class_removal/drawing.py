@@ -9,7 +9,17 @@ import numpy as np
 
 from maskscope.analysis import Summary
 from maskscope.procedure.record import MaskRecord
-from maskscope.report.drawing.charts import PICTURE_WIDTH, WIDTH, Bar, bars_height, draw_bars, draw_legend, heat_size, name_cells
+from maskscope.report.drawing.charts import (
+    LEAST,
+    PICTURE_WIDTH,
+    WIDTH,
+    Bar,
+    bars_height,
+    draw_bars,
+    draw_legend,
+    heat_size,
+    name_cells,
+)
 from maskscope.report.drawing.curves import Curve, draw_curves
 from maskscope.report.drawing.floored_bars import Row, floored_bars
 from maskscope.report.drawing.grids import heat_panel, highest
@@ -37,7 +47,7 @@ from maskscope.studies.class_removal.values import (
 
 # inches; three matrices of ten classes beside each other
 _CELL = (0.22, 0.21)
-LESS, MORE = "#d55e00", HEAT
+LESS, MORE = FUNCTION_COLOURS[1], HEAT
 
 
 def class_confusion_panels(record: MaskRecord[Any]) -> list[Panel]:
@@ -71,7 +81,7 @@ def picture_panels(record: MaskRecord[Any]) -> list[Panel]:
     legend = [("the class itself", LESS), ("all others, mean", FUNCTION_COLOURS[0]), ("full mask", MUTED)]
     size = (PICTURE_WIDTH, bars_height(len(rows), 2) + 0.25)
     draw = partial(_draw_shares, rows=rows, legend=legend)
-    falls = Panel("picture-falls", "What falls, and what stays", size, draw)
+    falls = Panel("picture-falls", "What falls, and what stays", size, draw, LEAST)
     asked = {"what it owns": "target drop without what it owns", "random weights": "target drop without random weights"}
     title = "What a class loses without …"
     return [falls, _class_bars(record, "picture-owned", title, asked, "accuracy lost (% of the class's)", PICTURE_WIDTH)]
@@ -135,7 +145,7 @@ def cosine_panels(record: MaskRecord[Any]) -> list[Panel]:
     if not steps:
         return []
     curve = Curve("all tensors", [cosine(record, step, None) for step in range(len(steps))], INK)
-    return [Panel("gradient-cosine", "Cosine to the unmasked gradient", (4.2, 2.9), partial(_draw_cosine, curve=curve))]
+    return [Panel("gradient-cosine", "Cosine to the unmasked gradient", (4.2, 2.9), partial(_draw_cosine, curve=curve), LEAST)]
 
 
 def _draw_shares(axes: Axes, rows: Sequence[tuple[str, Sequence[Bar]]], legend: Sequence[tuple[str, str]]) -> None:
@@ -150,7 +160,7 @@ def _class_bars(record: MaskRecord[Any], name: str, title: str, asked: dict[str,
         rows.append((function, [Bar(summary_of(record.quantity(one, mask)), colours[one]) for one in asked.values()]))
     legend = [(words, colours[measure]) for words, measure in asked.items() if words]
     size = (width, bars_height(len(rows), len(asked)) + (0.25 if legend else 0.0))
-    return Panel(name, title, size, partial(_draw_class_bars, rows=rows, label=label, legend=legend))
+    return Panel(name, title, size, partial(_draw_class_bars, rows=rows, label=label, legend=legend), LEAST)
 
 
 def _draw_class_bars(

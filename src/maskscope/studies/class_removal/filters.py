@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskscope.procedure.record import MaskRecord
-from maskscope.report.drawing.panel import Axes, Panel
+from maskscope.report.drawing.panel import FUNCTION_COLOURS, Axes, Panel
 from maskscope.report.over_networks import networks
 from maskscope.studies.class_removal.result import Filters, removal_of
 
-MARK = "#d55e00"
+MARK = FUNCTION_COLOURS[1]
 # pixels of a weight and between filters; in a row
 _SIDE, _GAP, _COLUMNS = 4, 2, 8
 _WIDTH = 2.6

@@ -100,7 +100,7 @@ def _owned(record: MaskRecord[Any]) -> Section:
         ),
         (Figure("class-layers", partial(drawing.layer_panels, record)),),
         "Each cell: share of the weights of the full mask in that tensor that the class owns, in percent; mean over networks (n "
-        f"= {len(record.seeds)}). The darkest cell is the largest number here.",
+        f"= {len(record.seeds)}). The cell of strongest colour is the largest number here.",
         *shown,
         terminal=shown[0],
     )

@@ -62,7 +62,8 @@ def _accuracy(record: MaskRecord[Any]) -> Section:
             "of the other classes says nothing about it.",
         ),
         (Figure("accuracy", partial(accuracy_panels, record)),),
-        f"Means over {len(record.seeds)} networks; the darker, the closer to 100 %. Spread and intervals are in the table.",
+        f"Means over {len(record.seeds)} networks; the stronger the colour, the closer to 100 %. Spread and "
+        "intervals are in the table.",
         folded=(accuracy_table(record, "class"),),
     )
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from maskscope.analysis import Summary, summarise
-from maskscope.report.drawing.charts import PICTURE_WIDTH, draw_legend
+from maskscope.report.drawing.charts import LEAST, PICTURE_WIDTH, draw_legend
 from maskscope.report.drawing.curves import Curve, draw_curves
 from maskscope.report.drawing.grids import bar_panel
-from maskscope.report.drawing.panel import FUNCTION_COLOURS, MUTED, WHOLE_COLOUR, Axes, Panel
+from maskscope.report.drawing.panel import FUNCTION_COLOURS, MUTED, PAPER, WHOLE_COLOUR, Axes, Panel, mark_of
 from maskscope.report.numbers import Notation, summary_of
 from maskscope.studies.permuted_images.result import GrowthRecord
 from maskscope.studies.permuted_images.tables import layer_title, layers, starts
@@ -44,7 +44,7 @@ def shared_panels(record: GrowthRecord) -> list[Panel]:
         )
         title = f"{layer_title(tensor)} ({tensor})"
         draw = partial(_draw_shared, shared=shared, chance=chance, names=later)
-        panels.append(Panel(f"growth-{tensor.replace('.', '-')}", title, _SIZE, draw))
+        panels.append(Panel(f"growth-{tensor.replace('.', '-')}", title, _SIZE, draw, LEAST))
     return panels
 
 
@@ -63,6 +63,7 @@ def task_panels(record: GrowthRecord) -> list[Panel]:
                 ],
                 names=record.functions,
             ),
+            LEAST,
         )
         for measure, title in asked
     ]
@@ -79,7 +80,10 @@ def _draw_shared(axes: Axes, shared: Sequence[Curve], chance: Sequence[Curve], n
     places = list(range(len(names)))
     for curve in chance:
         means = [one.mean for one in curve.summaries]
-        axes.plot(places, means, color=curve.colour, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1, marker=_alone(names))
+        # above the line of what is shared, which would hide it where both are equal; of several starts, each with its mark
+        mark = mark_of(curve.colour) if len(chance) > 1 else _alone(names)
+        line = axes.plot(places, means, color=WHOLE_COLOUR, linewidth=1.8, linestyle=(0, (3, 2)), zorder=6, marker=mark)
+        line[0].set(markersize=4, markerfacecolor=PAPER)
     _draw_over_tasks(axes, shared, names, "ratio")
     axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel("proportion shared")

@@ -34,7 +34,7 @@ def _shared(record: GrowthRecord) -> Section:
             "tasks are preferred from the start.",
         ),
         (Figure("growth-shared", partial(shared_panels, record)),),
-        f"Solid: shared. Dashed, in the same colour: what chance would share. {line_note(len(record.seeds))}",
+        f"Solid: shared. Grey, dashed: what chance would share. {line_note(len(record.seeds))}",
         (summary,),
         (shared,),
         terminal=(summary, *([shared] if len(shared.rows) <= _LONG else [])),

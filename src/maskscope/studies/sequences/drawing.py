@@ -108,8 +108,8 @@ def _level_panels(record: MaskRecord[Any]) -> list[Panel]:
 
 def _lanes(unseen: str) -> tuple[str, ...]:
     """A colour for what is held out, for the unseen part of it if that is apart, and for what the mask was found with."""
-    first, second, third, *_ = FUNCTION_COLOURS
-    return (first, second, third) if unseen else (first, third)
+    found, held_out, _, unseen_part = FUNCTION_COLOURS
+    return (held_out, unseen_part, found) if unseen else (held_out, found)
 
 
 def _of_tests(record: MaskRecord[Any], measure: str, mask: str, tests: Sequence[str]) -> list[Summary | None]:

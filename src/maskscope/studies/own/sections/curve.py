@@ -7,8 +7,9 @@ from typing import Any
 
 from maskscope.engine.quantities import TRAINED
 from maskscope.procedure.record import MaskRecord
+from maskscope.report.drawing.charts import LEAST
 from maskscope.report.drawing.curves import short_power
-from maskscope.report.drawing.panel import FUNCTION_COLOURS, MUTED, Axes, Panel
+from maskscope.report.drawing.panel import FUNCTION_COLOURS, MUTED, PAPER, Axes, Panel, mark_of
 from maskscope.report.section import Figure, Section, short_or_folded
 from maskscope.report.table import Row, Table, columns
 from maskscope.studies.own.result import MaskCurve
@@ -30,6 +31,7 @@ def curve_section(record: MaskRecord[Any]) -> Section | None:
             f"{function}: behaviour against size",
             (_WIDTH, _HEIGHT),
             partial(_draw, [curve for _, curve in curves if curve.function == function and not curve.repeat], asked),
+            LEAST,
         )
         for place, function in enumerate(functions)
     ]
@@ -93,8 +95,10 @@ def _draw(curves: Sequence[MaskCurve], asked: float, axes: Axes) -> None:
         axes.plot([100 * one.density for one in points], [one.behaviour for one in points], color=colour, linewidth=1.2, zorder=2)
         drawn = drawn or bool(points)
         for one in points:
-            face = colour if one.is_enough else "white"
-            axes.scatter([100 * one.density], [one.behaviour], s=26, facecolor=face, edgecolor=colour, zorder=3)
+            face = colour if one.is_enough else PAPER
+            axes.scatter(
+                [100 * one.density], [one.behaviour], s=26, marker=mark_of(colour), facecolor=face, edgecolor=colour, zorder=3
+            )
     axes.axhline(asked, color=MUTED, linewidth=0.9, linestyle="--", zorder=1)
     if not drawn:  # there was no behaviour to keep, and a logarithmic axis without points cannot be drawn
         axes.set_xlim(0.01, 100)

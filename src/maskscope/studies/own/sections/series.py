@@ -10,6 +10,7 @@ from maskscope.analysis import Summary, summarise
 from maskscope.engine.quantities import TRAINED
 from maskscope.procedure.plans import Checkpoint
 from maskscope.procedure.record import MaskRecord
+from maskscope.report.drawing.charts import LEAST
 from maskscope.report.drawing.curves import Curve, draw_curves, name_values
 from maskscope.report.drawing.panel import FUNCTION_COLOURS, Axes, Panel
 from maskscope.report.numbers import NOTATION, Notation, Number, brief, count_text, in_words
@@ -147,7 +148,7 @@ def _panels(record: MaskRecord[Any]) -> list[Panel]:
         ]
         if any(summary.n for curve in curves for summary in curve.summaries):
             panels.append(
-                Panel(f"series-{name}", title, _SIZE, partial(_draw, _labels(record), curves, notation, _TOPS.get(name)))
+                Panel(f"series-{name}", title, _SIZE, partial(_draw, _labels(record), curves, notation, _TOPS.get(name)), LEAST)
             )
     return panels
 

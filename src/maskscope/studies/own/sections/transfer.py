@@ -8,7 +8,7 @@ from typing import Any
 from maskscope.analysis import MIN_PRIVATE, Summary, Transfer
 from maskscope.engine.quantities import TRAINED
 from maskscope.procedure.record import MaskRecord
-from maskscope.report.drawing.charts import WIDTH, Bar, bars_height, colour_of, draw_bars, draw_legend
+from maskscope.report.drawing.charts import LEAST, WIDTH, Bar, bars_height, colour_of, draw_bars, draw_legend
 from maskscope.report.drawing.grids import heat_panel
 from maskscope.report.drawing.panel import INK, MUTED, Axes, Panel
 from maskscope.report.numbers import Number, number_of, summary_of
@@ -106,18 +106,15 @@ def _panels(record: MaskRecord[Any]) -> list[Panel]:
         )
         for pair in addresses
     ]
-    return [Panel("transfer", title, (WIDTH + 0.6, bars_height(len(rows), 1) + 0.25), partial(_draw, rows=rows))]
+    return [Panel("transfer", title, (WIDTH + 0.6, bars_height(len(rows), 1) + 0.25), partial(_draw, rows=rows), LEAST)]
 
 
 def _draw(axes: Axes, rows: Sequence[_Bar]) -> None:
-    bars = [(name, [Bar(found, colour)]) for name, found, _, colour in rows]
+    bars = [(name, [Bar(found, colour, floor)]) for name, found, floor, colour in rows]
     draw_bars(axes, bars, notation="percent", label="of what the own private part brings (%)", whole=False)
     # of few networks the interval may be wide: the axis is as long as the values need
     values = [_WHOLE * one for _, *some, _ in rows for found in some if found for one in found.values if math.isfinite(one)]
     axes.set_xlim(1.08 * min([0.0, *values]), 1.08 * max([_WHOLE, *values]))
-    for y, (_, _, floor, _) in zip(axes.get_yticks(), rows, strict=True):
-        if floor and floor.n:
-            axes.plot([_WHOLE * floor.mean] * 2, [y - 0.1, y + 0.1], color=MUTED, linewidth=2.2, zorder=5)
     axes.axvline(_WHOLE, color=INK, linewidth=0.8)
     axes.axvline(_BOUND, color=MUTED, linewidth=0.9, linestyle="--")
     draw_legend(axes, [("floor", MUTED)])
