@@ -41,7 +41,7 @@ def run(words: list[str]) -> None:
         record = run_study(preset, job, workers=options.workers, planned=planned, **hears)
     if options.as_json:
         print_json(record)
-    print_ending(chosen, record, options.out, time.monotonic() - began, file=sys.stderr if options.as_json else sys.stdout)
+    print_ending(chosen, record, options.out, began, file=sys.stderr if options.as_json else sys.stdout)
 
 
 def _watch(chosen: Study[Any], options: Any) -> Callable[[str], Sequence[Observer]]:

@@ -64,8 +64,8 @@ def _print_runs(folder: Path, found: Sequence[FoundRun], *, as_json: bool) -> No
     if columns_fit(console, [titles, *rows]):
         print_columns(console, titles, rows)
     else:
-        for folder, *more in rows:
-            print_paragraph(console, folder, style="bold")
+        for path, *more in rows:
+            print_paragraph(console, path, style="bold")
             print_paragraph(console, ", ".join(text for text in more if text), indent=4)
     done = next((one for one in found if one.state == "done"), None)
     if done is not None:

@@ -1,5 +1,6 @@
 """The last lines of a run: what was asked, what was found, and where to look."""
 
+import time
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,14 +19,14 @@ from maskscope.storage.legible import legible
 _ATLAS = "atlas.html"
 
 
-def print_ending(study: Study[Any], record: Record, out: Path, seconds: float, file: TextIO) -> None:
+def print_ending(study: Study[Any], record: Record, out: Path, began: float, file: TextIO) -> None:
     """Writes the page of a run and says what was found.
 
     Args:
         study: what was run.
         record: what came of it.
         out: the run folder.
-        seconds: that the run took.
+        began: when the run did, by `time.monotonic`.
         file: where to.
     """
     try:
@@ -41,7 +42,7 @@ def print_ending(study: Study[Any], record: Record, out: Path, seconds: float, f
         ("Page", page),
         *atlas,
         ("Numbers", f"maskscope show {out}"),
-        ("Time", duration(seconds)),
+        ("Time", duration(time.monotonic() - began)),
     ]
     console = Console(file=file)
     console.print()
