@@ -25,6 +25,7 @@ def print_columns(
     *,
     groups: Sequence[str] = (),
     right: Sequence[int] = (),
+    whole: Sequence[int] = (),
     indent: int = 0,
 ) -> None:
     """Prints a table. Where the longest words of its columns do not fit side by side, it prints a block for each row.
@@ -35,11 +36,12 @@ def print_columns(
         rows: their cells.
         groups: the heading that each row stands under; empty for none.
         right: the numbers of the columns that are flush right.
+        whole: the numbers of the columns that are not broken at all, such as commands.
         indent: columns before each line.
     """
     texts = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
     heads = [Text(title, "bold") for title in titles]
-    widths = _widths([heads, *texts] if any(titles) else texts, console.width - indent)
+    widths = _widths([heads, *texts] if any(titles) else texts, console.width - indent, whole)
     group = ""
     if widths and any(titles):
         _print_row(console, heads, widths, right, indent)
@@ -58,7 +60,7 @@ def columns_fit(console: Console, rows: Sequence[Sequence[str]]) -> bool:
     return bool(_widths([[Text(cell) for cell in row] for row in rows], console.width))
 
 
-def _widths(rows: Sequence[Sequence[Text]], width: int) -> list[int]:
+def _widths(rows: Sequence[Sequence[Text]], width: int, whole: Sequence[int] = ()) -> list[int]:
     """The width of each column: that of its longest word, and more of it where there is room; none if that is too much."""
     columns = list(zip(*rows, strict=True))
     least = [
@@ -66,16 +68,22 @@ def _widths(rows: Sequence[Sequence[Text]], width: int) -> list[int]:
         for column in columns
     ]
     wanted = [max(max(map(len, cell.plain.split("\n"))) for cell in column) for column in columns]
+    least = [wanted[place] if place in whole else one for place, one in enumerate(least)]
     room = width - _GAP * (len(columns) - 1) - sum(least)
     if room < 0:
         return []
     found = list(least)
-    while room > 0 and found != wanted:
-        # the column that lacks most of what it wants
-        place = max(range(len(found)), key=lambda one: wanted[one] / max(1, found[one]))
-        found[place] += 1
+    lengths = [{tuple(map(len, cell.plain.split("\n"))) for cell in column} for column in columns]
+    while room > 0 and (open_ones := [place for place in range(len(found)) if found[place] < wanted[place]]):
+        # the column whose cells are highest gets the next sign
+        found[max(open_ones, key=lambda place: _height(lengths[place], found[place]))] += 1
         room -= 1
     return found
+
+
+def _height(lengths: set[tuple[int, ...]], width: int) -> float:
+    """About how many lines the highest cell of a column has, from the lengths of its paragraphs."""
+    return max(sum(max(1.0, length / width) for length in cell) for cell in lengths)
 
 
 def _print_row(console: Console, row: Sequence[Text], widths: Sequence[int], right: Sequence[int], indent: int) -> None:

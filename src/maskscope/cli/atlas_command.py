@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tyro
 from tyro.conf import Positional
 
+from maskscope.cli.commands import load
 from maskscope.cli.words.parsing import parse
-from maskscope.errors import ConfigError
-
-if TYPE_CHECKING:
-    from maskscope.atlases import AtlasMasks
 
 
 @dataclass(frozen=True)
@@ -44,37 +41,4 @@ class AtlasOptions:
 def atlas_command(words: list[str]) -> None:
     """Writes the atlas."""
     options = parse(AtlasOptions, words, "atlas")
-    # they bring torch, which help does without
-    from maskscope.atlases import write_atlas
-    from maskscope.cli.output.printing import print_json
-    from maskscope.storage import user_path
-
-    out = user_path(options.out, argument="--out")
-    written = write_atlas(_chosen(options, out).only(options.only), out, weights=options.weights)
-    if options.as_json:
-        print_json(written)
-    else:
-        print(f"wrote {written}")
-
-
-def _chosen(options: AtlasOptions, out: Path) -> "AtlasMasks":
-    """The masks of a run, or of files."""
-    from maskscope.atlases import holds_masks, masks_of_files, masks_of_seed, with_page
-    from maskscope.storage import user_path
-
-    paths = [user_path(path, argument="The masks") for path in options.masks]
-    if not paths:
-        raise ConfigError("`maskscope atlas` takes the folder of a run, or mask files: maskscope atlas RUN --out atlas.html")
-    folders = [path for path in paths if path.is_dir()]
-    if len(folders) == len(paths) == 1:
-        inside = sorted(folders[0].glob("*.safetensors"))
-        if holds_masks(folders[0]) or not inside:
-            return with_page(masks_of_seed(folders[0], options.seed), folders[0], out)
-        paths = inside
-    elif folders:
-        raise ConfigError(
-            f"{folders[0]} is a folder. An atlas is of one run, or of mask files of one network; name one or the other."
-        )
-    if options.seed is not None:
-        raise ConfigError("--seed chooses a network of a run; mask files are of one network already. Leave it out.")
-    return masks_of_files(paths)
+    load("maskscope.cli.atlas_writing:write_chosen")(options)

@@ -1,7 +1,10 @@
 """The commands: what each is for, and where it is. A command is imported when it is run: what it needs takes long to load."""
 
 import importlib
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,16 +25,28 @@ class Command:
 
     def run(self, words: list[str]) -> None:
         """Runs it."""
-        module, _, name = self.place.partition(":")
-        function: Callable[[list[str]], None] = getattr(importlib.import_module(module), name)
-        function(words)
+        load(self.place)(words)
 
 
-def options_at(place: str) -> type[Any]:
-    """The dataclass of options at ``module:NAME``."""
+def load(place: str) -> Callable[..., Any]:
+    """What is at ``module:NAME``. While it is imported, which takes seconds where torch is, Ctrl-C ends the process at once."""
     module, _, name = place.partition(":")
-    found: type[Any] = getattr(importlib.import_module(module), name)
+    with _ended_by_ctrl_c():
+        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return found
+
+
+@contextmanager
+def _ended_by_ctrl_c() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before == signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 _MAKE, _LOOK, _FILES = "Find masks", "Look at what was found", "Data, masks and tools"
@@ -47,7 +62,7 @@ COMMANDS: dict[str, Command] = {
     "report": Command(_LOOK, "write the page, figures and tables of a run", "maskscope.cli.record_commands:report_command"),
     "compare": Command(_LOOK, "two runs side by side", "maskscope.cli.record_commands:compare_command"),
     "atlas": Command(_LOOK, "all masks of a network in one file for a browser", "maskscope.cli.atlas_command:atlas_command"),
-    "claims": Command(_LOOK, "the claims of the paper, and what became of them", "maskscope.cli.claims_command:claims_command"),
+    "claims": Command(_LOOK, "the claims of the paper, and what became of them", "maskscope.cli.record_commands:claims_command"),
     "mask": Command(_FILES, "masks as things: info, and, or, minus, overlap, bake", "maskscope.cli.mask.command:mask_command"),
     "data": Command(_FILES, "list, download, check and export data sets", "maskscope.cli.data.command:data_command"),
     "verify": Command(

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
+from maskscope.cli.commands import load
 from maskscope.cli.words.parsing import parse
 
 SHELLS = ("bash", "zsh", "fish")
@@ -29,6 +30,4 @@ def completion_command(words: list[str]) -> None:
     """Prints the script."""
     options = parse(CompletionOptions, words, "completion")
     # it looks at every option of every command, for which all of them are loaded
-    from maskscope.cli.words.completion import completion_script, words_to_complete
-
-    print(completion_script(options.shell, words_to_complete()))
+    print(load("maskscope.cli.words.completion:completion_script")(options.shell))

@@ -1,18 +1,14 @@
-"""The commands that read finished runs: compare, report."""
+"""The commands that read finished runs: compare, report, claims."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import tyro
-from rich.console import Console
 from tyro.conf import Positional
 
+from maskscope.cli.commands import load
 from maskscope.cli.words.parsing import parse
-
-if TYPE_CHECKING:
-    from maskscope.engine.records.record import Record
-    from maskscope.engine.study import Study
 
 Folder = Annotated[Path, tyro.conf.arg(metavar="RUN", help="Folder of a finished run: what `maskscope run` was given as --out.")]
 StudyFile = Annotated[
@@ -48,37 +44,36 @@ class ReportOptions:
     reader: StudyFile = ""
 
 
+@dataclass(frozen=True)
+class ClaimsOptions:
+    """Print the claims of the studies, and what became of them in your runs.
+
+    maskscope claims                          which claims there are
+    maskscope claims runs/demo runs/other     what became of them
+    maskscope claims --all                    each, with what the paper reports
+    """
+
+    folders: Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="[RUN ...]", help="Folders of finished runs.")]] = ()
+    everything: Annotated[bool, tyro.conf.arg(name="all")] = False
+    """Also the claims that no record here is about, each study with the command that makes its record."""
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
+    """Print JSON on standard output instead of tables."""
+
+
 def compare_command(words: list[str]) -> None:
     """Prints two records side by side."""
     options = parse(CompareOptions, words, "compare")
-    from maskscope.cli.output.printing import print_json
-    from maskscope.report import comparison, show_comparison
-
-    compared = comparison(*(record_of(folder, options.reader)[1] for folder in (options.first, options.second)))
-    if options.as_json:
-        print_json(compared)
-    else:
-        show_comparison(compared, Console())
+    load("maskscope.cli.records:compare")(options.first, options.second, options.reader, as_json=options.as_json)
 
 
 def report_command(words: list[str]) -> None:
     """Writes the report."""
     options = parse(ReportOptions, words, "report")
-    from maskscope.engine.records.file import holds_sweep
-    from maskscope.engine.sweep.record import load_sweep
-    from maskscope.report import write_everything, write_sweep
-
-    if holds_sweep(options.folder):
-        print(f"wrote {write_sweep(load_sweep(options.folder), options.folder)}")
-    else:
-        study, record = record_of(options.folder, options.reader)
-        print(f"wrote {write_everything(record, study.page, options.folder)}")
+    load("maskscope.cli.records:write_report")(options.folder, options.reader)
 
 
-def record_of(folder: Path, reader: str) -> "tuple[Study[Any], Record]":
-    """A record, and the study that reads it: the one that is named, or that the record names."""
-    from maskscope.engine.address import study_at
-    from maskscope.engine.records.file import load_record
-
-    record = load_record(folder, study_at(reader) if reader else None)
-    return study_at(reader or record.study), record
+def claims_command(words: list[str]) -> None:
+    """Prints what became of every claim."""
+    options = parse(ClaimsOptions, words, "claims")
+    how = {"everything": options.everything, "as_json": options.as_json}
+    load("maskscope.cli.records:print_claims")(options.folders, **how)

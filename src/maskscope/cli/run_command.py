@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
+from maskscope.cli.commands import load
 from maskscope.cli.words.parsing import asks_for_help, print_help
 
 # the options that `--help` tells; the others, and all settings of a study, are behind `--help-all`
@@ -68,7 +69,4 @@ def run_command(words: list[str]) -> None:
     """Runs a study and writes its report."""
     if asks_for_help(words) and "--help-all" not in words:
         print_help(RunOptions, "run", only=COMMON, more=_MORE)
-    # it brings torch, which help does without
-    from maskscope.cli.running import run
-
-    run(words)
+    load("maskscope.cli.running:run")(words)

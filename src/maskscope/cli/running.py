@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from maskscope.cli.options import job_of, kind_named, parse_settings, study_named, value_of
 from maskscope.cli.output.ending import print_ending
 from maskscope.cli.output.printing import announce, print_json
@@ -41,7 +43,7 @@ def run(words: list[str]) -> None:
         record = run_study(preset, job, workers=options.workers, planned=planned, **hears)
     if options.as_json:
         print_json(record)
-    print_ending(chosen, record, options.out, began, file=sys.stderr if options.as_json else sys.stdout)
+    print_ending(chosen, record, options.out, began, Console(stderr=options.as_json))
 
 
 def _watch(chosen: Study[Any], options: Any) -> Callable[[str], Sequence[Observer]]:

@@ -10,6 +10,7 @@ import tyro
 from rich.console import Console
 from tyro.conf import Positional
 
+from maskscope.cli.commands import load
 from maskscope.cli.found_runs import RECORD, SWEEP_RECORD, FoundRun, runs_in
 from maskscope.cli.words.parsing import parse
 from maskscope.columns import columns_fit, print_columns, print_paragraph
@@ -47,7 +48,8 @@ def show_command(words: list[str]) -> None:
     if found or options.folder is None:
         _print_runs(folder, found, as_json=options.as_json)
     else:
-        _print_record(options, folder)
+        how = {"everything": options.everything, "as_json": options.as_json}
+        load("maskscope.cli.records:print_record")(folder, options.reader, **how)
 
 
 def _print_runs(folder: Path, found: Sequence[FoundRun], *, as_json: bool) -> None:
@@ -72,31 +74,3 @@ def _print_runs(folder: Path, found: Sequence[FoundRun], *, as_json: bool) -> No
         console.print(f"\nWhat one found:  maskscope show {legible(str(done.folder))}", highlight=False, soft_wrap=True)
     if any(one.state != "done" for one in found):
         console.print("The same `maskscope run` line as before goes on with one that is not done.", highlight=False)
-
-
-def _print_record(options: ShowOptions, folder: Path) -> None:
-    # they bring torch, which the list of runs does without
-    from maskscope.cli.output.printing import print_json
-    from maskscope.cli.record_commands import record_of
-    from maskscope.engine.records.file import holds_sweep
-    from maskscope.engine.sweep.record import load_sweep
-    from maskscope.report import show_record, show_sweep
-
-    console = Console()
-    if holds_sweep(folder):
-        sweep = load_sweep(folder)
-        if options.as_json:
-            print_json(sweep)
-        else:
-            show_sweep(sweep, console)
-        return
-    study, record = record_of(folder, options.reader)
-    if options.as_json:
-        print_json(record)
-        return
-    show_record(record, study.page, console, everything=options.everything)
-    page = folder / "report.html"
-    if page.exists():
-        console.print(f"Page: {legible(str(page))}", soft_wrap=True, highlight=False)
-    if not options.everything:
-        console.print(f"All tables: maskscope show {legible(str(folder))} --all", soft_wrap=True, highlight=False)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
+from maskscope.cli.commands import load
 from maskscope.cli.words.parsing import asks_for_help, print_help
 
 # the options that `--help` tells; the others, and all settings of a study, are behind `--help-all`
@@ -81,7 +82,4 @@ def sweep_command(words: list[str]) -> None:
     """Runs a sweep and writes its report."""
     if asks_for_help(words) and "--help-all" not in words:
         print_help(StudySweepOptions, "sweep", only=COMMON, more=_MORE)
-    # it brings torch, which help does without
-    from maskscope.cli.sweeping import sweep
-
-    sweep(words)
+    load("maskscope.cli.sweeping:sweep")(words)

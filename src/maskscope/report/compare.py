@@ -88,7 +88,7 @@ def show_comparison(compared: Comparison, console: Console) -> None:
     for row in compared.rows:
         difference = plain(row.difference, row.unit)
         signed = difference if math.isnan(row.difference) or row.difference < 0 else f"+{difference}"
-        first, second = (f"{_with_interval(one, row.unit)}, n = {one.n}" for one in (row.first, row.second))
+        first, second = (_with_interval(one, row.unit) for one in (row.first, row.second))
         rows.append([row.label, first, second, signed])
     print_columns(console, ["quantity", "first", "second", "difference"], rows, right=(3,), indent=2)
     print_paragraph(console, "difference: second minus first, of the means, in the same unit; it has no interval of its own.")
@@ -111,7 +111,9 @@ def _differing(first: dict[str, str], second: dict[str, str]) -> tuple[tuple[str
 
 
 def _with_interval(summary: Summary, unit: Notation) -> str:
+    """Mean and spread, the number of networks, and below them the interval."""
+    spread = f"{spread_text(summary, unit)}, n = {summary.n}"
     if summary.n == 0:
-        return spread_text(summary, unit)
+        return spread
     interval = interval_text(summary, unit) if summary.n > 1 else "no interval"
-    return f"{spread_text(summary, unit)} [{interval}]"
+    return f"{spread}\n[{interval}]"

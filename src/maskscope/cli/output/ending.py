@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from rich.console import Console
 
@@ -19,7 +19,7 @@ from maskscope.storage.legible import legible
 _ATLAS = "atlas.html"
 
 
-def print_ending(study: Study[Any], record: Record, out: Path, began: float, file: TextIO) -> None:
+def print_ending(study: Study[Any], record: Record, out: Path, began: float, console: Console) -> None:
     """Writes the page of a run and says what was found.
 
     Args:
@@ -27,7 +27,7 @@ def print_ending(study: Study[Any], record: Record, out: Path, began: float, fil
         record: what came of it.
         out: the run folder.
         began: when the run did, by `time.monotonic`.
-        file: where to.
+        console: where to.
     """
     try:
         page = str(write_everything(record, study.page, out))
@@ -44,6 +44,5 @@ def print_ending(study: Study[Any], record: Record, out: Path, began: float, fil
         ("Numbers", f"maskscope show {out}"),
         ("Time", duration(time.monotonic() - began)),
     ]
-    console = Console(file=file)
     console.print()
     print_columns(console, ["", ""], [(name, legible(text)) for name, text in lines])

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from maskscope.cli.commands import COMMANDS, options_at
+from maskscope.cli.commands import COMMANDS, load
 from maskscope.cli.data.command import ACTIONS as DATA_ACTIONS
 from maskscope.cli.mask.command import ACTIONS as MASK_ACTIONS
 from maskscope.cli.new_command import TEMPLATES
@@ -12,17 +13,22 @@ from maskscope.cli.sweep_command import StudySweepOptions
 from maskscope.cli.words.fields import OptionText, options_of
 from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.sweep.points import named_sweeps
+from maskscope.masks import ESTIMATORS
+from maskscope.masks.sizes import SIZES
 
 _OPTIONS = {
     "show": "maskscope.cli.show_command:ShowOptions",
     "list": "maskscope.cli.list_command:ListOptions",
     "report": "maskscope.cli.record_commands:ReportOptions",
     "compare": "maskscope.cli.record_commands:CompareOptions",
-    "claims": "maskscope.cli.claims_command:ClaimsOptions",
+    "claims": "maskscope.cli.record_commands:ClaimsOptions",
+    "atlas": "maskscope.cli.atlas_command:AtlasOptions",
     "new": "maskscope.cli.new_command:NewOptions",
     "verify": "maskscope.cli.verify_command:VerifyOptions",
 }
 _HELP = ("--help",)
+# options whose values are the names of a table
+_TABLES = {"--mask.estimator": ESTIMATORS, "--mask.size": SIZES}
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ def words_to_complete() -> list[Completed]:
     first |= {"list": tuple(known_studies()), "completion": ("bash", "zsh", "fish")}
     first |= {"mask": tuple(MASK_ACTIONS), "data": tuple(DATA_ACTIONS)}
     for name in COMMANDS:
-        options = options_of(options_at(_OPTIONS[name])) if name in _OPTIONS else []
+        options = options_of(cast(type, load(_OPTIONS[name]))) if name in _OPTIONS else []
         found.append(_completed((name,), first.get(name, ()), options))
     for name in known_studies():
         study = study_at(name)
@@ -60,8 +66,9 @@ def words_to_complete() -> list[Completed]:
     return found
 
 
-def completion_script(shell: str, completed: Sequence[Completed]) -> str:
+def completion_script(shell: str) -> str:
     """The script for a shell, ``bash``, ``zsh`` or ``fish``."""
+    completed = words_to_complete()
     return _fish(completed) if shell == "fish" else _bash(completed, is_zsh=shell == "zsh")
 
 
@@ -69,6 +76,7 @@ def _completed(
     first: tuple[str, ...], words: tuple[str, ...], options: Sequence[OptionText], presets: tuple[str, ...] = ()
 ) -> Completed:
     values = {one.name: one.choices for one in options if one.choices and not one.is_positional}
+    values |= {name: tuple(known) for name, known in _TABLES.items() if name in (one.name for one in options)}
     if presets:
         values["--preset"] = presets
     names = dict.fromkeys([*(one.name for one in options if not one.is_positional), *_HELP])

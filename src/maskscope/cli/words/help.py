@@ -9,6 +9,8 @@ from maskscope.cli.words.fields import OptionText
 WIDTH = 80
 # where the text behind an option begins
 _INDENT = 24
+# how a line begins that is an example
+_EXAMPLE = ("maskscope ", "source ")
 
 
 def width() -> int:
@@ -35,7 +37,7 @@ def filled(text: str, *, indent: int = 0, first: int | None = None) -> str:
 
 
 def paragraphs(text: str) -> str:
-    """A text with its paragraphs filled; lines that are indented stand as they are, such as examples."""
+    """A text with its paragraphs filled; examples stand in lines of their own."""
     found, open_lines = list[str](), list[str]()
 
     def close() -> None:
@@ -44,9 +46,12 @@ def paragraphs(text: str) -> str:
             open_lines.clear()
 
     for line in text.strip().splitlines():
-        if line.startswith("  ") or not line.strip():
+        if line.strip().startswith(_EXAMPLE):
             close()
-            found.append(line.rstrip())
+            found.append(f"  {line.strip()}")
+        elif not line.strip():
+            close()
+            found.append("")
         else:
             open_lines.append(line.strip())
     close()

@@ -43,7 +43,7 @@ def print_help(kind: type, command: str, *, only: Sequence[str] = (), more: str 
         more: a last paragraph.
     """
     told = [one for one in options_of(kind) if not only or one.name in only]
-    print(help_text(_docstring(kind), f"maskscope {command}", told, more))
+    print(help_text(kind.__doc__ or "", f"maskscope {command}", told, more))
     raise SystemExit(0)
 
 
@@ -59,16 +59,7 @@ def require_options(words: Sequence[str], options: Sequence[OptionText], command
         name = word.partition("=")[0].replace("_", "-")
         if name.startswith("--") and name not in known:
             # the last part of a dotted name is what one remembers
-            parts = {one.rpartition(".")[2]: one for one in known} | {one: one for one in known}
-            close = [parts[one] for one in difflib.get_close_matches(name, parts, n=3, cutoff=0.6)]
-            bare = [one for one in known if one.rpartition(".")[2] == name[2:]]
-            meant = list(dict.fromkeys([*bare, *close]))[:3]
+            meant = [one for one in known if one.rpartition(".")[2] == name[2:]] or difflib.get_close_matches(name, known)
             hint = f" Did you mean {' or '.join(meant)}?" if meant else ""
             every = " --help-all" if command.split()[0] in ("run", "sweep") else " --help"
             raise ConfigError(f"There is no option {name} of `maskscope {command}`.{hint} All: maskscope {command}{every}")
-
-
-def _docstring(kind: type) -> str:
-    """The docstring of a class without its margin; what is indented further stays so, as examples are."""
-    first, *others = (kind.__doc__ or "").splitlines()
-    return "\n".join([first, *(line.removeprefix("    ") for line in others)])
