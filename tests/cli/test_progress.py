@@ -4,6 +4,7 @@ import io
 import json
 
 import pytest
+from rich.console import Console
 
 from maskscope.cli.output.progress import RunProgress
 from maskscope.engine.follow import hear
@@ -19,9 +20,8 @@ class Clock:
         return self.now
 
 
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
+def console(*, live=False):
+    return Console(file=io.StringIO(), width=100, force_terminal=live, color_system=None)
 
 
 def pieces(*done):
@@ -38,8 +38,8 @@ def clock():
 
 
 def test_plain_lines_say_what_is_done_and_how_long_the_rest_takes(clock):
-    stream = io.StringIO()
-    with RunProgress(stream, clock).shown() as progress:
+    shown = console()
+    with RunProgress(shown, clock).shown() as progress:
         progress.plans(pieces(), 1)
         for name in ("seed-0-add", "seed-0-mul"):
             progress.makes(name)
@@ -49,32 +49,32 @@ def test_plain_lines_say_what_is_done_and_how_long_the_rest_takes(clock):
             clock.now += 0.5
         progress.made("seed-0-add")
         progress.note("compiling")
-    lines = stream.getvalue().splitlines()
+    lines = shown.file.getvalue().splitlines()
     assert lines[0] == "2 steps, about 20 minutes in all."
     assert lines[1] == f" 0 % done, about 20 minutes left: network 1 of 2: {WORDS} (step 0 of 2,000)"
     assert lines[2] == f"30 % done, about 2 minutes left: network 1 of 2: {WORDS} (step 1,200 of 2,000)"
     assert lines[3:] == ["compiling"]
-    assert "seed-" not in stream.getvalue()
+    assert "seed-" not in shown.file.getvalue()
 
 
 def test_a_run_that_goes_on_says_what_is_kept(clock):
-    stream = io.StringIO()
-    progress = RunProgress(stream, clock)
+    shown = console()
+    progress = RunProgress(shown, clock)
     progress.plans(pieces(0), 1)
-    assert stream.getvalue() == "1 of 2 steps were done before and are kept. The rest takes about 10 minutes.\n"
+    assert shown.file.getvalue() == "1 of 2 steps were done before and are kept. The rest takes about 10 minutes.\n"
     progress.plans(pieces(0, 1), 1)
-    assert "Everything is there already" in stream.getvalue()
+    assert "Everything is there already" in shown.file.getvalue()
 
 
 def test_a_terminal_shows_a_line_for_each_step_and_one_for_the_whole(clock):
-    stream = Terminal()
-    with RunProgress(stream, clock).shown() as progress:
+    screen = console(live=True)
+    with RunProgress(screen, clock).shown() as progress:
         progress.plans(pieces(), 2)
         for report in (["makes", "seed-0-add"], ["makes", "seed-1-add"], ["at", "seed-1-add", 500, 2_000]):
             hear(f"\x1e{json.dumps(report)}", progress, progress.announce)
         hear("a worker says something", progress, progress.announce)
         hear('\x1e["at", "seed-1', progress, progress.announce)  # it was killed
-    shown = stream.getvalue()
+    shown = screen.file.getvalue()
     for words in (
         f"network 1 of 2: {WORDS}",
         f"network 2 of 2: {WORDS} (step 500 of 2,000)",
@@ -87,10 +87,10 @@ def test_a_terminal_shows_a_line_for_each_step_and_one_for_the_whole(clock):
 def test_the_steps_of_a_sweep_are_told_apart_by_their_values(clock):
     stages = [PlannedStage("seed-0-mask-add-0", False, 0.0, "k", 10, "", "mask", "seed-0-mask-add-0", "searching 'add'", 0)]
     plan = Plan(tuple(stages), 0.0, 0, 0, {"k": 1.0})
-    stream = io.StringIO()
-    progress = RunProgress(stream, clock)
+    shown = console()
+    progress = RunProgress(shown, clock)
     progress.plans([*plan.pieces("beta 1"), *plan.pieces("beta 2")], 1)
     progress.enters("beta 2")
     progress.makes("seed-0-mask-add-0")
     progress.at("seed-0-mask-add-0", 5, 10)
-    assert stream.getvalue().endswith("25 % done, less than a minute left: beta 2: searching 'add' (step 5 of 10)\n")
+    assert shown.file.getvalue().endswith("25 % done, less than a minute left: beta 2: searching 'add' (step 5 of 10)\n")

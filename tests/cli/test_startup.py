@@ -17,17 +17,9 @@ for line in json.loads(sys.argv[2]):
     said[line] = [out.getvalue(), "torch" in sys.modules]
 print(json.dumps(said))
 """
-LINES = ["", "--help", "--version", "rnu", "show", "run --help", "sweep --help", "list --help", "show --help", "report --help"]
-LINES += [
-    "compare --help",
-    "claims --help",
-    "atlas --help",
-    "mask",
-    "data --help",
-    "new --help",
-    "completion --help",
-    "show --al",
-]
+LINES = ["", "--help", "--version", "rnu", "show", "show --al", "run --help", "sweep --help", "list --help", "show --help"]
+LINES += ["report --help", "compare --help", "claims --help", "atlas --help", "mask --help", "data --help", "new --help"]
+LINES += ["completion --help"]
 
 
 def test_nothing_heavy_is_loaded_before_there_is_something_to_do(tmp_path):

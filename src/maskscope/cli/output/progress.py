@@ -1,12 +1,10 @@
 """The progress of a run in words: a live line or two on a terminal, plain lines and not many of them anywhere else."""
 
 import math
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -27,12 +25,12 @@ class RunProgress(Follower):
     """Shows what is being done, how much of the whole is done, and how long the rest takes.
 
     Args:
-        stream: where to.
+        console: where to; else standard error.
         clock: seconds that pass.
     """
 
-    def __init__(self, stream: IO[str] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream = stream or sys.stderr
+    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console or Console(stderr=True)
         self._clock = clock
         self._live: Live | None = None
         self._forecast = Forecast((), clock=clock)
@@ -44,11 +42,10 @@ class RunProgress(Follower):
     @contextmanager
     def shown(self) -> Iterator["RunProgress"]:
         """A block in which progress is shown; on a terminal, live."""
-        if not self._stream.isatty():
+        if not self._console.is_terminal:
             yield self
             return
-        console = Console(file=self._stream)
-        with Live(console=console, get_renderable=self.drawn, refresh_per_second=_A_SECOND, transient=True) as live:
+        with Live(console=self._console, get_renderable=self.drawn, refresh_per_second=_A_SECOND, transient=True) as live:
             self._live = live
             try:
                 yield self
@@ -59,10 +56,10 @@ class RunProgress(Follower):
         """A line for the user, above what is live."""
         with self._lock:
             if self._live is not None:
-                self._live.console.print(Text(text), soft_wrap=True)
+                self._console.print(Text(text), soft_wrap=True)
             else:
-                self._stream.write(f"{text}\n")
-                self._stream.flush()
+                self._console.file.write(f"{text}\n")
+                self._console.file.flush()
 
     def plans(self, pieces: Sequence[Piece], workers: int) -> None:
         """See `Follower.plans`; says what is there already, and how long the rest takes."""
