@@ -47,7 +47,7 @@ def test_show_and_compare(finished, capsys):
     record = json.loads(capsys.readouterr().out)
     assert record["seeds"] == [0, 1]
     main(["compare", str(finished), str(finished)])
-    assert "accuracy on add with only the weights of add" in " ".join(capsys.readouterr().out.split())
+    assert "difference: second minus first" in capsys.readouterr().out
     main(["compare", str(finished), str(finished), "--json"])
     json.loads(capsys.readouterr().out)
 

@@ -8,7 +8,9 @@ _SUMMARY = """The data sets that studies use: list, download and check images; e
   maskscope data list
   maskscope data fetch mnist
 """
-_MORE = """They are looked for in --data-dir, else in the folder that the environment variable MASKSCOPE_DATA names, else in the
+_MORE = """Sets of images: mnist, fashion-mnist, cifar10, cifar100.
+
+They are looked for in --data-dir, else in the folder that the environment variable MASKSCOPE_DATA names, else in the
 cache, into which they are downloaded. A folder that you name is downloaded into only by `fetch --data-dir`.
 """
 _IMAGES = "maskscope.cli.data.images"

@@ -28,7 +28,7 @@ _OPTIONS = {
 }
 _HELP = ("--help",)
 # options whose values are the names of a table
-_TABLES = {"--mask.estimator": ESTIMATORS, "--mask.size": SIZES}
+_TABLES = {"--mask.estimator": tuple(ESTIMATORS), "--mask.size": tuple(SIZES)}
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _completed(
     first: tuple[str, ...], words: tuple[str, ...], options: Sequence[OptionText], presets: tuple[str, ...] = ()
 ) -> Completed:
     values = {one.name: one.choices for one in options if one.choices and not one.is_positional}
-    values |= {name: tuple(known) for name, known in _TABLES.items() if name in (one.name for one in options)}
+    values |= {name: known for name, known in _TABLES.items() if name in (one.name for one in options)}
     if presets:
         values["--preset"] = presets
     names = dict.fromkeys([*(one.name for one in options if not one.is_positional), *_HELP])
