@@ -5,7 +5,16 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from maskscope.cli import commands, data_command, mask_command, new_command, run_command, sweep_command, verify_command
+from maskscope.cli import (
+    commands,
+    data_command,
+    figure_command,
+    mask_command,
+    new_command,
+    run_command,
+    sweep_command,
+    verify_command,
+)
 from maskscope.cli.stopping import stopped_by_signals
 from maskscope.cli.streams import standard_streams
 from maskscope.engine.processes import INTERRUPTED
@@ -22,6 +31,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
     "claims": ("print every claim, and what became of it in some records", commands.claims_command),
     "compare": ("print the records of two runs side by side", commands.compare_command),
     "report": ("write the page, figures and tables of a run or a sweep", commands.report_command),
+    "figure": ("write a figure of a run for a paper or a talk, or list the figures", figure_command.figure_command),
     "data": ("list, download, check and export data sets", data_command.data_command),
     "mask": ("what masks are, have in common, and can be made into: info, and, or, bake ...", mask_command.mask_command),
     "verify": ("check the estimators on networks whose modules are known", verify_command.verify_command),
