@@ -29,7 +29,7 @@ def all_panels(record):
 
 def all_tables(record):
     """That become files."""
-    claims = claims_table(record.verdicts)
+    claims = claims_table(record)
     return whole_tables([Section("claims", claims.title, files=(claims,)), *sections(record)])
 
 

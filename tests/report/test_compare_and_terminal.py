@@ -1,5 +1,6 @@
 import io
 import math
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -22,7 +23,7 @@ def show_page(record, console):
 def test_a_comparison_has_the_common_quantities_and_the_differing_settings(record, lonely):
     other = make_record(seeds=(5,), repeats=0, controls=(), spec=SPEC | {"repeats": 0, "new": True})
     compared = comparison(record, other)
-    row = next(row for row in compared.rows if row.label == "sufficiency of add, mask add")
+    row = next(row for row in compared.rows if row.label == "accuracy on add with only the weights of add")
     assert row.first == record.quantity("sufficiency", "add", "add").summary
     assert row.difference == pytest.approx(row.second.mean - row.first.mean)
     assert (row.first.n, row.second.n) == (3, 1)
@@ -32,7 +33,7 @@ def test_a_comparison_has_the_common_quantities_and_the_differing_settings(recor
 
 
 def test_the_difference_of_something_undefined_is_undefined(record, lonely):
-    row = next(row for row in comparison(record, lonely).rows if row.label.startswith("normalised sharing,"))
+    row = next(row for row in comparison(record, lonely).rows if row.label.startswith("what the masks for add and mul share"))
     assert math.isnan(row.difference)
     assert "undefined" in printed(show_comparison, comparison(record, lonely))
 
@@ -42,7 +43,7 @@ def test_a_printed_comparison(record, lonely):
     for words in (
         "Settings that differ",
         "0, 1, 2",
-        "sufficiency of add, mask add",
+        "accuracy on add with only the weights of add",
         "no interval",
         "more in the first record only",
     ):
@@ -74,7 +75,9 @@ def test_a_printed_record_of_double_addition(double):
 def test_a_printed_contradiction(record):
     against = [one for one in record.verdicts if one.contradicts_paper]
     assert [one.name for one in against] == ["selective removal"]
-    assert "This contradicts the paper: “selective removal” is not supported here" in printed(show_page, record, 200)
+    alike = replace(record, spec=record.spec | {"hidden": [2000, 2000, 2000, 2000]})
+    assert "This contradicts the paper: “selective removal” is not supported here" in printed(show_page, alike, 200)
+    assert "contradicts the paper" not in printed(show_page, record, 200)
 
 
 def test_a_printed_record_of_one_network(lonely):

@@ -106,7 +106,8 @@ def test_the_page_of_double_addition_is_whole(double):
     found = outline(html)
     assert {"null", "core", "copied-io"} <= set(found.ids)
     assert len(found.ids) == len(set(found.ids))
-    assert html.count("<svg ") == sum(len(panels) for panels in all_panels(double).values())
+    drawn = sum(len(panels) for panels in all_panels(double).values()) + len(page_of(double).picture(double).panels())
+    assert html.count("<svg ") == drawn
     names = [panel.name for panels in all_panels(double).values() for panel in panels]
     assert len(names) == len(set(names))
     for words in (
@@ -119,7 +120,7 @@ def test_the_page_of_double_addition_is_whole(double):
 
 
 def test_figures_are_inline_vectors_with_a_name(html, record):
-    drawn = sum(len(panels) for panels in all_panels(record).values())
+    drawn = sum(len(panels) for panels in all_panels(record).values()) + len(page_of(record).picture(record).panels())
     assert html.count("<svg ") == drawn
     assert html.count('role="img" aria-label="') == drawn
     assert "<metadata" not in html

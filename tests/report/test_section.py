@@ -26,6 +26,7 @@ def page_with(*sections):
     """A study of one file: nothing in the report knows it."""
     return Page(
         question=lambda record: "How large are they?",
+        answer=lambda record: "large, all of them.",
         sentences=lambda record: ["They are large."],
         cautions=lambda record: ["Nobody measured them."],
         key_numbers=lambda record: [KeyNumber("Size", (("a", "1"),)), KeyNumber("Not measured", ())],
@@ -40,7 +41,15 @@ def test_a_page_of_ones_own_is_shown_printed_and_written(record, tmp_path):
         Section("sizes", "Sizes", ("See here.",), (figure,), "A caption.", (part,), files=(TABLE,), terminal=(part,))
     )
     html = html_page(record, page)
-    for words in ("How large are they?", "They are large.", "Nobody measured them.", "<h2>Size</h2>", "See here.", "A caption."):
+    for words in (
+        "How large are they?",
+        "<h1>Large, all of them.</h1>",
+        "They are large.",
+        "Nobody measured them.",
+        "<h2>Size</h2>",
+        "See here.",
+        "A caption.",
+    ):
         assert words in html
     assert html.count("<svg ") == 1
     assert "Not measured" not in html

@@ -13,7 +13,7 @@ from maskscope.report.numbers import Number
 from maskscope.report.over_networks import overlap, overlap_floor
 from maskscope.report.readings.files import csv_text
 from maskscope.studies.sequences.tables import compared_table, dropout_table, evaluation_table, output_table, scores_table
-from tests.report.pages import all_panels, all_tables, cautions, key_titles, page, page_of, sections, sentences
+from tests.report.pages import all_panels, all_tables, cautions, page, page_of, sections, sentences
 from tests.report.synthetic import make_record
 from tests.report.synthetic_sequences import LEVELS, SPLITS, make_mathematics_record, make_scan_record
 from tests.report.test_image_numbers import drawn_axes
@@ -142,7 +142,7 @@ def test_how_much_was_seen_stands_wherever_it_could_be_misread(scan, scan_html):
         part = parts[split]
         share = f"{100 * part.seen / part.items:.1f}\u00a0%"
         assert any(share in sentence and split in sentence for sentence in sentences(scan))
-        assert any(split in title and f"{100 * part.seen / part.items:.0f} % seen" in title for title in key_titles(scan))
+        assert share in page_of(scan).picture(scan).caption
         assert any(share in row.group for row in scores_table(scan).rows if row.cells[0] == f"{split}-unseen")
         sentence = (
             f"{part.seen:,} of the {part.items:,} commands of this test ({share.replace(chr(160), ' ')}) are in the training"

@@ -5,15 +5,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from maskscope.engine.claims import Verdict
 from maskscope.engine.quantities import TRAINED, Quantity, find_quantity
 from maskscope.errors import UnknownNameError
 from maskscope.storage import Json
-
-if TYPE_CHECKING:
-    from maskscope.engine.study import Study
 
 # of a record's JSON. 1: verdicts were sentences, quantities had no unit, pairs no floors by tensor. 2: results that only some
 # studies have were fields of every record (`earlier_formats.py`)
@@ -106,8 +103,8 @@ class Record(ABC):
         return str(found.page.notebook_cell(self)) if found else None
 
     @property
-    def known_study(self) -> "Study[Any] | None":
-        """The study that reads it, where that is one of this package; a file is not run for this."""
+    def known_study(self) -> Any:
+        """The study that reads it, a `Study`, where that is one of this package; a file is not run for this."""
         from maskscope.engine.address import is_file, study_at
 
         address = self.study or self.experiment

@@ -51,22 +51,13 @@ def further_sentences(record: MaskRecord[Any]) -> list[str]:
 
 
 def key_numbers(record: MaskRecord[Any]) -> list[KeyNumber]:
-    """The key numbers: accuracy under masks and without their weights, their sizes, and what they share."""
+    """The key numbers that the picture of the page does not have: sizes, what masks share, and what other weights would keep."""
     functions = [name for name in mask_names(record) if name != WHOLE]
     pairs = [(mask, function) for mask in functions for function in functions if mask != function]
-    own = [(name, name) for name in functions]
-    under = [
-        _number(record, "Own function under the mask", "sufficiency", own),
-        _number(record, "Other function under the mask", "sufficiency", pairs),
-    ]
-    without = [
-        _number(record, "Own function without its weights", "necessity", own),
-        _number(record, "Other function without them", "necessity", pairs),
-    ]
-    hidden = _number(record, "Other function without hidden ones alone", "necessity, full I/O", pairs)
     density = _number(record, "Weights kept by the mask", "density", [(name, "") for name in functions])
-    found = [*without, hidden, under[0], density] if asks_reuse(record) else [*under, *without, density]
-    return [*found, _sharing_number(record)]
+    hidden = _number(record, "Other function without hidden ones alone", "necessity, full I/O", pairs)
+    best = _number(record, "As many weights, chosen by gradient", "top weights", [(name, name) for name in functions])
+    return [density, _sharing_number(record), hidden if asks_reuse(record) and hidden.lines else best]
 
 
 def cautions(record: MaskRecord[Any]) -> list[str]:
@@ -98,7 +89,7 @@ def _shared(record: MaskRecord[Any]) -> list[str]:
 
 def _sharing_number(record: MaskRecord[Any]) -> KeyNumber:
     found = _sharing(record)
-    name = "Normalised sharing, 0 to 1" + (", hidden" if any(one.measure.endswith("hidden") for one in found) else "")
+    name = "Overlap, 0: chance, 1: one function" + (", hidden" if any(one.measure.endswith("hidden") for one in found) else "")
     several = len({one.variant for one in found}) > 1
     return key_number(name, [(short_words(record)[one.variant] if several else one.mask, one) for one in found])
 

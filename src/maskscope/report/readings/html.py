@@ -40,7 +40,7 @@ def html_page(record: Record, page: Page[Any], atlas: str = "") -> str:
     # first, so that what is missing is said before anything is drawn
     found = template("report.html.j2")
     shared, groups = claim_groups(record, page.more_networks)
-    sections, picture = page.sections(record), page.picture(record) if page.picture else None
+    sections, picture = page.sections(record), page.picture(record)
     values = {
         "record": record,
         "title": title(record),

@@ -70,13 +70,10 @@ def sentences(record: MaskRecord[Any]) -> list[str]:
 
 
 def key_numbers(record: MaskRecord[Any]) -> list[KeyNumber]:
-    """The key numbers: of each class, or their range."""
+    """The key numbers that the picture does not have: of each class, or their range."""
     asked = {
-        "Accuracy the removed class loses": "target drop",
         "Accuracy the others lose": "mean drop of others",
         "Owned, of the full mask's weights": "owned share of the full mask",
-        "Lost without what it owns": "target drop without what it owns",
-        "Lost without random weights": "target drop without random weights",
     }
     accuracy = key_number("Mean accuracy of the network", [("no mask", record.quantity("mean accuracy"))])
     return [

@@ -38,8 +38,8 @@ def answer(record: GrowthRecord) -> str:
     more = beyond.summary.mean > 0 if beyond.summary.n == 1 else beyond.summary.low > 0
     verb = "use weights of earlier tasks again" if more else "use weights of earlier tasks no more than chance would"
     return (
-        f"Later tasks {verb}: {mean_text(shared.summary, 'percent')} of what they keep behind the first layer, where chance gives "
-        f"{mean_text(chance.summary, 'percent')}."
+        f"Later tasks {verb}: {mean_text(shared.summary, 'percent')} of what they keep behind the first layer, where chance "
+        f"gives {mean_text(chance.summary, 'percent')}."
     )
 
 
@@ -60,8 +60,6 @@ def key_numbers(record: GrowthRecord) -> list[KeyNumber]:
     """The key numbers, for each start of new logits."""
     asked = {
         "Accuracy of the worst task": "lowest accuracy",
-        "Shared with earlier tasks": "mean shared",
-        "Shared by chance": "mean shared by chance",
         "Shared beyond chance": "mean shared beyond chance",
     }
     return [

@@ -218,7 +218,8 @@ def _picture(record: MaskRecord[Any]) -> Figure:
         if is_scan(record)
         else "Accuracy on each level with only the weights of a mask, and grey: of the intact network."
     )
-    return Figure("picture", partial(picture_panels, record), f"{caption} {points_note(len(record.seeds))}")
+    words = (caption, seen_of_all(record), points_note(len(record.seeds)))
+    return Figure("picture", partial(picture_panels, record), " ".join(one for one in words if one))
 
 
 PAGE = Page(question, answer, sentences, cautions, key_numbers, sections, _picture)

@@ -10,14 +10,12 @@ from maskscope.report.over_networks import WHOLE, mask_label, mask_names
 from maskscope.studies.sequences.numbers import TRAINED_ON_IT
 from maskscope.studies.sequences.values import (
     Family,
-    about_mask,
     families,
     is_scan,
     mask_targets,
     part_of,
     share_text,
     trained_on,
-    unmasked_and_masked,
 )
 
 # what the claims ask of the network before anything else, by test
@@ -84,7 +82,7 @@ def answer(record: MaskRecord[Any]) -> str:
         return f"{what} are{mean} not done by {rest}: right answers fall from {in_words(fall)}."
     if not fall:
         return f"{what} are mostly done by {rest}: right answers go from {in_words(stay)}."
-    return f"{what} are not always done by {rest}: right answers fall from {in_words(fall)}; from {in_words(stay)} only."
+    return f"{what} are not always done by {rest}: right answers fall from {in_words(fall)}; but only from {in_words(stay)}."
 
 
 def _on_splits(record: MaskRecord[Any]) -> list[tuple[str, float]]:
@@ -164,31 +162,10 @@ def _on_held_out(record: MaskRecord[Any], family: Family) -> list[str]:
 
 
 def key_numbers(record: MaskRecord[Any]) -> list[KeyNumber]:
-    """The key numbers; of a test that was partly seen in training, the title says how much."""
-    if is_scan(record):
-        return [
-            _about_test(record, "Test of split simple", record.functions[0], WHOLE),
-            *(_about_test(record, _held_out_title(record, family), family.held_out, family.mask) for family in families(record)),
-            _density(record),
-        ]
-    asked = unmasked_and_masked(record)
-    levels = [
-        key_number(f"{test.capitalize()} questions", [(one.label, record.quantity(one.measure, one.mask, test)) for one in asked])
-        for test in record.functions
-    ]
-    return [*levels, _density(record)]
-
-
-def _held_out_title(record: MaskRecord[Any], family: Family) -> str:
-    part = part_of(record, family.held_out)
-    seen = f", {100 * part.seen / part.items:.0f} % seen in training" if part and part.seen else ""
-    return f"Held out by {family.mask}{seen}"
-
-
-def _about_test(record: MaskRecord[Any], name: str, test: str, mask: str) -> KeyNumber:
-    # the network without a mask stands with the simple test
-    shown = [one for one in about_mask(record, mask) if mask == WHOLE or one.label != "no mask"]
-    return key_number(name, [(one.label, record.quantity(one.measure, one.mask, test)) for one in shown])
+    """The key numbers that the picture does not have."""
+    tests = record.functions[:1] if is_scan(record) else record.functions
+    measured = [(f"{test} test", record.quantity("accuracy", "", test)) for test in tests]
+    return [key_number("Accuracy without a mask", measured), _density(record)]
 
 
 def _density(record: MaskRecord[Any]) -> KeyNumber:
