@@ -186,7 +186,7 @@ def test_the_command_lists_figures_and_writes_one(tmp_path, capsys):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"picture.pdf", "picture.svg", "picture.txt"}
     with pytest.raises(SystemExit, match="2"):
         main(["figure", run, "pictures"])
-    assert "Did you mean 'picture'?" in capsys.readouterr().err
+    assert "Did you mean 'picture'" in capsys.readouterr().err
 
 
 def test_a_figure_of_one_line_says_what_it_shows():
