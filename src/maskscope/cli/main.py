@@ -9,8 +9,6 @@ from maskscope.cli import (
     atlas_command,
     commands,
     data_command,
-    commands,
-    data_command,
     figure_command,
     mask_command,
     new_command,
