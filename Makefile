@@ -1,11 +1,13 @@
-# Two commands: `make demo` and `make test`. Each makes an environment of its own the first time; nothing else to install.
+# `make demo`, `make test`, `make docs`. Each makes an environment of its own the first time; nothing else to install.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= runs/demo
+# the extra alone: with the package itself, pip would build it once more
+DOCS_EXTRA := "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'], sep='\n')"
 
-.PHONY: demo test clean
+.PHONY: demo test docs clean
 
 demo: $(READY)
 	$(BIN)/maskscope run addition-multiplication --preset quick --out $(OUT)
@@ -18,6 +20,15 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy & types=$$!; $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder; tests=$$?; wait $$types && exit $$tests
+
+# The site, in dist/site: strictly, and without a connection once its tools are there. It opens from the disk: dist/site/index.html
+docs: $(VENV)/.docs-ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "The documentation is dist/site/index.html"
+
+$(VENV)/.docs-ready: $(READY)
+	$(BIN)/python -c $(DOCS_EXTRA) | $(BIN)/python -m pip install --quiet --constraint constraints.txt --requirement /dev/stdin
+	@touch $@
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -18,6 +18,7 @@ RANKS = [
     {"training", "analysis", "surgery"},
     {"engine", "exchange"},
     {"procedure"},
+    {"atlases"},
     {"report"},
     {"studies"},
     {"cli"},

@@ -14,6 +14,7 @@ from maskscope.analysis import (
     transfer,
     weight_times_gradient,
 )
+from maskscope.atlases import atlas
 from maskscope.errors import MaskscopeError
 from maskscope.exchange import export, from_hub, hub_folder, masks_from_hub, masks_in_folder, push_to_hub
 from maskscope.masks import (
@@ -104,6 +105,7 @@ __all__ = [
     "Watchdog",
     "WeakMaskWarning",
     "alternatives",
+    "atlas",
     "bake",
     "call_masked",
     "dice",

@@ -168,6 +168,7 @@ STUDY = Study(
     procedure=MaskProcedure(HalvesSubject()),
     page=Page(
         question=lambda record: "Are the left and the right inputs in different weights?",
+        answer=lambda record: "That is open.",
         sentences=lambda record: [],
         cautions=lambda record: [],
         key_numbers=lambda record: [],

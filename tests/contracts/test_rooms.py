@@ -15,6 +15,7 @@ from maskscope.engine.records.file import load_record
 from maskscope.engine.run import run_study
 from maskscope.errors import StudyFileError
 from maskscope.report import show_record, write_everything
+from maskscope.report.numbers import signless_zero
 from maskscope.report.verdicts import claim_groups
 from maskscope.studies import STUDIES
 from maskscope.studies.images import networks
@@ -161,8 +162,8 @@ def test_page_terminal_and_files_are_made(finished, tmp_path):
         assert verdict.name in text
         for outcome in verdict.outcomes if not verdict.lacks else ():
             if outcome.n:
-                assert f"{outcome.found.mean:.3f}".replace("-", "\N{MINUS SIGN}") in text
-    found = [found for group in claim_groups(record)[1] for claim in group.claims for _, found in claim.conditions]
+                assert signless_zero(outcome.found.mean).replace("-", "\N{MINUS SIGN}") in text
+    found = [found for group in claim_groups(record)[1] for claim in group.claims for found in claim.conditions]
     assert all(one in text for one in found)
     assert {path.suffix for path in (tmp_path / "tables").iterdir()} == {".csv", ".tex"}
     assert {path.suffix for path in (tmp_path / "figures").iterdir()} >= {".pdf", ".png"}

@@ -41,6 +41,12 @@ def top_weights(
 
     Raises:
         MaskMismatchError: the names differ, or more units are to be kept than there are.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> scores = {"weight": torch.tensor([0.1, 3.0, 2.0])}
+        >>> ms.top_weights(scores, {"weight": 2})["weight"]
+        tensor([False,  True,  True])
     """
     if selection is not None:
         _require_scores(scores, selection)
@@ -86,6 +92,12 @@ def random_mask_like(mask: BinaryMask, generator: torch.Generator, among: Binary
 
     Raises:
         MaskMismatchError: in some group, ``among`` has fewer units than ``mask``; or the two masks have different units.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> mask = ms.BinaryMask({"weight": torch.arange(10) < 4})
+        >>> ms.kept_counts(ms.random_mask_like(mask, torch.Generator().manual_seed(0)))
+        {'weight': 4}
     """
     if among is not None and among.units != mask.units:
         raise MaskMismatchError("Random units are chosen among those of another mask: both were expected to have the same units.")
@@ -102,7 +114,13 @@ def random_mask_like(mask: BinaryMask, generator: torch.Generator, among: Binary
 
 
 def kept_counts(mask: BinaryMask) -> dict[str, int]:
-    """The number of units that a mask keeps in each group: for single weights, in each tensor."""
+    """The number of units that a mask keeps in each group: for single weights, in each tensor.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> ms.kept_counts(ms.BinaryMask({"weight": torch.tensor([True, False]), "bias": torch.tensor([True])}))
+        {'weight': 1, 'bias': 1}
+    """
     return {name: int(bits.sum()) for name, bits in mask.by_unit().items()}
 
 

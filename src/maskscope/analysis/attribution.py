@@ -39,6 +39,13 @@ def weight_times_gradient(
 
     Source: the "Taylor" score of Molchanov et al., "Importance Estimation for Neural Network Pruning", CVPR 2019, without
     its square.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> network = torch.nn.Linear(2, 1, bias=False)
+        >>> network.weight = torch.nn.Parameter(torch.tensor([[3.0, -2.0]]))
+        >>> ms.weight_times_gradient(network, lambda net, x: net(x).sum(), [torch.ones(1, 2)], ms.select(network))
+        {'weight': tensor([[3., 2.]])}
     """
     weights = selection.of(network)
     start = off.of(weights)
@@ -71,6 +78,13 @@ def integrated_gradients(
         ConfigError: ``points`` is not at least 1.
 
     Source: Sundararajan, Taly, Yan, "Axiomatic Attribution for Deep Networks", ICML 2017, there for inputs.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> network = torch.nn.Linear(2, 1, bias=False)
+        >>> network.weight = torch.nn.Parameter(torch.tensor([[2.0, 0.0]]))
+        >>> ms.integrated_gradients(network, lambda net, x: net(x).square().sum(), [torch.ones(1, 2)], ms.select(network))
+        {'weight': tensor([[4., 0.]])}
     """
     if points < 1:
         raise ConfigError(f"points is {points}; a whole number of at least 1 was expected.")

@@ -15,6 +15,13 @@ def shuffled_weights(network: nn.Module, generator: torch.Generator) -> nn.Modul
     Args:
         network: any module.
         generator: on the CPU, also if the network is on another device.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> network = torch.nn.Linear(50, 1, bias=False)
+        >>> shuffled = ms.shuffled_weights(network, torch.Generator().manual_seed(0))
+        >>> torch.equal(shuffled.weight, network.weight), torch.equal(shuffled.weight.sort().values, network.weight.sort().values)
+        (False, True)
     """
     shuffled = copy_network(network)
     with torch.no_grad():

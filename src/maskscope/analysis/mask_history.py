@@ -12,7 +12,7 @@ _BETWEEN = {"and": " and ", "or": " or ", "minus": " minus "}
 def found_for(mask: BinaryMask) -> str:
     """The function that a mask was found for, in words; for a combined mask, those of its parts.
 
-    Example:
+    Examples:
         >>> found_for(BinaryMask({}, made_by={"not": {"noise": {"mask": "add", "seed": 0, "repeat": 0}}}))
         'not add (seed 0, repeat 0)'
     """

@@ -24,6 +24,15 @@ def score(network: nn.Module, task: Task, mask: BinaryMask | None = None) -> Sco
 
     Raises:
         MaskMismatchError: the mask is for other weights.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> parts = {"first": [(torch.eye(2), torch.tensor([0, 1]))], "second": [(-torch.eye(2), torch.tensor([1, 0]))]}
+        >>> network = torch.nn.Linear(2, 2, bias=False)
+        >>> network.weight = torch.nn.Parameter(torch.eye(2))
+        >>> config = ms.MaskConfig(steps=1, size=ms.Penalty(1e-4))
+        >>> ms.score(network, ms.Study(network, parts, scored=parts, config=config).task).accuracy
+        {'first': 1.0, 'second': 1.0}
     """
     masked = {} if mask is None else weights_under(network, mask)
     with evaluation_mode(network), torch.no_grad():

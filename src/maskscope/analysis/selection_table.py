@@ -111,7 +111,7 @@ def selection_table(network: nn.Module, selection: Selection) -> SelectionTable:
         network: the network that the selection is of.
         selection: what masks are over.
 
-    Example:
+    Examples:
         >>> from maskscope.masks import select
         >>> network = nn.Linear(3, 2)
         >>> for row in selection_table(network, select(network, exclude=["*bias"])).rows:

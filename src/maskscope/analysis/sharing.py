@@ -112,6 +112,15 @@ def normalised_sharing(first: Sequence[BinaryMask], second: Sequence[BinaryMask]
         MaskMismatchError: masks over different weights, or found on different networks.
 
     Source: ours; docs/statistics.md, "Normalised sharing".
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> def mask(*kept):
+        ...     return ms.BinaryMask({"weight": torch.isin(torch.arange(100), torch.tensor(kept))})
+        >>> add, mul = [mask(1, 2, 3, 4), mask(1, 2, 3, 5)], [mask(1, 7, 8, 9), mask(1, 7, 8, 10)]
+        >>> shared = ms.normalised_sharing(add, mul)
+        >>> shared.between, shared.within_first, round(shared.normalised, 2)
+        (0.25, 0.75, 0.3)
     """
     cross, w_a, w_b = between(first, second, among=among), ceiling(first, among=among), ceiling(second, among=among)
     defined = w_a.excess > 0 and w_b.excess > 0

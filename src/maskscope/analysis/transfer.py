@@ -113,7 +113,7 @@ def transfer(
         UnknownNameError: the task has no such function.
         ScoreError: the score is no finite number.
 
-    Example:
+    Examples:
         Two weights do the same, so each serves in the place of the other:
 
         >>> network = nn.Linear(2, 1, bias=False)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from maskscope.cli import (
+    atlas_command,
     commands,
     data_command,
     figure_command,
@@ -34,6 +35,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
     "figure": ("write a figure of a run for a paper or a talk, or list the figures", figure_command.figure_command),
     "data": ("list, download, check and export data sets", data_command.data_command),
     "mask": ("what masks are, have in common, and can be made into: info, and, or, bake ...", mask_command.mask_command),
+    "atlas": ("write all masks of a network into one file to look at in a browser", atlas_command.atlas_command),
     "verify": ("check the estimators on networks whose modules are known", verify_command.verify_command),
 }
 

@@ -36,7 +36,7 @@ def export(network: nn.Module, mask: BinaryMask, where: str | Path, *, check: bo
         MaskMismatchError: the mask is of another network; or its off-values are those of a state dict that is not there.
         RunFolderError: the path cannot be written.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> network = nn.Linear(2, 2, bias=False)
         >>> mask = BinaryMask({"weight": network.weight.detach() > 0})

@@ -54,6 +54,14 @@ def hub_folder(
         MaskMismatchError: the masks were found on different networks.
         MissingExtraError: `huggingface_hub`, which writes the card, is not installed.
         RunFolderError: the folder cannot be written.
+
+    Examples:
+        >>> import tempfile, torch, maskscope as ms
+        >>> network = torch.nn.Linear(2, 2, bias=False)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = ms.hub_folder(ms.BinaryMask({"weight": network.weight.detach() > 0}), f"{folder}/masks")
+        ...     list(ms.masks_in_folder(f"{folder}/masks", network))
+        ['mask']
     """
     path = user_path(folder, argument="folder")
     require_free(path)

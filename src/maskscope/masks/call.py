@@ -127,7 +127,7 @@ def unmasked(network: nn.Module) -> Unmasked:
     Returns:
         A callable with the arguments of the network; its outputs have no gradient history.
 
-    Example:
+    Examples:
         >>> network = nn.Linear(3, 2)
         >>> whole = unmasked(network)
         >>> def loss(net, x):
@@ -211,6 +211,13 @@ def call_masked(network: nn.Module, mask: BinaryMask, *args: Any, **kwargs: Any)
     Raises:
         MaskMismatchError: the mask names weights that the network does not have, or that have another shape; or its off-values
             are those of another state dict, which is not there.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> network = torch.nn.Linear(2, 1, bias=False)
+        >>> nothing = ms.BinaryMask({"weight": torch.zeros(1, 2, dtype=torch.bool)})
+        >>> ms.call_masked(network, nothing, torch.ones(1, 2)).item()
+        0.0
     """
     return call_with(network, weights_under(network, mask), lambda guest: guest(*args, **kwargs), hooks_collect=True)
 
@@ -233,6 +240,13 @@ def bake(network: nn.Module, mask: BinaryMask) -> nn.Module:
 
     Raises:
         MaskMismatchError: see `call_masked`.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> network = torch.nn.Linear(2, 1, bias=False)
+        >>> first = ms.BinaryMask({"weight": torch.tensor([[True, False]])})
+        >>> ms.bake(network, first).weight[0, 1].item(), bool(network.weight[0, 1] == 0)
+        (0.0, False)
     """
     weights = weights_under(network, mask)
     baked = copy_network(network)

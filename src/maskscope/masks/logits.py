@@ -22,6 +22,12 @@ class MaskLogits:
     Args:
         selection: the weights and their units.
         flat: all logits in one vector, in the order of the groups of units; single weights in row-major order.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> logits = ms.MaskLogits.full(ms.select(torch.nn.Linear(3, 2)), 2.0)
+        >>> logits.density(), logits.undecided()
+        (1.0, 1.0)
     """
 
     selection: Selection

@@ -24,6 +24,13 @@ class Off:
         seed: of the permutation, for ``drawn``.
         digests: for ``other``, the digest of each of the other tensors, by dotted name.
         values: for ``other``, these tensors; None if a mask was loaded from a file, which has only their digests.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> network = torch.nn.Linear(2, 1, bias=False)
+        >>> nothing = ms.BinaryMask({"weight": torch.zeros(1, 2, dtype=torch.bool)}, off=ms.Off("mean"))
+        >>> bool(torch.allclose(ms.bake(network, nothing).weight, network.weight.mean()))
+        True
     """
 
     kind: str = "zero"

@@ -86,7 +86,14 @@ def overlap_by_tensor(first: BinaryMask, second: BinaryMask) -> dict[str, Overla
 
 
 def iou(first: BinaryMask, second: BinaryMask) -> float:
-    """Intersection over union over all units; NaN if both masks are empty."""
+    """Intersection over union over all units; NaN if both masks are empty.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> a, b = (ms.BinaryMask({"weight": torch.tensor(bits)}) for bits in ([True, True, False], [True, False, True]))
+        >>> round(ms.iou(a, b), 2), ms.dice(a, b), ms.iomin(a, a | b)
+        (0.33, 0.5, 1.0)
+    """
     return OverlapCounts.total(overlap_by_tensor(first, second).values()).iou
 
 

@@ -35,7 +35,15 @@ class Noise:
 
 
 def sample(logits: MaskLogits, noise: Noise, *, step: int, index: int = 0) -> BinaryMask:
-    """The binary mask of sample ``index`` in step ``step``: each unit is kept with probability sigmoid(logit)."""
+    """The binary mask of sample ``index`` in step ``step``: each unit is kept with probability sigmoid(logit).
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> selection = ms.select(torch.nn.Linear(100, 10), include=["weight"])
+        >>> mask = ms.sample(ms.MaskLogits.full(selection, 0.0), ms.Noise(seed=0, mask="add"), step=0)
+        >>> 0.4 < mask.density < 0.6
+        True
+    """
     group, place = divmod(index, SAMPLES_PER_GROUP)
     kernels = make_kernels(logits.flat.device)
     gates = torch.empty(logits.flat.shape, dtype=torch.uint8, device=logits.flat.device)

@@ -144,7 +144,7 @@ def select(
             fit the selected tensors.
         UnknownNameError: there is no unit with this name.
 
-    Example:
+    Examples:
         >>> selection = select(nn.Linear(3, 2), exclude=["*bias"])
         >>> selection.names, selection.count
         (('weight',), 6)

@@ -14,7 +14,7 @@ _SIGNS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\
 def legible(text: str) -> str:
     r"""The text with such signs as their names in Python.
 
-    Example:
+    Examples:
         >>> print(legible("plain \x1b[31mred"))
         plain \x1b[31mred
     """

@@ -19,7 +19,7 @@ def user_path(path: object, *, argument: str = "The path") -> Path:
         ConfigError: neither a string nor a path, empty, with a character that no file name can have, too long, or in the home
             folder of an unknown user.
 
-    Example:
+    Examples:
         >>> user_path("runs/first").parts
         ('runs', 'first')
     """

@@ -84,6 +84,14 @@ def shrink(
             traced; a pattern of ``keep`` matches no layer; or the smaller network gives other outputs: the message names the
             layer.
         MissingExtraError: torch-pruning is not installed.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> network = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+        >>> rows = ms.select(network, include=["0.*"], units="row")
+        >>> mask = ms.BinaryMask.from_units(rows.groups, {"0.weight": torch.arange(8) < 3}, rows.shapes)
+        >>> ms.shrink(network, mask, torch.ones(1, 4)).network[0]
+        Linear(in_features=4, out_features=3, bias=True)
     """
     _refuse(network)
     small = bake(network, mask)

@@ -110,6 +110,12 @@ class Values(Objective):
             output.
         targets: ``labels`` for the targets of a part, ``unmasked`` for the unmasked network's values. At an inner module these
             are always the unmasked network's.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> encoder = torch.nn.Linear(4, 3)
+        >>> parts = {name: [torch.randn(8, 4) for _ in range(10)] for name in ("food", "weather")}
+        >>> study = ms.Study(encoder, parts, loss=ms.Values(targets="unmasked"))
     """
 
     at: str | None = None

@@ -34,6 +34,11 @@ class Checkpoint:
 
     Raises:
         ConfigError: the path is not valid, or the time is negative.
+
+    Examples:
+        >>> import maskscope as ms
+        >>> often = ms.Checkpoint("runs/add.safetensors", every_seconds=5.0)
+        >>> # ms.discover(network, loss, batches, checkpoint=often), and the same call again goes on
     """
 
     path: str | Path

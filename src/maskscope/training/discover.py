@@ -124,6 +124,18 @@ def discover(
         OutOfMemoryError: there is not enough memory.
 
     Source: Csordás et al. 2021, section 2; differences are listed in docs/method.md.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> network = torch.nn.Linear(2, 2, bias=False)
+        >>> _ = torch.nn.init.ones_(network.weight)
+        >>> whole = ms.unmasked(network)
+        >>> def loss(net, x):  # the function: the first of the two outputs
+        ...     return (net(x) - whole(x))[:, 0].square().mean()
+        >>> config = ms.MaskConfig(steps=60, learning_rate=0.3, size=ms.Penalty(1e-4))
+        >>> ms.discover(network, loss, [torch.eye(2)], config=config, watch=False).mask["weight"]
+        tensor([[ True,  True],
+                [False, False]])
     """
     wanted = MaskSearch(name, batches, seed, repeat, observers, initial, held_out)
     (found,) = discover_many(
@@ -182,6 +194,19 @@ def discover_many(
         GuestError: see `discover`.
         ConfigError: there is no mask to find, or two have the same name, repeat and seed: their noise would be the same.
         OutOfMemoryError: there is not enough memory.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> network = torch.nn.Linear(2, 2, bias=False)
+        >>> _ = torch.nn.init.ones_(network.weight)
+        >>> whole = ms.unmasked(network)
+        >>> def loss(net, part):
+        ...     return (net(part[0]) - whole(part[0]))[:, part[1]].square().mean()
+        >>> wanted = [ms.MaskSearch("first", [(torch.eye(2), 0)]), ms.MaskSearch("second", [(torch.eye(2), 1)])]
+        >>> config = ms.MaskConfig(steps=60, learning_rate=0.3, size=ms.Penalty(1e-4))
+        >>> first, second = ms.discover_many(network, loss, wanted, config=config, watch=False)
+        >>> ms.iou(first.mask, second.mask)
+        0.0
     """
     wanted = list(wanted)
     selection = select(network) if selection is None else selection

@@ -114,6 +114,15 @@ def fit(
         LossError: the loss is not a scalar, or has no gradient with respect to the parameters.
         NotFiniteError: a gradient is NaN or infinite.
         BatchesError: the batches are empty or end too early.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> network, x = torch.nn.Linear(2, 1), torch.eye(2)
+        >>> def loss(net, part):
+        ...     return (net(part).squeeze(1) - torch.tensor([1.0, -1.0])).square().mean()
+        >>> result = ms.fit(network, loss, [x], config=ms.FitConfig(steps=100, learning_rate=0.1), seed=0)
+        >>> bool(loss(network, x) < 0.01)
+        True
     """
     checkpoint = as_checkpoint(checkpoint)
     _check(network)

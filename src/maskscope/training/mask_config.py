@@ -67,6 +67,12 @@ class MaskConfig:
         stop_when_lost: whether to stop early when nothing can come any more: after a tenth of ``steps``, the mask keeps less than
             1 %, and over the last tenth of the steps done its loss was no lower than that of the network without any maskable
             weight, within 1 % of what the whole network gains.
+
+    Examples:
+        >>> import maskscope as ms
+        >>> config = ms.MaskConfig.recommended(steps=500)
+        >>> config.estimator, config.size.share, config.most_steps
+        ('continuous-sparsification', 0.95, 1000)
     """
 
     steps: int = 20_000

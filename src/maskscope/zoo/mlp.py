@@ -13,7 +13,7 @@ class MLP(nn.Module):
     Args:
         sizes: the number of units of the input, of each hidden layer and of the output; at least two numbers.
 
-    Example:
+    Examples:
         >>> network = MLP([42, 400, 400, 200, 20])
         >>> sum(p.numel() for name, p in network.named_parameters() if "bias" not in name)
         260800

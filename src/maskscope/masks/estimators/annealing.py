@@ -16,6 +16,11 @@ class Annealing:
         start: the temperature before the first step, above 0.
         end: the temperature after the last step, above 0.
         shape: ``geometric``: every step multiplies it by the same factor; ``linear``: every step adds the same amount.
+
+    Examples:
+        >>> import maskscope as ms
+        >>> ms.Annealing(1.0, 0.01).at(0.5)
+        0.1
     """
 
     start: float

@@ -54,6 +54,11 @@ class TargetDensity(Size):
         share: above 0 and below 1. The mask keeps this share, rounded to whole units.
         reached_after: the share of the steps after which the target stands. Until then it falls from 1, by the same factor in
             every step, so that what is needed is found among ever fewer units.
+
+    Examples:
+        >>> import maskscope as ms
+        >>> ms.TargetDensity(0.05).kept(units=1_000)
+        50
     """
 
     name: ClassVar[str] = "target-density"

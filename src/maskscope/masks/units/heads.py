@@ -31,6 +31,12 @@ class Heads:
     Args:
         count: the number of (query) heads.
         key_value: the number of key/value heads; None if it is the same.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> layer = torch.nn.MultiheadAttention(8, num_heads=4)
+        >>> ms.select(layer, include=["*weight"], units=ms.Heads(4)).unit_count
+        4
     """
 
     count: int

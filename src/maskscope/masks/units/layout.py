@@ -20,6 +20,11 @@ class Layout:
         before: how many runs of weights each unit has in the tensor.
         units: the number of units.
         after: the length of one run.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> ms.Layout(1, 2, 3).index(0, 6).tolist()  # the rows of a matrix of shape [2, 3]
+        [0, 0, 0, 1, 1, 1]
     """
 
     before: int

@@ -29,6 +29,12 @@ class UnitRule:
         kind: what a unit is called, for example ``row``.
         layout: gives the layout of the units in a tensor, or None if they do not fit it.
         together: whether the tensors of a module, with equally many units, are one group.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> halves = ms.UnitRule("half", lambda role: ms.Layout(1, 2, role.count // 2))
+        >>> ms.select(torch.nn.Linear(4, 3), include=["weight"], units=halves).unit_count
+        2
     """
 
     kind: str

@@ -88,7 +88,7 @@ class Study:
         BatchesError: a function has no batches, or they are no such thing.
         ConfigError: names cannot be told apart, or the networks are none, or of different kinds.
 
-    Example:
+    Examples:
         >>> from torch import nn
         >>> network = nn.Linear(4, 2)
         >>> batches = [torch.randn(8, 4) for _ in range(10)]

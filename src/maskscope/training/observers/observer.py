@@ -35,7 +35,16 @@ class StepReport:
 
 
 class Observer:
-    """Watches a run. Subclasses override the methods that they need."""
+    """Watches a run. Subclasses override the methods that they need.
+
+    Examples:
+        >>> import maskscope as ms
+        >>> class Last(ms.Observer):
+        ...     def after_step(self, report):
+        ...         if report.is_last:
+        ...             print(report.step, report.measure()["density"])
+        >>> # ms.discover(network, loss, batches, observers=[Last()])
+    """
 
     def begin(self, report: StepReport) -> None:
         """Called once before the first step in this process; ``report.step`` is above 0 if the run is resumed."""
