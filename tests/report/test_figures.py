@@ -64,11 +64,11 @@ def test_its_marks_are_the_networks_and_its_grey_tick_the_intact_network(record)
     assert 100 * record.quantity("accuracy", "", "add").summary.mean in ticks
 
 
-def test_the_picture_of_many_functions_is_two_heat_maps_and_a_matrix():
+def test_the_picture_of_many_functions_is_two_heat_maps():
     names = tuple("abcdefgh")
     record = make_record(functions=names, seeds=(0,), controls=())
     panels = picture(record).panels()
-    assert [panel.name for panel in panels] == ["picture-kept", "picture-removed", "picture-overlap"]
+    assert [panel.name for panel in panels] == ["picture-kept", "picture-removed"]
     assert rows_of(panels[0]) == ["intact network", *(f"{name} kept" for name in names)]
 
 

@@ -5,6 +5,8 @@ from maskscope.report.numbers import brief
 from maskscope.tasks import Task
 
 ACCURACY = "accuracy"
+# a network with all of its weights
+INTACT = "intact network"
 
 
 def mask_words(mask: str) -> str:

@@ -61,7 +61,7 @@ _SETTINGS: Any = {
     "pdf.fonttype": 42,
 }
 # of a letter of a title to one of other words
-_BOLD = 1.22
+_BOLD = 1.27
 # pixels of a PNG to the inch
 _DOTS = 200
 
