@@ -79,17 +79,18 @@ def test_places_with_hidden_weights_have_rows_for_them(double):
 
 
 @pytest.mark.parametrize(
-    ("record", "rows"),
+    ("make", "rows"),
     [
-        (make_removal_record(seeds=(0,)), "without"),
-        (make_stability_record(seeds=(0,)), "two masks,\nsame classes"),
-        (make_growth_record(seeds=(0,)), "new logits\nfrom"),
-        (make_scan_record((0,), ("jump",)), "mask found\nwithout jump"),
-        (make_mathematics_record((0,)), "only the weights\nof the full mask"),
+        (lambda: make_removal_record(seeds=(0,)), "without"),
+        (lambda: make_stability_record(seeds=(0,)), "two masks,\nsame classes"),
+        (lambda: make_growth_record(seeds=(0,)), "new logits\nfrom"),
+        (lambda: make_scan_record((0,), ("jump",)), "mask found\nwithout jump"),
+        (lambda: make_mathematics_record((0,)), "only the weights\nof the full mask"),
     ],
     ids=["removal", "stability", "growth", "scan", "mathematics"],
 )
-def test_every_study_has_a_picture_of_its_own(record, rows):
+def test_every_study_has_a_picture_of_its_own(make, rows):
+    record = make()
     assert picture(record).name == "picture"
     assert picture(record).caption
     assert rows_of(picture(record).panels()[0])[0].startswith(rows)
