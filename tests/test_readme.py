@@ -12,25 +12,20 @@ README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"
 CODE = re.findall(r"```python\n(.*?)```", README, re.S)
 
 
-def test_ten_lines_run(capsys):
-    code, _ = CODE
-    assert len(code.strip().splitlines()) == 10
-    with torch.random.fork_rng():
-        exec(compile(code, "README.md", "exec"), {})
-    shown = capsys.readouterr().out
-    assert shown.count("BinaryMask(") == 2
-    lost, kept = map(float, re.search(r"without the left module: \[(.*), (.*)\]", shown).groups())
-    assert lost > 10 * kept, "removing the left module must cost the left output, not the right one"
+def test_it_is_short():
+    assert len(README.split()) <= 1000
 
 
 @pytest.mark.filterwarnings("ignore::maskscope.training.observers.LossWarning")  # of fewer steps than the README's
 def test_a_study_of_ones_own_network_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    (code,) = CODE
+    assert len(code.strip().splitlines()) <= 15
+    few = ', config=ms.MaskConfig(steps=200, learning_rate=0.3, size=ms.Penalty(2e-4)), controls=["shuffled-weights"])'
+    fewer = code.replace('loss="labels")', f'loss="labels"{few}').replace("range(3)", "range(1)")
+    assert fewer.count(few) == 1
+    assert "range(1)" in fewer
     variables = {}
-    assert len(CODE[1].strip().splitlines()) == 15
-    few = "    config=ms.MaskConfig(steps=200, learning_rate=0.3, size=ms.Penalty(2e-4)), controls=['shuffled-weights'],\n"
-    fewer = CODE[1].replace("    loss=", f"{few}    loss=")
-    assert fewer != CODE[1]
     with torch.random.fork_rng(), undrawn():
         exec(compile(fewer, "README.md", "exec"), variables)
     record = variables["record"]
@@ -38,7 +33,7 @@ def test_a_study_of_ones_own_network_runs(tmp_path, monkeypatch, capsys):
         assert record.quantity("sufficiency", name, name).summary.mean > 0.9
         assert record.quantity("sufficiency", name, other).summary.mean < 0.3
     assert (tmp_path / "runs" / "digits" / "report.html").exists()
-    assert "report:" in capsys.readouterr().err
+    assert "report" in capsys.readouterr().err
 
 
 def test_what_it_links_to_is_there():

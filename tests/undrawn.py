@@ -11,7 +11,8 @@ def _draw_nothing(figure, target, *, format, **_):
 
 @contextmanager
 def undrawn():
-    """Inside the ``with`` block, a figure that is saved is an empty file; it is composed as always."""
+    """Inside the ``with`` block, a figure is an empty file; it is composed as always."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("matplotlib.figure.Figure.savefig", _draw_nothing)
+        patch.setattr("matplotlib.figure.Figure.draw", lambda figure, renderer: None)
         yield

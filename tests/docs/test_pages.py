@@ -134,5 +134,5 @@ def test_numbers_beside_the_pictures_are_those_in_them():
         "a quarter of a percent"
     )
     drawn = {f"{name}{ending}.svg" for name in pictures.PICTURES for ending in ("", "-dark")}
-    assert drawn == {file.name for file in (DOCS / "pictures").iterdir()}
+    assert drawn == {file.name for file in (DOCS / "pictures").glob("*.svg")}
     assert {f"{name}.svg" for name in pictures.PICTURES} == set(re.findall(r"\(pictures/(\S+)\)", text))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from maskscope.report.drawing.panel import MARKS
 from maskscope.report.numbers import Number
 from maskscope.report.over_networks import tensor_names
 from maskscope.report.readings.files import csv_text
@@ -209,10 +210,13 @@ def test_the_papers_figure_of_sharing(grown):
     low, high = axes.get_ylim()
     assert (low, high) == pytest.approx((0, 1), abs=0.05)
     dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
-    solid = [line for line in axes.lines if line.get_marker() == "o"]
+    solid = [line for line in axes.lines if line.get_linestyle() == "-" and line.get_marker() in MARKS.values()]
     assert len(dashed) == len(solid) == 3
     for over, under, start in zip(solid, dashed, ("2", "0", "-1"), strict=True):
-        assert over.get_color() == under.get_color()
+        assert over.get_marker() == under.get_marker()
+        # drawn above, so that it is seen where both are equal
+        assert under.get_color() != over.get_color()
+        assert under.get_zorder() > over.get_zorder()
         shared = grown.quantity("shared", f"T3, new logits {start}", "layers.1.weight").summary.mean
         chance = grown.quantity("shared by chance", f"T3, new logits {start}", "layers.1.weight").summary.mean
         assert over.get_ydata()[1] == pytest.approx(shared)

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from maskscope.errors import ConfigError
-from maskscope.report import Figure, KeyNumber, Page, Section, html_page, show_record, write_figures, write_tables
+from maskscope.report import Figure, KeyNumber, Page, Section, figures_of, html_page, show_record, write_figures, write_tables
 from maskscope.report.drawing.panel import Panel
 from maskscope.report.section import all_figures, short_or_folded, whole_tables
 from maskscope.report.table import Row, Table, columns
@@ -58,7 +58,9 @@ def test_a_page_of_ones_own_is_shown_printed_and_written(record, tmp_path):
     printed = console.file.getvalue().partition("They are large.")[2]
     assert "the first" in printed
     assert "the last" not in html + printed
-    assert {path.name for path in write_figures(record, page, tmp_path)} == {"lines.pdf", "lines.png"}
+    written = write_figures(figures_of(record, page), tmp_path)
+    assert {path.name for path in written} == {"lines.svg", "lines.pdf", "lines.png", "lines.txt"}
+    assert "Sizes.\n\nA caption.\n\nPanels: A line.\n\nn = 3 networks" in (tmp_path / "lines.txt").read_text(encoding="utf-8")
     assert {path.stem for path in write_tables(record, page, tmp_path)} == {"claims", "sizes"}
     assert "the last" in (tmp_path / "sizes.csv").read_text()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from maskscope.report import comparison, show_comparison, show_record, write_figures, write_tables
+from maskscope.report import comparison, figures_of, show_comparison, show_record, write_figures, write_tables
 from maskscope.report.numbers import Number
 from maskscope.report.over_networks import overlap, overlap_floor
 from maskscope.report.readings.files import csv_text
@@ -18,6 +18,7 @@ from tests.report.synthetic import make_record
 from tests.report.synthetic_sequences import LEVELS, SPLITS, make_mathematics_record, make_scan_record
 from tests.report.test_image_numbers import drawn_axes
 from tests.report.test_page import outline
+from tests.undrawn import undrawn
 
 MADE = {
     "scan": lambda: make_scan_record(drops=True, repeats=1, controls=("untrained",)),
@@ -107,7 +108,9 @@ def test_tables_are_written_and_can_be_read(study, tmp_path):
 
 def test_figures_are_written(tmp_path):
     record = make_scan_record((0,), ("jump",))
-    assert {path.stem for path in write_figures(record, page_of(record), tmp_path)} == set(all_panels(record))
+    with undrawn():
+        written = write_figures(figures_of(record, page_of(record)), tmp_path)
+    assert {path.stem for path in written} == {"picture", *all_panels(record)}
 
 
 def test_the_terminal_tells_it_without_examples(study):

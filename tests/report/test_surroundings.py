@@ -10,9 +10,11 @@ import pytest
 
 from maskscope.errors import ConfigError
 from maskscope.masks.kernels import CpuKernels, compiler
+from maskscope.report.drawing.arrangement import for_files
 from maskscope.report.drawing.canvas import files, svg
 from maskscope.report.drawing.scores import accuracy_panels
 from maskscope.report.readings import figures
+from maskscope.report.readings.figures import FORMATS
 
 OWN = {
     "text.usetex": True,
@@ -50,10 +52,10 @@ print(caught[0].message)
 
 def test_a_figure_has_the_same_bytes_under_any_settings(lonely):
     panels = accuracy_panels(lonely)[:1]
-    before = svg(panels[0]), files(panels)
+    before = svg(panels[0]), files(panels, for_files(panels), FORMATS)
     with matplotlib.rc_context(OWN):
         mine = dict(matplotlib.rcParams)
-        assert (svg(panels[0]), files(panels)) == before
+        assert (svg(panels[0]), files(panels, for_files(panels), FORMATS)) == before
         assert dict(matplotlib.rcParams) == mine
 
 

@@ -22,6 +22,7 @@ from maskscope.studies.addition_multiplication.sweeps import SWEEPS as NAMED_SWE
 from tests.report.synthetic import make_record
 from tests.report.synthetic_sweep import make_estimator_sweep, make_other_sweep, make_size_sweep, make_sweep
 from tests.report.test_page import outline
+from tests.undrawn import undrawn
 
 NAMED = {one.name for one in NAMED_SWEEPS}
 SWEEPS = {
@@ -53,9 +54,10 @@ def test_a_sweep_is_one_file_that_needs_nothing_else(sweep, tmp_path):
 
 
 def test_figures_and_tables_are_named_after_the_sweep(sweep, tmp_path):
-    write_sweep(sweep, tmp_path)
+    with undrawn():
+        write_sweep(sweep, tmp_path)
     figures = {path.name for path in (tmp_path / "figures").iterdir()}
-    assert figures == {f"{sweep.sweep}.pdf", f"{sweep.sweep}.png"}
+    assert figures == {f"{sweep.sweep}{suffix}" for suffix in (".svg", ".pdf", ".png", ".txt")}
     tables = {path.name for path in (tmp_path / "tables").iterdir()}
     parts = ("", "-overlap") if sweep.sweep in NAMED else ("", "-accuracy", "-overlap")
     assert tables == {f"{sweep.sweep}{part}{suffix}" for part in parts for suffix in (".csv", ".tex")}
@@ -97,11 +99,13 @@ def test_the_plateau_and_the_chosen_value_are_told():
 
 
 def test_nothing_is_decided_by_an_estimator_sweep():
-    assert "No decision yet" in sweep_page(make_estimator_sweep())
+    with undrawn():
+        assert "No decision yet" in sweep_page(make_estimator_sweep())
 
 
 def test_one_network_has_no_interval():
-    assert "there is no interval; run again with --seeds 2 or more" in sweep_page(make_sweep(seeds=(0,)))
+    with undrawn():
+        assert "there is no interval; run again with --seeds 2 or more" in sweep_page(make_sweep(seeds=(0,)))
 
 
 def test_a_sweep_without_points_says_so():
@@ -147,7 +151,8 @@ def test_the_same_sweep_gives_the_same_bytes():
 def test_committed_sweeps_load_and_their_figures_and_tables_are_those_beside_them(name, tmp_path):
     folder = RECORDS / f"{name}-sweep-quick"
     record = load_sweep(folder)
-    write_sweep(record, tmp_path)
+    with undrawn():
+        write_sweep(record, tmp_path)
     made = [*(tmp_path / "tables").iterdir()]
     assert made
     for path in made:
@@ -179,7 +184,8 @@ def test_what_any_sweep_says():
     names = " ".join(sweep_sentences(make_other_sweep("mask.schedule", ("constant", "cosine"))))
     assert "is between" in names
     assert "goes from" not in names
-    assert "addition-multiplication: a sweep over mask.steps" in sweep_page(make_other_sweep())
+    with undrawn():
+        assert "addition-multiplication: a sweep over mask.steps" in sweep_page(make_other_sweep())
 
 
 def test_values_close_together_stand_on_a_linear_axis():

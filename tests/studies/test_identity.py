@@ -98,7 +98,7 @@ GOLDEN = {
     "own": ("592efe7933e0", "8279f212b451"),
 }
 # what a run finds out for its page, and what follows from other settings
-FOLLOW = {("own", "scored_on"), ("own", "series")}
+FOLLOW = {("own", "scored_on"), ("own", "score_name"), ("own", "series")}
 
 
 @dataclass(frozen=True)

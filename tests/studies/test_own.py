@@ -166,6 +166,18 @@ def test_the_page_says_what_scores_are_over(planted):
     assert "parts of the data that no mask was found with" in (planted[0] / "report.html").read_text()
 
 
+@pytest.mark.parametrize(
+    ("loss", "name"), [("unmasked", "agreement with the unmasked network"), ("values", "explained variance")]
+)
+def test_a_record_names_the_score_of_a_named_loss(loss, name):
+    parts = [torch.ones(2, 3)] * 5
+    mine = ms.Study(nn.Linear(3, 3), {"a": parts, "b": [2 * part for part in parts]}, loss=loss, score=None).study
+    pinned = mine.procedure.pinned(mine.preset("smoke"), None)
+    assert pinned.score_name == name
+    own = study().study
+    assert own.procedure.pinned(own.preset("smoke"), None).score_name == ""
+
+
 def test_one_network_has_no_interval_and_is_not_changed(tmp_path):
     network = Halves().eval()
     network.left.weight.requires_grad_(False)

@@ -60,6 +60,7 @@ COMMANDS: dict[str, Command] = {
         _LOOK, "what a run found; without a path, the runs that there are", "maskscope.cli.show_command:show_command"
     ),
     "report": Command(_LOOK, "write the page, figures and tables of a run", "maskscope.cli.record_commands:report_command"),
+    "figure": Command(_LOOK, "a figure of a run for a paper or a talk", "maskscope.cli.record_commands:figure_command"),
     "compare": Command(_LOOK, "two runs side by side", "maskscope.cli.record_commands:compare_command"),
     "atlas": Command(_LOOK, "all masks of a network in one file for a browser", "maskscope.cli.atlas_command:atlas_command"),
     "claims": Command(_LOOK, "the claims of the paper, and what became of them", "maskscope.cli.record_commands:claims_command"),

@@ -1,8 +1,8 @@
-"""The commands that read finished runs: compare, report, claims."""
+"""The commands that read finished runs: compare, report, figure, claims."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from tyro.conf import Positional
@@ -60,6 +60,25 @@ class ClaimsOptions:
     """Print JSON on standard output instead of tables."""
 
 
+@dataclass(frozen=True)
+class FigureOptions:
+    """Write a figure of a run or a sweep as SVG, PDF and PNG, for a paper or a talk, with its caption.
+
+    maskscope figure runs/demo                             the figures that there are
+    maskscope figure runs/demo picture --width column
+    """
+
+    folder: Positional[Folder]
+    name: Positional[Annotated[str, tyro.conf.arg(metavar="[NAME]", help="Of the figure, or `all`.")]] = ""
+    width: Literal["column", "page", "slide"] = "page"
+    """column: 3.3 inches. page: 6.9 inches. slide: 13.3 by 7.5 inches, with larger type."""
+    format: tuple[Literal["svg", "pdf", "png"], ...] = ("svg", "pdf", "png")
+    """The files to write; all of them unless some are named."""
+    out: Path = Path()
+    """The folder to write to; by default, this one."""
+    reader: StudyFile = ""
+
+
 def compare_command(words: list[str]) -> None:
     """Prints two records side by side."""
     options = parse(CompareOptions, words, "compare")
@@ -77,3 +96,9 @@ def claims_command(words: list[str]) -> None:
     options = parse(ClaimsOptions, words, "claims")
     how = {"everything": options.everything, "as_json": options.as_json}
     load("maskscope.cli.records:print_claims")(options.folders, **how)
+
+
+def figure_command(words: list[str]) -> None:
+    """Lists the figures of a run, or writes some of them."""
+    options = parse(FigureOptions, words, "figure")
+    load("maskscope.cli.records:write_figures")(options)

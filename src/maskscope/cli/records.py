@@ -1,4 +1,4 @@
-"""What is printed and written of finished runs: show, compare, report, claims."""
+"""What is printed and written of finished runs: show, compare, report, figure, claims."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 from rich.console import Console
 
 from maskscope.cli.output.printing import announce, print_json
-from maskscope.columns import print_paragraph
+from maskscope.cli.record_commands import FigureOptions
+from maskscope.columns import print_columns, print_paragraph
 from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.records.file import holds_sweep, load_record
 from maskscope.engine.records.record import Record
@@ -14,18 +15,27 @@ from maskscope.engine.spec import to_json
 from maskscope.engine.state import state_of_claims
 from maskscope.engine.study import Study
 from maskscope.engine.sweep.record import load_sweep
+from maskscope.errors import UnknownNameError
 from maskscope.report import (
+    NamedFigure,
     comparison,
+    figures_of,
     record_in_words,
     show_claims,
     show_comparison,
     show_record,
     show_studies_of_claims,
     show_sweep,
+    sweep_figures,
     write_everything,
+    write_figure,
     write_sweep,
 )
+from maskscope.report.drawing.arrangement import WIDTHS
 from maskscope.storage.legible import legible
+
+# instead of the name of a figure
+_ALL = "all"
 
 
 def print_record(folder: Path, reader: str, *, everything: bool, as_json: bool) -> None:
@@ -73,6 +83,32 @@ def write_report(folder: Path, reader: str) -> None:
     else:
         study, record = _read(folder, reader)
         print(f"wrote {write_everything(record, study.page, folder)}")
+
+
+def write_figures(options: FigureOptions) -> None:
+    """Writes figures of a run or a sweep; without a name, prints which there are.
+
+    Raises:
+        UnknownNameError: there is no such figure.
+    """
+    figures = {one.name: one for one in _figures(options.folder, options.reader)}
+    if not options.name:
+        console = Console()
+        print_columns(console, ["figure", "what it shows"], [(one.name, one.summary) for one in figures.values()], whole=(0,))
+        print_paragraph(console, f"\nWrite one with: maskscope figure {legible(str(options.folder))} NAME --width column")
+        return
+    if options.name not in (*figures, _ALL):
+        raise UnknownNameError("figure", options.name, [*figures, _ALL])
+    for figure in figures.values() if options.name == _ALL else [figures[options.name]]:
+        for path in write_figure(figure, WIDTHS[options.width], options.format, options.out):
+            print(f"wrote {path}")
+
+
+def _figures(folder: Path, reader: str) -> list[NamedFigure]:
+    if holds_sweep(folder):
+        return sweep_figures(load_sweep(folder))
+    study, record = _read(folder, reader)
+    return figures_of(record, study.page)
 
 
 def print_claims(folders: tuple[Path, ...], *, everything: bool, as_json: bool) -> None:

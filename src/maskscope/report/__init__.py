@@ -5,7 +5,7 @@ from maskscope.report.compare import ComparedQuantity, Comparison, comparison, s
 from maskscope.report.key_number import KeyNumber
 from maskscope.report.page import Page
 from maskscope.report.readings.everything import write_everything
-from maskscope.report.readings.figures import figures_of, write_figure, write_figures
+from maskscope.report.readings.figures import NamedFigure, figures_of, write_figure, write_figures
 from maskscope.report.readings.files import write_tables
 from maskscope.report.readings.html import html_page, write_report
 from maskscope.report.readings.terminal import show_record
@@ -17,6 +17,7 @@ __all__ = [
     "Comparison",
     "Figure",
     "KeyNumber",
+    "NamedFigure",
     "Page",
     "Section",
     "comparison",

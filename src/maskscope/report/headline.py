@@ -11,7 +11,9 @@ VERDICTS = ("supported", "not supported", "inconclusive")
 
 def title(record: Record) -> str:
     """The study's name as a heading."""
-    named = record.known_study.title if record.known_study else ""
+    found = record.known_study
+    # a study of one's own has a reader, which has another name
+    named = found.title if found and found.name == record.experiment else ""
     words = named or record.experiment.replace("-", " ").replace("_", " ")
     return words[:1].upper() + words[1:]
 

@@ -5,6 +5,8 @@ from maskscope.report.numbers import brief
 from maskscope.tasks import Task
 
 ACCURACY = "accuracy"
+# a network with all of its weights
+INTACT = "intact network"
 
 
 def mask_words(mask: str) -> str:
@@ -39,8 +41,8 @@ def removed_short(mask: str) -> str:
 
 def in_two_lines(words: str) -> str:
     """A long form for the axis of a figure: the mask's name in a line of its own."""
-    start, of, name = words.rpartition(" of ")
-    return f"{start}\nof {name}" if of else words
+    start, _, name = words.partition(" weights of ")
+    return f"{start} weights\nof {name}"
 
 
 def score_word(record: Record) -> str:

@@ -20,6 +20,7 @@ _OPTIONS = {
     "show": "maskscope.cli.show_command:ShowOptions",
     "list": "maskscope.cli.list_command:ListOptions",
     "report": "maskscope.cli.record_commands:ReportOptions",
+    "figure": "maskscope.cli.record_commands:FigureOptions",
     "compare": "maskscope.cli.record_commands:CompareOptions",
     "claims": "maskscope.cli.record_commands:ClaimsOptions",
     "atlas": "maskscope.cli.atlas_command:AtlasOptions",

@@ -5,7 +5,7 @@ from typing import Any
 
 from maskscope.procedure.record import MaskRecord
 from maskscope.report.blocks.spread import points_note
-from maskscope.report.drawing.picture import functions_panels
+from maskscope.report.drawing.picture import functions_panels, has_bars
 from maskscope.report.over_networks import function_pairs, networks, repeated
 from maskscope.report.section import Figure
 from maskscope.report.words import score_word
@@ -13,14 +13,19 @@ from maskscope.report.words import score_word
 
 def functions_picture(record: MaskRecord[Any]) -> Figure:
     """What is left of each function with a mask's weights alone and without them; beside it, what the masks have in common."""
-    parts = [
-        f"The {score_word(record)} on each function with only the weights of one mask, and without them; grey: the intact "
-        "network's."
-    ]
+    score, n = score_word(record), len(networks(record))
+    if not has_bars(record):
+        means = f"Means over {n} networks" if n > 1 else "One network"
+        caption = (
+            f"The {score} on each function (columns) with only the weights of one mask (rows), and without them, in percent. "
+            f"{means}; the stronger the colour, the closer to 100 %."
+        )
+        return Figure("picture", partial(functions_panels, record), caption)
+    parts = [f"The {score} on each function with only the weights of one mask, and without them; grey: the intact network's."]
     if any(first != second for first, second in function_pairs(record)):
         scale = "between what density alone gives (0) and what two masks for one function have in common (1)"
         parts.append(f"Beside it, the overlap of the masks, {scale}." if repeated(record) else _ALONE)
-    return Figure("picture", partial(functions_panels, record), " ".join([*parts, points_note(len(networks(record)))]))
+    return Figure("picture", partial(functions_panels, record), " ".join([*parts, points_note(n)]))
 
 
 _ALONE = "Beside it, the overlap of the masks; grey: what density alone gives."

@@ -80,20 +80,14 @@ def for_files(panels: Sequence[Panel]) -> Arrangement:
 
 def at_width(panels: Sequence[Panel], width: Width) -> Arrangement:
     """So that the figure is exactly as wide as that."""
+    if width.height is not None:
+        return _in_a_frame(panels, width, width.height)
     found = _at_scale(panels, width, width.least)
     if _orphan(len(panels), found.columns):
         # a little smaller type rather than a panel alone
         smaller = _at_scale(panels, width, _LITTLE * width.least)
         found = found if _orphan(len(panels), smaller.columns) else smaller
-    if width.height is None:
-        return found
-    least = width.least
-    while found.scale * sum(found.rows(panels)) > width.height and least > width.least / 4:
-        least *= _LITTLE
-        found = _at_scale(panels, width, least)
-    scale = min(found.scale, width.height / sum(found.rows(panels)))
-    stretch = min(_STRETCH, width.height / scale / sum(found.rows(panels)))
-    return Arrangement(found.columns, width.inches / scale / found.columns, scale, stretch, width.height / scale)
+    return found
 
 
 def narrowed(panel: Panel, width: float) -> Panel:
@@ -105,9 +99,24 @@ def _at_scale(panels: Sequence[Panel], width: Width, scale: float) -> Arrangemen
     """Type at least as large as that, where panels can be drawn so narrow."""
     wide, least = _widest(panels)
     columns = in_a_row(len(panels), max(1, int(width.inches / (scale * wide))), max(1, int(width.inches / (scale * least))))
+    return _in_columns(panels, width, columns, scale)
+
+
+def _in_columns(panels: Sequence[Panel], width: Width, columns: int, scale: float) -> Arrangement:
+    wide, least = _widest(panels)
     cell = width.inches / columns
     found = min(width.most, cell / max(least, min(wide, cell / scale)))
     return Arrangement(columns, cell / found, found)
+
+
+def _in_a_frame(panels: Sequence[Panel], width: Width, height: float) -> Arrangement:
+    """In as many columns as let its type be largest, in the middle of a frame."""
+    count = len(panels)
+    every = [_in_columns(panels, width, one, width.least) for one in range(1, count + 1) if not _orphan(count, one)]
+    scales = [min(one.scale, height / sum(one.rows(panels))) for one in every]
+    scale, found = max(zip(scales, every, strict=True), key=lambda pair: pair[0])
+    stretch = min(_STRETCH, height / scale / sum(found.rows(panels)))
+    return Arrangement(found.columns, width.inches / scale / found.columns, scale, stretch, height / scale)
 
 
 def _orphan(count: int, columns: int) -> bool:

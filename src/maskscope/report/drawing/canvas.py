@@ -61,7 +61,7 @@ _SETTINGS: Any = {
     "pdf.fonttype": 42,
 }
 # of a letter of a title to one of other words
-_BOLD = 1.22
+_BOLD = 1.27
 # pixels of a PNG to the inch
 _DOTS = 200
 
@@ -82,7 +82,12 @@ def files(panels: Sequence[Panel], arrangement: Arrangement, formats: Sequence[s
     """
     write = {"svg": _svg_file, "pdf": _pdf_file, "png": _png_file}
     with _settings({"figure.facecolor": "white", "svg.hashsalt": panels[0].name, "svg.fonttype": "path"}):
-        return {f".{name}": write[name](_figure(panels, arrangement), arrangement.scale) for name in formats}
+        figure, found = _figure(panels, arrangement), dict[str, bytes]()
+        for name in formats:
+            found[f".{name}"] = write[name](figure, arrangement.scale)
+            # where everything stands is found out once, which takes longest
+            figure.set_layout_engine("none")
+        return found
 
 
 def _svg_file(figure: Figure, scale: float) -> bytes:
@@ -97,7 +102,7 @@ def _svg_file(figure: Figure, scale: float) -> bytes:
 def _pdf_file(figure: Figure, scale: float) -> bytes:
     """What matplotlib does to print a PDF, with everything on the page larger or smaller by a factor."""
     content = io.BytesIO()
-    figure.dpi = 72
+    figure.set_dpi(72)
     width, height = figure.get_size_inches()
     # its types are not annotated
     backend: Any = backend_pdf

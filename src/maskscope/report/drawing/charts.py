@@ -17,7 +17,7 @@ PICTURE_WIDTH = 5.0
 LEAST = 0.8
 _LANE, _GAP, _FRAME = 0.185, 0.13, 0.95
 # inches of a letter, and letters of a mark with its space in a legend
-LETTER, _MARK = 0.078, 4
+LETTER, _MARK = 0.07, 4
 # characters of one line of a row's name
 _LINE = 27
 
@@ -134,6 +134,7 @@ def draw_heat(
     values: Sequence[Sequence[float]],
     notation: Notation,
     darkest: float = 1.0,
+    decimals: int | None = None,
 ) -> None:
     """A number in each cell, the stronger its colour the closer to ``darkest``."""
     from matplotlib.colors import to_rgba
@@ -144,8 +145,9 @@ def draw_heat(
             depth = 0.0 if math.isnan(value) else min(max(value / darkest, 0.0), 1.0)
             face = to_rgba(HEAT, depth)
             axes.add_patch(Rectangle((x, y), 1, 1, facecolor=face, edgecolor=GRID, linewidth=0.8, clip_on=False))
-            text = "undef." if math.isnan(value) else plain(value, notation)
-            axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=9, color="#ffffff" if depth > 0.7 else INK)
+            ink = "#ffffff" if depth > 0.7 else INK
+            text = "undef." if math.isnan(value) else plain(value, notation, decimals)
+            axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=9 if decimals is None else 7.5, color=ink)
     name_cells(axes, rows, columns)
 
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from maskscope.analysis import Summary
-from maskscope.report.drawing.charts import Bar, draw_points, drawn_ends
+from maskscope.report.drawing.charts import Bar, draw_points, drawn_ends, room_of
 from maskscope.report.drawing.panel import INK, MUTED, Axes, mark_of
 from maskscope.report.numbers import INTERVAL_FROM, POINTS_BELOW, UNDEFINED, Notation, brief, mean_text
 
 # more values than this have decades on their axis and no names
 _MOST_NAMED = 7
-# inches of an axis, and of a letter with its share of the space to the next name
-_AXIS, _LETTER = 3.0, 0.085
+# inches beside an axis of numbers, and of a letter with its share of the space to the next name
+_SIDES, _SPACED = 0.8, 0.085
 # percentage points beyond 0 and 100 %
 _ROOM = 2.0
 
@@ -81,8 +81,9 @@ def _collide(axes: Axes, values: Sequence[float], names: Sequence[str]) -> bool:
     """Whether two names under an axis would run into each other, by the length of their longest lines."""
     scale = math.log if axes.get_xscale() == "log" else float
     low, high = (scale(end) for end in axes.get_xlim())
-    places = sorted(zip((_AXIS * (scale(value) - low) / (high - low) for value in values), names, strict=True))
-    lengths = [_LETTER * max(map(len, name.split("\n"))) for _, name in places]
+    inches = room_of(axes) - _SIDES
+    places = sorted(zip((inches * (scale(value) - low) / (high - low) for value in values), names, strict=True))
+    lengths = [_SPACED * max(map(len, name.split("\n"))) for _, name in places]
     between = [(right[0] - left[0]) for left, right in pairwise(places)]
     return any(gap < (left + right) / 2 for gap, left, right in zip(between, lengths, lengths[1:], strict=False))
 

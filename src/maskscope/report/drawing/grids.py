@@ -59,11 +59,12 @@ def heat_panel(
     cell: tuple[float, float] = (0.55, 0.32),
     notation: Notation = "percent",
     darkest: float = 1.0,
+    decimals: int | None = None,
 ) -> Panel:
     """A heat map of the means."""
     names = [row for row, _ in rows]
     values = [[one.mean if one else math.nan for one in found] for _, found in rows]
-    draw = partial(draw_heat, rows=names, columns=columns, values=values, notation=notation, darkest=darkest)
+    draw = partial(draw_heat, rows=names, columns=columns, values=values, notation=notation, darkest=darkest, decimals=decimals)
     return Panel(name, title, heat_size(names, columns, cell), draw)
 
 

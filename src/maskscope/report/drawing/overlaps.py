@@ -45,7 +45,7 @@ def overlap_panels(record: MaskRecord[Any], variant: str = "trained") -> list[Pa
     if not networks(record, variant=variant):
         return []
     if not few_pairs(record):
-        return [overlap_matrix(record, "overlap-matrix")]
+        return [_overlap_matrix(record)]
     places = [*layer_names(record), None]
     size = (WIDTH, 1.15 + 0.42 * len(places))
     start = "overlap" if variant == "trained" else f"overlap-{variant}"
@@ -135,9 +135,8 @@ def _scale_label(pair: tuple[str, ...], weights: str, variant: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def overlap_matrix(record: MaskRecord[Any], name: str) -> Panel:
-    """The overlap of each two masks over all tensors, as a heat map."""
+def _overlap_matrix(record: MaskRecord[Any]) -> Panel:
     functions = paired_names(record)
     rows = [(a, [overlap(record, (a, b), None, "dice") for b in functions]) for a in functions]
     title = "Dice of whole masks; diagonal: two masks for one function"
-    return heat_panel(name, title, rows, functions, cell=(0.55, 0.36), notation="ratio")
+    return heat_panel("overlap-matrix", title, rows, functions, cell=(0.55, 0.36), notation="ratio")

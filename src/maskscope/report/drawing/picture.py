@@ -9,26 +9,32 @@ from maskscope.procedure.record import MaskRecord
 from maskscope.report.drawing.charts import LEAST, PICTURE_WIDTH, colour_of
 from maskscope.report.drawing.floored_bars import Row, floored_bars
 from maskscope.report.drawing.grids import Rows, bar_panel, heat_panel
-from maskscope.report.drawing.overlaps import draw_scale, overlap_matrix
+from maskscope.report.drawing.overlaps import draw_scale
 from maskscope.report.drawing.panel import FUNCTION_COLOURS, Panel
 from maskscope.report.numbers import brief, summary_of
-from maskscope.report.over_networks import WHOLE, few_pairs, function_pairs, mask_names, overlap, overlap_floor
+from maskscope.report.over_networks import WHOLE, function_pairs, mask_names, overlap, overlap_floor
 from maskscope.report.scale import WEIGHTS
-from maskscope.report.words import hidden_removed, in_two_lines, kept, kept_short, removed, removed_short, score_word
+from maskscope.report.words import INTACT, hidden_removed, in_two_lines, kept, kept_short, removed, removed_short, score_word
 
 # with more functions, or masks, the bars are too many to be read at a glance
 _MOST_BARS = 3
+# with more functions, cells of a heat map are small
+_MOST_LARGE = 5
 _WITHOUT_HIDDEN = "necessity, full I/O"
 _SCALES = ("normalised sharing", "normalised sharing of hidden")
 
 
 def functions_panels(record: MaskRecord[Any]) -> list[Panel]:
-    """What is left of each function with a mask's weights alone and without them, then overlap between floor and ceiling."""
+    """What is left of each function with a mask's weights alone and without them; of few, overlap between floor and ceiling."""
     masks = [mask for mask in mask_names(record) if mask != WHOLE] or mask_names(record)
     if not masks:
         return []
-    bars = len(record.functions) <= _MOST_BARS and len(masks) <= _MOST_BARS
-    return [*(_bars(record, masks) if bars else _heats(record, masks)), *_overlap_panels(record)]
+    return [*_bars(record, masks), *_overlap_panels(record)] if has_bars(record) else _heats(record, masks)
+
+
+def has_bars(record: MaskRecord[Any]) -> bool:
+    """Whether functions are so few that each has bars of its own; more are heat maps, and overlap has a figure of its own."""
+    return max(len(record.functions), len(record.masks)) <= _MOST_BARS
 
 
 def _bars(record: MaskRecord[Any], masks: Sequence[str]) -> list[Panel]:
@@ -48,31 +54,31 @@ def _bars(record: MaskRecord[Any], masks: Sequence[str]) -> list[Panel]:
             lanes,
             label,
             beside=[intact] * len(rows),
-            beside_name="intact network",
+            beside_name=INTACT,
             width=PICTURE_WIDTH,
         )
     ]
 
 
 def _heats(record: MaskRecord[Any], masks: Sequence[str]) -> list[Panel]:
-    cell = (0.5, 0.3) if len(record.functions) <= 8 else (0.42, 0.28)
-    intact = ("intact network", [summary_of(record.quantity("accuracy", "", function)) for function in record.functions])
+    # two of them beside each other: of many functions, whole numbers in small cells
+    small = len(record.functions) > _MOST_LARGE
+    cell, decimals = ((0.27, 0.26), 0) if small else ((0.5, 0.3), None)
+    intact = (INTACT, [summary_of(record.quantity("accuracy", "", function)) for function in record.functions])
     under: Rows = [intact, *((kept_short(mask), _found(record, "sufficiency", mask)) for mask in masks)]
     without: Rows = [intact, *((removed_short(mask), _found(record, "necessity", mask)) for mask in masks)]
     score = score_word(record).capitalize()
     return [
-        heat_panel("picture-kept", f"{score} (%), only these weights", under, record.functions, cell=cell),
-        heat_panel("picture-removed", f"{score} (%), without them", without, record.functions, cell=cell),
+        heat_panel("picture-kept", f"{score} (%), only these weights", under, record.functions, cell=cell, decimals=decimals),
+        heat_panel("picture-removed", f"{score} (%), without them", without, record.functions, cell=cell, decimals=decimals),
     ]
 
 
 def _overlap_panels(record: MaskRecord[Any]) -> list[Panel]:
-    """Overlap on its scale; where there is none, beside its floor; of many pairs, as a matrix."""
+    """Overlap on its scale; where there is none, beside its floor."""
     pairs = [pair for pair in function_pairs(record) if pair[0] != pair[1]]
     if not pairs:
         return []
-    if not few_pairs(record):
-        return [overlap_matrix(record, "picture-overlap")]
     rows = [
         (_row_label(pair, measure, alone=len(pairs) == 1), one.summary)
         for pair in pairs

@@ -21,7 +21,7 @@ from maskscope.report.over_networks import (
     own_function,
     short_words,
 )
-from maskscope.report.words import kept_short, removed_short, score_word
+from maskscope.report.words import INTACT, kept_short, removed_short, score_word
 
 # row label, measure, mask, variant
 Asked = tuple[str, str, str, str]
@@ -33,7 +33,7 @@ def accuracy_panels(record: MaskRecord[Any], variant: str = "trained") -> list[P
         return []
     masks = mask_names(record)
     start = "accuracy" if variant == "trained" else variant
-    under: list[Asked] = [("intact network", "accuracy", "", variant)]
+    under: list[Asked] = [(INTACT, "accuracy", "", variant)]
     under += [(kept_short(mask), "sufficiency", mask, variant) for mask in masks]
     inverse: list[Asked] = [(removed_short(mask), "necessity", mask, variant) for mask in masks]
     panels = [
@@ -88,7 +88,7 @@ def half_mask_panels(record: MaskRecord[Any]) -> list[Panel]:
 def confusion_panels(record: MaskRecord[Any]) -> list[Panel]:
     """Whose answer was given: without a mask, under each mask, under each inverse."""
     masks = mask_names(record)
-    asked: list[tuple[str, str, str | None, bool]] = [("confusion-unmasked", "intact network", None, False)]
+    asked: list[tuple[str, str, str | None, bool]] = [("confusion-unmasked", INTACT, None, False)]
     # with many functions, what each mask keeps is in the accuracy figure already
     kept = masks if few(record.functions) else [mask for mask in masks if mask == WHOLE]
     asked += [(f"confusion-{place}", kept_short(mask), mask, False) for place, mask in enumerate(kept)]

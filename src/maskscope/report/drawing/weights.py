@@ -68,7 +68,7 @@ def _draw_histogram(axes: Axes, counts: Sequence[float], colour: str, shares: Se
     axes.set_yscale("log")
     axes.axvspan(0.05, 0.95, color=BAND, linewidth=0, zorder=0)
     axes.stairs([max(count, 0.1) for count in counts], edges, fill=True, color=colour, baseline=0.1, alpha=0.85, linewidth=0)
-    names = ("below .05", "undecided", "above .95")
+    names = ("< .05", "undecided", "> .95")
     for x, side, name, share in zip((0.07, 0.5, 0.93), ("left", "center", "right"), names, shares, strict=True):
         axes.text(x, 0.97, f"{name}\n{share}", transform=axes.transAxes, ha=side, va="top", fontsize=8, linespacing=1.35)
     axes.set_ylim(0.5, top)

@@ -29,10 +29,16 @@ def about_sweep(record: SweepRecord) -> str:
 
 
 def caption_text(section: Section, figure: Figure, panels: Sequence[Panel], about: str) -> str:
-    """The caption of one figure as plain text."""
+    """The caption of one figure as plain text: a title, what it shows, its panels, and where the numbers are from."""
     shown = figure.caption or section.caption
     named = "; ".join(panel.title for panel in panels)
-    return "\n\n".join(part for part in (section.title, shown, f"Panels: {named}.", about) if part) + "\n"
+    parts = (
+        f"{section.title.rstrip('.?')}{'?' if section.title.endswith('?') else '.'}",
+        shown,
+        f"Panels: {named}" + ("" if named.endswith("…") else "."),
+        about,
+    )
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _networks(n: int) -> str:

@@ -35,12 +35,17 @@ class NamedFigure:
     Args:
         name: of its files.
         panels: at least one.
-        caption: as plain text.
+        caption: as plain text, its title in the first line.
     """
 
     name: str
     panels: tuple[Panel, ...]
     caption: str
+
+    @property
+    def summary(self) -> str:
+        """In one line what it shows: the caption without names of panels, and without where the numbers are from."""
+        return " ".join(" ".join(self.caption.split("\n\n")[:-2]).split())
 
 
 def figures_of(record: Record, page: Page[Any]) -> list[NamedFigure]:

@@ -1,12 +1,19 @@
 """The loss and the score of each function as a user gives them: one for all, or one each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 from maskscope.errors import BatchesError, ConfigError
 from maskscope.tasks.functions import FunctionData
+from maskscope.tasks.named_objectives import Labels, Unmasked, Values
 from maskscope.tasks.objective import Objective
 from maskscope.tasks.objectives import objective_of
+
+_SCORES: Mapping[type[Objective], str] = {
+    Labels: "accuracy",
+    Unmasked: "agreement with the unmasked network",
+    Values: "explained variance",
+}
 
 
 def objectives_of(functions: Sequence[str], loss: object, score: object) -> dict[str, Objective]:
@@ -28,6 +35,12 @@ def objectives_of(functions: Sequence[str], loss: object, score: object) -> dict
         key = id(own_loss), id(own_score)
         made[key] = found[name] = made.get(key) or objective_of(own_loss, own_score)
     return found
+
+
+def score_name_of(objectives: Iterable[Objective]) -> str:
+    """What the scores of all functions are, in words; empty if they are the user's own, or differ."""
+    found = {_SCORES.get(type(one), "") for one in objectives}
+    return found.pop() if len(found) == 1 else ""
 
 
 def require_different(data: Sequence[FunctionData], objectives: Mapping[str, Objective]) -> None:

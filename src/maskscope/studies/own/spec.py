@@ -26,6 +26,8 @@ class OwnSpec:
     """Digest of the loss function; a run finds it."""
     score: str = field(default="", metadata=counts(ANALYSIS) | FOUND_BY_THE_RUN)
     """Digest of the score function; a run finds it."""
+    score_name: str = field(default="", metadata=counts(None) | FOUND_BY_THE_RUN | {"added": "0.1.0"})
+    """What the score is, where it is that of a named loss and the same for all functions; a run finds it."""
     series: tuple[str, ...] = field(default=(), metadata=counts(None) | FOUND_BY_THE_RUN | {"added": "0.1.0"})
     """Labels of the networks where they are states of one network while it was trained; none: they are replicates."""
     warm: bool = field(default=True, metadata=counts(None) | {"added": "0.1.0"})

@@ -241,4 +241,5 @@ READER = EngineStudy(
     presets={_NAME: {"quick": ("as the study says", OwnSpec())}},
     kind="",
     reader=_NAME,
+    title="A network of your own",
 )

@@ -26,6 +26,7 @@ from maskscope.studies.own.controls.labels import depends_on_labels, have_labels
 from maskscope.studies.own.controls.spike_in import SPIKE_IN
 from maskscope.studies.own.fingerprints import fingerprint, network_fingerprint
 from maskscope.studies.own.networks import MakeNetwork, as_they_are, require_fit, require_kind
+from maskscope.studies.own.objectives import score_name_of
 from maskscope.studies.own.result import DisjointInputs, MaskCurve, OwnResult, SpikeIn
 from maskscope.studies.own.series import kinships
 from maskscope.studies.own.spec import OwnSpec
@@ -211,6 +212,7 @@ class Own(Subject[OwnSpec]):
             other=fingerprint(self._off.digests) if spec.mask.off == "other" and self._off else "",
             loss=self._digest(lambda one: one.own_loss if isinstance(one, OwnObjective) else one),
             score=self._digest(lambda one: one.own_score if isinstance(one, OwnObjective) else one),
+            score_name=score_name_of(self._objectives.values()),
             kinds=fingerprint(self._kinds) if self._kinds is not None else "",
         )
 

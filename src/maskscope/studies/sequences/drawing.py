@@ -12,7 +12,7 @@ from maskscope.report.drawing.grids import Lane, Rows, bar_panel
 from maskscope.report.drawing.panel import FUNCTION_COLOURS, INK, WHOLE_COLOUR, Axes, Panel
 from maskscope.report.numbers import brief, summary_of
 from maskscope.report.over_networks import mask_label, mask_names
-from maskscope.report.words import in_two_lines, kept
+from maskscope.report.words import INTACT, in_two_lines, kept
 from maskscope.studies.sequences.numbers import TRAINED_ON_IT
 from maskscope.studies.sequences.tables import output_table
 from maskscope.studies.sequences.values import (
@@ -57,9 +57,7 @@ def _levels_picture(record: MaskRecord[Any]) -> list[Panel]:
 
 
 def _picture(title: str, rows: Rows, lanes: Sequence[Lane], intact: Sequence[Sequence[Summary | None]]) -> Panel:
-    return bar_panel(
-        "picture-tests", title, rows, lanes, _ACCURACY, beside=intact, beside_name="intact network", width=PICTURE_WIDTH
-    )
+    return bar_panel("picture-tests", title, rows, lanes, _ACCURACY, beside=intact, beside_name=INTACT, width=PICTURE_WIDTH)
 
 
 def sequence_panels(record: MaskRecord[Any]) -> list[Panel]:
@@ -102,7 +100,7 @@ def _level_panels(record: MaskRecord[Any]) -> list[Panel]:
     asked = unmasked_and_masked(record)
     rows = [(test, [summary_of(record.quantity(one.measure, one.mask, test)) for one in asked]) for test in record.functions]
     colours = [INK, *(colour_of(one.mask, record.masks) for one in asked[1:])]
-    lanes = list(zip((one.label for one in asked), colours, strict=True))
+    lanes = list(zip((_label(one) for one in asked), colours, strict=True))
     return [bar_panel("sequence-levels", "Accuracy on each level", rows, lanes, _ACCURACY)]
 
 
@@ -117,11 +115,12 @@ def _of_tests(record: MaskRecord[Any], measure: str, mask: str, tests: Sequence[
 
 
 def _rows(record: MaskRecord[Any], asked: Sequence[Asked], tests: Sequence[str]) -> Rows:
-    return [
-        # what the caption says need not stand here
-        (one.label.removesuffix(" alone"), [summary_of(record.quantity(one.measure, one.mask, test)) for test in tests])
-        for one in asked
-    ]
+    return [(_label(one), [summary_of(record.quantity(one.measure, one.mask, test)) for test in tests]) for one in asked]
+
+
+def _label(one: Asked) -> str:
+    """What was asked, in as few words as the caption leaves to say."""
+    return INTACT if not one.mask else one.label.removesuffix(" alone")
 
 
 def _draw_shares(axes: Axes, draw: Callable[[Axes], None]) -> None:
