@@ -100,7 +100,7 @@ def removal_table(record: MaskRecord[Any]) -> Table:
         rows += [_removal_row(record, variant, function, asked, hidden=False) for function in record.functions]
         if any(one.measure == "necessity, full I/O" and one.variant == variant for one in record.quantities):
             rows += [_removal_row(record, variant, function, asked, hidden=True) for function in record.functions]
-    title = "Accuracy (%) with only the weights of each mask kept, and with them removed: mean ± sample standard deviation over networks"
+    title = "Accuracy (%) with only a mask's weights kept, and with them removed: mean ± sample standard deviation over networks"
     return Table("removal", title, columns("accuracy on", *(label for label, _, _ in asked)), tuple(rows))
 
 
