@@ -11,7 +11,7 @@ from maskscope.studies import READERS, STUDIES
 
 ROOT = Path(__file__).parent.parent / "src" / "maskscope"
 RANKS = [
-    {"errors"},
+    {"errors", "signals", "columns"},
     {"storage", "zoo"},
     {"data"},
     {"masks", "tasks"},

@@ -10,7 +10,7 @@ import pytest
 
 import maskscope
 from maskscope.cli.main import main
-from maskscope.cli.streams import standard_streams
+from maskscope.cli.output.streams import standard_streams
 
 SENTENCE = "“±” × − … ≤ ✓ é ┃ \udcff"
 
@@ -91,7 +91,7 @@ for number in (0, 1, 2):
 sys.stdin = sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = None
 package = sys.modules["maskscope"] = types.ModuleType("maskscope")
 package.__path__ = [{str(Path(maskscope.__file__).parent)!r}]
-from maskscope.cli.streams import standard_streams
+from maskscope.cli.output.streams import standard_streams
 from maskscope.errors import OutputError
 with standard_streams() as require_written:
     sys.stderr.write("step 1")

@@ -151,7 +151,7 @@ def test_a_record_of_ours_is_as_it_was(body, record):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda body: body | {"study": "another"}, "no experiment 'another'"),
+        (lambda body: body | {"study": "another"}, "no study 'another'"),
         (
             lambda body: body | {"experiment": "another"},
             "experiment: addition-multiplication was expected, but another was found",

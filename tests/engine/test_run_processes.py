@@ -21,9 +21,9 @@ def test_workers_share_seeds_controls_and_networks_of_the_null(tmp_path):
     alone = run(tmp_path / "alone", seeds=(0, 1), spec=spec)[0]
     together, made = run(tmp_path / "together", seeds=(0, 1), spec=spec, workers=2)
     assert without_times(alone) == without_times(together)
-    assert sum(line.startswith("seed-1-mask-add-1 and 1 more: 4/4 ") for line in made) == 1
+    assert made.count("seed-1-mask-add-1") == 1
     for seed in (0, 1):
-        assert sum(line.startswith(f"seed-{seed}-network: 5/5 ") for line in made) == 1, "the trained network is fitted once"
+        assert made.count(f"seed-{seed}-network") == 1, "the trained network is fitted once"
 
 
 def test_a_failing_worker_is_one_error(tmp_path):

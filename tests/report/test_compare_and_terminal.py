@@ -17,7 +17,7 @@ def printed(show, value, width=150):
 
 
 def show_page(record, console):
-    show_record(record, page_of(record), console)
+    show_record(record, page_of(record), console, everything=True)
 
 
 def test_a_comparison_has_the_common_quantities_and_the_differing_settings(record, lonely):

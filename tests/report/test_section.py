@@ -54,7 +54,7 @@ def test_a_page_of_ones_own_is_shown_printed_and_written(record, tmp_path):
     assert html.count("<svg ") == 1
     assert "Not measured" not in html
     console = Console(file=io.StringIO(), width=100)
-    show_record(record, page, console)
+    show_record(record, page, console, everything=True)
     printed = console.file.getvalue().partition("They are large.")[2]
     assert "the first" in printed
     assert "the last" not in html + printed

@@ -1,173 +1,75 @@
-"""The short commands: list, show, claims, compare, report."""
+"""The commands: what each is for, and where it is. A command is imported when it is run: what it needs takes long to load."""
 
+import importlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import tyro
-from rich.console import Console
-from tyro.conf import Positional
 
-from maskscope.cli.output import announce, print_json
-from maskscope.engine.address import known_studies, study_at
-from maskscope.engine.records.file import holds_sweep, load_record
-from maskscope.engine.records.record import Record
-from maskscope.engine.spec import to_json
-from maskscope.engine.state import state_of_claims
-from maskscope.engine.study import Study
-from maskscope.engine.sweep.points import named_sweeps
-from maskscope.engine.sweep.record import load_sweep
-from maskscope.masks import ESTIMATORS, EXECUTORS, KERNELS
-from maskscope.report import (
-    comparison,
-    record_in_words,
-    show_claims,
-    show_comparison,
-    show_record,
-    show_sweep,
-    write_everything,
-    write_sweep,
-)
+@dataclass(frozen=True)
+class Command:
+    """A command.
 
-Json = Annotated[bool, tyro.conf.arg(name="json", help="Print JSON on standard output instead of tables.")]
-Folder = Annotated[Path, tyro.conf.arg(help="Folder of a finished run: what `maskscope run` was given as --out.")]
-StudyFile = Annotated[
-    str,
-    tyro.conf.arg(
-        name="study", metavar="FILE.py[:NAME]", help="The study file that reads the record, which is run; for studies of a file."
+    Args:
+        group: the heading that it stands under.
+        summary: what it does, in a few words.
+        place: ``module:function``; the function takes the words behind the command.
+    """
+
+    group: str
+    summary: str
+    place: str
+
+    def run(self, words: list[str]) -> None:
+        """Runs it."""
+        load(self.place)(words)
+
+
+def load(place: str) -> Callable[..., Any]:
+    """What is at ``module:NAME``. While it is imported, which takes seconds where torch is, Ctrl-C ends the process at once."""
+    module, _, name = place.partition(":")
+    with _ended_by_ctrl_c():
+        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+@contextmanager
+def _ended_by_ctrl_c() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before == signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+_MAKE, _LOOK, _FILES = "Find masks", "Look at what was found", "Data, masks and tools"
+
+COMMANDS: dict[str, Command] = {
+    "run": Command(_MAKE, "run a study, or go on with one that was stopped", "maskscope.cli.run_command:run_command"),
+    "new": Command(_MAKE, "write a study of your own network to begin from", "maskscope.cli.new_command:new_command"),
+    "sweep": Command(_MAKE, "run a study over values of one of its settings", "maskscope.cli.sweep_command:sweep_command"),
+    "list": Command(_MAKE, "the studies that there are, and their presets", "maskscope.cli.list_command:list_command"),
+    "show": Command(
+        _LOOK, "what a run found; without a path, the runs that there are", "maskscope.cli.show_command:show_command"
     ),
-]
-
-
-@dataclass(frozen=True)
-class ListOptions:
-    """Show which studies, presets and estimators there are."""
-
-    as_json: Json = False
-
-
-@dataclass(frozen=True)
-class ShowOptions:
-    """Print the record of a run or a sweep: accuracy under each mask and inverse, overlap, claims with their verdicts."""
-
-    folder: Positional[Folder]
-    reader: StudyFile = ""
-    as_json: Json = False
-
-
-@dataclass(frozen=True)
-class CompareOptions:
-    """Print every quantity of two runs side by side, with the settings in which they differ."""
-
-    first: Positional[Folder]
-    second: Positional[Folder]
-    reader: StudyFile = ""
-    as_json: Json = False
-
-
-@dataclass(frozen=True)
-class ClaimsOptions:
-    """Print every claim with its verdict in each of these records; a claim that none of them is about is marked so, with the
-    command that makes its record."""
-
-    folders: Positional[tuple[Path, ...]] = ()
-    """Folders of finished runs."""
-    as_json: Json = False
-
-
-@dataclass(frozen=True)
-class ReportOptions:
-    """Write report.html, figures (PDF, PNG) and tables (CSV, LaTeX) into the folder of a run, from its record alone."""
-
-    folder: Positional[Folder]
-    reader: StudyFile = ""
-
-
-def list_command(words: list[str]) -> None:
-    """Shows what there is."""
-    options = tyro.cli(ListOptions, args=words, prog="maskscope list", config=(tyro.conf.FlagCreatePairsOff,))
-    tables = {"estimators": sorted(ESTIMATORS), "executors": sorted(EXECUTORS), "kernels": sorted(KERNELS)}
-    studies = {name: study_at(name) for name in known_studies()}
-    sweeps = {name: sweep for name, (_, sweep) in named_sweeps().items()}
-    found = {
-        "experiments": {
-            name: {
-                "summary": one.summary,
-                "presets": {
-                    kind: {preset: text for preset, (text, _) in presets.items()} for kind, presets in one.presets.items()
-                },
-            }
-            for name, one in studies.items()
-        },
-        "sweeps": {name: sweep.summary for name, sweep in sweeps.items()},
-        **tables,
-    }
-    if options.as_json:
-        print_json(found)
-        return
-    for name, one in studies.items():
-        print(f"{name}\n  {one.summary}")
-        for kind, presets in one.presets.items():
-            for preset, (text, _) in presets.items():
-                print(f"    --{one.kind} {kind:<{25 - len(one.kind)}}--preset {preset:<7}{text}")
-    for name, sweep in sweeps.items():
-        print(f"sweep {name}\n  {sweep.summary}")
-    for kind, names in tables.items():
-        print(f"{kind}: {', '.join(names)}")
-
-
-def show_command(words: list[str]) -> None:
-    """Prints a record."""
-    options = tyro.cli(ShowOptions, args=words, prog="maskscope show", config=(tyro.conf.FlagCreatePairsOff,))
-    if holds_sweep(options.folder):
-        sweep = load_sweep(options.folder)
-        if options.as_json:
-            print_json(sweep)
-        else:
-            show_sweep(sweep, Console())
-        return
-    study, record = _read(options.folder, options.reader)
-    if options.as_json:
-        print_json(record)
-    else:
-        show_record(record, study.page, Console())
-
-
-def claims_command(words: list[str]) -> None:
-    """Prints what became of every claim."""
-    options = tyro.cli(ClaimsOptions, args=words, prog="maskscope claims", config=(tyro.conf.FlagCreatePairsOff,))
-    records = {folder: load_record(folder) for folder in options.folders}
-    for folder, record in records.items():
-        if record.experiment not in known_studies():
-            announce(f"{folder} is of the study {record.experiment}, whose claims are its own: maskscope show {folder}")
-    found = state_of_claims([*records.values()])
-    if options.as_json:
-        print_json([to_json(one) | {"where": record_in_words(one)} for one in found])
-    else:
-        show_claims(found, Console())
-
-
-def compare_command(words: list[str]) -> None:
-    """Prints two records side by side."""
-    options = tyro.cli(CompareOptions, args=words, prog="maskscope compare", config=(tyro.conf.FlagCreatePairsOff,))
-    compared = comparison(*(_read(folder, options.reader)[1] for folder in (options.first, options.second)))
-    if options.as_json:
-        print_json(compared)
-    else:
-        show_comparison(compared, Console())
-
-
-def report_command(words: list[str]) -> None:
-    """Writes the report."""
-    options = tyro.cli(ReportOptions, args=words, prog="maskscope report", config=(tyro.conf.FlagCreatePairsOff,))
-    if holds_sweep(options.folder):
-        print(f"wrote {write_sweep(load_sweep(options.folder), options.folder)}")
-    else:
-        study, record = _read(options.folder, options.reader)
-        print(f"wrote {write_everything(record, study.page, options.folder)}")
-
-
-def _read(folder: Path, reader: str) -> tuple[Study[Any], Record]:
-    """A record, and the study that reads it: the one that is named, or that the record names."""
-    record = load_record(folder, study_at(reader) if reader else None)
-    return study_at(reader or record.study), record
+    "report": Command(_LOOK, "write the page, figures and tables of a run", "maskscope.cli.record_commands:report_command"),
+    "figure": Command(_LOOK, "a figure of a run for a paper or a talk", "maskscope.cli.record_commands:figure_command"),
+    "compare": Command(_LOOK, "two runs side by side", "maskscope.cli.record_commands:compare_command"),
+    "atlas": Command(_LOOK, "all masks of a network in one file for a browser", "maskscope.cli.atlas_command:atlas_command"),
+    "claims": Command(_LOOK, "the claims of the paper, and what became of them", "maskscope.cli.record_commands:claims_command"),
+    "mask": Command(_FILES, "masks as things: info, and, or, minus, overlap, bake", "maskscope.cli.mask.command:mask_command"),
+    "data": Command(_FILES, "list, download, check and export data sets", "maskscope.cli.data.command:data_command"),
+    "verify": Command(
+        _FILES, "check the search on networks whose parts are known", "maskscope.cli.verify_command:verify_command"
+    ),
+    "completion": Command(
+        _FILES, "complete commands and options with the Tab key", "maskscope.cli.completion_command:completion_command"
+    ),
+}

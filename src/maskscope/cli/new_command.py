@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
+from maskscope.cli.words.parsing import parse
 from maskscope.errors import ConfigError, UnknownNameError
 from maskscope.storage import user_path, write_bytes
 
@@ -22,10 +23,11 @@ TEMPLATES = {
 
 @dataclass(frozen=True)
 class NewOptions:
-    """Write a study to begin from. It runs as it is, on data that it makes or that scikit-learn ships.
+    """Write a study of your own network to begin from. It runs as it is, on data that it makes or that scikit-learn ships.
 
-    Then `maskscope run FILE.py --preset smoke` shows in seconds that everything runs, and `maskscope run FILE.py` gives the
-    answer.
+    maskscope new classifier my_study.py
+    maskscope run my_study.py --preset smoke     seconds: does everything run?
+    maskscope run my_study.py                    the answer
     """
 
     template: Positional[
@@ -38,7 +40,7 @@ class NewOptions:
 
 def new_command(words: list[str]) -> None:
     """Writes a template."""
-    options = tyro.cli(NewOptions, args=words, prog="maskscope new", config=(tyro.conf.FlagCreatePairsOff,))
+    options = parse(NewOptions, words, "new")
     if options.template not in TEMPLATES:
         raise UnknownNameError("template", options.template, TEMPLATES)
     file = user_path(options.file, argument="FILE.py")

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from maskscope.engine.address import known_studies
+from maskscope.cli.words.parsing import parse
+from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.job import Job
 from maskscope.engine.runtime import require_device
 from maskscope.engine.study import Study
@@ -15,8 +16,20 @@ from maskscope.storage import user_path
 
 
 def name_of(words: list[str]) -> str:
-    """What a command line runs: its first word; the first study, whose options ``--help`` then shows, if that is an option."""
+    """What a command line runs: its first word; if that is an option, the first study, whose settings ``--help-all`` shows."""
     return words[0] if words and not words[0].startswith("-") else next(iter(known_studies()))
+
+
+def study_named(words: list[str], command: str) -> Study[Any]:
+    """The study that a command line runs.
+
+    Raises:
+        ConfigError: it names none.
+        UnknownNameError: there is no such study.
+    """
+    if not words:
+        raise ConfigError(f"`maskscope {command}` needs the name of a study, or a FILE.py: {', '.join(known_studies())}.")
+    return study_at(name_of(words))
 
 
 def value_of(words: list[str], option: str) -> str | None:
@@ -34,7 +47,7 @@ def kind_named(words: list[str], study: Study[Any]) -> str:
     return (value_of(words, f"--{study.kind}") or "") if study.kind else ""
 
 
-def parse(base: type, words: list[str], command: str, *, begin: Any, out: str, seeds: int) -> Any:
+def parse_settings(base: type, words: list[str], command: str, *, begin: Any, out: str, seeds: int) -> Any:
     """All options of a command, and with them, as ``spec``, every field of a study's settings.
 
     Args:
@@ -55,7 +68,7 @@ def parse(base: type, words: list[str], command: str, *, begin: Any, out: str, s
     ]
     kind = make_dataclass(base.__name__, further, bases=(base,), frozen=True)
     kind.__doc__ = base.__doc__
-    options: Any = tyro.cli(kind, args=words, prog=f"maskscope {command}", config=(tyro.conf.FlagCreatePairsOff,))
+    options: Any = parse(kind, words, command)
     # its settings were looked up by the first word, before all words were parsed
     if options.name != name_of(words):
         raise ConfigError(f"The name {options.name!r} has to be the first word, before every option; found {words[0]!r} there.")

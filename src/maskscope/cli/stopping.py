@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from maskscope.training.loop import STOP_SIGNALS
+from maskscope.signals import STOP_SIGNALS
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from maskscope.cli.output import announce, print_json
+from maskscope.cli.output.printing import announce, print_json
+from maskscope.cli.words.parsing import parse
 from maskscope.engine.folder import require_file
 from maskscope.engine.spec import to_json
 from maskscope.errors import ConfigError
@@ -25,6 +26,9 @@ from maskscope.studies.planted import VERIFY_CONFIG, VERIFY_KINDS, verify_plante
 @dataclass(frozen=True)
 class VerifyOptions:
     """Check searches against planted truth: precision, recall, F1 and size of what they find, error of the overlap.
+
+      maskscope verify --nets 1 --steps 200
+      maskscope verify --estimators rao-blackwell --sizes penalty
 
     Estimators, sizes and kinds of network are crossed. What is done is kept in the cache, so the same line goes on where it was
     stopped.
@@ -58,7 +62,7 @@ class VerifyOptions:
 
 def verify_command(words: list[str]) -> None:
     """Runs the check and prints a row for each kind of network, estimator and size."""
-    options = tyro.cli(VerifyOptions, args=words, prog="maskscope verify", config=(tyro.conf.FlagCreatePairsOff,))
+    options = parse(VerifyOptions, words, "verify")
     if options.nets < 1:
         raise ConfigError(f"--nets is {options.nets}; at least 1 was expected.")
     cache, out = user_path(options.cache, argument="--cache"), None

@@ -42,7 +42,7 @@ def study_at(address: str) -> Study[Any]:
     table = known_studies()
     found = table.get(address) or importlib.import_module(_ROOMS).READERS.get(address)
     if found is None:
-        raise UnknownNameError("experiment", address, table)
+        raise UnknownNameError("study", address, table)
     module, _, name = found.partition(":")
     study: Study[Any] = getattr(importlib.import_module(module), name)
     return replace(study, address=address)

@@ -16,7 +16,7 @@ from maskscope.engine.study import Needs
 _WIDTH = 80
 # beyond this multiple of a part, a number of items says nothing more
 _FAR = 100
-_NUMBERS = ("units", "each", "how often", "in all", "for controls")
+_NUMBERS = ("units", "each", "how often", "in all", "for controls", "how many", "done", "all that is left")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ class PlannedStage:
         kind: what is done most in it, in words; empty: nothing that takes time.
         steps: how often that is done.
         control: the control that it is for; empty: it is for the study itself.
+        what: it makes, in a word: a network, a mask, an analysis.
+        step: the name of the step that makes it, perhaps with others.
+        words: what that step does.
+        seed: of the network.
     """
 
     name: str
@@ -38,6 +42,35 @@ class PlannedStage:
     kind: str = ""
     steps: int = 0
     control: str = ""
+    what: str = ""
+    step: str = ""
+    words: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A step of a run, for whoever follows the run.
+
+    Args:
+        place: the value of the sweep that it is at; empty: there is no sweep.
+        network: which network it is of, in words; empty where there is one only.
+        words: what it does.
+        kind: what is done most in it.
+        steps: how often that is done, for one output.
+        seconds: that it takes; NaN if nothing was timed.
+        outputs: their names.
+        done: whether all are there already.
+    """
+
+    place: str
+    network: str
+    words: str
+    kind: str
+    steps: int
+    seconds: float
+    outputs: tuple[str, ...]
+    done: bool
 
 
 @dataclass(frozen=True)
@@ -64,6 +97,26 @@ class Plan:
     masked: SelectionTable | None = None
     peak: int = 0
 
+    def pieces(self, place: str = "") -> list[Piece]:
+        """The steps that make the stages, also those that are done.
+
+        Args:
+            place: the value of a sweep.
+        """
+        seeds = list(dict.fromkeys(stage.seed for stage in self.stages))
+        steps: dict[tuple[int, str], list[PlannedStage]] = {}
+        for stage in self.stages:
+            steps.setdefault((stage.seed, stage.step), []).append(stage)
+        found = []
+        for (seed, _), stages in steps.items():
+            first = stages[0]
+            network = f"network {seeds.index(seed) + 1} of {len(seeds)}" if len(seeds) > 1 else ""
+            each = first.steps * self.each.get(first.kind, math.nan) if first.kind else 0.0
+            names = tuple(stage.name for stage in stages)
+            done = all(stage.done for stage in stages)
+            found.append(Piece(place, network, first.words, first.kind, first.steps, each * len(stages), names, done))
+        return found
+
     @property
     def seconds_of_controls(self) -> dict[str, float]:
         """Of the seconds, those of each control."""
@@ -76,6 +129,18 @@ class Plan:
     @property
     def _left(self) -> list[PlannedStage]:
         return [stage for stage in self.stages if not stage.done]
+
+    def summary(self) -> str:
+        """What is made, by kind: how many, how many are done, how long each takes and all that are left."""
+        drawn = _grid("what is made", "how many", "done", "each", "all that is left")
+        kinds = dict.fromkeys((stage.what, stage.control) for stage in self.stages)
+        for what, control in kinds:
+            mine = [stage for stage in self.stages if (stage.what, stage.control) == (what, control)]
+            left = [stage.seconds for stage in mine if not stage.done]
+            name = what if not control or control in what else f"{what}, {control}"
+            each = duration(sum(left) / len(left)) if left else "-"
+            drawn.add_row(*map(Text, (name, str(len(mine)), str(len(mine) - len(left)), each, duration(sum(left, 0.0)))))
+        return "\n".join(["What is made", _drawn(drawn), ""])
 
     def text(self, workers: int = 1) -> str:
         """The plan in words and tables, 80 columns wide.
@@ -111,7 +176,12 @@ def _masked(table: SelectionTable | None) -> list[str]:
     drawn = _grid(*table.titles)
     for row in rows:
         drawn.add_row(*map(Text, row.cells))
-    return ["What masks are over", _drawn(drawn), textwrap.fill(table.summary, _WIDTH), ""]
+    return [
+        "What masks are over",
+        _drawn(drawn),
+        _filled(table.summary),
+        "",
+    ]
 
 
 def _costs(plan: Plan, workers: int) -> list[str]:
@@ -179,7 +249,15 @@ def _of_part(needs: Needs, workers: int) -> list[str]:
 
 def _entry(label: str, *sentences: str) -> str:
     """Sentences behind a label, in lines that are not too long."""
-    return textwrap.fill(" ".join(sentences), _WIDTH, initial_indent=f"{label:<8}", subsequent_indent=8 * " ")
+    return _filled(" ".join(sentences), f"{label:<8}", 8 * " ")
+
+
+def _filled(text: str, first: str = "", others: str = "") -> str:
+    """A paragraph in lines that are not too long, broken between words only."""
+    kept = textwrap.TextWrapper(
+        _WIDTH, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False
+    )
+    return kept.fill(text)
 
 
 def _grid(*titles: str) -> Table:

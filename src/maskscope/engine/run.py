@@ -10,12 +10,13 @@ from maskscope.engine.address import file_digest
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.claims import judge
 from maskscope.engine.folder import RECORD, locked, require_room
+from maskscope.engine.follow import Follower, Names, Watch, watching
 from maskscope.engine.job import Job
 from maskscope.engine.plan import plan_of
 from maskscope.engine.records.file import begin_settings, begun, require_replaceable
 from maskscope.engine.records.provenance import provenance
 from maskscope.engine.records.record import Record
-from maskscope.engine.runtime import Runtime, require_device, threads
+from maskscope.engine.runtime import require_device, threads
 from maskscope.engine.spec import to_json
 from maskscope.engine.step import make_step
 from maskscope.engine.workers import make_in_workers, require_found_by_workers
@@ -31,6 +32,7 @@ def run_study(
     watch: Callable[[str], Sequence[Observer]] = lambda name: (),
     announce: Callable[[str], None] = lambda text: None,
     planned: bool = False,
+    follower: Follower | None = None,
 ) -> Record:
     """Makes whatever the run folder lacks, and writes its record.
 
@@ -40,8 +42,9 @@ def run_study(
         workers: processes, which share the steps; 1 does everything in this one.
         watch: makes the observers of a long step; worker processes write plain lines instead. A `Tracker` is also told what the
             record says.
-        announce: is told what happens.
+        announce: is told what happens; without a follower, the name of each output that is made, too.
         planned: whether it is told first what will be done, what that costs, and whether it fits into memory.
+        follower: is told what is being made, and how far it is; before, what all of it takes.
 
     Raises:
         ConfigError: no run folder can have this name, torch has no such device, workers cannot find the study, or the settings
@@ -56,11 +59,14 @@ def run_study(
     require_room(folder, RECORD)
     job = replace(job, run=str(folder)).pinned
     fits = False
-    if planned:
+    if planned or follower is not None:
         announce("timing a few steps ...")
         plan = plan_of(job)
         fits = plan.needs.fits
-        announce(plan.text(workers))
+        if planned:
+            announce(plan.text(workers))
+        if follower is not None:
+            follower.plans(plan.pieces(), workers)
     if not fits:  # else the plan has asked already
         job.study.procedure.require(job.spec, job.runtime())
     with locked(folder, announce):
@@ -68,7 +74,7 @@ def run_study(
         for words in changes(folder, job):
             announce(words)
         begin_settings(folder, job)
-        record, _ = run_here(preset, job, workers, watch, announce)
+        record, _ = run_here(preset, job, workers, watch, announce, follower)
         write_json(folder / RECORD, to_json(record))
     if isinstance(watch, Tracker):
         watch.conclude(record.experiment, record.numbers)
@@ -81,23 +87,30 @@ def run_here(
     workers: int,
     watch: Callable[[str], Sequence[Observer]],
     announce: Callable[[str], None],
+    follower: Follower | None = None,
 ) -> tuple[Record, dict[str, tuple[str, float]]]:
     """Everything that a job asks for, in a folder that is locked: its record; kind and seconds of every artefact, by name."""
     if workers > 1:
-        make_in_workers(job, workers, announce)
+        make_in_workers(job, workers, announce, follower or Names(announce))
     made, seconds = dict[int, dict[str, Artefact]](), dict[str, tuple[str, float]]()
     with threads(job.threads):
         for seed in job.seeds:
-            made[seed] = make_seed(job, seed, job.runtime(watch, announce))
+            made[seed] = make_seed(job, seed, watch, announce, follower)
             seconds |= {artefact.path.name: _time_of(artefact) for artefact in made[seed].values()}
         return make_record(preset, job, made, seconds), seconds
 
 
-def make_seed(job: Job, seed: int, runtime: Runtime) -> dict[str, Artefact]:
+def make_seed(
+    job: Job, seed: int, watch: Watch, announce: Callable[[str], None], follower: Follower | None = None
+) -> dict[str, Artefact]:
     """All artefacts of a seed, by name; what exists is not made again."""
     made: dict[str, Artefact] = {}
+    follows, current = follower or Names(announce), [""]
+    runtime = job.runtime(watching(watch, follower, lambda: current[0]), announce)
     for step in job.study.procedure.steps(job.study.name, job.spec, seed, runtime):
-        made |= make_step(step, runtime.run, made, runtime.announce)
+        current[0] = step.name
+        made |= make_step(step, runtime.run, made, follows.makes)
+        follows.made(step.name)
     return made
 
 

@@ -4,8 +4,6 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
 from maskscope.errors import MaskscopeError, OutOfMemoryError
 
 _MEMORY = "memory"
@@ -44,7 +42,7 @@ def shortage_explained() -> Iterator[None]:
         yield
     except MaskscopeError:
         raise
-    except (MemoryError, torch.OutOfMemoryError, OSError, RuntimeError, ImportError) as error:
+    except (MemoryError, OSError, RuntimeError, ImportError) as error:  # torch's own is a RuntimeError
         lacking = _lacking(error)
         if lacking is None:
             raise
@@ -57,7 +55,7 @@ def shortage_explained() -> Iterator[None]:
 
 
 def _lacking(error: Exception) -> str | None:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return _MEMORY
     if isinstance(error, OSError):
         return _ERRNO.get(error.errno or 0)

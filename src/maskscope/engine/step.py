@@ -37,6 +37,7 @@ class Step:
         reads: what the work reads besides, by role. The inputs were made from it, so it is no part of the identity.
         effort: of each output.
         control: the control that it is for; empty: it is for the study itself.
+        words: what it does, for whoever follows the run.
     """
 
     outputs: tuple[Stage, ...]
@@ -45,6 +46,7 @@ class Step:
     reads: Mapping[str, str] = field(default_factory=dict)
     effort: Effort = Effort()
     control: str = ""
+    words: str = ""
 
     @property
     def name(self) -> str:

@@ -13,12 +13,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from maskscope.engine.address import study_at
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.folder import locked_by_worker
+from maskscope.engine.follow import Follower, ToParent, hear, watching
 from maskscope.engine.job import Job
 from maskscope.engine.processes import FAILED, INTERRUPTED, follow_parent, run_together
 from maskscope.engine.runtime import threads
@@ -28,7 +30,6 @@ from maskscope.engine.step import Step, existing_outputs, make_step
 from maskscope.engine.study import Study
 from maskscope.errors import ConfigError, MaskscopeError
 from maskscope.storage import canonical_json
-from maskscope.training import ProgressBar
 
 # seconds between two looks at whether others have made what a step waits for
 _PATIENCE = 0.1
@@ -52,7 +53,7 @@ def require_found_by_workers(study: Study[Any], workers: int) -> None:
         )
 
 
-def make_in_workers(job: Job, workers: int, announce: Callable[[str], None]) -> None:
+def make_in_workers(job: Job, workers: int, announce: Callable[[str], None], follower: Follower) -> None:
     """Makes all steps in several processes.
 
     When one fails, or on Ctrl-C, the others are told to save their state and stop.
@@ -62,13 +63,16 @@ def make_in_workers(job: Job, workers: int, announce: Callable[[str], None]) -> 
         KeyboardInterrupt: the workers have saved their state.
     """
     job = replace(job, threads=job.threads or max(1, (os.cpu_count() or 1) // workers))
-    run_together([_command(Share(job, first, workers)) for first in range(workers)], announce)
+    run_together(
+        [_command(Share(job, first, workers)) for first in range(workers)], partial(hear, follower=follower, announce=announce)
+    )
 
 
 def do_share(share: Share) -> None:
     """Makes one worker's steps, each as soon as what it is made from is there."""
     job = share.job
-    runtime = job.runtime(lambda name: (ProgressBar(name),))
+    follower, current = ToParent(), [""]
+    runtime = job.runtime(watching(lambda name: (), follower, lambda: current[0]))
     with threads(job.threads):
         steps = {seed: job.study.procedure.steps(job.study.name, job.spec, seed, runtime) for seed in job.seeds}
         made: dict[int, dict[str, Artefact]] = {seed: {} for seed in steps}
@@ -82,7 +86,9 @@ def do_share(share: Share) -> None:
                 continue
             mine.remove(ready)
             seed, step = ready
-            made[seed] |= make_step(step, runtime.run, made[seed], runtime.announce)
+            current[0] = step.name
+            made[seed] |= make_step(step, runtime.run, made[seed], follower.makes)
+            follower.made(step.name)
 
 
 def _mine(steps: Sequence[tuple[int, Step]], share: Share) -> list[tuple[int, Step]]:

@@ -1,4 +1,4 @@
-"""Which networks and masks one seed of a study has, as values. What a mask keeps and whether it is compared are their fields."""
+"""Which networks and masks one seed of a study has, as values, and in words what is done with them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from maskscope.engine.quantities import TRAINED
 from maskscope.procedure.controls import Control
 from maskscope.tasks import Task
+
+# masks of a search that are named; of more, it is said how many there are
+_MOST = 3
 
 
 @dataclass(frozen=True)
@@ -196,3 +199,49 @@ def mask_groups(plans: Sequence[MaskPlan], *, together: bool) -> list[tuple[Mask
 def company(group: Sequence[MaskPlan]) -> dict[str, list[str]]:
     """What a mask's identity says of those that it is found with."""
     return {"together": [plan.search.name for plan in group]} if len(group) > 1 else {}
+
+
+def network_words(plan: NetworkPlan, *, given: bool) -> str:
+    """How a network is made."""
+    if given:
+        return "taking over the network"
+    if plan.companion is not None:
+        return f"training a network to compare with, {_plain(plan.name)}"
+    return f"making the control {_plain(plan.name)}" if plan.control else "training the network"
+
+
+def search_words(group: Sequence[MaskPlan], network: NetworkPlan, functions: Sequence[str]) -> str:
+    """Which masks are sought together: those of functions are of the weights that carry them."""
+    names = ["everything" if plan.is_whole else f"'{plan.search.name}'" for plan in group]
+    carried = all(plan.is_whole or plan.search.name in functions for plan in group)
+    again = " once more" if group[0].repeat else ""
+    return f"searching the weights {'that carry' if carried else 'for'} {_in_words(names)}{again}{_on(network)}"
+
+
+def measuring_words(plan: NetworkPlan) -> str:
+    """Which network is measured."""
+    return f"measuring what the masks keep and remove{_on(plan)}"
+
+
+def experiment_words(control: str, piece: str) -> str:
+    """Which piece of an experiment is done."""
+    return f"trying the control {_plain(control)}" + (f" on '{piece}'" if piece else "")
+
+
+def _on(plan: NetworkPlan) -> str:
+    """On which network, unless it is the trained one."""
+    if plan.checkpoint is not None:
+        return f" at checkpoint {plan.checkpoint.label}"
+    if plan.control is not None:
+        return f", control {_plain(plan.name)}"
+    return f", network {_plain(plan.name)}" if plan.companion is not None else ""
+
+
+def _plain(name: str) -> str:
+    return f"'{name.replace('-', ' ')}'"
+
+
+def _in_words(names: Sequence[str]) -> str:
+    if len(names) > _MOST + 1:
+        return f"{', '.join(names[:_MOST])} and {len(names) - _MOST} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

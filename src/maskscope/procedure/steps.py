@@ -9,7 +9,15 @@ from maskscope.engine.quantities import TRAINED
 from maskscope.engine.step import Effort, Step
 from maskscope.procedure.controls import Control
 from maskscope.procedure.measure import SCORING_ITEMS, SCORING_PARTS
-from maskscope.procedure.plans import MaskPlan, NetworkPlan, full_mask_plan
+from maskscope.procedure.plans import (
+    MaskPlan,
+    NetworkPlan,
+    experiment_words,
+    full_mask_plan,
+    measuring_words,
+    network_words,
+    search_words,
+)
 from maskscope.procedure.stages import (
     analysis_stage,
     experiment_stage,
@@ -40,10 +48,12 @@ class SeedSteps:
         work, stage = self.work, self._network_stage(plan)
         if plan.is_derived:
             trained = self._network_stage(NetworkPlan(TRAINED))
-            return Step((stage,), {"network": trained.name}, lambda inputs, _: work.derive(plan, inputs["network"]))
+            words = network_words(plan, given=False)
+            return Step((stage,), {"network": trained.name}, lambda inputs, _: work.derive(plan, inputs["network"]), words=words)
         given = plan.is_of_series and work.subject.brings_networks()
         effort = Effort(FIT, work.spec.fit.steps) if plan.is_fitted and not given else Effort()
-        return Step((stage,), {}, lambda inputs, checkpoint: work.fit(plan, stage.name, checkpoint), effort=effort)
+        words = network_words(plan, given=bool(given))
+        return Step((stage,), {}, lambda inputs, checkpoint: work.fit(plan, stage.name, checkpoint), effort=effort, words=words)
 
     def masks(self, network: NetworkPlan, group: tuple[MaskPlan, ...]) -> Step:
         """Masks of one network are found together."""
@@ -57,7 +67,8 @@ class SeedSteps:
             inputs |= {role: self._mask_stage(plan, ()).name for role, plan in starts.items()}
         mask = self.work.spec.mask
         find = partial(self.work.find, group, [stage.name for stage in stages], network)
-        return Step(stages, inputs, find, effort=Effort(MASK, mask.config().most_steps))
+        words = search_words(group, network, self.work.task.functions)
+        return Step(stages, inputs, find, effort=Effort(MASK, mask.config().most_steps), words=words)
 
     def analysis(self, plan: NetworkPlan, networks: Sequence[NetworkPlan], masks: Sequence[MaskPlan]) -> Step:
         """A network is measured with its masks.
@@ -77,7 +88,8 @@ class SeedSteps:
         items = SCORING_PARTS * (work.spec.mask.part_size if work.subject.brings_networks() else SCORING_ITEMS)
         found = 3 * items / max(1, work.task.evaluation_items) * len(scored)
         passes = work.subject.passes(work.spec, len(scored)) + round(found) + 1
-        return Step((stage,), inputs, lambda made, _: work.measure(plan, networks, masks, made), effort=Effort(SCORE, passes))
+        effort, words = Effort(SCORE, passes), measuring_words(plan)
+        return Step((stage,), inputs, lambda made, _: work.measure(plan, networks, masks, made), effort=effort, words=words)
 
     def experiment(self, control: Control, piece: str, masks: Sequence[MaskPlan]) -> Step:
         """One piece of an experiment.
@@ -94,7 +106,8 @@ class SeedSteps:
         inputs = {"network": trained} | {mask_role(plan, TRAINED): self._mask_stage(plan, ()).name for plan in needed}
         stage = experiment_stage(self.study, work.spec, work.seed, control.name, piece)
         run = partial(work.experiment, control, piece, needed, stage.name)
-        return Step((stage,), inputs, run, effort=Effort(MASK, experiment.searches * work.spec.mask.config().most_steps))
+        effort = Effort(MASK, experiment.searches * work.spec.mask.config().most_steps)
+        return Step((stage,), inputs, run, effort=effort, words=experiment_words(control.name, piece))
 
     def _network_stage(self, plan: NetworkPlan) -> Stage:
         return network_stage(self.study, self.work.subject, self.work.spec, self.work.seed, plan)

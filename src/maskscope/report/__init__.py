@@ -1,6 +1,6 @@
 """Records to tables, figures and one HTML page; reads records, never runs anything."""
 
-from maskscope.report.claims_overview import record_in_words, show_claims
+from maskscope.report.claims_overview import record_in_words, show_claims, show_studies_of_claims
 from maskscope.report.compare import ComparedQuantity, Comparison, comparison, show_comparison
 from maskscope.report.key_number import KeyNumber
 from maskscope.report.page import Page
@@ -27,6 +27,7 @@ __all__ = [
     "show_claims",
     "show_comparison",
     "show_record",
+    "show_studies_of_claims",
     "show_sweep",
     "sweep_figures",
     "write_everything",

@@ -4,10 +4,9 @@ import math
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from maskscope.analysis import Summary
+from maskscope.columns import print_columns, print_paragraph
 from maskscope.engine.records.record import Record
 from maskscope.report.numbers import NOTATION, Notation, count_text, interval_text, plain, spread_text
 from maskscope.report.origin import settings
@@ -75,33 +74,27 @@ def comparison(first: Record, second: Record) -> Comparison:
 
 def show_comparison(compared: Comparison, console: Console) -> None:
     """Prints a comparison: the settings that differ, then the quantities of both."""
-    console.print(Text(f"first:  {compared.names[0]}\nsecond: {compared.names[1]}\n"))
+    print_paragraph(console, f"first:  {compared.names[0]}\nsecond: {compared.names[1]}")
+    console.print()
     if compared.settings:
-        table = Table("setting", "first", "second", title="Settings that differ", title_justify="left")
-        for name, left, right in compared.settings:
-            table.add_row(*(Text("(none)" if text is None else text) for text in (name, left, right)))
-        console.print(table)
+        print_paragraph(console, "Settings that differ", style="bold underline")
+        texts = [["(none)" if text is None else text for text in row] for row in compared.settings]
+        print_columns(console, ["setting", "first", "second"], texts, indent=2)
     else:
-        console.print(Text("All settings and seeds are the same."))
-    table = Table("quantity", title="Mean ± sample standard deviation [95 % interval]", title_justify="left")
-    for heading in ("first", "n", "second", "n", "difference"):
-        table.add_column(heading, justify="right")
+        print_paragraph(console, "All settings and seeds are the same.")
+    console.print()
+    print_paragraph(console, "Mean ± sample standard deviation [95 % interval]", style="bold underline")
+    rows = []
     for row in compared.rows:
         difference = plain(row.difference, row.unit)
         signed = difference if math.isnan(row.difference) or row.difference < 0 else f"+{difference}"
-        cells = [
-            _with_interval(row.first, row.unit),
-            str(row.first.n),
-            _with_interval(row.second, row.unit),
-            str(row.second.n),
-            signed,
-        ]
-        table.add_row(Text(row.label), *(Text(cell) for cell in cells))
-    console.print(table)
-    console.print(Text("difference: second minus first, of the means, in the same unit; it has no interval of its own."))
+        first, second = (_with_interval(one, row.unit) for one in (row.first, row.second))
+        rows.append([row.label, first, second, signed])
+    print_columns(console, ["quantity", "first", "second", "difference"], rows, right=(3,), indent=2)
+    print_paragraph(console, "difference: second minus first, of the means, in the same unit; it has no interval of its own.")
     for names, which in ((compared.only_first, "first"), (compared.only_second, "second")):
         if names:
-            console.print(Text(f"{len(names)} more in the {which} record only."))
+            print_paragraph(console, f"{len(names)} more in the {which} record only.")
 
 
 def _name(record: Record) -> str:
@@ -118,7 +111,9 @@ def _differing(first: dict[str, str], second: dict[str, str]) -> tuple[tuple[str
 
 
 def _with_interval(summary: Summary, unit: Notation) -> str:
+    """Mean and spread, the number of networks, and below them the interval."""
+    spread = f"{spread_text(summary, unit)}, n = {summary.n}"
     if summary.n == 0:
-        return spread_text(summary, unit)
+        return spread
     interval = interval_text(summary, unit) if summary.n > 1 else "no interval"
-    return f"{spread_text(summary, unit)} [{interval}]"
+    return f"{spread}\n[{interval}]"

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from maskscope.errors import ConfigError, NotFiniteError, UnknownNameError
+from maskscope.signals import STOP_SIGNALS
 from maskscope.storage import Json
 from maskscope.training.checkpoint import STATE, Checkpoint, Keeper, load
 from maskscope.training.objective import Objective
@@ -20,9 +21,6 @@ from maskscope.training.observers import History, Observer, StepReport
 from maskscope.training.optimizer_state import OPTIMIZERS, make_optimizer, optimizer_tensors, restore_optimizer
 from maskscope.training.saved import Saved, Structure
 from maskscope.training.seeds import child_seed, isolated_random, reseed
-
-# signals that ask a process to end; SIGHUP is sent when a terminal is closed, and not every system has it
-STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 @dataclass(frozen=True)

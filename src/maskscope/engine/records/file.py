@@ -78,7 +78,7 @@ def reader_of(body: Any, path: Path) -> Study[Any]:
     try:
         return study_at(address if isinstance(address, str) else "")
     except UnknownNameError:
-        raise ConfigError(f"Not a valid Record: there is no experiment {brief(repr(address))}.") from None
+        raise ConfigError(f"Not a valid Record: there is no study {brief(repr(address))}.") from None
 
 
 def _named(study: Study[Any], body: Any, path: Path) -> Study[Any]:

@@ -10,7 +10,9 @@ from pathlib import Path
 import torch
 
 from maskscope.engine.folder import RECORD, SWEEP_RECORD, locked, require_room
+from maskscope.engine.follow import Follower
 from maskscope.engine.job import Job
+from maskscope.engine.plan import plan_of
 from maskscope.engine.records.file import require_replaceable
 from maskscope.engine.records.provenance import provenance
 from maskscope.engine.records.record import Record
@@ -41,6 +43,7 @@ def run_sweep(
     workers: int = 1,
     watch: Callable[[str], Sequence[Observer]] = lambda name: (),
     announce: Callable[[str], None] = lambda text: None,
+    follower: Follower | None = None,
 ) -> SweepRecord:
     """Makes whatever the run folder lacks at every value, and writes a record for each, and the record of the sweep.
 
@@ -51,7 +54,8 @@ def run_sweep(
         values: of the setting, as a user writes them.
         workers: processes, which share the networks and then the masks of each value.
         watch: makes the observers of a long stage; worker processes write plain lines instead.
-        announce: is told what happens.
+        announce: is told what happens; without a follower, the name of each output that is made, too.
+        follower: is told what is being made, and how far it is; before, what all of it takes.
 
     Raises:
         RunFolderError: the folder cannot be written, holds a run, or another process uses it.
@@ -69,6 +73,9 @@ def run_sweep(
     _require_room_for_points(folder)
     planned = [replace(one, job=one.job.pinned) for one in planned]
     _require_tasks(sweep, planned)
+    if follower is not None:
+        announce("timing a few steps ...")
+        follower.plans([piece for one in planned for piece in plan_of(one.job).pieces(_at(sweep, one))], workers)
     records, seconds = list[Record](), dict[str, tuple[str, float]]()
     with locked(folder, announce):
         for inner in (folder / POINTS).iterdir() if (folder / POINTS).exists() else ():
@@ -76,8 +83,11 @@ def run_sweep(
         require_replaceable(folder / SWEEP_RECORD, announce)
         _say_what_is_replaced(folder, job, sweep, announce)
         for number, one in enumerate(planned, 1):
-            announce(f"{sweep.axis} {one.label} ({number} of {len(planned)})")
-            of_point, spent = run_here(preset, one.job, workers, watch, announce)
+            if follower is None:
+                announce(f"{_at(sweep, one)} ({number} of {len(planned)})")
+            else:
+                follower.enters(_at(sweep, one))
+            of_point, spent = run_here(preset, one.job, workers, watch, announce, follower)
             seconds |= spent
             records.append(of_point)
             write_json(point_folder(folder, sweep, one.label) / RECORD, to_json(of_point))
@@ -93,6 +103,10 @@ def run_sweep(
         )
         write_json(folder / SWEEP_RECORD, to_json(record))
     return record
+
+
+def _at(sweep: Sweep, one: PlannedPoint) -> str:
+    return f"{sweep.axis} {one.label}"
 
 
 def point_folder(folder: Path, sweep: Sweep, label: str) -> Path:

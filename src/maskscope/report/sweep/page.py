@@ -4,8 +4,8 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
+from maskscope.columns import print_paragraph
 from maskscope.engine.sweep.record import SweepRecord
 from maskscope.report.blocks.spread import points_note
 from maskscope.report.numbers import count_text
@@ -95,9 +95,10 @@ def sweep_origin(record: SweepRecord) -> list[tuple[str, str]]:
 def show_sweep(record: SweepRecord, console: Console) -> None:
     """Prints a sweep: its main numbers in sentences, and a row for each value."""
     n = count_text(networks_of(record), "network")
-    console.print(Text(f"{sweep_title(record)} ({count_text(len(record.points), 'value')}, n = {n})", style="bold"))
+    print_paragraph(console, f"{sweep_title(record)} ({count_text(len(record.points), 'value')}, n = {n})", style="bold")
     for sentence in sweep_sentences(record):
-        console.print(Text(sentence))
+        print_paragraph(console, sentence)
     show_tables(sweep_sections(record), console)
     made = dict(sweep_origin(record))
-    console.print(Text(f"seeds {made['seeds']}; maskscope {made['maskscope']}; {made['device']}"))
+    console.print()
+    print_paragraph(console, f"seeds {made['seeds']}; maskscope {made['maskscope']}; {made['device']}", style="dim")

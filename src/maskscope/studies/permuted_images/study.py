@@ -58,7 +58,8 @@ class Growth(Procedure[PermutedImagesSpec]):
                 inputs = {"before": names[-1]} if names else {}
                 reads = {str(place): name for place, name in enumerate(names)}
                 grow = partial(work.grow, new_logit, number, stage.name)
-                steps.setdefault(stage.name, Step((stage,), inputs, grow, reads, Effort(_GROW, spec.mask.steps)))
+                words = f"learning task {number + 1} of {spec.tasks}" + (f", new logits from {new_logit:g}" if number else "")
+                steps.setdefault(stage.name, Step((stage,), inputs, grow, reads, Effort(_GROW, spec.mask.steps), words=words))
                 names.append(stage.name)
         return list(steps.values())
 

@@ -1,16 +1,17 @@
-"""``maskscope data``: which data sets there are, downloading and checking images, exporting what is generated."""
+"""Data sets of images: list, fetch, check."""
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
+from rich.console import Console
 from tyro.conf import Positional
 
-from maskscope.cli.export_data import Json, export_data
+from maskscope.cli.words.parsing import parse
+from maskscope.columns import print_columns, print_paragraph
 from maskscope.data import (
     DATA_VARIABLE,
     DATASETS,
@@ -23,7 +24,7 @@ from maskscope.data import (
     place_named,
 )
 from maskscope.data.places import FoundFiles, candidates
-from maskscope.errors import ConfigError, DataError, UnknownNameError
+from maskscope.errors import ConfigError, DataError
 
 Names = Annotated[tuple[str, ...], tyro.conf.arg(help=f"Data sets: {', '.join(DATASETS)}.", metavar="[NAME ...]")]
 DataDir = Annotated[
@@ -37,27 +38,38 @@ DataDir = Annotated[
 
 @dataclass(frozen=True)
 class ListOptions:
-    """Show the data sets, where each would be looked for, and whether its files are there. Reads none of them."""
+    """Print the data sets, where each would be looked for, and whether its files are there. Reads none of them.
+
+    maskscope data list
+    maskscope data list mnist --data-dir /data
+    """
 
     names: Positional[Names] = ()
     data_dir: DataDir = None
-    as_json: Json = False
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
+    """Print JSON on standard output instead of text."""
 
 
 @dataclass(frozen=True)
 class FetchOptions:
-    """Download data sets into the cache, or into --data-dir. Checksums are compared; what broke off is gone on with."""
+    """Download data sets into the cache, or into --data-dir. Checksums are compared; what broke off is gone on with.
+
+    maskscope data fetch mnist cifar10
+    """
 
     names: Positional[Names] = ()
     data_dir: Annotated[
         Path | None, tyro.conf.arg(help="Folder to download into: each set gets a subfolder of its name. Without it: the cache.")
     ] = None
-    as_json: Json = False
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
+    """Print JSON on standard output instead of text."""
 
 
 @dataclass(frozen=True)
 class CheckOptions:
     """Read data sets as a study would: counts, shapes, labels, and the checksum of every file. Downloads nothing.
+
+      maskscope data check mnist
 
     "verified": every file is the published one. "unverified copy": structure and counts are right and the data can be used,
     but these files differ from the published ones, so say so beside any number.
@@ -66,23 +78,13 @@ class CheckOptions:
     names: Positional[Names] = ()
     """Without names: all that are there."""
     data_dir: DataDir = None
-    as_json: Json = False
-
-
-def data_command(words: list[str]) -> None:
-    """Runs one of the four."""
-    if not words or words[0] in ("-h", "--help", "help"):
-        _print_help()
-        raise SystemExit(0)
-    elif words[0] not in _ACTIONS:
-        raise UnknownNameError("action of `maskscope data`", words[0], _ACTIONS)
-    else:
-        _ACTIONS[words[0]][1](words[1:])
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
+    """Print JSON on standard output instead of text."""
 
 
 def list_data(words: list[str]) -> None:
     """Shows which data sets there are."""
-    options = tyro.cli(ListOptions, args=words, prog="maskscope data list", config=(tyro.conf.FlagCreatePairsOff,))
+    options = parse(ListOptions, words, "data list")
     place = place_named(options.data_dir)
     rows = []
     for dataset in _chosen(options.names) or list(DATASETS.values()):
@@ -104,20 +106,21 @@ def list_data(words: list[str]) -> None:
     if options.as_json:
         print(json.dumps(rows, indent=1))
         return
+    console = Console()
     for dataset, row in zip(_chosen(options.names) or DATASETS.values(), rows, strict=True):
-        print(f"{dataset.name}\n  {dataset.summary}: {_sizes(dataset)}")
-        print(
-            f"  is in {row['where']}"
-            if row["present"]
-            else f"  is not in {' and not in '.join(map(str, candidates(dataset, place)))}"
-        )
-        if not row["present"]:
-            print("\n".join(f"    {one.file}   {one.address}   MD5 {one.md5}" for one in dataset.downloads))
+        print_paragraph(console, dataset.name, style="bold")
+        print_paragraph(console, f"{dataset.summary}: {_sizes(dataset)}", indent=2)
+        if row["present"]:
+            print_paragraph(console, f"is in {row['where']}", indent=2)
+            continue
+        print_paragraph(console, f"is not in {' and not in '.join(map(str, candidates(dataset, place)))}", indent=2)
+        rows_of_files = [(one.file, one.address, one.md5) for one in dataset.downloads]
+        print_columns(console, ("file", "address", "MD5"), rows_of_files, indent=4)
 
 
 def fetch_data(words: list[str]) -> None:
     """Downloads."""
-    options = tyro.cli(FetchOptions, args=words, prog="maskscope data fetch", config=(tyro.conf.FlagCreatePairsOff,))
+    options = parse(FetchOptions, words, "data fetch")
     chosen = _chosen(options.names)
     if not chosen:
         raise ConfigError(f"Name what to download: maskscope data fetch NAME ..., one or more of {', '.join(DATASETS)}.")
@@ -136,7 +139,7 @@ def fetch_data(words: list[str]) -> None:
 
 def check_data(words: list[str]) -> None:
     """Reads and compares."""
-    options = tyro.cli(CheckOptions, args=words, prog="maskscope data check", config=(tyro.conf.FlagCreatePairsOff,))
+    options = parse(CheckOptions, words, "data check")
     place = place_named(options.data_dir)
     chosen = _chosen(options.names) or [dataset for dataset in DATASETS.values() if find_files(dataset, place)]
     if not chosen:
@@ -151,29 +154,6 @@ def check_data(words: list[str]) -> None:
             _print_checked(dataset, checked)
     if options.as_json:
         print(json.dumps(reports, indent=1))
-
-
-_ACTIONS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
-    "list": ("the data sets, where each is looked for, and whether it is there", list_data),
-    "fetch": ("download data sets into the cache, or into --data-dir", fetch_data),
-    "check": ("read data sets and compare them with the published checksums", check_data),
-    "export": ("write a split of SCAN, or questions of the Mathematics Dataset, in the published file formats", export_data),
-}
-
-
-def _print_help() -> None:
-    lines = [
-        "The data sets that studies use: which images there are, downloading them, checking a copy; exporting others.",
-        "",
-        "usage: maskscope data ACTION [NAME ...] [--data-dir DIR] [--json]    each explains itself: maskscope data ACTION --help",
-        "",
-        *(f"  {name:<9}{summary}" for name, (summary, _) in _ACTIONS.items()),
-        "",
-        f"Sets: {', '.join(DATASETS)}.",
-        f"They are looked for in --data-dir, else in the folder that the environment variable {DATA_VARIABLE} names, else in the",
-        "cache, into which they are downloaded. A folder that you name is downloaded into only by `fetch --data-dir`.",
-    ]
-    print("\n".join(lines))
 
 
 def _chosen(names: tuple[str, ...]) -> list[DataSet]:

@@ -6,8 +6,6 @@ from itertools import combinations
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from maskscope.analysis import (
     density_floor,
@@ -18,7 +16,8 @@ from maskscope.analysis import (
     require_one_network,
     settings_of,
 )
-from maskscope.cli.output import print_json
+from maskscope.cli.output.printing import print_json
+from maskscope.columns import print_columns
 from maskscope.masks import BinaryMask, OverlapCounts, overlap_by_tensor
 from maskscope.storage.legible import brief, legible
 
@@ -126,12 +125,7 @@ def _json(found: Any) -> dict[str, Any]:
 
 
 def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in titles:
-        table.add_column(Text(title), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(legible(cell)) for cell in row))
-    Console().print(table)
+    print_columns(Console(), titles, [[legible(cell) for cell in row] for row in rows], indent=2)
 
 
 def _number(value: float) -> str:

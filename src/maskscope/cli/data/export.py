@@ -1,21 +1,31 @@
 """``maskscope data export``: what is generated, in the published file formats."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from maskscope.errors import UnknownNameError
+from maskscope.cli.commands import Command
+from maskscope.cli.words.actions import run_action
+from maskscope.cli.words.parsing import parse
 from maskscope.storage import user_path
 from maskscope.tasks.mathematics import generate_questions, write_archive
 from maskscope.tasks.scan import SPLIT_FILES
 from maskscope.tasks.scan_files import write_split
 from maskscope.tasks.scan_grammar import generate_split
 
-Json = Annotated[bool, tyro.conf.arg(name="json", help="Print JSON on standard output instead of text.")]
+_SUMMARY = """Write generated data in the published file formats.
+
+  maskscope data export scan --split length --out scan
+"""
+_HERE = "maskscope.cli.data.export"
+_SETS = {
+    "scan": Command("", "a split of SCAN", f"{_HERE}:export_scan"),
+    "mathematics": Command("", "questions of a module of the Mathematics Dataset", f"{_HERE}:export_mathematics"),
+}
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,8 @@ class ScanOptions:
     """Folder to write to."""
     seed: int = 0
     """Of `simple`, which is drawn at random."""
-    as_json: Json = False
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
+    """Print JSON on standard output instead of text."""
 
 
 @dataclass(frozen=True)
@@ -48,22 +59,18 @@ class MathematicsOptions:
     """Folder to write to."""
     seed: int = 0
     """Of the questions."""
-    as_json: Json = False
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
+    """Print JSON on standard output instead of text."""
 
 
 def export_data(words: list[str]) -> None:
     """Generates what is named first and writes it."""
-    kinds: dict[str, Callable[[list[str]], None]] = {"scan": _export_scan, "mathematics": _export_mathematics}
-    if not words or words[0] in ("-h", "--help"):
-        print("usage: maskscope data export {scan,mathematics} [options]    each explains itself with --help")
-        raise SystemExit(0 if words else 2)
-    if words[0] not in kinds:
-        raise UnknownNameError("generated data set", words[0], kinds)
-    kinds[words[0]](words[1:])
+    run_action("data export", _SETS, words, summary=_SUMMARY)
 
 
-def _export_scan(words: list[str]) -> None:
-    options = tyro.cli(ScanOptions, args=words, prog="maskscope data export scan", config=(tyro.conf.FlagCreatePairsOff,))
+def export_scan(words: list[str]) -> None:
+    """Generates a split of SCAN and writes it."""
+    options = parse(ScanOptions, words, "data export scan")
     name = SPLIT_FILES.get(options.split, options.split)
     out = user_path(options.out, argument="--out")
     split = generate_split(name, options.seed)
@@ -71,9 +78,9 @@ def _export_scan(words: list[str]) -> None:
     _print({str(path): len(commands) for path, commands in zip(paths, (split.train, split.test), strict=True)}, options.as_json)
 
 
-def _export_mathematics(words: list[str]) -> None:
-    prog = "maskscope data export mathematics"
-    options = tyro.cli(MathematicsOptions, args=words, prog=prog, config=(tyro.conf.FlagCreatePairsOff,))
+def export_mathematics(words: list[str]) -> None:
+    """Generates questions and writes them."""
+    options = parse(MathematicsOptions, words, "data export mathematics")
     out = user_path(options.out, argument="--out")
     paths = write_archive(generate_questions(options.module, options.questions, options.held_out, options.seed), out)
     _print({str(path): path.read_bytes().count(b"\n") for path in paths}, options.as_json)

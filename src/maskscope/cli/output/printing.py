@@ -2,18 +2,12 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from maskscope.engine.spec import to_json
 from maskscope.errors import MissingExtraError
-from maskscope.training import Observer, ProgressBar
-
-
-def watch(name: str) -> Sequence[Observer]:
-    """A progress bar for a stage, on standard error."""
-    return (ProgressBar(name),)
 
 
 def announce(text: str) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from maskscope.cli.output import announce, print_json
+from maskscope.cli.output.printing import announce, print_json
+from maskscope.cli.words.parsing import parse
 from maskscope.exchange import bake_files
 from maskscope.exchange.stored_names import Copies
 from maskscope.masks import BinaryMask
@@ -17,6 +18,8 @@ from maskscope.storage import user_path
 @dataclass(frozen=True)
 class BakeOptions:
     """Write weights with those outside a mask off: a safetensors file, or a folder for `from_pretrained`, as they were given.
+
+      maskscope mask bake add.safetensors --weights model.safetensors --out model-add.safetensors
 
     Names, dtypes and all other tensors and files stay as they are. The network's code is not needed.
     """
@@ -35,12 +38,13 @@ class BakeOptions:
     """Do not require that dtypes and values are those that the mask was found on. Names and shapes always must be."""
     force: bool = False
     """Replace the file if there is one."""
-    as_json: Annotated[bool, tyro.conf.arg(name="json", help="Print JSON on standard output instead of text.")] = False
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
+    """Print JSON on standard output instead of text."""
 
 
 def bake_mask(words: list[str]) -> None:
     """Bakes, and says what was written."""
-    options = tyro.cli(BakeOptions, args=words, prog="maskscope mask bake", config=(tyro.conf.FlagCreatePairsOff,))
+    options = parse(BakeOptions, words, "mask bake")
     made = bake_files(
         BinaryMask.load(options.mask),
         user_path(options.weights, argument="--weights"),

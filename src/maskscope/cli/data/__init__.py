@@ -1,0 +1,1 @@
+"""``maskscope data``: the data sets that studies use."""

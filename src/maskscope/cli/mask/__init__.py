@@ -1,0 +1,1 @@
+"""``maskscope mask``: masks as things."""

@@ -1,0 +1,1 @@
+"""What a command writes: results on standard output, progress and messages on standard error."""

@@ -1,0 +1,48 @@
+"""The last lines of a run: what was asked, what was found, and where to look."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from maskscope.columns import print_columns
+from maskscope.engine.planned import duration
+from maskscope.engine.records.record import Record
+from maskscope.engine.study import Study
+from maskscope.errors import MissingExtraError
+from maskscope.report import write_everything
+from maskscope.report.headline import answer, tally
+from maskscope.report.numbers import in_words
+from maskscope.storage.legible import legible
+
+_ATLAS = "atlas.html"
+
+
+def print_ending(study: Study[Any], record: Record, out: Path, began: float, console: Console) -> None:
+    """Writes the page of a run and says what was found.
+
+    Args:
+        study: what was run.
+        record: what came of it.
+        out: the run folder.
+        began: when the run did, by `time.monotonic`.
+        console: where to.
+    """
+    try:
+        page = str(write_everything(record, study.page, out))
+    except MissingExtraError as error:
+        page = f"not written: {error} Then: maskscope report {out}"
+    atlas = [("Atlas", str(out / _ATLAS))] if (out / _ATLAS).exists() else []
+    asked = f"which weights carry {in_words(record.functions)}?" if study.networks else study.summary
+    lines = [
+        ("Asked", asked[:1].upper() + asked[1:]),
+        ("Found", answer(record, study.page)),
+        ("", tally(record)),
+        ("Page", page),
+        *atlas,
+        ("Numbers", f"maskscope show {out}"),
+        ("Time", duration(time.monotonic() - began)),
+    ]
+    console.print()
+    print_columns(console, ["", ""], [(name, legible(text)) for name, text in lines])

@@ -1,0 +1,142 @@
+"""The progress of a run in words: a live line or two on a terminal, plain lines and not many of them anywhere else."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from maskscope.engine.follow import Follower
+from maskscope.engine.forecast import Forecast
+from maskscope.engine.planned import Piece, duration
+
+# seconds between two plain lines about the same step
+_BETWEEN_LINES = 60.0
+_A_SECOND = 4  # times that a live line is drawn
+
+
+class RunProgress(Follower):
+    """Shows what is being done, how much of the whole is done, and how long the rest takes.
+
+    Args:
+        console: where to; else standard error.
+        clock: seconds that pass.
+    """
+
+    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console or Console(stderr=True)
+        self._clock = clock
+        self._live: Live | None = None
+        self._forecast = Forecast((), clock=clock)
+        self._place = ""
+        self._told = dict[int, float]()
+        # workers are heard by a thread each
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def shown(self) -> Iterator["RunProgress"]:
+        """A block in which progress is shown; on a terminal, live."""
+        if not self._console.is_terminal:
+            yield self
+            return
+        with Live(console=self._console, get_renderable=self.drawn, refresh_per_second=_A_SECOND, transient=True) as live:
+            self._live = live
+            try:
+                yield self
+            finally:
+                self._live = None
+
+    def announce(self, text: str) -> None:
+        """A line for the user, above what is live."""
+        with self._lock:
+            if self._live is not None:
+                self._console.print(Text(text), soft_wrap=True)
+            else:
+                self._console.file.write(f"{text}\n")
+                self._console.file.flush()
+
+    def plans(self, pieces: Sequence[Piece], workers: int) -> None:
+        """See `Follower.plans`; says what is there already, and how long the rest takes."""
+        with self._lock:
+            self._forecast = Forecast(pieces, workers, self._clock)
+            done, left = self._forecast.finished, self._forecast.left
+            if done == len(pieces):
+                self.announce("Everything is there already; nothing is searched.")
+            elif done:
+                self.announce(f"{done} of {len(pieces)} steps were done before and are kept. The rest takes {_about(left)}.")
+            else:
+                self.announce(f"{len(pieces)} steps, {_about(left)} in all.")
+
+    def enters(self, place: str) -> None:
+        """See `Follower.enters`."""
+        self._place = place
+
+    def makes(self, name: str) -> None:
+        """See `Follower.makes`; a step that says how far it is gets its line when it begins to."""
+        with self._lock:
+            place = self._forecast.place_of(self._place, name)
+            if place is not None:
+                self._forecast.begin(place)
+
+    def at(self, name: str, step: int, steps: int) -> None:
+        """See `Follower.at`."""
+        with self._lock:
+            place = self._forecast.place_of(self._place, name)
+            if place is None:
+                return
+            self._forecast.at(place, step, steps)
+            if self._live is None and self._clock() - self._told.get(place, -math.inf) >= _BETWEEN_LINES:
+                self._told[place] = self._clock()
+                self.announce(f"{self.summary}: {_words(self._forecast.pieces[place], step, steps)}")
+
+    def made(self, name: str) -> None:
+        """See `Follower.made`."""
+        with self._lock:
+            place = self._forecast.place_of(self._place, name)
+            if place is not None:
+                self._forecast.end(place)
+
+    def note(self, text: str) -> None:
+        """See `Follower.note`."""
+        self.announce(text)
+
+    @property
+    def summary(self) -> str:
+        """How much of the whole is done, and how long the rest takes."""
+        share, left = self._forecast.share, self._forecast.left
+        # what is not done is never called done
+        return f"{min(99, int(100 * share)):>2} % done, {_about(left)} left"
+
+    def drawn(self) -> RenderableType:
+        """The live lines: a line for each step that is being made, and one for the whole."""
+        with self._lock:
+            steps = [Text(_words(*one), overflow="ellipsis") for one in self._forecast.running]
+            if not self._forecast.pieces:
+                return Text("")
+            whole = Table.grid(padding=(0, 2))
+            bar = ProgressBar(total=1.0, completed=self._forecast.share, width=28)
+            whole.add_row(bar, Text(self.summary))
+            return Group(*steps, whole)
+
+
+def _words(piece: Piece, step: int, steps: int) -> str:
+    """What is being done, and how far it is."""
+    where = ", ".join(part for part in (piece.place, piece.network) if part)
+    how_far = f" (step {step:,} of {steps:,})" if steps else ""
+    return f"{where}: {piece.words}{how_far}" if where else f"{piece.words}{how_far}"
+
+
+def _about(seconds: float) -> str:
+    """How long something takes, no more exactly than it is known."""
+    if math.isnan(seconds):
+        return "a time that is not known"
+    if seconds < 45:
+        return "less than a minute"
+    minutes = round(seconds / 60)
+    return f"about {duration(60 * minutes)}" if minutes >= 60 else f"about {minutes} minute{'s' if minutes > 1 else ''}"

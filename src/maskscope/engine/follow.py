@@ -1,0 +1,119 @@
+"""Who is told what a run does: which part is being made, how far it is, what is done. Workers tell it to their parent."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from maskscope.engine.planned import Piece
+from maskscope.training import Observer, ProgressBar, StepReport
+
+# what a worker tells its parent begins with this sign; all other lines are for the user
+_SIGN = "\x1e"
+# seconds between two reports of a worker
+_PATIENCE = 0.5
+
+Watch = Callable[[str], Sequence[Observer]]
+
+
+class Follower:
+    """Is told what a run does. Subclasses override the methods that they need."""
+
+    def plans(self, pieces: Sequence[Piece], workers: int) -> None:
+        """Called once, before anything is made, with everything that the run consists of; also with what is done already."""
+
+    def enters(self, place: str) -> None:
+        """Called when the work at a value of a sweep begins; see `Piece.place`."""
+
+    def makes(self, name: str) -> None:
+        """Called when an output is about to be made, once for each output of a step."""
+
+    def at(self, name: str, step: int, steps: int) -> None:
+        """Called now and then while an output is made: how many steps of its loop are done."""
+
+    def made(self, name: str) -> None:
+        """Called when a step is done, with the name of its first output."""
+
+    def note(self, text: str) -> None:
+        """Called with a line for the user, for example before a long preparation."""
+
+
+class Names(Follower):
+    """Passes on the name of each output that is made."""
+
+    def __init__(self, announce: Callable[[str], None]) -> None:
+        self._announce = announce
+
+    def makes(self, name: str) -> None:
+        """Announces it."""
+        self._announce(name)
+
+
+class ToParent(Follower):
+    """What a worker process tells its parent, as lines on standard error."""
+
+    def __init__(self) -> None:
+        self._told = 0.0
+
+    def makes(self, name: str) -> None:
+        """Tells it."""
+        self._tell("makes", name)
+
+    def at(self, name: str, step: int, steps: int) -> None:
+        """Tells it, but not too often."""
+        now = time.monotonic()
+        if now - self._told > _PATIENCE or step == steps:
+            self._told = now
+            self._tell("at", name, step, steps)
+
+    def made(self, name: str) -> None:
+        """Tells it."""
+        self._tell("made", name)
+
+    def note(self, text: str) -> None:
+        """Tells it."""
+        self._tell("note", text)
+
+    def _tell(self, what: str, *values: str | int) -> None:
+        sys.stderr.write(f"{_SIGN}{json.dumps([what, *values])}\n")
+
+
+def hear(line: str, follower: Follower, announce: Callable[[str], None]) -> None:
+    """A line of a worker: told to the follower if it is a report, else announced."""
+    if not line.startswith(_SIGN):
+        announce(line)
+        return
+    with suppress(ValueError, TypeError):  # a worker that was killed leaves half a line
+        what, *values = json.loads(line[1:])
+        getattr(follower, what)(*values)
+
+
+class StepWatcher(Observer):
+    """Tells a follower how far the step is that is being made."""
+
+    def __init__(self, follower: Follower, current: Callable[[], str]) -> None:
+        self._follower, self._current = follower, current
+
+    def begin(self, report: StepReport) -> None:
+        """Tells it."""
+        self._follower.at(self._current(), report.step, report.steps)
+
+    def after_step(self, report: StepReport) -> None:
+        """Tells it."""
+        self._follower.at(self._current(), report.step, report.steps)
+
+    def note(self, text: str) -> None:
+        """Tells it."""
+        self._follower.note(text)
+
+
+def watching(watch: Watch, follower: Follower | None, current: Callable[[], str]) -> Watch:
+    """The observers of a run that is followed: without bars, which would write over what the follower shows."""
+    if follower is None:
+        return watch
+
+    def found(name: str) -> Sequence[Observer]:
+        return (*(one for one in watch(name) if not isinstance(one, ProgressBar)), StepWatcher(follower, current))
+
+    return found
