@@ -8,7 +8,7 @@ from maskscope.analysis import Summary
 from maskscope.engine.quantities import TRAINED, Quantity
 from maskscope.procedure.record import MaskRecord
 from maskscope.report.numbers import count_text, in_words, mean_text
-from maskscope.report.over_networks import WHOLE, asks_reuse, mask_names, null_controls, own_function
+from maskscope.report.over_networks import WHOLE, asks_reuse, mask_names, null_controls, own_function, short_words
 
 # a function is performed from this share of the whole network's score on, and lost below that; of the scale between the floor of
 # an overlap and its ceiling, less than half is "mostly different". The same bounds as those of most claims.
@@ -35,9 +35,8 @@ def answer(record: MaskRecord[Any], learned: float = 0.0) -> str:
             f"{in_words([_on_own(record, name) for name in lost[:3]])}."
         )
     if len(functions) < 2:
-        return (
-            f"The weights that were found for {_named(functions)} perform it with nothing else kept{_caveat(record, functions)}."
-        )
+        found = f"The weights that were found for {_named(functions)} perform it with nothing else kept"
+        return f"{found}{_caveat(record, functions)}."
     return f"{_where(record, functions)}{_without(record, functions)}{_caveat(record, functions)}."
 
 
@@ -61,8 +60,7 @@ def _caveat(record: MaskRecord[Any], functions: Sequence[str]) -> str:
     for control in null_controls(record):
         as_well = [name for name in functions if _performed_on(record, control, name)]
         if as_well:
-            words = record.variants[control]
-            return f"; but {_named(as_well)} can be found as well with: {words[:1].lower()}{words[1:]}"
+            return f"; but a mask over a control ({short_words(record)[control]}) performs {_named(as_well)} as well"
     return ""
 
 
