@@ -58,7 +58,7 @@ def test_a_printed_record(record):
         "n = 3 networks",
         "selective removal",
         "not supported",
-        "NOT mul",
+        "mul removed",
         "normalised sharing",
         "seeds 0, 1, 2",
     ):
@@ -67,7 +67,7 @@ def test_a_printed_record(record):
 
 def test_a_printed_record_of_double_addition(double):
     text = printed(show_page, double, 220)
-    for words in ("Reuse (P_reuse)", "the paper", "says nothing", "NOT pair-1", "hidden weights", "p, Holm", "Stable core"):
+    for words in ("Reuse (P_reuse)", "the paper", "says nothing", "pair-1 removed", "hidden weights", "p, Holm", "Stable core"):
         assert words in text
     assert "Lacking" not in text
 

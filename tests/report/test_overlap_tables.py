@@ -99,10 +99,10 @@ def test_the_table_of_removals_is_the_papers(double):
     assert [column.title for column in table.columns][1:] == [
         "no mask",
         "full mask",
-        "mask pair-1",
-        "NOT pair-1",
-        "mask pair-2",
-        "NOT pair-2",
+        "pair-1 kept",
+        "pair-1 removed",
+        "pair-2 kept",
+        "pair-2 removed",
     ]
     groups = list(dict.fromkeys(row.group for row in table.rows))
     assert groups == [

@@ -228,7 +228,7 @@ def test_the_figure_has_a_panel_for_each_split_with_its_four_networks(scan, math
     assert [panel.title for panel in panels] == ["Test of split simple", *(f"Split {split}" for split in SPLITS)]
     axes = drawn_axes(panels[1])
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels == ["no mask", "full mask", "mask jump", "trained on jump"]
+    assert labels == ["intact network", "full mask", "mask jump", "trained on jump"]
     texts = {text.get_text() for text in axes.texts}
     for test in ("jump", "jump-unseen", "jump-train"):
         assert f"{100 * np.mean(found_on(scan, 'jump', test)):.1f}\u00a0%" in texts

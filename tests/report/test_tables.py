@@ -31,14 +31,14 @@ def test_every_table_is_written_twice(record, tmp_path):
 def test_accuracy_has_masks_inverses_and_controls(record):
     table = accuracy_table(record)
     labels = [row.cells[0] for row in table.rows]
-    for label in ("no mask", "full mask", "mask add", "without mask mul", "top weights for mask add", "as many as mask mul"):
+    for label in ("no mask", "full mask kept", "add kept", "mul removed", "top weights for mask add", "as many as mask mul"):
         assert label in labels
     untrained = [row.cells[0] for row in table.rows if row.group == "Untrained network"]
-    assert untrained == ["no mask", "mask add", "mask mul"]
+    assert untrained == ["no mask", "add kept", "mul kept"]
 
 
 def test_csv_parses_back_to_the_numbers(record):
-    row = next(row for row in rows_of(accuracy_table(record)) if row["network under"] == "mask add")
+    row = next(row for row in rows_of(accuracy_table(record)) if row["network under"] == "add kept")
     summary = record.quantity("sufficiency", "add", "mul").summary
     assert [float(row[f"mul {part}"]) for part in ("mean", "std", "low", "high")] == [
         summary.mean,

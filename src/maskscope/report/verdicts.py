@@ -25,6 +25,13 @@ RULE = (
 # how a record of most studies comes to have a second network
 MORE_NETWORKS = "run again with --seeds 2 or more"
 _SIDES = {">=": "at least", "<=": "at most"}
+# the premises of the claims there are, in words
+_PREMISES = {
+    "accuracy": "the network performs its functions, accuracy",
+    "sufficiency": "each mask performs its own function, accuracy",
+    "necessity": "each function is lost without its mask's weights, accuracy",
+    "share of the score kept": "each mask keeps its own function, share of the score",
+}
 # how a verdict stands to what the paper reports
 AGREES, CONTRADICTS, OTHER_SIZE, OPEN = "as in the paper", "contradicts the paper", "not at this size", "open here"
 
@@ -202,11 +209,26 @@ def found_text(outcome: Outcome) -> str:
 
 
 def _shown(number: int, verdict: Verdict, more_networks: str, other_size: str) -> ShownClaim:
-    conditions = () if verdict.lacks else tuple(_typeset(text) for text in reasons(verdict))
+    conditions = () if verdict.lacks else tuple(_typeset(text) for text in _told(verdict))
     stands = beside_the_paper(verdict, other_size)
     return ShownClaim(
         number, verdict, verdict_word(verdict), stands, asked_text(verdict), conditions, lacking(verdict, more_networks)
     )
+
+
+def _told(verdict: Verdict) -> list[str]:
+    """What was found; premises that hold are counted, since they are those of most claims, and told where they do not."""
+    open_ones = [f"Premise: {outcome_text(one)}" for one in verdict.premises if one.kind != "satisfied"]
+    held = len(verdict.premises) - len(open_ones)
+    counted = [f"{count_text(held, 'premise')} {'holds' if held == 1 else 'hold'}: {_premise_words(verdict)}"] if held else []
+    return [*(outcome_text(one) for one in verdict.conditions), *open_ones, *counted]
+
+
+def _premise_words(verdict: Verdict) -> str:
+    """What premises that hold ask, each kind of them once."""
+    held = [one.condition for one in verdict.premises if one.kind == "satisfied"]
+    kinds = dict.fromkeys((condition.measure, _bound_text(condition)) for condition in held)
+    return "; ".join(f"{_PREMISES.get(measure, measure)} {bound}" for measure, bound in kinds)
 
 
 def _holds(outcome: Outcome) -> bool:

@@ -7,6 +7,8 @@ from maskscope.tasks import Task
 ACCURACY = "accuracy"
 # a network with all of its weights
 INTACT = "intact network"
+# what is kept or removed in place of a mask's weights, to compare with
+OTHERS = "as many others"
 
 
 def mask_words(mask: str) -> str:

@@ -18,11 +18,12 @@ from maskscope.report.over_networks import (
 )
 from maskscope.report.section import Figure, Section
 from maskscope.report.table import Cell, Row, Table, columns
+from maskscope.report.words import kept_short, removed_short
 
 NETWORK = "Network"
-UNDER = "Under the mask"
-INVERSE = "Under the inverse: the mask's weights removed"
-INVERSE_IO = "Under the inverse, but the full mask on input and output weights"
+UNDER = "Only the weights of a mask kept"
+INVERSE = "The weights of a mask removed"
+INVERSE_IO = "The hidden weights of a mask removed, the full mask on input and output weights"
 TOP = "Top |weight x gradient|, as many in each tensor as the mask keeps"
 RANDOM = "Random weights removed, as many in each tensor as the mask keeps"
 FULL_IO = "full mask on input and output weights"
@@ -93,13 +94,13 @@ def removal_table(record: MaskRecord[Any]) -> Table:
     masks = [name for name in mask_names(record) if name != WHOLE] if few(record.functions) else []
     asked = [("no mask", "accuracy", ""), ("full mask", "sufficiency", WHOLE)]
     for mask in masks:
-        asked += [(f"mask {mask}", "sufficiency", mask), (f"NOT {mask}", "necessity", mask)]
+        asked += [(kept_short(mask), "sufficiency", mask), (removed_short(mask), "necessity", mask)]
     rows = []
     for variant in whole_procedures(record) if masks else ():
         rows += [_removal_row(record, variant, function, asked, hidden=False) for function in record.functions]
         if any(one.measure == "necessity, full I/O" and one.variant == variant for one in record.quantities):
             rows += [_removal_row(record, variant, function, asked, hidden=True) for function in record.functions]
-    title = "Accuracy (%) under each mask and, as NOT, without its weights: mean ± sample standard deviation over networks"
+    title = "Accuracy (%) with only a mask's weights kept, and with them removed: mean ± sample standard deviation over networks"
     return Table("removal", title, columns("accuracy on", *(label for label, _, _ in asked)), tuple(rows))
 
 
@@ -110,7 +111,7 @@ def _removal_row(record: MaskRecord[Any], variant: str, function: str, asked: li
             f"{measure}, full I/O" if hidden and measure == "necessity" else measure, mask, function, variant=variant
         )
         cells.append(number_of(found))
-    return Row(record.variants[variant] + (f"; NOT with the {FULL_IO}" if hidden else ""), tuple(cells))
+    return Row(record.variants[variant] + (f"; removed with the {FULL_IO}" if hidden else ""), tuple(cells))
 
 
 def accuracy_table(record: MaskRecord[Any], each: str = "function") -> Table:
@@ -127,19 +128,19 @@ def accuracy_table(record: MaskRecord[Any], each: str = "function") -> Table:
         return Row(group, (label, *(number_of(one) for one in found)))
 
     rows = [row(NETWORK, "no mask", "accuracy", "")]
-    rows += [row(UNDER, mask_label(mask), "sufficiency", mask) for mask in masks]
-    rows += [row(INVERSE, f"without {mask_label(mask)}", "necessity", mask) for mask in masks]
+    rows += [row(UNDER, kept_short(mask), "sufficiency", mask) for mask in masks]
+    rows += [row(INVERSE, removed_short(mask), "necessity", mask) for mask in masks]
     if any(one.measure == "necessity, full I/O" for one in record.quantities):
-        rows += [row(INVERSE_IO, f"without {mask_label(mask)}", "necessity, full I/O", mask) for mask in masks]
+        rows += [row(INVERSE_IO, removed_short(mask), "necessity, full I/O", mask) for mask in masks]
     rows += [row(TOP, f"top weights for {mask_label(mask)}", "top weights", mask) for mask in masks]
     rows += [row(RANDOM, f"as many as {mask_label(mask)}", "random removal", mask) for mask in masks]
     for variant in (*null_controls(record), *whole_procedures(record)[1:]):
         group = record.variants[variant]
         rows.append(row(group, "no mask", "accuracy", "", variant=variant))
         named = [mask for mask in masks if record.quantity("sufficiency", mask, record.functions[0], variant=variant)]
-        rows += [row(group, mask_label(mask), "sufficiency", mask, variant=variant) for mask in named]
+        rows += [row(group, kept_short(mask), "sufficiency", mask, variant=variant) for mask in named]
         if variant not in null_controls(record):
-            rows += [row(group, f"without {mask_label(mask)}", "necessity", mask, variant=variant) for mask in named]
+            rows += [row(group, removed_short(mask), "necessity", mask, variant=variant) for mask in named]
     title = f"Accuracy on each {each} (%): mean ± sample standard deviation over networks"
     return Table("accuracy", title, columns("network under", *record.functions), tuple(rows))
 
@@ -147,8 +148,8 @@ def accuracy_table(record: MaskRecord[Any], each: str = "function") -> Table:
 def confusion_table(record: MaskRecord[Any]) -> Table:
     """Whose answer was given, for each true function, without a mask and under each mask and its inverse."""
     settings: list[tuple[str, str, str | None, bool]] = [(NETWORK, "no mask", None, False)]
-    settings += [(UNDER, mask_label(mask), mask, False) for mask in mask_names(record)]
-    settings += [(INVERSE, f"without {mask_label(mask)}", mask, True) for mask in mask_names(record)]
+    settings += [(UNDER, kept_short(mask), mask, False) for mask in mask_names(record)]
+    settings += [(INVERSE, removed_short(mask), mask, True) for mask in mask_names(record)]
     rows, answers = [], [*record.functions, "none"]
     for group, label, mask, inverse in settings:
         for true, shares in confusion(record, mask, inverse=inverse).items():

@@ -8,7 +8,7 @@ from maskscope.analysis import Summary
 from maskscope.engine.quantities import TRAINED, Quantity
 from maskscope.procedure.record import MaskRecord
 from maskscope.report.numbers import count_text, in_words, mean_text
-from maskscope.report.over_networks import WHOLE, asks_reuse, mask_names, own_function
+from maskscope.report.over_networks import WHOLE, asks_reuse, mask_names, null_controls, own_function, short_words
 
 # a function is performed from this share of the whole network's score on, and lost below that; of the scale between the floor of
 # an overlap and its ceiling, less than half is "mostly different". The same bounds as those of most claims.
@@ -35,18 +35,39 @@ def answer(record: MaskRecord[Any], learned: float = 0.0) -> str:
             f"{in_words([_on_own(record, name) for name in lost[:3]])}."
         )
     if len(functions) < 2:
-        return f"The weights that were found for {_named(functions)} perform it with nothing else kept."
-    where = _where(record, functions)
+        found = f"The weights that were found for {_named(functions)} perform it with nothing else kept"
+        return f"{found}{_caveat(record, functions)}."
+    return f"{_where(record, functions)}{_without(record, functions)}{_caveat(record, functions)}."
+
+
+def _without(record: MaskRecord[Any], functions: Sequence[str]) -> str:
+    """Whether a function works without the weights of another, and whether that says anything: random ones are removed, too."""
     pairs = list(permutations(functions, 2))
     if asks_reuse(record):
-        return f"{where}."
-    two, same = len(functions) == 2, "mostly the same" in where
-    of_others = "of the other" if two else "of the others"
+        return ""
+    of_others = "of the other" if len(functions) == 2 else "of the others"
     if _at_least(record, "necessity", pairs, _SPARED):
-        return f"{where}, {'yet' if same else 'and'} each works without the weights {of_others}."
-    if _at_most(record, "necessity", pairs, _LOST):
-        return f"{where}, {'and' if same else 'but'} {'neither' if two else 'none'} works without the weights {of_others}."
-    return f"{where}."
+        return f", and each works without the weights {of_others}"
+    if not _at_most(record, "necessity", pairs, _LOST):
+        return ""
+    if _at_most(record, "random removal", pairs, _LOST):
+        return "; removal cannot tell them apart, as each also breaks without as many random weights"
+    return f", but {'neither' if len(functions) == 2 else 'none'} works without the weights {of_others}"
+
+
+def _caveat(record: MaskRecord[Any], functions: Sequence[str]) -> str:
+    """That masks over a network that has not learned its functions perform some of them as well, where they do."""
+    for control in null_controls(record):
+        as_well = [name for name in functions if _performed_on(record, control, name)]
+        if as_well:
+            return f"; but a mask over a control ({short_words(record)[control]}) performs {_named(as_well)} as well"
+    return ""
+
+
+def _performed_on(record: MaskRecord[Any], control: str, name: str) -> bool:
+    on = own_function(record, name)
+    found, whole = record.quantity("sufficiency", name, on, variant=control), record.quantity("accuracy", "", on)
+    return bool(found and whole and found.summary.mean >= _KEPT * whole.summary.mean)
 
 
 def sharing_of(record: MaskRecord[Any]) -> list[Quantity]:

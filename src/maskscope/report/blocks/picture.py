@@ -21,11 +21,14 @@ def functions_picture(record: MaskRecord[Any]) -> Figure:
             f"{means}; the stronger the colour, the closer to 100 %."
         )
         return Figure("picture", partial(functions_panels, record), caption)
-    parts = [f"The {score} on each function with only the weights of one mask, and without them; grey: the intact network's."]
+    parts = [
+        f"The {score} on each function with only the weights of one mask kept, and with them removed. Grey ticks: the same with "
+        "as many other weights in each tensor, the best by gradient where weights are kept, random ones where they are removed."
+    ]
     if any(first != second for first, second in function_pairs(record)):
-        scale = "between what density alone gives (0) and what two masks for one function have in common (1)"
+        scale = "from chance, which is what their sizes alone give (0), to what two masks for one function have in common (1)"
         parts.append(f"Beside it, the overlap of the masks, {scale}." if repeated(record) else _ALONE)
     return Figure("picture", partial(functions_panels, record), " ".join([*parts, points_note(n)]))
 
 
-_ALONE = "Beside it, the overlap of the masks; grey: what density alone gives."
+_ALONE = "Beside it, the overlap of the masks; grey: chance, which is what their sizes alone give."

@@ -66,7 +66,7 @@ def draw_scale(axes: Axes, rows: Sequence[tuple[str, Summary]]) -> None:
     ends = [value for _, summary in rows for value in summary.values if not math.isnan(value)]
     low, high = min([-0.15, *(end - 0.1 for end in ends)]), max([1.15, *(end + 0.1 for end in ends)])
     axes.axvspan(0, 1, color=BAND, zorder=0, linewidth=0)
-    for place, name in ((0, "0: what\ndensity\nalone gives"), (1, "1: two\nmasks for one\nfunction")):
+    for place, name in ((0, "0: chance"), (1, "1: two\nmasks for one\nfunction")):
         axes.axvline(place, color=MUTED, linewidth=1, zorder=1)
         axes.annotate(
             name,

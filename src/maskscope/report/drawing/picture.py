@@ -14,7 +14,17 @@ from maskscope.report.drawing.panel import FUNCTION_COLOURS, Panel
 from maskscope.report.numbers import brief, summary_of
 from maskscope.report.over_networks import WHOLE, function_pairs, mask_names, overlap, overlap_floor
 from maskscope.report.scale import WEIGHTS
-from maskscope.report.words import INTACT, hidden_removed, in_two_lines, kept, kept_short, removed, removed_short, score_word
+from maskscope.report.words import (
+    INTACT,
+    OTHERS,
+    hidden_removed,
+    in_two_lines,
+    kept,
+    kept_short,
+    removed,
+    removed_short,
+    score_word,
+)
 
 # with more functions, or masks, the bars are too many to be read at a glance
 _MOST_BARS = 3
@@ -39,9 +49,12 @@ def has_bars(record: MaskRecord[Any]) -> bool:
 
 def _bars(record: MaskRecord[Any], masks: Sequence[str]) -> list[Panel]:
     functions = record.functions
-    asked = [(kept(mask), "sufficiency", mask) for mask in masks] + [(removed(mask), "necessity", mask) for mask in masks]
-    asked += [(hidden_removed(mask), _WITHOUT_HIDDEN, mask) for mask in masks if _has_hidden(record)]
-    rows = [(in_two_lines(words), _found(record, measure, mask)) for words, measure, mask in asked]
+    # beside what a mask keeps or removes: what as many other weights do
+    asked = [(kept(mask), "sufficiency", "top weights", mask) for mask in masks]
+    asked += [(removed(mask), "necessity", "random removal", mask) for mask in masks]
+    asked += [(hidden_removed(mask), _WITHOUT_HIDDEN, "", mask) for mask in masks if _has_hidden(record)]
+    rows = [(in_two_lines(words), _found(record, measure, mask)) for words, measure, _, mask in asked]
+    others = [_found(record, control, mask) for _, _, control, mask in asked]
     lanes = [(f"on {function}", colour_of(function, functions)) for function in functions]
     intact = [summary_of(record.quantity("accuracy", "", function)) for function in functions]
     score = score_word(record)
@@ -50,11 +63,11 @@ def _bars(record: MaskRecord[Any], masks: Sequence[str]) -> list[Panel]:
         bar_panel(
             "picture-scores",
             title,
-            rows,
+            [(INTACT, intact), *rows],
             lanes,
             label,
-            beside=[intact] * len(rows),
-            beside_name=INTACT,
+            beside=[[None] * len(intact), *others],
+            beside_name=OTHERS,
             width=PICTURE_WIDTH,
         )
     ]
@@ -111,7 +124,7 @@ def _row_label(pair: tuple[str, str], measure: str, *, alone: bool) -> str:
 
 
 def _found(record: MaskRecord[Any], measure: str, mask: str) -> list[Summary | None]:
-    return [summary_of(record.quantity(measure, mask, function)) for function in record.functions]
+    return [summary_of(record.quantity(measure, mask, function)) if measure else None for function in record.functions]
 
 
 def _has_hidden(record: MaskRecord[Any]) -> bool:
