@@ -1,4 +1,6 @@
-"""Pictures of the terminal, 80 columns wide, as SVG: ``python docs/making/terminal.py RUN SECONDS``, with the folder of `make demo` and its time.
+"""Pictures of the terminal, 80 columns wide, as SVG.
+
+``python docs/making/terminal.py RUN SECONDS`` takes the folder of `make demo` and its time.
 
 They show what the commands print. The run under way is that of the demo, with its prices, at a moment that is chosen here.
 """
