@@ -189,7 +189,9 @@ def test_the_rest_of_the_options_is_behind_another(capsys):
 
 def test_the_command_itself_explains(capsys):
     main([])
-    assert "maskscope COMMAND --help" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "maskscope COMMAND --help" in out
+    assert max(map(len, out.splitlines())) <= 80
     main(["--version"])
     assert capsys.readouterr().out.startswith("maskscope 0.")
 

@@ -1,5 +1,6 @@
 """The last lines of a run: what was asked, what was found, and where to look."""
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from maskscope.report.numbers import in_words
 from maskscope.storage.legible import legible
 
 _ATLAS = "atlas.html"
+# the paper's names of the two properties, behind a summary
+_NAME_OF_PROPERTY = re.compile(r" \(P_\w+\)$")
 
 
 def print_ending(study: Study[Any], record: Record, out: Path, began: float, console: Console) -> None:
@@ -34,7 +37,7 @@ def print_ending(study: Study[Any], record: Record, out: Path, began: float, con
     except MissingExtraError as error:
         page = f"not written: {error} Then: maskscope report {out}"
     atlas = [("Atlas", str(out / _ATLAS))] if (out / _ATLAS).exists() else []
-    asked = f"which weights carry {in_words(record.functions)}?" if study.networks else study.summary
+    asked = f"which weights carry {in_words(record.functions)}?" if study.networks else _NAME_OF_PROPERTY.sub("", study.summary)
     lines = [
         ("Asked", asked[:1].upper() + asked[1:]),
         ("Found", answer(record, study.page)),

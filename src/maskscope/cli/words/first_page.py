@@ -6,7 +6,7 @@ from maskscope.cli.words.help import filled, table
 _FIRST = (
     ("maskscope run addition-multiplication --preset demo --seeds 3", "a demo"),
     ("maskscope show", "what it found"),
-    ("maskscope new classifier my_study.py", "your own network"),
+    ("maskscope new classifier my_study.py", "your network"),
     ("maskscope run my_study.py --preset smoke", "seconds"),
 )
 
