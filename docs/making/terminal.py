@@ -1,13 +1,13 @@
-"""Pictures of the terminal, 80 columns wide, as SVG: ``python docs/making/terminal.py RUN SECONDS``, with the folder of `make demo` and its time.
+"""Pictures of the terminal, 80 columns wide, as SVG: ``python docs/making/terminal.py RUN SECONDS``.
 
-They show what the commands print. The run under way is that of the demo, with its prices, at a moment that is chosen here.
+RUN is the folder of `make demo`, SECONDS what it took. They show what the commands print. The run under way is that of the demo,
+with its prices, at a moment that is chosen here.
 """
 
 import contextlib
 import io
 import os
 import sys
-import time
 from pathlib import Path
 
 from rich.console import Console, RenderableType
@@ -63,7 +63,8 @@ def ending(folder: Path, seconds: float) -> Text:
     """The last lines of the demo."""
     study, record = study_at("addition-multiplication"), load_record(folder)
     console = Console(file=io.StringIO(), width=WIDTH)
-    print_ending(study, record, folder, began=time.monotonic() - seconds, console=console)
+    page = str(folder / "report.html")
+    print_ending(study, record, folder, page=page, seconds=seconds, console=console)
     return Text(console.file.getvalue().strip("\n"))
 
 
