@@ -1,7 +1,8 @@
-"""Pictures of the terminal, 80 columns wide, as SVG: ``python docs/making/terminal.py RUN SECONDS``.
+"""Pictures of the terminal, 80 columns wide, as SVG.
 
-RUN is the folder of `make demo`, SECONDS what it took. They show what the commands print. The run under way is that of the demo,
-with its prices, at a moment that is chosen here.
+``python docs/making/terminal.py RUN SECONDS`` takes the folder of `make demo` and its time.
+
+They show what the commands print. The run under way is that of the demo, with its prices, at a moment that is chosen here.
 """
 
 import contextlib

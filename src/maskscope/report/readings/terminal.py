@@ -35,9 +35,9 @@ def show_record(record: Record, page: Page[Any], console: Console, *, everything
     print_paragraph(console, answer(record, page))
     for sentence in (*unverified(record), *page.cautions(record), *contradictions(record)):
         print_paragraph(console, sentence, style="bold red")
-    if everything:
-        for sentence in (*(agreements(record) if page.beside_paper else []), *summary_sentences(record, page)):
-            print_paragraph(console, sentence)
+    beside = agreements(record) if everything and page.beside_paper else []
+    for sentence in (*beside, *summary_sentences(record, page)):
+        print_paragraph(console, sentence)
     if record.verdicts:
         console.print()
         _show_claims(record, page, console, questions=everything)
