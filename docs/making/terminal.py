@@ -9,7 +9,6 @@ import contextlib
 import io
 import os
 import sys
-import time
 from pathlib import Path
 
 from rich.console import Console, RenderableType
@@ -65,7 +64,8 @@ def ending(folder: Path, seconds: float) -> Text:
     """The last lines of the demo."""
     study, record = study_at("addition-multiplication"), load_record(folder)
     console = Console(file=io.StringIO(), width=WIDTH)
-    print_ending(study, record, folder, began=time.monotonic() - seconds, console=console)
+    page = str(folder / "report.html")
+    print_ending(study, record, folder, page=page, seconds=seconds, console=console)
     return Text(console.file.getvalue().strip("\n"))
 
 

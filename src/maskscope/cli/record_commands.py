@@ -64,7 +64,7 @@ class ClaimsOptions:
 class FigureOptions:
     """Write a figure of a run or a sweep as SVG, PDF and PNG, for a paper or a talk, with its caption.
 
-    maskscope figure runs/demo                             the figures that there are
+    maskscope figure runs/demo            the figures that there are
     maskscope figure runs/demo picture --width column
     """
 

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from maskscope.cli.output.printing import announce, print_json
 from maskscope.cli.record_commands import FigureOptions
-from maskscope.columns import print_columns, print_paragraph
+from maskscope.columns import print_paragraph
 from maskscope.engine.address import known_studies, study_at
 from maskscope.engine.records.file import holds_sweep, load_record
 from maskscope.engine.records.record import Record
@@ -94,7 +94,9 @@ def write_figures(options: FigureOptions) -> None:
     figures = {one.name: one for one in _figures(options.folder, options.reader)}
     if not options.name:
         console = Console()
-        print_columns(console, ["figure", "what it shows"], [(one.name, one.summary) for one in figures.values()], whole=(0,))
+        for one in figures.values():
+            print_paragraph(console, one.name, style="bold")
+            print_paragraph(console, one.summary, indent=2)
         print_paragraph(console, f"\nWrite one with: maskscope figure {legible(str(options.folder))} NAME --width column")
         return
     if options.name not in (*figures, _ALL):

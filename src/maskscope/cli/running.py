@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from maskscope.cli.options import job_of, kind_named, parse_settings, study_named, value_of
-from maskscope.cli.output.ending import print_ending
+from maskscope.cli.output.ending import print_ending, written_page
 from maskscope.cli.output.printing import announce, print_json
 from maskscope.cli.output.progress import RunProgress
 from maskscope.cli.run_command import RunOptions
@@ -43,7 +43,9 @@ def run(words: list[str]) -> None:
         record = run_study(preset, job, workers=options.workers, planned=planned, **hears)
     if options.as_json:
         print_json(record)
-    print_ending(chosen, record, options.out, began, Console(stderr=options.as_json))
+    page = written_page(chosen, record, options.out)
+    console = Console(stderr=options.as_json)
+    print_ending(chosen, record, options.out, page=page, seconds=time.monotonic() - began, console=console)
 
 
 def _watch(chosen: Study[Any], options: Any) -> Callable[[str], Sequence[Observer]]:

@@ -58,11 +58,11 @@ def run_study(
     folder = user_path(job.run, argument="The run folder")
     require_room(folder, RECORD)
     job = replace(job, run=str(folder)).pinned
-    fits = False
+    fits, parts = False, None
     if planned or follower is not None:
         announce("timing a few steps ...")
         plan = plan_of(job)
-        fits = plan.needs.fits
+        fits, parts = plan.needs.fits, len(plan.stages)
         if planned:
             announce(plan.text(workers))
         if follower is not None:
@@ -73,7 +73,7 @@ def run_study(
         require_replaceable(folder / RECORD, announce)
         for words in changes(folder, job):
             announce(words)
-        begin_settings(folder, job)
+        begin_settings(folder, job, preset, parts)
         record, _ = run_here(preset, job, workers, watch, announce, follower)
         write_json(folder / RECORD, to_json(record))
     if isinstance(watch, Tracker):

@@ -1,7 +1,6 @@
 """The last lines of a run: what was asked, what was found, and where to look."""
 
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +21,25 @@ _ATLAS = "atlas.html"
 _NAME_OF_PROPERTY = re.compile(r" \(P_\w+\)$")
 
 
-def print_ending(study: Study[Any], record: Record, out: Path, began: float, console: Console) -> None:
-    """Writes the page of a run and says what was found.
+def written_page(study: Study[Any], record: Record, out: Path) -> str:
+    """Writes the page of a run, and what lies beside it; returns its path, or why there is none and how to have it."""
+    try:
+        return str(write_everything(record, study.page, out))
+    except MissingExtraError as error:
+        return f"not written: {error} Then: maskscope report {out}"
+
+
+def print_ending(study: Study[Any], record: Record, out: Path, *, page: str, seconds: float, console: Console) -> None:
+    """Says what was asked and what was found, and where to look.
 
     Args:
         study: what was run.
         record: what came of it.
         out: the run folder.
-        began: when the run did, by `time.monotonic`.
+        page: what is said of its page.
+        seconds: that all of it took.
         console: where to.
     """
-    try:
-        page = str(write_everything(record, study.page, out))
-    except MissingExtraError as error:
-        page = f"not written: {error} Then: maskscope report {out}"
     atlas = [("Atlas", str(out / _ATLAS))] if (out / _ATLAS).exists() else []
     asked = f"which weights carry {in_words(record.functions)}?" if study.networks else _NAME_OF_PROPERTY.sub("", study.summary)
     lines = [
@@ -45,7 +49,7 @@ def print_ending(study: Study[Any], record: Record, out: Path, began: float, con
         ("Page", page),
         *atlas,
         ("Numbers", f"maskscope show {out}"),
-        ("Time", duration(time.monotonic() - began)),
+        ("Time", duration(seconds)),
     ]
     console.print()
     print_columns(console, ["", ""], [(name, legible(text)) for name, text in lines])

@@ -110,10 +110,18 @@ def holds_sweep(folder: Path) -> bool:
     return os.path.exists(folder / SWEEP_RECORD)
 
 
-def begin_settings(folder: Path, job: Job) -> None:
-    """Writes down what a run is begun with, before any work, so that one that goes on can be compared with it."""
+def begin_settings(folder: Path, job: Job, preset: str, parts: int | None = None) -> None:
+    """Writes down what a run is begun with, before any work, so that one that goes on can be compared with it.
+
+    Args:
+        folder: of the run.
+        job: what is done.
+        preset: that its settings began from; told of a run that is not done.
+        parts: how many artefacts it will have, if that is known; to say how far it is.
+    """
     content = {"experiment": job.study.name, "spec": to_json(job.spec), "study_file": file_digest(job.study.address)}
-    write_json(folder / SETTINGS, content)
+    told = {"preset": preset, "seeds": list(job.seeds)} | ({} if parts is None else {"parts": parts})
+    write_json(folder / SETTINGS, content | told)
 
 
 def begun(folder: Path, study: str) -> Json:
