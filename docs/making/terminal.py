@@ -16,11 +16,11 @@ from rich.text import Text
 
 from maskscope.cli.main import main
 from maskscope.cli.output.ending import print_ending
-from maskscope.cli.output.progress import RunProgress
 from maskscope.engine.address import study_at
 from maskscope.engine.job import Job
 from maskscope.engine.plan import plan_of
 from maskscope.engine.records.file import load_record
+from maskscope.report.progress import RunProgress
 
 SCREENS = Path(__file__).parent.parent / "screens"
 WIDTH = 80

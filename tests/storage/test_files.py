@@ -157,6 +157,14 @@ def test_a_write_that_fails_says_why_and_keeps_the_old(tmp_path, monkeypatch, nu
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+def test_weights_under_two_names_are_written_under_both():
+    tied = torch.nn.Sequential(torch.nn.Embedding(3, 2), torch.nn.Linear(2, 3, bias=False))
+    tied[1].weight = tied[0].weight
+    tensors, _ = unpack_tensors(pack_tensors(tied.state_dict(), kind="weights", metadata={}), kind="weights", source="memory")
+    assert tensors.keys() == tied.state_dict().keys()
+    assert all(torch.equal(tensors[name], tied[0].weight) for name in tensors)
+
+
 def test_a_tensor_file_of_another_kind_or_with_bytes_that_are_no_bool(tmp_path):
     content = pack_tensors({"w": torch.tensor([True, False])}, kind="weights", metadata={})
     with pytest.raises(FileFormatError, match="holds a 'weights'; a 'logits' was expected"):

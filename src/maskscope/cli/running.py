@@ -11,7 +11,6 @@ from rich.console import Console
 from maskscope.cli.options import job_of, kind_named, parse_settings, study_named, value_of
 from maskscope.cli.output.ending import print_ending, written_page
 from maskscope.cli.output.printing import announce, print_json
-from maskscope.cli.output.progress import RunProgress
 from maskscope.cli.run_command import RunOptions
 from maskscope.engine.plan import make_plan
 from maskscope.engine.planned import Plan, duration
@@ -19,6 +18,7 @@ from maskscope.engine.run import run_study
 from maskscope.engine.spec import read_spec
 from maskscope.engine.study import Study
 from maskscope.errors import ConfigError
+from maskscope.report.progress import RunProgress
 from maskscope.training import Observer, Tracker
 
 

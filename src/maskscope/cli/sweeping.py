@@ -4,7 +4,6 @@ from typing import Any
 
 from maskscope.cli.options import job_of, kind_named, name_of, parse_settings, value_of
 from maskscope.cli.output.printing import announce_end, print_json
-from maskscope.cli.output.progress import RunProgress
 from maskscope.cli.sweep_command import NamedSweepOptions, StudySweepOptions
 from maskscope.engine.address import is_file, known_studies, study_at
 from maskscope.engine.plan import make_plan
@@ -23,6 +22,7 @@ from maskscope.engine.sweep.run import run_sweep
 from maskscope.engine.sweep.setting import settings_of
 from maskscope.errors import ConfigError
 from maskscope.report import write_sweep
+from maskscope.report.progress import RunProgress
 
 
 def sweep(words: list[str]) -> None:

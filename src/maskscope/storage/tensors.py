@@ -37,6 +37,17 @@ def tensor_digest(tensor: Tensor) -> str:
     return result.hexdigest()
 
 
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors without shared memory, which safetensors refuses: tied weights are written under each of their names."""
+    found: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr() if tensor.numel() else 0
+        found[name] = tensor.clone() if place in seen else tensor
+        seen |= {place} - {0}
+    return found
+
+
 def pack_tensors(tensors: Mapping[str, Tensor], *, kind: str, metadata: Json) -> bytes:
     """The bytes of a tensor file.
 
@@ -48,7 +59,7 @@ def pack_tensors(tensors: Mapping[str, Tensor], *, kind: str, metadata: Json) ->
     Raises:
         ConfigError: the metadata cannot be written as JSON, or a tensor name cannot be written to a file.
     """
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
+    plain = _apart({name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())})
     try:
         # one key only: safetensors keeps metadata in a hash map, whose order is not fixed between processes
         text = canonical_json({"kind": kind, "metadata": metadata, "sha256": _payload_digest(plain, kind, metadata)})

@@ -1,6 +1,5 @@
 """The user's own network: the plainest study, and the first that a reader should open."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from maskscope.masks import BehaviourKept, Heads, Off
 from maskscope.procedure.masking import words_of
 from maskscope.procedure.procedure import MaskProcedure
 from maskscope.procedure.record import MaskRecord
+from maskscope.report.progress import RunProgress
 from maskscope.studies.differences import METHOD
 from maskscope.studies.own.claims import claims_of
 from maskscope.studies.own.controls.disjoint import KindOf
@@ -203,8 +203,8 @@ class Study:
         *,
         preset: str = "quick",
         device: str = "cpu",
-        watch: Callable[[str], Sequence[Observer]] = lambda name: (ProgressBar(name),),
-        announce: Callable[[str], None] = lambda text: print(text, file=sys.stderr),
+        watch: Callable[[str], Sequence[Observer]] | None = None,
+        announce: Callable[[str], None] | None = None,
     ) -> "MaskRecord[Any]":
         """Makes whatever the run folder lacks: masks, record, page, figures, tables. What is finished is not done again.
 
@@ -212,9 +212,9 @@ class Study:
             out: the run folder.
             preset: ``quick`` for the study as it is; ``smoke`` for a few steps, to see whether everything runs.
             device: torch device.
-            watch: makes the observers of a search from its name: a progress bar each; ``lambda name: ()`` for none. A
-                `Tracker` logs the searches and the result.
-            announce: is told in words what happens; on standard error unless told.
+            watch: makes the observers of a search from its name, such as a progress bar each; a `Tracker` logs the searches and
+                the result. None: in a notebook a bar for each search, elsewhere the progress of the whole.
+            announce: is told in words what happens. None: standard error is, with how much of the whole is done.
 
         Raises:
             MaskscopeError: the network, the data, the loss or the score do not fit together, or the folder cannot be used.
@@ -222,8 +222,17 @@ class Study:
         from maskscope.report import write_everything
 
         job = self._job(out, preset, device)
-        record = run_study(preset, job, watch=watch, announce=announce, planned=True)
-        announce(f"report: {write_everything(record, PAGE, Path(job.run))}")
+        with RunProgress().shown() as progress:
+            bars = progress.in_notebook and announce is None
+            record = run_study(
+                preset,
+                job,
+                watch=watch or (lambda name: (ProgressBar(name),) if bars else ()),
+                announce=announce or progress.announce,
+                planned=True,
+                follower=None if bars or announce else progress,
+            )
+            (announce or progress.announce)(f"report: {write_everything(record, PAGE, Path(job.run))}")
         assert isinstance(record, MaskRecord), "as every study of masks has it"
         return record
 

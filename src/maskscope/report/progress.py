@@ -39,6 +39,11 @@ class RunProgress(Follower):
         # workers are heard by a thread each
         self._lock = threading.RLock()
 
+    @property
+    def in_notebook(self) -> bool:
+        """Whether lines go to a cell of a notebook, where a search has a bar of its own."""
+        return self._console.is_jupyter
+
     @contextmanager
     def shown(self) -> Iterator["RunProgress"]:
         """A block in which progress is shown; on a terminal, live."""

@@ -6,9 +6,9 @@ import json
 import pytest
 from rich.console import Console
 
-from maskscope.cli.output.progress import RunProgress
 from maskscope.engine.follow import hear
 from maskscope.engine.planned import Piece, Plan, PlannedStage
+from maskscope.report.progress import RunProgress
 
 WORDS = "searching the weights that carry 'add' and 'mul'"
 
