@@ -48,20 +48,21 @@ def rows_of(panel):
 def test_the_picture_of_functions_has_each_under_each_mask_and_the_overlap_beside_it(record):
     scores, overlap = picture(record).panels()
     of = ("only the weights\nof add", "only the weights\nof mul", "without the weights\nof add", "without the weights\nof mul")
-    assert rows_of(scores) == list(of)
+    assert rows_of(scores) == ["intact network", *of]
     legend = [text.get_text() for text in drawn(scores).get_legend().get_texts()]
-    assert legend == ["on add", "on mul", "intact network"]
+    assert legend == ["on add", "on mul", "as many others"]
     assert rows_of(overlap) == ["all weights"]
     assert "small marks: each network" in picture(record).caption
 
 
-def test_its_marks_are_the_networks_and_its_grey_tick_the_intact_network(record):
+def test_its_marks_are_the_networks_and_its_grey_ticks_as_many_other_weights(record):
     axes = drawn(picture(record).panels()[0])
-    first = record.quantity("sufficiency", "add", "add")
+    first = record.quantity("accuracy", "", "add")
     marks = [tuple(mark.get_offsets()[:, 0]) for mark in axes.collections]
     assert tuple(100 * value for value in first.summary.values) == pytest.approx(marks[0])
     ticks = [one.get_xdata()[0] for one in axes.lines if one.get_color() == "#5d6b7a" and len(set(one.get_xdata())) == 1]
-    assert 100 * record.quantity("accuracy", "", "add").summary.mean in ticks
+    for measure in ("top weights", "random removal"):
+        assert 100 * record.quantity(measure, "add", "add").summary.mean in ticks
 
 
 def test_the_picture_of_many_functions_is_two_heat_maps():

@@ -107,9 +107,9 @@ def test_the_table_of_removals_is_the_papers(double):
     groups = list(dict.fromkeys(row.group for row in table.rows))
     assert groups == [
         "Trained network",
-        "Trained network; NOT with the full mask on input and output weights",
+        "Trained network; removed with the full mask on input and output weights",
         "Copied input and output weights",
-        "Copied input and output weights; NOT with the full mask on input and output weights",
+        "Copied input and output weights; removed with the full mask on input and output weights",
     ]
     for group, measure, variant in (
         (groups[0], "necessity", "trained"),

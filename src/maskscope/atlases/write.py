@@ -77,6 +77,15 @@ def atlas(
         MaskMismatchError: the masks are of different networks.
         MissingExtraError: jinja2 is not installed.
         UnknownNameError: a pattern matches no tensor.
+
+    Examples:
+        >>> import tempfile, torch, maskscope as ms
+        >>> network = torch.nn.Linear(4, 2)
+        >>> half = ms.BinaryMask({"weight": torch.tensor([[True] * 4, [False] * 4])})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = ms.atlas({"first": half, "second": ~half}, f"{folder}/atlas.html", network=network)
+        ...     written.path.exists()
+        True
     """
     return write_atlas(named_masks(masks, title=title, network=network).only(only), out, weights=weights)
 
