@@ -21,7 +21,7 @@ def test_a_study_of_ones_own_network_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (code,) = CODE
     assert len(code.strip().splitlines()) <= 15
-    few = ', config=ms.MaskConfig(steps=200, learning_rate=0.3, size=ms.Penalty(2e-4)), controls=["shuffled-weights"])'
+    few = ', config=ms.MaskConfig(steps=100, learning_rate=0.3, size=ms.Penalty(2e-4)), controls=["shuffled-weights"])'
     fewer = code.replace('loss="labels")', f'loss="labels"{few}').replace("range(3)", "range(1)")
     assert fewer.count(few) == 1
     assert "range(1)" in fewer

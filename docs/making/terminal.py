@@ -8,6 +8,7 @@ They show what the commands print. The run under way is that of the demo, with i
 import contextlib
 import io
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -32,7 +33,9 @@ def picture(name: str, command: str, shown: RenderableType) -> None:
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(Text(f"$ {command}", "bold"), soft_wrap=True)
     console.print(shown, soft_wrap=isinstance(shown, Text))
-    console.save_svg(str(SCREENS / f"terminal-{name}.svg"), title="")
+    # without the fonts that rich would load from elsewhere
+    plain = re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title=""), flags=re.S)
+    (SCREENS / f"terminal-{name}.svg").write_text(plain, encoding="utf-8")
 
 
 def printed(*words: str) -> Text:

@@ -13,6 +13,7 @@ from maskscope.cli.commands import COMMANDS
 from maskscope.cli.main import main
 from maskscope.engine.spec import from_json
 from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
+from tests.undrawn import undrawn
 
 TINY = ["--hidden", "8", "--digits", "1", "--train-items", "300", "--fit.steps", "5", "--mask.steps", "4", "--random-draws", "2"]
 RUN = ["run", "addition-multiplication", "--preset", "smoke", *TINY, "--threads", "1"]
@@ -27,7 +28,8 @@ def status(*words: str) -> int:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cli") / "run"
-    main([*RUN, "--out", str(folder), "--seeds", "2"])
+    with undrawn():  # tests/contracts/test_rooms.py draws a run
+        main([*RUN, "--out", str(folder), "--seeds", "2"])
     return folder
 
 
@@ -55,16 +57,18 @@ def test_show_and_compare(finished, capsys):
 def test_report_is_made_again_from_the_record_alone(finished):
     before = (finished / "report.html").read_bytes()
     (finished / "report.html").unlink()
-    main(["report", str(finished)])
+    with undrawn():
+        main(["report", str(finished)])
     assert (finished / "report.html").read_bytes() == before
 
 
 def test_a_record_of_other_settings_is_replaced_but_not_silently(finished, tmp_path, capsys):
     folder = tmp_path / "run"
     shutil.copytree(finished, folder)
-    main([*RUN, "--out", str(folder), "--seeds", "2"])
-    assert "other settings" not in capsys.readouterr().err
-    main([*RUN, "--out", str(folder), "--seeds", "2", "--random-draws", "1"])
+    with undrawn():
+        main([*RUN, "--out", str(folder), "--seeds", "2"])
+        assert "other settings" not in capsys.readouterr().err
+        main([*RUN, "--out", str(folder), "--seeds", "2", "--random-draws", "1"])
     assert (
         f"{folder} was begun with other settings (random_draws). What does not depend on them is kept" in capsys.readouterr().err
     )
@@ -89,7 +93,8 @@ def test_a_sweep_from_the_first_word_to_its_page(tmp_path, capsys):
     main([*words, "--dry-run"])
     assert "at most" in capsys.readouterr().out
     assert not (tmp_path / "run").exists()
-    main(words)
+    with undrawn():
+        main(words)
     assert (tmp_path / "run" / "report.html").read_text().startswith("<!")
     assert list((tmp_path / "run" / "figures").glob("*.png"))
     capsys.readouterr()
@@ -98,7 +103,8 @@ def test_a_sweep_from_the_first_word_to_its_page(tmp_path, capsys):
     main(["show", str(tmp_path / "run"), "--json"])
     assert [point["label"] for point in json.loads(capsys.readouterr().out)["points"]] == ["1e-05", "0.001"]
     (tmp_path / "run" / "report.html").unlink()
-    main(["report", str(tmp_path / "run")])
+    with undrawn():
+        main(["report", str(tmp_path / "run")])
     assert (tmp_path / "run" / "report.html").exists()
 
 
@@ -109,7 +115,8 @@ def test_a_sweep_over_any_setting_from_the_first_word_to_its_page(tmp_path, caps
     main([*words, "--dry-run"])
     assert "at most" in capsys.readouterr().out
     assert not (tmp_path / "run").exists()
-    main(words)
+    with undrawn():
+        main(words)
     assert "a sweep over mask.initial_logit" in (tmp_path / "run" / "report.html").read_text()
     capsys.readouterr()
     main(["show", str(tmp_path / "run"), "--json"])

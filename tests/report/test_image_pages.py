@@ -97,7 +97,8 @@ def test_tables_and_figures_are_written(study, tmp_path):
 
 def test_one_network_without_repeats_and_with_nothing_else():
     record = make_removal_record(seeds=(0,), repeats=0)
-    html = page(record)
+    with undrawn():
+        html = page(record)
     outline(html)
     assert "no interval" in html
     assert "There is no ceiling" in html
@@ -105,5 +106,6 @@ def test_one_network_without_repeats_and_with_nothing_else():
     bare = replace(record, networks=tuple(networks))
     ids = {section.id for section in sections(bare)}
     assert not ids & {"filters", "cosine", "half-mask"}
-    outline(page(make_growth_record(seeds=(0,), tasks=1, new_logits=(2.0,))))
-    outline(page(make_growth_record(seeds=(0,), tasks=2)))
+    with undrawn():
+        outline(page(make_growth_record(seeds=(0,), tasks=1, new_logits=(2.0,))))
+        outline(page(make_growth_record(seeds=(0,), tasks=2)))

@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import io
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,8 @@ def sweep(request):
 
 
 def test_a_sweep_is_one_file_that_needs_nothing_else(sweep, tmp_path):
-    html = write_sweep(sweep, tmp_path).read_text()
+    with nullcontext() if sweep.sweep == "penalty" else undrawn():  # one is drawn
+        html = write_sweep(sweep, tmp_path).read_text()
     found = outline(html)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["figures", "report.html", "tables"]
     assert not {"script", "link", "img", "iframe"} & set(found.tags)
