@@ -90,7 +90,12 @@ def outside(text: str, folder: Path, docs: Path, root: Path) -> Iterator[Path]:
 
 
 def address_of(target: Path, docs: Path, root: Path) -> str:
-    """Where a file or folder stands in the site: docs/ and the repository lie over each other."""
+    """Where a file or folder stands in the site: docs/ and the repository lie over each other.
+
+    The repository's own README would take the place of the first page, and leads to that instead.
+    """
+    if target == root / "README.md":
+        return "index.md"
     relative = target.relative_to(docs if target.is_relative_to(docs) else root).as_posix()
     if not target.is_dir():
         return relative

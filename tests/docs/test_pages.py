@@ -80,7 +80,7 @@ def test_links_lead_somewhere(page):
 def test_links_out_of_docs_become_links_within_the_site(tmp_path):
     links = made("links")
     root = tmp_path.resolve()
-    for file in ("docs/sub/page.md", "docs/other.md", "records/one/README.md", "records/one/tables/a.csv"):
+    for file in ("docs/sub/page.md", "docs/other.md", "records/one/README.md", "records/one/tables/a.csv", "README.md"):
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         (root / file).write_text("", encoding="utf-8")
     page, docs = root / "docs" / "sub" / "page.md", root / "docs"
@@ -90,6 +90,9 @@ def test_links_out_of_docs_become_links_within_the_site(tmp_path):
     assert links.rewritten(text, page, docs, root) == wanted
     back = links.rewritten("[x](../../docs/sub/page.md#there)", root / "records" / "one" / "README.md", docs, root)
     assert back == "[x](../../sub/page.md#there)"
+    # the first page of the site is docs/index.md
+    home = links.rewritten("[x](../../README.md)", root / "records" / "one" / "README.md", docs, root)
+    assert home == "[x](../../index.md)"
     assert list(links.outside(text, page.parent, docs, root)) == [root / "records" / "one", root / "records" / "one" / "tables"]
     assert links.listing(root / "records" / "one" / "tables") == "# one: tables\n\n* [a.csv](a.csv)\n"
 
