@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ ARGUMENTS = (
 
 def why_no_browser() -> str:
     """Why there is no browser to test with; empty if there is one."""
-    try:
-        import playwright.sync_api  # noqa: F401
-    except ModuleNotFoundError:
+    if find_spec("playwright") is None:
         return "the package playwright is not installed: extra 'test'"
     return "" if _path() else f"no browser is installed: looked for {', '.join(NAMES)}"
 

@@ -145,7 +145,10 @@ def test_from_afar_a_point_has_the_share_of_the_weights_under_it(page, name, sha
 
 def test_hand_and_keys_zoom_and_move(page):
     tensor(page, "far.weight")
-    zoom = lambda: page.evaluate("maskscopeAtlas.map.view.zoom")  # noqa: E731
+
+    def zoom():
+        return page.evaluate("maskscopeAtlas.map.view.zoom")
+
     box = page.locator("#map").bounding_box()
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     fitted = zoom()

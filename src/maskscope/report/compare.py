@@ -11,6 +11,7 @@ from maskscope.engine.records.record import Record
 from maskscope.report.numbers import NOTATION, Notation, count_text, interval_text, plain, spread_text
 from maskscope.report.origin import settings
 from maskscope.report.verdicts import label
+from maskscope.report.words import score_word
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,11 @@ class Comparison:
 
 def comparison(first: Record, second: Record) -> Comparison:
     """Compares two records, also of different studies or settings."""
+    score = score_word(first)
     in_first = {one.address for one in first.quantities}
     in_second = {one.address: one for one in second.quantities}
     rows = [
-        ComparedQuantity(label(one), NOTATION[one.unit], one.summary, in_second[one.address].summary)
+        ComparedQuantity(label(one, score), NOTATION[one.unit], one.summary, in_second[one.address].summary)
         for one in first.quantities
         if one.address in in_second
     ]
@@ -67,8 +69,8 @@ def comparison(first: Record, second: Record) -> Comparison:
         names=(_name(first), _name(second)),
         rows=tuple(rows),
         settings=_differing(_conditions(first), _conditions(second)),
-        only_first=tuple(label(one) for one in first.quantities if one.address not in in_second),
-        only_second=tuple(label(one) for one in second.quantities if one.address not in in_first),
+        only_first=tuple(label(one, score) for one in first.quantities if one.address not in in_second),
+        only_second=tuple(label(one, score) for one in second.quantities if one.address not in in_first),
     )
 
 

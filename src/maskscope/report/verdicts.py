@@ -11,6 +11,7 @@ from maskscope.engine.records.record import Record
 from maskscope.report.measures import measure_words
 from maskscope.report.numbers import count_text, in_words, signless_zero
 from maskscope.report.table import Column, Row, Table
+from maskscope.report.words import ACCURACY
 
 ABOUT: dict[About, str] = {
     "P_specialize": "Specialisation (P_specialize): are different functions in different weights?",
@@ -183,9 +184,9 @@ def asked_text(verdict: Verdict) -> str:
     return f"{'; '.join(premises + [condition_text(outcome.condition) for outcome in verdict.conditions])}."
 
 
-def label(quantity: Quantity) -> str:
-    """A quantity in words."""
-    return measure_words(*quantity.address)
+def label(quantity: Quantity, score: str = ACCURACY) -> str:
+    """A quantity in words; see `measure_words`."""
+    return measure_words(*quantity.address, score=score)
 
 
 def condition_text(condition: Condition) -> str:

@@ -10,13 +10,14 @@ from maskscope.report.headline import title
 from maskscope.report.key_number import MOST_NAMED, KeyNumber, key_number
 from maskscope.report.numbers import count_text, in_words, mean_text
 from maskscope.report.over_networks import WHOLE, asks_reuse, mask_names, networks, short_words, whole_procedures
+from maskscope.report.words import ACCURACY, score_word
 
 # what the claims ask of a network before anything else
 LEARNED = 0.95
 # a measure, and the sentence that its numbers make
-_UNDER = ("sufficiency", "Under the mask found for {}, accuracy is {}.")
-_WITHOUT = ("necessity", "Without the weights of mask {}, accuracy is {}.")
-_WITHOUT_HIDDEN = ("necessity, full I/O", "Without the hidden ones of mask {} alone, it is {}.")
+_UNDER = ("sufficiency", "Under the mask found for {}, {} is {}.")
+_WITHOUT = ("necessity", "Without the weights of mask {}, {} is {}.")
+_WITHOUT_HIDDEN = ("necessity, full I/O", "Without the hidden ones of mask {0} alone, it is {2}.")
 
 
 def question(record: MaskRecord[Any]) -> str:
@@ -109,10 +110,11 @@ def _each(record: MaskRecord[Any], measure: str, text: str) -> list[str]:
     functions = [name for name in mask_names(record) if name != WHOLE]
     if not 1 < len(functions) <= MOST_NAMED:
         return []
-    sentences = []
+    named = score_word(record)
+    score, sentences = named if named == ACCURACY else f"the {named}", []
     for mask in functions:
         ordered = [mask, *(name for name in functions if name != mask)]
         found = [(name, record.quantity(measure, mask, name)) for name in ordered]
         numbers = in_words([f"{mean_text(one.summary, 'percent')} on {name}" for name, one in found if one])
-        sentences += [text.format(mask, numbers)] if numbers else []
+        sentences += [text.format(mask, score, numbers)] if numbers else []
     return sentences
