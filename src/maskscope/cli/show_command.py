@@ -71,6 +71,6 @@ def _print_runs(folder: Path, found: Sequence[FoundRun], *, as_json: bool) -> No
             print_paragraph(console, ", ".join(text for text in more if text), indent=4)
     done = next((one for one in found if one.state == "done"), None)
     if done is not None:
-        console.print(f"\nWhat one found:  maskscope show {legible(str(done.folder))}", highlight=False, soft_wrap=True)
+        console.print(f"\nWhat one found:\n  maskscope show {legible(str(done.folder))}", highlight=False, soft_wrap=True)
     if any(one.state != "done" for one in found):
         console.print("The same `maskscope run` line as before goes on with one that is not done.", highlight=False)
