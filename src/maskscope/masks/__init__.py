@@ -1,6 +1,7 @@
 """Masks, and running networks under masks. Nothing here knows about data sets, optimizers or experiments."""
 
-from maskscope.masks.binary import BinaryMask, MaskedWeight, WeakMaskWarning, check_mask
+from maskscope.masks.binary import BinaryMask, WeakMaskWarning
+from maskscope.masks.bits import Mask, MaskedWeight, MaskFile, check_mask, combine_masks
 from maskscope.masks.call import bake, call_masked, call_with, evaluation_mode, unmasked, weights_under
 from maskscope.masks.copying import copy_network
 from maskscope.masks.estimators import ESTIMATORS, Annealing, Estimator, make_estimator
@@ -18,7 +19,16 @@ from maskscope.masks.kernels import KERNELS, SAMPLES_PER_GROUP, Kernels, SlowKer
 from maskscope.masks.kernels.exact import has_bfloat16
 from maskscope.masks.logits import MaskLogits
 from maskscope.masks.off import OFF, Off
-from maskscope.masks.overlap import OverlapCounts, SharedNoiseWarning, dice, iomin, iou, iou_from_dice, overlap_by_tensor
+from maskscope.masks.overlap import (
+    OverlapCounts,
+    SharedNoiseWarning,
+    dice,
+    iomin,
+    iou,
+    iou_from_dice,
+    overlap_by_tensor,
+    overlaps,
+)
 from maskscope.masks.sample import Noise, masked_weights, sample
 from maskscope.masks.selection import Selection, WeightTensor, select
 from maskscope.masks.sizes import BehaviourKept, Penalty, Size, TargetDensity
@@ -43,6 +53,8 @@ __all__ = [
     "Layout",
     "LearnedMask",
     "Loss",
+    "Mask",
+    "MaskFile",
     "MaskLogits",
     "MaskedWeight",
     "Noise",
@@ -65,6 +77,7 @@ __all__ = [
     "call_masked",
     "call_with",
     "check_mask",
+    "combine_masks",
     "copy_network",
     "dice",
     "evaluation_mode",
@@ -80,6 +93,7 @@ __all__ = [
     "make_kernels",
     "masked_weights",
     "overlap_by_tensor",
+    "overlaps",
     "sample",
     "select",
     "unmasked",

@@ -1,6 +1,6 @@
 """The result of a search: one bit for each unit, with set operations."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import final
@@ -9,22 +9,19 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
-from maskscope.errors import MaskMismatchError, suggestion
-from maskscope.masks.file import MaskContent, read_mask, write_mask
+from maskscope.errors import MaskMismatchError
+from maskscope.masks.bits.combine import RULES
+from maskscope.masks.bits.facts import MaskedWeight, combined, inverted
+from maskscope.masks.bits.file_format import write_mask
+from maskscope.masks.bits.mask import Mask
+from maskscope.masks.bits.mask_file import MaskFile
+from maskscope.masks.bits.packing import packed, unpacked
 from maskscope.masks.logits import MaskLogits
-from maskscope.masks.notebook_cells import mask_cell
 from maskscope.masks.off import ZERO, Off
-from maskscope.masks.selection import aliases, dtype_name
-from maskscope.masks.units import UnitGroup, collapsed, expanded, faults_of_groups, faults_of_values, single_weights, torn
+from maskscope.masks.selection import dtype_name
+from maskscope.masks.units import UnitGroup, collapsed, expanded, faults_of_groups, faults_of_values, torn, unit_shapes
 from maskscope.storage import Json, tensor_digest, user_path
-
-
-@dataclass(frozen=True)
-class MaskedWeight:
-    """The weight tensor that a mask was found on: its dtype and the digest of its values; None where they are not known."""
-
-    dtype: str | None = None
-    digest: str | None = None
+from maskscope.storage.byte_vectors import Block
 
 
 class WeakMaskWarning(UserWarning):
@@ -32,8 +29,8 @@ class WeakMaskWarning(UserWarning):
 
 
 @final
-@dataclass(frozen=True, eq=False)
-class BinaryMask(Mapping[str, Tensor]):
+@dataclass(frozen=True, eq=False, repr=False)
+class BinaryMask(Mask):
     """A mapping from dotted parameter name to a bool tensor in the weight's shape: True keeps the weight.
 
     A mask is a set of units, with the operations ``a & b``, ``a | b``, ``a - b`` and ``~a``; ``~a`` has all maskable units that
@@ -53,6 +50,7 @@ class BinaryMask(Mapping[str, Tensor]):
     made_by: Json = field(default_factory=dict)
     units: tuple[UnitGroup, ...] = ()
     off: Off = ZERO
+    shapes: Mapping[str, tuple[int, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
         faults = [
@@ -62,6 +60,7 @@ class BinaryMask(Mapping[str, Tensor]):
         ]
         if faults:
             raise MaskMismatchError("A mask is made of bool tensors (for logits: logits > 0):\n  " + "\n  ".join(faults))
+        object.__setattr__(self, "shapes", {name: tuple(bits.shape) for name, bits in self.tensors.items()})
         if self.units:
             faults = faults_of_groups(self.units, {name: bits.numel() for name, bits in self.items()}) or torn(self.units, self)
         if faults:
@@ -112,10 +111,9 @@ class BinaryMask(Mapping[str, Tensor]):
         """The bits by group of units: of single weights in the shape of their tensor, of other units a vector."""
         return collapsed(self.groups, self.tensors)
 
-    @property
-    def groups(self) -> tuple[UnitGroup, ...]:
-        """The units, in groups; for single weights, a group for each tensor."""
-        return self.units or single_weights({name: bits.numel() for name, bits in self.items()})
+    def packed(self, group: UnitGroup) -> Iterator[Block]:
+        """The bits of a group of units, eight a byte, in blocks."""
+        return packed([collapsed((group,), self.tensors)[group.name]])
 
     def by_weight(self) -> "BinaryMask":
         """The same mask over single weights."""
@@ -124,67 +122,17 @@ class BinaryMask(Mapping[str, Tensor]):
     def __getitem__(self, name: str) -> Bool[Tensor, "*shape"]:
         return self.tensors[name]
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.tensors)
-
-    def __len__(self) -> int:
-        return len(self.tensors)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, BinaryMask):
-            return NotImplemented
-        return set(self) == set(other) and all(torch.equal(self[name], other[name]) for name in self)
-
-    __hash__ = None  # type: ignore[assignment]  # equality is by value and tensors are mutable
-    _repr_html_ = mask_cell
-
     def __invert__(self) -> "BinaryMask":
-        return replace(self, tensors={name: ~bits for name, bits in self.items()}, made_by={"not": self.made_by})
+        return replace(self, tensors={name: ~bits for name, bits in self.items()}, made_by=inverted(self.made_by))
 
     def __and__(self, other: "BinaryMask") -> "BinaryMask":
-        return self._combine(other, "and", torch.logical_and)
+        return self._combine(other, "and")
 
     def __or__(self, other: "BinaryMask") -> "BinaryMask":
-        return self._combine(other, "or", torch.logical_or)
+        return self._combine(other, "or")
 
     def __sub__(self, other: "BinaryMask") -> "BinaryMask":
-        return self._combine(other, "minus", lambda mine, theirs: mine & ~theirs)
-
-    def __repr__(self) -> str:
-        what = "weights" if not self.units else f"units ({', '.join(dict.fromkeys(group.kind for group in self.units))})"
-        return f"BinaryMask({self.kept:,} of {self.count:,} {what} in {len(self)} tensors, density {self.density:.3%})"
-
-    @property
-    def count(self) -> int:
-        """The number of units that the mask covers, kept or not."""
-        return sum(bits.numel() for bits in self.by_unit().values())
-
-    @property
-    def kept(self) -> int:
-        """The number of units kept."""
-        return sum(int(bits.sum()) for bits in self.by_unit().values())
-
-    @property
-    def weights_kept(self) -> int:
-        """The number of single weights kept."""
-        return self.by_weight().kept
-
-    @property
-    def density(self) -> float:
-        """The share of units kept, over all groups; NaN if the mask covers no weights."""
-        return self.kept / self.count if self.count else float("nan")
-
-    @property
-    def faults(self) -> tuple[str, ...]:
-        """The faults that the search found in the mask (`maskscope.Judgement`); empty if the mask was not judged."""
-        judgement = self.made_by.get("judgement")
-        found = judgement.get("faults") if isinstance(judgement, dict) else None
-        return tuple(str(fault) for fault in found) if isinstance(found, list) else ()
-
-    @property
-    def density_by_tensor(self) -> dict[str, float]:
-        """The share of units kept in each group: for single weights, in each tensor."""
-        return {name: float(bits.float().mean()) for name, bits in self.by_unit().items()}
+        return self._combine(other, "minus")
 
     def only(self, *names: str) -> "BinaryMask":
         """The part of the mask on some tensors; the other tensors are then not masked. Units lose their weights in those."""
@@ -219,12 +167,7 @@ class BinaryMask(Mapping[str, Tensor]):
             ConfigError: the path is not valid, or ``made_by`` cannot be written as JSON.
         """
         file = user_path(path, argument="The path to save the mask to")
-        known = {name: self.weights.get(name, MaskedWeight()) for name in self}
-        stated: dict[str, Json] = {
-            name: {"shape": list(self[name].shape), "dtype": one.dtype, "weights_sha256": one.digest}
-            for name, one in known.items()
-        }
-        write_mask(file, MaskContent(self.by_unit(), stated, self.made_by, self.units, self.off))
+        write_mask(file, self.facts, self.packed)
 
     @classmethod
     def load(cls, path: str | Path, network: nn.Module | None = None) -> "BinaryMask":
@@ -239,62 +182,12 @@ class BinaryMask(Mapping[str, Tensor]):
             ConfigError: the path is not valid.
             MaskMismatchError: the mask was made for another network; the message lists every difference.
         """
-        found = read_mask(user_path(path, argument="The path of the mask"))
-        known = {name: MaskedWeight(entry["dtype"], entry["weights_sha256"]) for name, entry in found.tensors.items()}
-        weights = {name: weight for name, weight in known.items() if weight != MaskedWeight()}
-        mask = cls.from_units(found.groups, found.bits, found.shapes, weights, found.made_by, found.off)
-        if network is not None:
-            check_mask(network, mask)
-        return mask
+        file = MaskFile.open(path, network)
+        shapes = unit_shapes(file.groups, file.shapes)
+        bits = {group.name: unpacked(file.packed(group), group.count).reshape(shapes[group.name]) for group in file.groups}
+        return cls.from_units(file.groups, bits, file.shapes, file.weights, file.made_by, file.off)
 
-    def _combine(self, other: "BinaryMask", word: str, rule: Callable[[Tensor, Tensor], Tensor]) -> "BinaryMask":
-        require_same_weights(self, other)
-        off = self.off.shared_with(other.off)
-        weights = {name: known for name, known in self.weights.items() if other.weights.get(name) == known}
-        # a chain of the same operation is one list, so that combining hundreds of masks does not nest hundreds deep
-        before = self.made_by.get(word) if len(self.made_by) == 1 else None
-        made_by = {word: [*(before if isinstance(before, list) else [self.made_by]), other.made_by]}
-        units = self.units if self.units == other.units else ()
-        return BinaryMask({name: rule(self[name], other[name]) for name in self}, weights, made_by, units, off)
-
-
-def require_same_weights(first: BinaryMask, second: BinaryMask) -> None:
-    """Raises `MaskMismatchError`, which lists every difference, unless both masks cover the same tensors."""
-    faults = [f"{name}: only in the first mask" for name in first if name not in second]
-    faults += [f"{name}: only in the second mask" for name in second if name not in first]
-    faults += [
-        f"{name}: shape {list(first[name].shape)} in the first, {list(second[name].shape)} in the second"
-        for name in first
-        if name in second and first[name].shape != second[name].shape
-    ]
-    if faults:
-        raise MaskMismatchError("The two masks do not cover the same weights:\n  " + "\n  ".join(faults))
-
-
-def check_mask(network: nn.Module, mask: BinaryMask, *, values: bool = True) -> None:
-    """Checks that a mask fits a network.
-
-    Args:
-        network: the network that the mask will be used on.
-        mask: the mask.
-        values: whether to check dtypes and values too: they must be those of the weights that the mask was found on, if known.
-
-    Raises:
-        MaskMismatchError: the mask does not fit; the message lists every difference.
-    """
-    parameters = dict(network.named_parameters())
-    tied = {alias: name for name, group in aliases(network).items() for alias in group if alias != name}
-    faults = []
-    for name, bits in mask.items():
-        found, known = parameters.get(name), mask.weights.get(name)
-        if found is None:
-            hint = f" It is tied to {tied[name]}." if name in tied else suggestion(name, parameters)
-            faults.append(f"{name}: the network has no such parameter.{hint}")
-        elif found.shape != bits.shape:
-            faults.append(f"{name}: the mask has shape {list(bits.shape)}, the network {list(found.shape)}")
-        elif values and known is not None and known.dtype not in (None, dtype_name(found)):
-            faults.append(f"{name}: the mask was found on {known.dtype}, the network has {dtype_name(found)}")
-        elif values and known is not None and known.digest is not None and known.digest != tensor_digest(found):
-            faults.append(f"{name}: same shape, but the weights have other values than those the mask was found on")
-    if faults:
-        raise MaskMismatchError("The mask does not fit this network:\n  " + "\n  ".join(faults))
+    def _combine(self, other: "BinaryMask", word: str) -> "BinaryMask":
+        facts = combined(word, self.facts, other.facts)
+        tensors = {name: RULES[word](self[name], other[name]) for name in self}
+        return BinaryMask(tensors, facts.weights, facts.made_by, facts.units, facts.off)

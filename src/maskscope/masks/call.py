@@ -18,7 +18,8 @@ from torch.func import functional_call
 from torch.nn.parameter import UninitializedParameter
 
 from maskscope.errors import GuestError
-from maskscope.masks.binary import BinaryMask, check_mask
+from maskscope.masks.binary import BinaryMask
+from maskscope.masks.bits import check_mask
 from maskscope.masks.copying import copy_network
 from maskscope.masks.guest import Belongings
 from maskscope.masks.lender import Lender, Replaced, refuse_closures

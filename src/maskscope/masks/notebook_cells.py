@@ -13,7 +13,7 @@ def mask_cell(mask: Any) -> Html:
     """A mask: what it is for, how much it keeps, and of which tensors.
 
     Args:
-        mask: a `BinaryMask`, whose method this is.
+        mask: a `Mask`, whose method this is.
 
     Returns:
         HTML of a few kB, however many tensors there are.
@@ -22,11 +22,13 @@ def mask_cell(mask: Any) -> Html:
     # the name of a search that was given none
     head = f"Mask for {purpose}" if purpose not in ("", "mask") else "Mask"
     off = "" if mask.off.is_zero else f"; what is off is not zero but {mask.off.kind}"
-    parts = [paragraph(f"{repr(mask).removeprefix('BinaryMask(').removesuffix(')')}{off}")]
+    parts = [paragraph(f"{repr(mask).partition('(')[2].removesuffix(')')}{off}")]
     parts += [paragraph(f"It is weak: {fault}", strong=True) for fault in mask.faults]
+    kept = mask.kept_by_group
+    shares = {group.name: kept[group.name] / group.count if group.count else 0.0 for group in mask.groups}
     rows = [
-        (name, int(bits.sum()), bits.numel(), _percent(share := float(bits.float().mean()) if bits.numel() else 0.0), bar(share))
-        for name, bits in mask.by_unit().items()
+        (group.name, kept[group.name], group.count, _percent(shares[group.name]), bar(shares[group.name]))
+        for group in mask.groups
     ]
     return cell(head, *parts, table(("tensor", "kept", "of", "density", ""), rows, more="tensors"))
 

@@ -6,11 +6,14 @@ reports show "undefined".
 
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from maskscope.errors import MaskscopeError
-from maskscope.masks.binary import BinaryMask, require_same_weights
+from maskscope.masks.bits.facts import require_same_weights
+from maskscope.masks.bits.mask import Mask
+from maskscope.masks.bits.packing import popcount
 
 
 class SharedNoiseWarning(UserWarning):
@@ -60,7 +63,7 @@ class OverlapCounts:
         )
 
 
-def overlap_by_tensor(first: BinaryMask, second: BinaryMask) -> dict[str, OverlapCounts]:
+def overlap_by_tensor(first: Mask, second: Mask) -> dict[str, OverlapCounts]:
     """The overlap counts of two masks, for each group of units: for single weights, for each tensor.
 
     If the masks have different units, single weights are counted.
@@ -68,24 +71,61 @@ def overlap_by_tensor(first: BinaryMask, second: BinaryMask) -> dict[str, Overla
     Raises:
         MaskMismatchError: the masks cover different weights.
     """
-    require_same_weights(first, second)
+    ((_, counts),) = overlaps([first, second]).items()
+    return counts
+
+
+def overlaps(
+    masks: Sequence[Mask], *, advance: Callable[[int], None] | None = None
+) -> dict[tuple[int, int], dict[str, OverlapCounts]]:
+    """The overlap counts of every pair of masks, for each group of units, from one reading of each mask in blocks.
+
+    Args:
+        masks: at least two, in memory or in files. If they have different units, single weights are counted.
+        advance: is given the number of bytes of each block that was read.
+
+    Returns:
+        The counts by group, by the places of the two masks.
+
+    Raises:
+        MaskMismatchError: the masks cover different weights.
+        FileFormatError: a file was changed since it was opened.
+    """
+    for mask in masks[1:]:
+        require_same_weights(masks[0].shapes, mask.shapes)
+    same = all(mask.units == masks[0].units for mask in masks)
+    counted = masks if same else [mask.by_weight() for mask in masks]
+    pairs = list(combinations(range(len(masks)), 2))
+    found: dict[tuple[int, int], dict[str, OverlapCounts]] = {pair: {} for pair in pairs}
+    for group in counted[0].groups:
+        kept, both = [0] * len(masks), dict.fromkeys(pairs, 0)
+        for blocks in zip(*(mask.packed(group) for mask in counted), strict=True):
+            for place, block in enumerate(blocks):
+                kept[place] += popcount(block)
+            for a, b in pairs:
+                both[a, b] += popcount(blocks[a] & blocks[b])
+            if advance is not None:
+                advance(sum(map(len, blocks)))
+        for a, b in pairs:
+            found[a, b][group.name] = OverlapCounts(kept[a], kept[b], both[a, b], group.count)
+    for (a, b), counts in found.items():
+        _warn_of_shared_noise(masks[a], masks[b], counts.values())
+    return found
+
+
+def _warn_of_shared_noise(first: Mask, second: Mask, counts: Iterable[OverlapCounts]) -> None:
     noise = first.made_by.get("noise")
-    if first is not second and noise is not None and noise == second.made_by.get("noise") and first != second:
+    differ = any(one.first != one.both or one.second != one.both for one in counts)
+    if differ and noise is not None and noise == second.made_by.get("noise"):
         warnings.warn(
             f"Both masks were found with the same mask noise {noise}, which makes them overlap by itself: give `discover` "
             "another name= (or repeat=, or seed=) for each mask.",
             SharedNoiseWarning,
-            stacklevel=3,
+            stacklevel=5,
         )
-    same = first.units == second.units
-    mine, theirs = ((one if same else one.by_weight()).by_unit() for one in (first, second))
-    return {
-        name: OverlapCounts(int(a.sum()), int(b.sum()), int((a & b).sum()), a.numel())
-        for name, a, b in ((name, mine[name], theirs[name]) for name in mine)
-    }
 
 
-def iou(first: BinaryMask, second: BinaryMask) -> float:
+def iou(first: Mask, second: Mask) -> float:
     """Intersection over union over all units; NaN if both masks are empty.
 
     Examples:
@@ -97,12 +137,12 @@ def iou(first: BinaryMask, second: BinaryMask) -> float:
     return OverlapCounts.total(overlap_by_tensor(first, second).values()).iou
 
 
-def iomin(first: BinaryMask, second: BinaryMask) -> float:
+def iomin(first: Mask, second: Mask) -> float:
     """Intersection over the smaller mask; NaN if one is empty."""
     return OverlapCounts.total(overlap_by_tensor(first, second).values()).iomin
 
 
-def dice(first: BinaryMask, second: BinaryMask) -> float:
+def dice(first: Mask, second: Mask) -> float:
     """Twice the intersection over the sum of both sizes; NaN if both masks are empty."""
     return OverlapCounts.total(overlap_by_tensor(first, second).values()).dice
 

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import os
 import platform
 import re
@@ -43,13 +44,24 @@ def write_bytes(path: Path, content: bytes) -> None:
         RunFolderError: the folder cannot be written, the disk is full, or the path leads to something that is not a file. The old
             content is kept.
     """
+    with write_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def write_file(path: Path) -> Iterator[io.BufferedWriter]:
+    """A ``with`` block that writes a file in parts; a reader sees it when the block ends without an error.
+
+    Raises:
+        RunFolderError: as for `write_bytes`. The old content is kept, also after an error in the block.
+    """
     _require_file_or_nothing(path)
     temporary = _unfinished(path)
     with _explained(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("xb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 _sync(file.fileno())
             temporary.replace(path)

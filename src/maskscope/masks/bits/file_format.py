@@ -8,18 +8,16 @@ it. docs/mask-files.md is the full description.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from maskscope.errors import ConfigError, FileFormatError
+from maskscope.masks.bits.facts import MaskedWeight, MaskFacts
+from maskscope.masks.bits.packing import popcount
 from maskscope.masks.off import ZERO, Off
-from maskscope.masks.units import Layout, UnitGroup, faults_of_groups, single_weights
-from maskscope.storage import Json, read_tensors, write_tensors
+from maskscope.masks.units import Layout, UnitGroup, faults_of_groups
+from maskscope.storage import ByteVectors, Json, open_vectors, write_vectors
+from maskscope.storage.byte_vectors import Block, StoredTensor
 
 VERSION = 2
 _MOST_DIMENSIONS = 64  # of numpy and torch
@@ -28,44 +26,24 @@ _MOST_WEIGHTS = 2**33
 _CURE = "It was not written by maskscope, or altered; take another copy."
 
 
-@dataclass(frozen=True)
-class MaskContent:
-    """What a mask file holds.
-
-    Args:
-        bits: the bits of each group of units; of single weights, by dotted name.
-        tensors: for each tensor, ``shape``, and ``dtype`` and ``weights_sha256`` of the weights; the last two may be None (not
-            known).
-        made_by: how the mask was made.
-        units: the units, if these are not single weights in every tensor; else empty.
-        off: what stands in place of weights that are off.
-    """
-
-    bits: Mapping[str, Tensor]
-    tensors: Mapping[str, Json]
-    made_by: Json
-    units: tuple[UnitGroup, ...] = ()
-    off: Off = field(default=ZERO)
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shapes of the tensors, by dotted name."""
-        return {name: tuple(entry["shape"]) for name, entry in self.tensors.items()}
-
-    @property
-    def groups(self) -> tuple[UnitGroup, ...]:
-        """The units, in groups; for single weights, a group for each tensor."""
-        return self.units or single_weights({name: math.prod(shape) for name, shape in self.shapes.items()})
-
-
-def write_mask(path: Path, content: MaskContent) -> None:
+def write_mask(path: Path, facts: MaskFacts, packed: Callable[[UnitGroup], Iterable[Block]]) -> None:
     """Writes a mask file, whole or not at all. A mask that version 1 can hold is written so: earlier versions can read it.
 
+    Args:
+        path: the file.
+        facts: what the mask says beside its bits.
+        packed: gives the bits of a group of units, eight a byte, in blocks; padding bits are zero.
+
     Raises:
+        ConfigError: ``made_by`` cannot be written as JSON, or there are too many or too few bits.
         RunFolderError: the folder cannot be written, or the disk is full.
     """
-    metadata: Json = {"version": 1, "tensors": dict(content.tensors), "made_by": content.made_by}
-    if content.units or not content.off.is_zero:
+    known = {name: facts.weights.get(name, MaskedWeight()) for name in facts.shapes}
+    tensors = {
+        name: {"shape": list(facts.shapes[name]), "dtype": one.dtype, "weights_sha256": one.digest} for name, one in known.items()
+    }
+    metadata: Json = {"version": 1, "tensors": tensors, "made_by": facts.made_by}
+    if facts.units or not facts.off.is_zero:
         units = [
             {
                 "name": group.name,
@@ -73,19 +51,55 @@ def write_mask(path: Path, content: MaskContent) -> None:
                 "count": group.count,
                 "members": [[name, layout.before, layout.units, layout.after] for name, layout in group.members],
             }
-            for group in content.units
+            for group in facts.units
         ]
-        metadata |= {"version": 2, "units": units, "off": content.off.as_json()}
-    write_tensors(path, {name: _pack(bits) for name, bits in content.bits.items()}, kind="mask", metadata=metadata)
+        metadata |= {"version": 2, "units": units, "off": facts.off.as_json()}
+    groups = {group.name: group for group in facts.groups}
+    lengths = {name: _bytes(group.count) for name, group in groups.items()}
+    write_vectors(path, lengths, lambda name: packed(groups[name]), kind="mask", metadata=metadata)
 
 
-def read_mask(path: Path) -> MaskContent:
-    """Reads a file that `write_mask` wrote, also one of an earlier version.
+def read_mask(
+    path: Path, advance: Callable[[int], None] | None = None
+) -> tuple[MaskFacts, ByteVectors, dict[str, int]]:
+    """Reads a file that `write_mask` wrote, also one of an earlier version: all of it, to compare its checksum, but keeps no bits.
+
+    Args:
+        path: the file.
+        advance: is given the number of bytes of each block that was read.
+
+    Returns:
+        What the mask says beside its bits; the file, whose vectors are the bits of the groups of units; and how many units are
+        kept in each group.
 
     Raises:
         FileFormatError: missing, truncated, altered, not a mask file, or written by a later version.
     """
-    packed, metadata = read_tensors(path, kind="mask")
+    vectors = open_vectors(path, kind="mask")
+    facts = _facts(path, vectors.metadata)
+    groups = {group.name: group for group in facts.groups}
+    if set(groups) != set(vectors.tensors):
+        raise FileFormatError(f"{path}: the tensors stored are not those that its metadata describe. {_CURE}")
+    for name, group in groups.items():
+        shape = facts.shapes[name] if group.is_single else (group.count,)
+        _require_bits(f"{path}: {name}", vectors.tensors[name], shape)
+    kept, last = dict.fromkeys(groups, 0), dict.fromkeys(groups, 0)
+
+    def look(name: str, block: Block) -> None:
+        kept[name] += popcount(block)
+        last[name] = int(block[-1])
+        if advance is not None:
+            advance(len(block))
+
+    vectors = vectors.verified(look)
+    for name, group in groups.items():
+        if group.count % 8 and last[name] >> group.count % 8:
+            raise FileFormatError(f"{path}: {name}: the padding bits after the last unit are not zero. {_CURE}")
+    return facts, vectors, kept
+
+
+def _facts(path: Path, metadata: Json) -> MaskFacts:
+    """What the metadata of a file say of its mask."""
     version = metadata.get("version")
     if type(version) is not int or version < 1:
         raise FileFormatError(f"{path}: {_shown(version)} is not a version of the mask format. {_CURE}")
@@ -98,17 +112,10 @@ def read_mask(path: Path) -> MaskContent:
     if faults := [f"{name}: {fault}" for name, entry in stated.items() if (fault := _fault(entry))]:
         raise FileFormatError(f"{path}: {_CURE}\n  " + "\n  ".join(faults))
     units, off = (_units(path, metadata["units"], stated), Off.from_json(metadata["off"])) if version == 2 else ((), ZERO)
-    content = MaskContent(packed, stated, made_by, units, off)
-    if {group.name for group in content.groups} != set(packed):
-        raise FileFormatError(f"{path}: the tensors stored are not those that its metadata describe. {_CURE}")
-    shapes = content.shapes
-    bits = {
-        group.name: _unpack(
-            packed[group.name], shapes[group.name] if group.is_single else (group.count,), f"{path}: {group.name}"
-        )
-        for group in content.groups
-    }
-    return MaskContent(bits, stated, made_by, units, off)
+    shapes = {name: tuple(entry["shape"]) for name, entry in stated.items()}
+    known = {name: MaskedWeight(entry["dtype"], entry["weights_sha256"]) for name, entry in stated.items()}
+    weights = {name: weight for name, weight in known.items() if weight != MaskedWeight()}
+    return MaskFacts(shapes, weights, made_by, units, off)
 
 
 def _units(path: Path, found: object, stated: Mapping[str, Json]) -> tuple[UnitGroup, ...]:
@@ -165,18 +172,12 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _pack(bits: Tensor) -> Tensor:
-    return torch.from_numpy(np.packbits(bits.cpu().contiguous().reshape(-1).numpy(), bitorder="little"))
+def _bytes(count: int) -> int:
+    return (count + 7) // 8
 
 
-def _unpack(packed: Tensor, shape: tuple[int, ...], where: str) -> Tensor:
-    count = math.prod(shape)
-    if packed.dtype != torch.uint8 or packed.shape != ((count + 7) // 8,):
-        raise FileFormatError(
-            f"{where}: expected {(count + 7) // 8} bytes for shape {list(shape)}, "
-            f"found {packed.dtype} {list(packed.shape)}. {_CURE}"
-        )
-    bits = np.unpackbits(packed.numpy(), bitorder="little")
-    if bits[count:].any():
-        raise FileFormatError(f"{where}: the padding bits after the last unit are not zero. {_CURE}")
-    return torch.from_numpy(bits[:count].astype(bool)).reshape(shape)
+def _require_bits(where: str, stored: StoredTensor, shape: tuple[int, ...]) -> None:
+    expected = _bytes(math.prod(shape))
+    if not stored.is_bytes or stored.shape != (expected,):
+        found = f"{stored.dtype} {list(stored.shape)}"
+        raise FileFormatError(f"{where}: expected {expected} bytes for shape {list(shape)}, found {found}. {_CURE}")
