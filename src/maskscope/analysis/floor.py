@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskscope.masks import OverlapCounts
 
 _DRAWS = 2000
+_MOST_DRAWN = 10**9  # numpy draws from fewer
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def density_floor(counts: Iterable[OverlapCounts], seed: int) -> Floor:
 
     If random masks keep a_k and b_k of the N_k weights of tensor k, the number x_k of weights in both is hypergeometric with mean
     a_k b_k / N_k. Dice and IoMin are linear in the sum of x_k, so their means are exact; the mean of IoU is taken over 2,000
-    simulated draws.
+    simulated draws (a normal variable stands for x_k in a tensor of 10^9 weights or more).
 
     Args:
         counts: of each tensor; ``both`` is not used.
@@ -53,10 +55,21 @@ def density_floor(counts: Iterable[OverlapCounts], seed: int) -> Floor:
     random = np.random.Generator(np.random.Philox(seed))
     both = np.zeros(_DRAWS)
     for part in counts:
-        both += random.hypergeometric(part.first, part.weights - part.first, part.second, _DRAWS)
+        both += _shared(random, part)
     union = first + second - both
     return Floor(
         dice=dice_floor(counts),
         iomin=mean / min(first, second) if min(first, second) else math.nan,
         iou=float(np.mean(both / union)) if (union > 0).all() else math.nan,
     )
+
+
+def _shared(random: np.random.Generator, part: OverlapCounts) -> NDArray[np.float64]:
+    """How many weights of a tensor pairs of random masks share, drawn."""
+    first, second, weights = part.first, part.second, part.weights
+    if max(first, weights - first, second) < _MOST_DRAWN:
+        return random.hypergeometric(first, weights - first, second, _DRAWS).astype(np.float64)
+    # a normal variable of the same mean and variance: of so many weights, the mean of IoU depends on nothing else
+    mean = first * second / weights
+    variance = mean * (1 - first / weights) * (weights - second) / (weights - 1)
+    return random.normal(mean, math.sqrt(variance), _DRAWS)

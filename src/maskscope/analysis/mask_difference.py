@@ -1,12 +1,12 @@
 """In what two masks differ: bits by tensor, settings, units, off-values, and the weights that they were found on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from maskscope.analysis.mask_history import settings_of
-from maskscope.masks import BinaryMask
+from maskscope.masks import Mask, group_overlap
+from maskscope.masks.units import unit_shapes
 from maskscope.storage import digest
 
 
@@ -51,18 +51,30 @@ class MaskDifference:
         return not (self.tensors or self.settings or self.other_weights or self.units or self.off)
 
 
-def mask_difference(first: BinaryMask, second: BinaryMask) -> MaskDifference:
-    """Compares two masks, also of different networks."""
+def mask_difference(first: Mask, second: Mask, *, advance: Callable[[int], None] | None = None) -> MaskDifference:
+    """Compares two masks, also of different networks; each in memory or in a file, which is read in blocks.
+
+    Args:
+        first: one mask.
+        second: another.
+        advance: is given the number of bytes of each block that was read.
+
+    Raises:
+        FileFormatError: a file was changed since it was opened.
+    """
     same_units = first.units == second.units
-    mine, theirs = ((one if same_units else one.by_weight()).by_unit() for one in (first, second))
+    mine, theirs = (one if same_units else one.by_weight() for one in (first, second))
+    own, other = ({group.name: group for group in one.groups} for one in (mine, theirs))
+    own_shapes, other_shapes = (unit_shapes(one.groups, one.shapes) for one in (mine, theirs))
     tensors = []
-    for name in mine | theirs:
-        a, b = mine.get(name), theirs.get(name)
-        shapes = (None if a is None else tuple(a.shape), None if b is None else tuple(b.shape))
-        if a is None or b is None or a.shape != b.shape:
+    for name in own | other:
+        shapes = (own_shapes.get(name), other_shapes.get(name))
+        if shapes[0] is None or shapes[0] != shapes[1]:
             tensors.append(TensorDifference(name, shapes, None, None))
-        elif not torch.equal(a, b):
-            tensors.append(TensorDifference(name, shapes, int((a & ~b).sum()), int((b & ~a).sum())))
+            continue
+        counts = group_overlap(mine, theirs, own[name], advance)
+        if counts.first != counts.both or counts.second != counts.both:
+            tensors.append(TensorDifference(name, shapes, counts.first - counts.both, counts.second - counts.both))
     made, other_made = settings_of(first), settings_of(second)
     pairs = ((key, made.get(key), other_made.get(key)) for key in made | other_made)
     settings = tuple((key, value, other) for key, value, other in pairs if value != other)
@@ -73,12 +85,12 @@ def mask_difference(first: BinaryMask, second: BinaryMask) -> MaskDifference:
     return MaskDifference(tuple(tensors), settings, other_weights, units, off)
 
 
-def kinds_of_units(mask: BinaryMask) -> str:
+def kinds_of_units(mask: Mask) -> str:
     """What one bit of a mask stands for: ``weight``, or the kinds of its units."""
     return ", ".join(dict.fromkeys(group.kind for group in mask.groups)) or "weight"
 
 
-def off_in_words(mask: BinaryMask) -> str:
+def off_in_words(mask: Mask) -> str:
     """What stands in place of the weights that a mask does not keep."""
     off = mask.off
     if off.kind == "drawn":

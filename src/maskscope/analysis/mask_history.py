@@ -2,24 +2,25 @@
 
 from typing import Any
 
-from maskscope.masks import BinaryMask
+from maskscope.masks import Mask
 from maskscope.storage import Json
 
 _RESULTS = frozenset(("judgement", "curve"))  # what a search found, beside how it searched
 _BETWEEN = {"and": " and ", "or": " or ", "minus": " minus "}
 
 
-def found_for(mask: BinaryMask) -> str:
+def found_for(mask: Mask) -> str:
     """The function that a mask was found for, in words; for a combined mask, those of its parts.
 
     Examples:
-        >>> found_for(BinaryMask({}, made_by={"not": {"noise": {"mask": "add", "seed": 0, "repeat": 0}}}))
+        >>> import maskscope as ms
+        >>> found_for(ms.BinaryMask({}, made_by={"not": {"noise": {"mask": "add", "seed": 0, "repeat": 0}}}))
         'not add (seed 0, repeat 0)'
     """
     return _words(mask.made_by)
 
 
-def settings_of(mask: BinaryMask) -> dict[str, Any]:
+def settings_of(mask: Mask) -> dict[str, Any]:
     """How a mask was made, flat: the dotted name of each setting, and its value. What the search found is left out."""
     found: dict[str, Any] = {}
     _flatten(mask.made_by, "", found)

@@ -4,10 +4,10 @@ import warnings
 from collections.abc import Mapping
 
 from maskscope.errors import MaskMismatchError
-from maskscope.masks import BinaryMask, WeakMaskWarning
+from maskscope.masks import BinaryMask, Mask, WeakMaskWarning
 
 
-def require_one_network(masks: Mapping[str, BinaryMask], quantity: str) -> None:
+def require_one_network(masks: Mapping[str, Mask], quantity: str) -> None:
     """Refuses masks over different weights, and masks that were found on different values of the same weights.
 
     Warns of masks with known faults (`BinaryMask.faults`): masks of a failed search make any measure meaningless.
@@ -25,15 +25,16 @@ def require_one_network(masks: Mapping[str, BinaryMask], quantity: str) -> None:
     for title, mask in masks.items():
         if mask.faults:
             warnings.warn(f"{quantity}: {title} is weak: {'; '.join(mask.faults)}", WeakMaskWarning, stacklevel=3)
-    (reference, first), *others = masks.items() or [("", BinaryMask({}))]
+    found: list[tuple[str, Mask]] = [*masks.items()]
+    (reference, first), *others = found or [("", BinaryMask({}))]
     faults = []
     for title, mask in others:
         faults += [f"{name}: in {reference}, not in {title}" for name in first if name not in mask]
         faults += [f"{name}: in {title}, not in {reference}" for name in mask if name not in first]
         faults += [
-            f"{name}: shape {list(first[name].shape)} in {reference}, {list(mask[name].shape)} in {title}"
+            f"{name}: shape {list(first.shapes[name])} in {reference}, {list(mask.shapes[name])} in {title}"
             for name in first
-            if name in mask and mask[name].shape != first[name].shape
+            if name in mask and mask.shapes[name] != first.shapes[name]
         ]
         if not faults and mask.units != first.units:
             faults.append(f"{reference} is over {_units(first)}, {title} over {_units(mask)}")
@@ -65,6 +66,6 @@ def require_one_network(masks: Mapping[str, BinaryMask], quantity: str) -> None:
         )
 
 
-def _units(mask: BinaryMask) -> str:
+def _units(mask: Mask) -> str:
     kinds = dict.fromkeys(group.kind for group in mask.groups)
     return f"{mask.count} units ({', '.join(kinds)})"

@@ -11,7 +11,7 @@ from maskscope.errors import MaskMismatchError
 from maskscope.exchange.destination import require_free
 from maskscope.exchange.stored_names import Copies, StoredNames, find_names
 from maskscope.exchange.weight_files import WeightFiles, find_weights, metadata_of
-from maskscope.masks import BinaryMask, Off, masked_weights
+from maskscope.masks import Mask, Off, masked_weights
 from maskscope.storage import write_bytes, write_folder
 
 # Other forms of the same weights, which would still be those without the mask.
@@ -36,7 +36,7 @@ class Baked:
 
 
 def bake_files(
-    mask: BinaryMask,
+    mask: Mask,
     weights: Path,
     out: Path,
     *,
@@ -48,7 +48,7 @@ def bake_files(
     """Writes stored weights anew, with those outside the mask off; whole or not at all. Dtypes stay as they are.
 
     Args:
-        mask: the mask.
+        mask: the mask, in memory or in its file, of which a tensor is read at a time.
         weights: a safetensors file, or a ``from_pretrained`` folder; the same kind is written.
         out: the file or folder to write.
         check: whether dtypes and values must be those that the mask was found on.
@@ -66,17 +66,16 @@ def bake_files(
     require_free(out, force=force)
     found = find_weights(weights)
     names = find_names(found, mask, check=check)
-    if off_weights is not None:
-        mask = mask.with_off(_off_values(off_weights, mask))
+    off = mask.off if off_weights is None else _off_values(off_weights, mask)
     masked = {stored: name for name, group in names.names.items() for stored in group} | _decided(names, copies)
     left_out: list[str] = []
     if found.is_folder:
         with write_folder(out) as folder:
             left_out = _copy_rest(found, folder)
             for path in found.files:
-                (folder / path.name).write_bytes(_masked_file(path, mask, masked))
+                (folder / path.name).write_bytes(_masked_file(path, mask, off, masked))
     else:
-        write_bytes(out, _masked_file(weights, mask, masked))
+        write_bytes(out, _masked_file(weights, mask, off, masked))
     return Baked(out, tuple(sorted(masked)), tuple(left_out))
 
 
@@ -91,23 +90,25 @@ def _decided(names: StoredNames, copies: Copies) -> dict[str, str]:
     return dict(names.copies) if copies == "mask" else {}
 
 
-def _masked_file(path: Path, mask: BinaryMask, masked: dict[str, str]) -> bytes:
+def _masked_file(path: Path, mask: Mask, off: Off, masked: dict[str, str]) -> bytes:
     tensors = safetensors.torch.load_file(path)
     for stored, name in masked.items():
         if stored in tensors:
-            tensors[stored] = _under(mask, name, tensors[stored])
+            tensors[stored] = _under(mask, off, name, tensors[stored])
     return safetensors.torch.save(tensors, metadata=metadata_of(path))
 
 
-def _under(mask: BinaryMask, name: str, weight: Tensor) -> Tensor:
+def _under(mask: Mask, off: Off, name: str, weight: Tensor) -> Tensor:
     one = {name: weight}
-    return masked_weights(one, {name: mask[name]}, mask.off.of(one))[name]
+    return masked_weights(one, {name: mask[name]}, off.of(one))[name]
 
 
-def _off_values(path: Path, mask: BinaryMask) -> Off:
+def _off_values(path: Path, mask: Mask) -> Off:
     found: WeightFiles = find_weights(path)
     names = find_names(found, mask, check=False).names
-    return Off.other({name: found.read(stored[0]) for name, stored in names.items()})
+    off = Off.other({name: found.read(stored[0]) for name, stored in names.items()})
+    mask.off.require_same_state(off)
+    return off
 
 
 def _copy_rest(weights: WeightFiles, folder: Path) -> list[str]:

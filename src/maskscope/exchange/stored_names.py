@@ -13,7 +13,7 @@ import torch
 
 from maskscope.errors import MaskMismatchError, suggestion
 from maskscope.exchange.weight_files import WeightFiles
-from maskscope.masks import BinaryMask
+from maskscope.masks import Mask
 from maskscope.masks.selection import dtype_name
 from maskscope.storage import tensor_digest
 
@@ -33,7 +33,7 @@ class StoredNames:
     copies: Mapping[str, str]
 
 
-def find_names(weights: WeightFiles, mask: BinaryMask, *, check: bool) -> StoredNames:
+def find_names(weights: WeightFiles, mask: Mask, *, check: bool) -> StoredNames:
     """Finds the stored tensors that a mask covers, and compares them with what the mask was found on.
 
     Args:
@@ -47,14 +47,14 @@ def find_names(weights: WeightFiles, mask: BinaryMask, *, check: bool) -> Stored
     shapes = weights.shapes()
     main = _by_prefix(mask, [*shapes, *weights.tied])
     faults, names = [], {}
-    for name, bits in mask.items():
+    for name, shape in mask.shapes.items():
         stored = main.get(name, name)
         if stored not in shapes:
             stored = weights.tied.get(stored) or _by_digest(weights, mask, name, shapes) or stored
         if stored not in shapes:
             faults.append(f"{name}: there is no such tensor.{suggestion(name, shapes)}")
-        elif shapes[stored] != tuple(bits.shape):
-            faults.append(f"{name}: the mask has shape {list(bits.shape)}, {stored} has {list(shapes[stored])}")
+        elif shapes[stored] != shape:
+            faults.append(f"{name}: the mask has shape {list(shape)}, {stored} has {list(shapes[stored])}")
         elif check and (fault := _fault(weights, mask, name, stored)):
             faults.append(fault)
         names[name] = (stored, *(one for one in shapes if one != stored and _tied_to(weights, one) == _tied_to(weights, stored)))
@@ -78,12 +78,12 @@ def _by_prefix(mask: Iterable[str], stored: Iterable[str]) -> dict[str, str]:
     return best[0] if len(best) == 1 and most > sum(name in known for name in names) else exact
 
 
-def _by_digest(weights: WeightFiles, mask: BinaryMask, name: str, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+def _by_digest(weights: WeightFiles, mask: Mask, name: str, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
     """The one tensor that has the values of a masked one whose name is not there: files keep tied weights under one name."""
     known = mask.weights.get(name)
     if known is None or known.digest is None:
         return None
-    alike = [one for one, shape in shapes.items() if one not in mask and shape == tuple(mask[name].shape)]
+    alike = [one for one, shape in shapes.items() if one not in mask and shape == mask.shapes[name]]
     found = [one for one in alike if tensor_digest(weights.read(one)) == known.digest]
     return found[0] if len(found) == 1 else None
 
@@ -92,7 +92,7 @@ def _tied_to(weights: WeightFiles, stored: str) -> str:
     return weights.tied.get(stored, stored)
 
 
-def _fault(weights: WeightFiles, mask: BinaryMask, name: str, stored: str) -> str | None:
+def _fault(weights: WeightFiles, mask: Mask, name: str, stored: str) -> str | None:
     """What tells a stored tensor from the one that the mask was found on."""
     known = mask.weights.get(name)
     if known is None:

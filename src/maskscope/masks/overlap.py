@@ -14,6 +14,7 @@ from maskscope.errors import MaskscopeError
 from maskscope.masks.bits.facts import require_same_weights
 from maskscope.masks.bits.mask import Mask
 from maskscope.masks.bits.packing import popcount
+from maskscope.masks.units import UnitGroup
 
 
 class SharedNoiseWarning(UserWarning):
@@ -95,22 +96,36 @@ def overlaps(
         require_same_weights(masks[0].shapes, mask.shapes)
     same = all(mask.units == masks[0].units for mask in masks)
     counted = masks if same else [mask.by_weight() for mask in masks]
-    pairs = list(combinations(range(len(masks)), 2))
-    found: dict[tuple[int, int], dict[str, OverlapCounts]] = {pair: {} for pair in pairs}
+    found: dict[tuple[int, int], dict[str, OverlapCounts]] = {pair: {} for pair in combinations(range(len(masks)), 2)}
     for group in counted[0].groups:
-        kept, both = [0] * len(masks), dict.fromkeys(pairs, 0)
-        for blocks in zip(*(mask.packed(group) for mask in counted), strict=True):
-            for place, block in enumerate(blocks):
-                kept[place] += popcount(block)
-            for a, b in pairs:
-                both[a, b] += popcount(blocks[a] & blocks[b])
-            if advance is not None:
-                advance(sum(map(len, blocks)))
-        for a, b in pairs:
-            found[a, b][group.name] = OverlapCounts(kept[a], kept[b], both[a, b], group.count)
+        for pair, of_group in _overlaps_of_group(counted, group, advance).items():
+            found[pair][group.name] = of_group
     for (a, b), counts in found.items():
         _warn_of_shared_noise(masks[a], masks[b], counts.values())
     return found
+
+
+def group_overlap(first: Mask, second: Mask, group: UnitGroup, advance: Callable[[int], None] | None = None) -> OverlapCounts:
+    """The overlap counts of two masks in one group of units, which both have.
+
+    Raises:
+        FileFormatError: a file was changed since it was opened.
+    """
+    return _overlaps_of_group([first, second], group, advance)[0, 1]
+
+
+def _overlaps_of_group(
+    masks: Sequence[Mask], group: UnitGroup, advance: Callable[[int], None] | None
+) -> dict[tuple[int, int], OverlapCounts]:
+    kept, both = [0] * len(masks), dict.fromkeys(combinations(range(len(masks)), 2), 0)
+    for blocks in zip(*(mask.packed(group) for mask in masks), strict=True):
+        for place, block in enumerate(blocks):
+            kept[place] += popcount(block)
+        for a, b in both:
+            both[a, b] += popcount(blocks[a] & blocks[b])
+        if advance is not None:
+            advance(sum(map(len, blocks)))
+    return {(a, b): OverlapCounts(kept[a], kept[b], count, group.count) for (a, b), count in both.items()}
 
 
 def _warn_of_shared_noise(first: Mask, second: Mask, counts: Iterable[OverlapCounts]) -> None:

@@ -179,7 +179,7 @@ def write_vectors(
             digest, written = _digest_of_length(lengths[name]), 0
             for block in blocks(name):
                 digest.update(block)
-                written += file.write(block)
+                written += file.write(block.data)
             if written != lengths[name]:
                 raise ConfigError(f"{path} was not written: {name} has {lengths[name]:,} bytes, but {written:,} were given.")
             digests[name] = digest.hexdigest()

@@ -11,7 +11,7 @@ from maskscope.cli.output.printing import announce, print_json
 from maskscope.cli.words.parsing import parse
 from maskscope.exchange import bake_files
 from maskscope.exchange.stored_names import Copies
-from maskscope.masks import BinaryMask
+from maskscope.masks import MaskFile
 from maskscope.storage import user_path
 
 
@@ -46,7 +46,7 @@ def bake_mask(words: list[str]) -> None:
     """Bakes, and says what was written."""
     options = parse(BakeOptions, words, "mask bake")
     made = bake_files(
-        BinaryMask.load(options.mask),
+        MaskFile.open(options.mask),
         user_path(options.weights, argument="--weights"),
         user_path(options.out, argument="--out"),
         check=not options.unchecked,

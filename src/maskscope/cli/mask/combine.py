@@ -1,9 +1,6 @@
 """Masks that are made of masks: and, or, minus, not."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
-from operator import and_, or_, sub
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +8,12 @@ import tyro
 from tyro.conf import Positional
 
 from maskscope.analysis import require_one_network
-from maskscope.cli.mask.files import Files, read_masks
+from maskscope.cli.mask.files import Files, read_masks, reading
 from maskscope.cli.output.printing import print_json
 from maskscope.cli.words.parsing import parse
 from maskscope.exchange import require_free
-from maskscope.masks import BinaryMask
+from maskscope.masks import combine_masks
 from maskscope.storage import user_path
-
-_RULES: dict[str, Callable[[BinaryMask, BinaryMask], BinaryMask]] = {"and": and_, "or": or_, "minus": sub}
 
 
 @dataclass(frozen=True)
@@ -67,8 +62,8 @@ def _combine(name: str, words: list[str]) -> None:
     if options.by_weight:
         masks = {file: mask.by_weight() for file, mask in masks.items()}
     require_one_network(masks, f"`{name}`")
-    made = ~next(iter(masks.values())) if name == "not" else reduce(_RULES[name], masks.values())
-    made.save(out)
+    with reading(f"writing {out.name}", masks) as advance:
+        made = combine_masks(name, list(masks.values()), out, advance=advance)
     if options.as_json:
         print_json({"file": str(out), "kept": made.kept, "count": made.count, "density": made.density})
     else:

@@ -10,9 +10,9 @@ from tyro.conf import Positional
 from maskscope.cli.mask.files import Files, read_masks
 from maskscope.cli.mask.tables import show_differences, show_masks, show_overlaps
 from maskscope.cli.words.parsing import parse
-from maskscope.masks import BinaryMask
+from maskscope.masks import MaskFile
 
-_Shown = Callable[[Mapping[str, BinaryMask], bool], None]
+_Shown = Callable[[Mapping[str, MaskFile], bool], None]
 
 
 @dataclass(frozen=True)

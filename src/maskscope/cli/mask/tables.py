@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from typing import Any
 
 from rich.console import Console
@@ -16,15 +15,16 @@ from maskscope.analysis import (
     require_one_network,
     settings_of,
 )
+from maskscope.cli.mask.files import reading
 from maskscope.cli.output.printing import print_json
 from maskscope.columns import print_columns
-from maskscope.masks import BinaryMask, OverlapCounts, overlap_by_tensor
+from maskscope.masks import Mask, MaskFile, OverlapCounts, overlaps
 from maskscope.storage.legible import brief, legible
 
 _MEASURES = {"IoU": "iou", "IoMin": "iomin", "Dice": "dice"}
 
 
-def show_masks(masks: Mapping[str, BinaryMask], as_json: bool) -> None:
+def show_masks(masks: Mapping[str, MaskFile], as_json: bool) -> None:
     """Prints what each mask is."""
     if as_json:
         print_json([{"file": file} | _described(mask) for file, mask in masks.items()])
@@ -33,12 +33,11 @@ def show_masks(masks: Mapping[str, BinaryMask], as_json: bool) -> None:
         print(legible(f"{file}\n  {mask!r}"))
         for title, text in _lines(mask):
             print(legible(f"  {title:<10}{text}"))
-        kept = {name: (int(bits.sum()), bits.numel()) for name, bits in mask.by_unit().items()}
-        rows = [(name, f"{a:,}", f"{of:,}", _number(mask.density_by_tensor[name])) for name, (a, of) in kept.items()]
+        rows = [(name, f"{one['kept']:,}", f"{one['count']:,}", _number(one["density"])) for name, one in _by_group(mask).items()]
         _print_table(("tensor or group", "kept", "of", "density"), rows)
 
 
-def show_overlaps(masks: Mapping[str, BinaryMask], as_json: bool) -> None:
+def show_overlaps(masks: Mapping[str, MaskFile], as_json: bool) -> None:
     """Prints the overlap of every pair of masks, beside what their sizes alone give.
 
     Raises:
@@ -46,8 +45,11 @@ def show_overlaps(masks: Mapping[str, BinaryMask], as_json: bool) -> None:
     """
     require_one_network(masks, "overlap")
     pairs: list[dict[str, Any]] = []
-    for (first, a), (second, b) in combinations(masks.items(), 2):
-        by_tensor = overlap_by_tensor(a, b).values()
+    with reading("comparing", masks) as advance:
+        found = overlaps(list(masks.values()), advance=advance)
+    files = list(masks)
+    for (a, b), groups in found.items():
+        first, second, by_tensor = files[a], files[b], groups.values()
         counts, floor = OverlapCounts.total(by_tensor), density_floor(by_tensor, seed=0)
         measured = {name: {"found": getattr(counts, key), "chance": getattr(floor, key)} for name, key in _MEASURES.items()}
         pairs.append({"first": first, "second": second, "both": counts.both} | measured)
@@ -59,10 +61,11 @@ def show_overlaps(masks: Mapping[str, BinaryMask], as_json: bool) -> None:
     print("In brackets: what two random masks of the same sizes in each tensor have on average.")
 
 
-def show_differences(masks: Mapping[str, BinaryMask], as_json: bool) -> None:
+def show_differences(masks: Mapping[str, MaskFile], as_json: bool) -> None:
     """Prints in what two masks differ."""
-    found = mask_difference(*masks.values())
     first, second = masks
+    with reading("comparing", masks) as advance:
+        found = mask_difference(masks[first], masks[second], advance=advance)
     if as_json:
         print_json({"first": first, "second": second, "same": found.is_empty} | _json(found))
         return
@@ -81,7 +84,7 @@ def show_differences(masks: Mapping[str, BinaryMask], as_json: bool) -> None:
         _print_table(("setting", "first", "second"), [(name, _text(a), _text(b)) for name, a, b in found.settings])
 
 
-def _described(mask: BinaryMask) -> dict[str, Any]:
+def _described(mask: Mask) -> dict[str, Any]:
     return {
         "found_for": found_for(mask),
         "settings": settings_of(mask),
@@ -92,16 +95,18 @@ def _described(mask: BinaryMask) -> dict[str, Any]:
         "weights_kept": mask.weights_kept,
         "weights": mask.by_weight().count,
         "density": mask.density,
-        "tensors": {
-            name: {"kept": int(bits.sum()), "count": bits.numel(), "density": mask.density_by_tensor[name]}
-            for name, bits in mask.by_unit().items()
-        },
+        "tensors": _by_group(mask),
         "base": {name: {"dtype": one.dtype, "weights_sha256": one.digest} for name, one in mask.weights.items()},
         "faults": list(mask.faults),
     }
 
 
-def _lines(mask: BinaryMask) -> list[tuple[str, str]]:
+def _by_group(mask: Mask) -> dict[str, dict[str, Any]]:
+    kept, density = mask.kept_by_group, mask.density_by_tensor
+    return {group.name: {"kept": kept[group.name], "count": group.count, "density": density[group.name]} for group in mask.groups}
+
+
+def _lines(mask: Mask) -> list[tuple[str, str]]:
     known = {one.dtype for one in mask.weights.values()} - {None}
     base = f"{', '.join(sorted(map(str, known)))}, with digests of the values" if known else "unknown: the file does not say"
     lines = [

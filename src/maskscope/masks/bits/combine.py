@@ -42,6 +42,13 @@ def combine_masks(
         MaskMismatchError: the masks cover other weights, or have other values where they are off.
         FileFormatError: a file was changed since it was opened.
         RunFolderError: the file cannot be written, or the disk is full.
+
+    Examples:
+        >>> import tempfile, torch, maskscope as ms
+        >>> masks = [ms.BinaryMask({"weight": torch.tensor(bits)}) for bits in ([True, True, False], [True, False, False])]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     ms.combine_masks("minus", masks, f"{folder}/only.safetensors")["weight"]
+        tensor([False,  True, False])
     """
     if word not in (*RULES, NOT):
         raise UnknownNameError("set operation", word, (*RULES, NOT))

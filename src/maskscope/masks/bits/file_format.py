@@ -59,10 +59,8 @@ def write_mask(path: Path, facts: MaskFacts, packed: Callable[[UnitGroup], Itera
     write_vectors(path, lengths, lambda name: packed(groups[name]), kind="mask", metadata=metadata)
 
 
-def read_mask(
-    path: Path, advance: Callable[[int], None] | None = None
-) -> tuple[MaskFacts, ByteVectors, dict[str, int]]:
-    """Reads a file that `write_mask` wrote, also one of an earlier version: all of it, to compare its checksum, but keeps no bits.
+def read_mask(path: Path, advance: Callable[[int], None] | None = None) -> tuple[MaskFacts, ByteVectors, dict[str, int]]:
+    """Reads a file that `write_mask` wrote, also one of an earlier version: all of it, for its checksum, but keeps no bits.
 
     Args:
         path: the file.

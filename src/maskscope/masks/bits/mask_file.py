@@ -37,6 +37,14 @@ class MaskFile(Mask):
         off: what stands in place of the weights that are not kept.
         stored: the groups whose bits the file holds, by name.
         kept_stored: how many units it keeps of each.
+
+    Examples:
+        >>> import tempfile, torch, maskscope as ms
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> ms.BinaryMask({"weight": torch.tensor([[True, False], [True, True]])}).save(f"{folder.name}/add.safetensors")
+        >>> ms.MaskFile.open(f"{folder.name}/add.safetensors")
+        MaskFile(3 of 4 weights in 1 tensors, density 75.000%)
+        >>> folder.cleanup()
     """
 
     vectors: ByteVectors
@@ -118,9 +126,7 @@ class MaskFile(Mask):
         if self._is_as_stored:
             return self.kept_stored
         return {
-            name: self.kept_stored[group.name] * layout.each
-            for group in self.stored.values()
-            for name, layout in group.members
+            name: self.kept_stored[group.name] * layout.each for group in self.stored.values() for name, layout in group.members
         }
 
     def by_weight(self) -> "MaskFile":

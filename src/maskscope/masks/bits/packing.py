@@ -15,25 +15,24 @@ _COUNTS = np.array([byte.bit_count() for byte in range(256)], dtype=np.uint8)
 
 
 def packed(parts: Iterable[Tensor]) -> Iterator[Block]:
-    """Bool tensors, one after the other, as packed bits in blocks of at most `BLOCK_BYTES`. Padding bits are zero.
+    """Bool tensors, one after the other, as packed bits in blocks of `BLOCK_BYTES`, of which the last may be shorter.
 
     Args:
-        parts: their elements in row-major order are the bits; of any lengths, which need not fill bytes.
+        parts: their elements in row-major order are the bits; of any lengths, which need not fill bytes. Padding bits are zero.
     """
-    rest: NDArray[np.bool_] = np.empty(0, dtype=bool)
+    most, filled = 8 * byte_vectors.BLOCK_BYTES, 0
+    buffer: NDArray[np.bool_] = np.empty(most, dtype=bool)
     for part in parts:
-        flat = part.detach().contiguous().reshape(-1)
-        start = 0
+        flat, start = part.detach().contiguous().reshape(-1), 0
         while start < len(flat):
-            stop = min(len(flat), start + 8 * byte_vectors.BLOCK_BYTES - len(rest))
-            bits = flat[start:stop].cpu().numpy()
-            bits = np.concatenate([rest, bits]) if len(rest) else bits
-            whole = len(bits) // 8 * 8
-            if whole:
-                yield np.packbits(bits[:whole], bitorder="little")
-            rest, start = bits[whole:], stop
-    if len(rest):
-        yield np.packbits(rest, bitorder="little")
+            stop = min(len(flat), start + most - filled)
+            buffer[filled : filled + stop - start] = flat[start:stop].cpu().numpy()
+            filled, start = filled + stop - start, stop
+            if filled == most:
+                yield np.packbits(buffer, bitorder="little")
+                filled = 0
+    if filled:
+        yield np.packbits(buffer[:filled], bitorder="little")
 
 
 def unpacked(blocks: Iterable[Block], count: int) -> Tensor:
