@@ -8,6 +8,7 @@ import tyro
 
 from maskscope.cli.words.parsing import parse
 from maskscope.engine.address import known_studies, study_at
+from maskscope.engine.cluster.choice import Cluster
 from maskscope.engine.job import Job
 from maskscope.engine.runtime import require_device
 from maskscope.engine.study import Study
@@ -83,9 +84,31 @@ def job_of(study: Study[Any], options: Any) -> tuple[Any, Job]:
     """
     if options.seeds < 1 or options.workers < 1 or options.threads < 0:
         raise ConfigError("--seeds and --workers are at least 1, --threads at least 0.")
-    require_device(options.device)
+    if options.engine != "ray" or options.dry_run:
+        require_device(options.device)
     options = replace(options, out=user_path(options.out, argument="--out"))
     data = "" if options.data_dir is None else str(user_path(options.data_dir, argument="--data-dir"))
     seeds = tuple(range(options.first_seed, options.first_seed + options.seeds))
     run = (str(options.out), options.device, options.threads, options.executor, options.kernels)
     return options, Job(study, options.spec, seeds, *run, data)
+
+
+def cluster_of(options: Any) -> Cluster | None:
+    """The cluster that options ask for; None: the steps are done by processes of this machine.
+
+    Raises:
+        ConfigError: an option has no meaning with the engine that was chosen.
+    """
+    if options.engine == "ray":
+        if options.workers > 1:
+            raise ConfigError(
+                "--workers is for --engine processes. Ray does as many steps at once as there are CPUs, each with --threads "
+                "of them, or 1; leave --workers out."
+            )
+        return Cluster(options.address, options.files, options.gpus_per_step)
+    usual = Cluster()
+    given = {"--address": options.address != usual.address, "--files": options.files != usual.files}
+    given["--gpus-per-step"] = options.gpus_per_step != usual.gpus_per_step
+    if wrong := [name for name, there in given.items() if there]:
+        raise ConfigError(f"{', '.join(wrong)} {'are' if len(wrong) > 1 else 'is'} for --engine ray; add it, or leave them out.")
+    return None

@@ -11,7 +11,7 @@ from maskscope.cli.commands import load
 from maskscope.cli.words.parsing import asks_for_help, print_help
 
 # the options that `--help` tells; the others, and all settings of a study, are behind `--help-all`
-COMMON = ("STUDY", "--preset", "--out", "--seeds", "--workers", "--device", "--dry-run", "--all")
+COMMON = ("STUDY", "--preset", "--out", "--seeds", "--workers", "--engine", "--device", "--dry-run", "--all")
 _MORE = "All options, with every setting of a study: maskscope run STUDY --help-all"
 
 
@@ -39,6 +39,14 @@ class RunOptions:
     """Seed of the first network; the others follow."""
     workers: int = 1
     """Processes, which share networks, masks and measurements. workers x threads should not exceed the cores."""
+    engine: Literal["processes", "ray"] = "processes"
+    """Who does the steps: processes of this machine, or Ray, on this machine or a cluster (docs/cluster.md; the extra `ray`)."""
+    address: str = ""
+    """With --engine ray: of a cluster that is there: auto, or HOST:PORT of its head. Empty: Ray is started here for this run."""
+    files: Literal["auto", "shared", "shipped"] = "auto"
+    """With --engine ray: do all nodes see the run folder (shared), or is what they make sent here (shipped)? auto asks them."""
+    gpus_per_step: float = 1.0
+    """With --engine ray and --device cuda: GPUs of each step; with 0.5, two steps share one. The CPUs are its --threads, or 1."""
     device: str = "cpu"
     """Torch device: cpu, cuda, cuda:1."""
     threads: int = 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from maskscope.cli.options import job_of, kind_named, parse_settings, study_named, value_of
+from maskscope.cli.options import cluster_of, job_of, kind_named, parse_settings, study_named, value_of
 from maskscope.cli.output.ending import print_ending, written_page
 from maskscope.cli.output.printing import announce, print_json
 from maskscope.cli.run_command import RunOptions
@@ -30,6 +30,7 @@ def run(words: list[str]) -> None:
         print_json(options.spec)
         return
     options, job = job_of(chosen, options)
+    cluster = cluster_of(options)
     if options.dry_run:
         announce("timing a few steps ...")
         _print_plan(make_plan(job), options)
@@ -40,7 +41,7 @@ def run(words: list[str]) -> None:
         # of a network that somebody brought, it is told first what is masked
         planned = bool(chosen.networks)
         hears: dict[str, Any] = {"watch": watch, "announce": progress.announce, "follower": progress}
-        record = run_study(preset, job, workers=options.workers, planned=planned, **hears)
+        record = run_study(preset, job, workers=options.workers, cluster=cluster, planned=planned, **hears)
     if options.as_json:
         print_json(record)
     page = written_page(chosen, record, options.out)
@@ -52,8 +53,9 @@ def _watch(chosen: Study[Any], options: Any) -> Callable[[str], Sequence[Observe
     """Nobody but the progress of the whole; or, if asked for, the tracker."""
     if options.tracker == "none":
         return lambda name: ()
-    if options.workers > 1:
-        raise ConfigError("--tracker logs what this process does, and with --workers above 1 others do the work. Leave one out.")
+    if options.workers > 1 or options.engine == "ray":
+        other = "--engine ray" if options.engine == "ray" else "--workers above 1"
+        raise ConfigError(f"--tracker logs what this process does, and with {other} others do the work. Leave one out.")
     return Tracker(options.tracker, project=chosen.name, folder=options.out / "tracking")
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maskscope.cli.options import job_of, kind_named, name_of, parse_settings, value_of
+from maskscope.cli.options import cluster_of, job_of, kind_named, name_of, parse_settings, value_of
 from maskscope.cli.output.printing import announce_end, print_json
 from maskscope.cli.sweep_command import NamedSweepOptions, StudySweepOptions
 from maskscope.engine.address import is_file, known_studies, study_at
@@ -30,12 +30,13 @@ def sweep(words: list[str]) -> None:
     study, swept, options, begin, values = _parse(words)
     require_untouched(study, swept, options.spec, begin)
     options, job = job_of(study, options)
+    cluster = cluster_of(options)
     if options.dry_run:
         _print_plans(plan_points(swept, job, values), options.workers)
         return
     with RunProgress().shown() as progress:
         hears: dict[str, Any] = {"watch": lambda name: (), "announce": progress.announce, "follower": progress}
-        record = run_sweep(swept, options.preset, job, values, workers=options.workers, **hears)
+        record = run_sweep(swept, options.preset, job, values, workers=options.workers, cluster=cluster, **hears)
     if options.as_json:
         print_json(record)
     announce_end(lambda: write_sweep(record, options.out), options.out)

@@ -26,11 +26,19 @@ class Follower:
     def enters(self, place: str) -> None:
         """Called when the work at a value of a sweep begins; see `Piece.place`."""
 
-    def makes(self, name: str) -> None:
-        """Called when an output is about to be made, once for each output of a step."""
+    def makes(self, name: str, where: str = "") -> None:
+        """Called when an output is about to be made, once for each output of a step.
+
+        Args:
+            name: of the output.
+            where: the machine that makes it; empty: this one.
+        """
 
     def at(self, name: str, step: int, steps: int) -> None:
         """Called now and then while an output is made: how many steps of its loop are done."""
+
+    def lost(self, name: str) -> None:
+        """Called when the process or the machine that made a step is gone, with the name of its first output; it begins again."""
 
     def made(self, name: str) -> None:
         """Called when a step is done, with the name of its first output."""
@@ -45,20 +53,25 @@ class Names(Follower):
     def __init__(self, announce: Callable[[str], None]) -> None:
         self._announce = announce
 
-    def makes(self, name: str) -> None:
+    def makes(self, name: str, where: str = "") -> None:
         """Announces it."""
         self._announce(name)
 
 
 class ToParent(Follower):
-    """What a worker process tells its parent, as lines on standard error."""
+    """What a process that does a part of a run tells the one that runs it.
 
-    def __init__(self) -> None:
+    Args:
+        tell: passes it on: the name of a method of `Follower`, and its arguments. Else lines on standard error do, for `hear`.
+    """
+
+    def __init__(self, tell: Callable[..., None] | None = None) -> None:
         self._told = 0.0
+        self._tell = tell or _write
 
-    def makes(self, name: str) -> None:
+    def makes(self, name: str, where: str = "") -> None:
         """Tells it."""
-        self._tell("makes", name)
+        self._tell("makes", name, where)
 
     def at(self, name: str, step: int, steps: int) -> None:
         """Tells it, but not too often."""
@@ -75,8 +88,9 @@ class ToParent(Follower):
         """Tells it."""
         self._tell("note", text)
 
-    def _tell(self, what: str, *values: str | int) -> None:
-        sys.stderr.write(f"{_SIGN}{json.dumps([what, *values])}\n")
+
+def _write(what: str, *values: str | int) -> None:
+    sys.stderr.write(f"{_SIGN}{json.dumps([what, *values])}\n")
 
 
 def hear(line: str, follower: Follower, announce: Callable[[str], None]) -> None:

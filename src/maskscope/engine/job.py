@@ -1,15 +1,18 @@
-"""What one run is asked to do."""
+"""What one run is asked to do, also as JSON for other processes that do a part of it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from maskscope.engine.address import study_at
 from maskscope.engine.runtime import Runtime
+from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.study import Study
 from maskscope.errors import ConfigError
+from maskscope.storage import Json
 from maskscope.training import Observer
 
 
@@ -66,6 +69,29 @@ class Job:
     def pinned(self) -> "Job":
         """The job with the digest of its data in its settings; see `Procedure.pinned`."""
         return replace(self, spec=self.study.procedure.pinned(self.spec, self.data_folder))
+
+    def to_json(self) -> Json:
+        """The job for another process, which finds the study by its address."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return values | {"study": self.study.address, "spec": to_json(self.spec), "seeds": list(self.seeds)}
+
+
+def job_from_json(value: Json) -> Job:
+    """The job that another process has begun.
+
+    Raises:
+        ConfigError: the study's file gives other data or networks here than it gave where the run was begun.
+    """
+    study = study_at(value["study"])
+    job = Job(**value | {"study": study, "spec": from_json(study.spec, value["spec"]), "seeds": tuple(value["seeds"])})
+    begun, here = to_json(job.spec), to_json(job.pinned.spec)
+    if differing := [name for name in begun if begun[name] != here[name]]:
+        raise ConfigError(
+            f"The study {study.name} is another one each time its file is run ({', '.join(differing)}): other processes would do "
+            "other work than was begun. Seed whatever the file draws at random, as by torch.manual_seed(0) at its head, or run "
+            "it in one process."
+        )
+    return job
 
 
 def _range(count: int) -> str:

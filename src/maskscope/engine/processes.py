@@ -35,7 +35,7 @@ def run_together(commands: Sequence[Sequence[str]], announce: Callable[[str], No
     ended = queue.SimpleQueue[_Worker]()
     running: list[_Worker] = []
     try:
-        with _held_back():
+        with held_back():
             running.extend(_Worker(command, announce, ended) for command in commands)
         for _ in running:
             ended.get().require_success()
@@ -121,7 +121,7 @@ def _stop(running: Sequence[_Worker], announce: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def _held_back() -> Iterator[None]:
+def held_back() -> Iterator[None]:
     """A block whose child processes never see Ctrl-C or a closed terminal, which reach all processes: their parent tells them."""
     if os.name == "nt":
         yield

@@ -1,6 +1,7 @@
 """Running a study over several seeds, in one run folder, here or in worker processes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import torch
 from maskscope.engine.address import file_digest
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.claims import judge
+from maskscope.engine.cluster.choice import Cluster, require_device_of, timed_here
+from maskscope.engine.cluster.make import make_on_cluster
+from maskscope.engine.cluster.session import joined
 from maskscope.engine.folder import RECORD, locked, require_room
 from maskscope.engine.follow import Follower, Names, Watch, watching
 from maskscope.engine.job import Job
@@ -16,10 +20,11 @@ from maskscope.engine.plan import plan_of
 from maskscope.engine.records.file import begin_settings, begun, require_replaceable
 from maskscope.engine.records.provenance import provenance
 from maskscope.engine.records.record import Record
-from maskscope.engine.runtime import require_device, threads
+from maskscope.engine.runtime import threads
 from maskscope.engine.spec import to_json
 from maskscope.engine.step import make_step
 from maskscope.engine.workers import make_in_workers, require_found_by_workers
+from maskscope.errors import ConfigError
 from maskscope.storage import read_json, user_path, write_json
 from maskscope.training import Observer, Tracker
 
@@ -29,6 +34,7 @@ def run_study(
     job: Job,
     *,
     workers: int = 1,
+    cluster: Cluster | None = None,
     watch: Callable[[str], Sequence[Observer]] = lambda name: (),
     announce: Callable[[str], None] = lambda text: None,
     planned: bool = False,
@@ -40,6 +46,7 @@ def run_study(
         preset: the preset that the settings began from, for the record.
         job: study, settings, seeds, folder, device, threads.
         workers: processes, which share the steps; 1 does everything in this one.
+        cluster: does the steps instead; each step has one thread unless the job says otherwise.
         watch: makes the observers of a long step; worker processes write plain lines instead. A `Tracker` is also told what the
             record says.
         announce: is told what happens; without a follower, the name of each output that is made, too.
@@ -52,33 +59,50 @@ def run_study(
         RunFolderError: the folder cannot be written, holds a sweep, or another process uses it.
         MaskscopeError: whatever a step raises.
     """
-    require_device(job.device)
-    job.study.require_fit(job.spec)
-    require_found_by_workers(job.study, workers)
-    folder = user_path(job.run, argument="The run folder")
+    job = checked(job, workers, cluster)
+    folder = Path(job.run)
     require_room(folder, RECORD)
-    job = replace(job, run=str(folder)).pinned
-    fits, parts = False, None
-    if planned or follower is not None:
-        announce("timing a few steps ...")
-        plan = plan_of(job)
-        fits, parts = plan.needs.fits, len(plan.stages)
-        if planned:
-            announce(plan.text(workers))
-        if follower is not None:
-            follower.plans(plan.pieces(), workers)
-    if not fits:  # else the plan has asked already
-        job.study.procedure.require(job.spec, job.runtime())
-    with locked(folder, announce):
-        require_replaceable(folder / RECORD, announce)
-        for words in changes(folder, job):
-            announce(words)
-        begin_settings(folder, job, preset, parts)
-        record, _ = run_here(preset, job, workers, watch, announce, follower)
-        write_json(folder / RECORD, to_json(record))
+    job = job.pinned
+    with joined(cluster, job, folder, announce) if cluster else nullcontext() as session:
+        fits, parts = False, None
+        if planned or follower is not None:
+            announce("timing a few steps ...")
+            plan = plan_of(timed_here(job))
+            fits, parts = plan.needs.fits, len(plan.stages)
+            if planned:
+                announce(plan.text(workers))
+            if follower is not None:
+                follower.plans(plan.pieces(), session.at_once if session else workers)
+        if not fits:  # else the plan has asked already
+            job.study.procedure.require(job.spec, timed_here(job).runtime())
+        with locked(folder, announce):
+            require_replaceable(folder / RECORD, announce)
+            for words in changes(folder, job):
+                announce(words)
+            begin_settings(folder, job, preset, parts)
+            if session:
+                make_on_cluster(session, [("", job)], announce, follower or Names(announce))
+            record, _ = run_here(preset, job, workers, watch, announce, follower)
+            write_json(folder / RECORD, to_json(record))
     if isinstance(watch, Tracker):
         watch.conclude(record.experiment, record.numbers)
     return record.in_folder(folder)
+
+
+def checked(job: Job, workers: int, cluster: Cluster | None) -> Job:
+    """The job with a whole path, and with the threads that its steps have on a cluster.
+
+    Raises:
+        ConfigError: see `run_study`.
+    """
+    require_device_of(cluster, job)
+    job.study.require_fit(job.spec)
+    if cluster or workers > 1:
+        require_found_by_workers(job.study, "--engine ray" if cluster else f"--workers {workers}")
+    if cluster and workers > 1:
+        raise ConfigError("A cluster has processes of its own: with it, workers is 1. Take --threads for the CPUs of each step.")
+    folder = user_path(job.run, argument="The run folder")
+    return replace(job, run=str(folder), threads=job.threads or 1 if cluster else job.threads)
 
 
 def run_here(

@@ -12,20 +12,18 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from maskscope.engine.address import study_at
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.folder import locked_by_worker
 from maskscope.engine.follow import Follower, ToParent, hear, watching
-from maskscope.engine.job import Job
+from maskscope.engine.job import Job, job_from_json
 from maskscope.engine.processes import FAILED, INTERRUPTED, follow_parent, run_together
 from maskscope.engine.runtime import threads
 from maskscope.engine.shortage import shortage_explained
-from maskscope.engine.spec import from_json, to_json
 from maskscope.engine.step import Step, existing_outputs, make_step
 from maskscope.engine.study import Study
 from maskscope.errors import ConfigError, MaskscopeError
@@ -44,12 +42,17 @@ class Share:
     of: int
 
 
-def require_found_by_workers(study: Study[Any], workers: int) -> None:
-    """Raises `ConfigError` if there will be worker processes, and they could not find the study."""
-    if workers > 1 and not study.address:
+def require_found_by_workers(study: Study[Any], option: str) -> None:
+    """Raises `ConfigError` if other processes could not find the study.
+
+    Args:
+        study: that they would do a part of.
+        option: of the command line, by which they are asked for.
+    """
+    if not study.address:
         raise ConfigError(
             f"The study {study.name} is in this process only, and workers could not find it. Put it into a file and run that "
-            f"(maskscope run FILE.py --workers {workers}), or take one worker."
+            f"(maskscope run FILE.py {option}), or take one worker."
         )
 
 
@@ -111,9 +114,8 @@ def _see_what_is_made(steps: Sequence[Step], made: dict[str, Artefact], run: Pat
 
 
 def _command(share: Share) -> list[str]:
-    job = {item.name: getattr(share.job, item.name) for item in fields(Job)}
-    job |= {"study": share.job.study.address, "spec": to_json(share.job.spec), "seeds": list(share.job.seeds)}
-    return [sys.executable, "-m", "maskscope.engine.workers", canonical_json({"job": job, "first": share.first, "of": share.of})]
+    value = {"job": share.job.to_json(), "first": share.first, "of": share.of}
+    return [sys.executable, "-m", "maskscope.engine.workers", canonical_json(value)]
 
 
 def share_from(text: str) -> Share:
@@ -123,18 +125,7 @@ def share_from(text: str) -> Share:
         ConfigError: the study's file gives other data or networks here than it gave where the run was begun.
     """
     value = json.loads(text)
-    settings = value["job"]
-    study = study_at(settings["study"])
-    settings |= {"study": study, "spec": from_json(study.spec, settings["spec"]), "seeds": tuple(settings["seeds"])}
-    job = Job(**settings)
-    begun, here = to_json(job.spec), to_json(job.pinned.spec)
-    if differing := [name for name in begun if begun[name] != here[name]]:
-        raise ConfigError(
-            f"The study {study.name} is another one each time its file is run ({', '.join(differing)}): workers would do other "
-            "work than was begun. Seed whatever the file draws at random, as by torch.manual_seed(0) at its head, or take one "
-            "worker."
-        )
-    return Share(job, value["first"], value["of"])
+    return Share(job_from_json(value["job"]), value["first"], value["of"])
 
 
 def main(text: str) -> int:

@@ -82,7 +82,7 @@ class RunProgress(Follower):
         """See `Follower.enters`."""
         self._place = place
 
-    def makes(self, name: str) -> None:
+    def makes(self, name: str, where: str = "") -> None:
         """See `Follower.makes`; a step that says how far it is gets its line when it begins to."""
         with self._lock:
             place = self._forecast.place_of(self._place, name)

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from maskscope.storage.atomic import remove_leftovers, write_bytes, write_file, write_folder
+from maskscope.storage.atomic import remove_leftovers, unfinished_name, write_bytes, write_file, write_folder
 from maskscope.storage.canonical import Json, canonical_json, digest, read_json, write_json
 from maskscope.storage.paths import user_path
 from maskscope.storage.reading import LONGEST_JSON, open_plain, parse_json, read_plain, read_plain_json
@@ -28,6 +28,7 @@ __all__ = [
     "read_tensors",
     "remove_leftovers",
     "tensor_digest",
+    "unfinished_name",
     "unpack_tensors",
     "user_path",
     "write_bytes",

@@ -56,7 +56,7 @@ def write_file(path: Path) -> Iterator[io.BufferedWriter]:
         RunFolderError: as for `write_bytes`. The old content is kept, also after an error in the block.
     """
     _require_file_or_nothing(path)
-    temporary = _unfinished(path)
+    temporary = unfinished_name(path)
     with _explained(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def write_folder(path: Path) -> Iterator[Path]:
     Raises:
         RunFolderError: the folder cannot be written, or the disk is full; nothing is left behind.
     """
-    temporary = _unfinished(path)
+    temporary = unfinished_name(path)
     with _explained(path):
         try:
             temporary.mkdir(parents=True)
@@ -110,7 +110,8 @@ def remove_leftovers(folder: Path) -> None:
                     leftover.unlink()
 
 
-def _unfinished(path: Path) -> Path:
+def unfinished_name(path: Path) -> Path:
+    """A new name beside a path, for what this process writes or works in; when it is dead, `remove_leftovers` removes that."""
     process = f"{_HOST}-{os.getpid()}-{_START}-{uuid.uuid4().hex[:8]}"
     return path.with_name(f".{path.name[:_CHARACTERS_KEPT]}.unfinished-{process}")
 

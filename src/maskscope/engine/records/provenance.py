@@ -52,7 +52,7 @@ def machine(device: str = "cpu") -> dict[str, str]:
     found = {"processor": _processor(), "cores": str(os.cpu_count()), "system": f"{platform.system()} {platform.machine()}"}
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         found["memory"] = f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB"
-    if device.startswith("cuda"):
+    if device.startswith("cuda") and torch.cuda.is_available():  # not where other machines of a cluster have it
         found["accelerator"] = torch.cuda.get_device_name(device)
     return found
 

@@ -4,28 +4,31 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from maskscope.engine.cluster.choice import Cluster, timed_here
+from maskscope.engine.cluster.make import make_on_cluster
+from maskscope.engine.cluster.session import joined
 from maskscope.engine.folder import RECORD, SWEEP_RECORD, locked, require_room
-from maskscope.engine.follow import Follower
+from maskscope.engine.follow import Follower, Names
 from maskscope.engine.job import Job
 from maskscope.engine.plan import plan_of
 from maskscope.engine.records.file import require_replaceable
 from maskscope.engine.records.provenance import provenance
 from maskscope.engine.records.record import Record
-from maskscope.engine.run import by_kind, run_here
-from maskscope.engine.runtime import require_device
+from maskscope.engine.run import by_kind, checked, run_here
 from maskscope.engine.spec import to_json
 from maskscope.engine.study import Sweep
 from maskscope.engine.sweep.points import PlannedPoint, plan_points
 from maskscope.engine.sweep.record import SweepPoint, SweepRecord
 from maskscope.engine.sweep.setting import Setting, setting_named
-from maskscope.engine.workers import require_found_by_workers
 from maskscope.errors import FileFormatError, RunFolderError
-from maskscope.storage import read_json, remove_leftovers, user_path, write_json
+from maskscope.storage import read_json, remove_leftovers, write_json
 from maskscope.training import Observer
 
 # where the records of the values are, in the folder of a sweep
@@ -41,6 +44,7 @@ def run_sweep(
     values: Sequence[str],
     *,
     workers: int = 1,
+    cluster: Cluster | None = None,
     watch: Callable[[str], Sequence[Observer]] = lambda name: (),
     announce: Callable[[str], None] = lambda text: None,
     follower: Follower | None = None,
@@ -53,6 +57,7 @@ def run_sweep(
         job: settings, seeds, folder, device, threads.
         values: of the setting, as a user writes them.
         workers: processes, which share the networks and then the masks of each value.
+        cluster: makes the steps of all values instead, at the same time; each step has one thread unless the job says otherwise.
         watch: makes the observers of a long stage; worker processes write plain lines instead.
         announce: is told what happens; without a follower, the name of each output that is made, too.
         follower: is told what is being made, and how far it is; before, what all of it takes.
@@ -61,11 +66,9 @@ def run_sweep(
         RunFolderError: the folder cannot be written, holds a run, or another process uses it.
         MaskscopeError: whatever a stage raises.
     """
-    require_device(job.device)
-    job.study.require_fit(job.spec)
-    require_found_by_workers(job.study, workers)
-    folder = user_path(job.run, argument="The run folder")
-    planned = plan_points(sweep, replace(job, run=str(folder)), values)
+    job = checked(job, workers, cluster)
+    folder = Path(job.run)
+    planned = plan_points(sweep, job, values)
     chosen = sweep.chosen.get(preset, "")
     if not sweep.presets:
         chosen = next((one.label for one in planned if one.job.spec == job.spec), "")
@@ -73,35 +76,41 @@ def run_sweep(
     _require_room_for_points(folder)
     planned = [replace(one, job=one.job.pinned) for one in planned]
     _require_tasks(sweep, planned)
-    if follower is not None:
-        announce("timing a few steps ...")
-        follower.plans([piece for one in planned for piece in plan_of(one.job).pieces(_at(sweep, one))], workers)
-    records, seconds = list[Record](), dict[str, tuple[str, float]]()
-    with locked(folder, announce):
-        for inner in (folder / POINTS).iterdir() if (folder / POINTS).exists() else ():
-            remove_leftovers(inner)
-        require_replaceable(folder / SWEEP_RECORD, announce)
-        _say_what_is_replaced(folder, job, sweep, announce)
-        for number, one in enumerate(planned, 1):
-            if follower is None:
-                announce(f"{_at(sweep, one)} ({number} of {len(planned)})")
-            else:
-                follower.enters(_at(sweep, one))
-            of_point, spent = run_here(preset, one.job, workers, watch, announce, follower)
-            seconds |= spent
-            records.append(of_point)
-            write_json(point_folder(folder, sweep, one.label) / RECORD, to_json(of_point))
-        record = SweepRecord(
-            sweep=sweep.name,
-            experiment=job.study.name,
-            preset=preset,
-            axis=sweep.axis,
-            chosen=chosen,
-            functions=tuple(dict.fromkeys(name for found in records for name in found.functions)),
-            points=_points(setting_named(job.study, sweep.over), planned, records),
-            provenance=provenance(threads=job.threads or torch.get_num_threads(), device=job.device, seconds=by_kind(seconds)),
-        )
-        write_json(folder / SWEEP_RECORD, to_json(record))
+    with joined(cluster, job, folder, announce) if cluster else nullcontext() as session:
+        if follower is not None:
+            announce("timing a few steps ...")
+            pieces = [piece for one in planned for piece in plan_of(timed_here(one.job)).pieces(_at(sweep, one))]
+            follower.plans(pieces, session.at_once if session else workers)
+        with locked(folder, announce):
+            for inner in (folder / POINTS).iterdir() if (folder / POINTS).exists() else ():
+                remove_leftovers(inner)
+            require_replaceable(folder / SWEEP_RECORD, announce)
+            _say_what_is_replaced(folder, job, sweep, announce)
+            if session:
+                jobs = [(_at(sweep, one), one.job) for one in planned]
+                make_on_cluster(session, jobs, announce, follower or Names(announce))
+            records, seconds = list[Record](), dict[str, tuple[str, float]]()
+            for number, one in enumerate(planned, 1):
+                if follower is None:
+                    announce(f"{_at(sweep, one)} ({number} of {len(planned)})")
+                else:
+                    follower.enters(_at(sweep, one))
+                of_point, spent = run_here(preset, one.job, workers, watch, announce, follower)
+                seconds |= spent
+                records.append(of_point)
+                write_json(point_folder(folder, sweep, one.label) / RECORD, to_json(of_point))
+            used: dict[str, Any] = {"threads": job.threads or torch.get_num_threads(), "device": job.device}
+            record = SweepRecord(
+                sweep=sweep.name,
+                experiment=job.study.name,
+                preset=preset,
+                axis=sweep.axis,
+                chosen=chosen,
+                functions=tuple(dict.fromkeys(name for found in records for name in found.functions)),
+                points=_points(setting_named(job.study, sweep.over), planned, records),
+                provenance=provenance(**used, seconds=by_kind(seconds)),
+            )
+            write_json(folder / SWEEP_RECORD, to_json(record))
     return record
 
 
@@ -132,7 +141,7 @@ def _require_tasks(sweep: Sweep, planned: Sequence[PlannedPoint]) -> None:
     How a network is trained and masked changes no task: of such a sweep, the first stands for all.
     """
     for one in planned[:1] if sweep.over.startswith(("fit.", "mask.")) else planned:
-        one.job.study.procedure.require(one.job.spec, one.job.runtime())
+        one.job.study.procedure.require(one.job.spec, timed_here(one.job).runtime())
 
 
 def _say_what_is_replaced(folder: Path, job: Job, sweep: Sweep, announce: Callable[[str], None]) -> None:
