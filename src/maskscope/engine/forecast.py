@@ -13,14 +13,36 @@ _ENOUGH = 3.0
 _ALMOST = 0.95
 
 
+@dataclass(frozen=True)
+class Making:
+    """A piece that is being made.
+
+    Args:
+        piece: which.
+        where: the machine of a cluster; empty: this one.
+        at: how many steps of its present loop are done; 0 of 0 where it does not say.
+        of: how many there are.
+        seconds: since it was begun.
+    """
+
+    piece: Piece
+    where: str
+    at: int
+    of: int
+    seconds: float
+
+
 @dataclass
 class _Running:
     """A piece that is being made: since when, and how many steps of its loops are done.
 
-    The rate is counted from the end of the first step, which also pays for compiling; ``counted`` is that step.
+    The rate is counted from the end of the first step, which also pays for compiling; ``counted`` is that step. Since when it is
+    made at all, and where, is for whoever looks on.
     """
 
     began: float
+    where: str = ""
+    since: float = 0.0
     at: int = 0
     of: int = 0
     before: int = 0
@@ -62,13 +84,19 @@ class Forecast:
         """The number of a piece, by one of its outputs; None if it was not planned."""
         return self._places.get((where, name))
 
-    def begin(self, place: int) -> None:
-        """A piece is being made."""
-        self._running.setdefault(place, _Running(self.clock()))
+    def begin(self, place: int, where: str = "") -> None:
+        """A piece is being made, on some machine of a cluster or here."""
+        now = self.clock()
+        self._running.setdefault(place, _Running(now, where, now))
+
+    def lose(self, place: int) -> None:
+        """What made a piece is gone: it waits again."""
+        self._running.pop(place, None)
 
     def at(self, place: int, step: int, steps: int) -> None:
         """So many steps of a loop of a piece are done. A piece may have several loops, one after the other."""
-        one = self._running.setdefault(place, _Running(self.clock()))
+        self.begin(place)
+        one = self._running[place]
         if step < one.at:
             one.before += one.of
         # the first report comes before the first step, or before the first after a checkpoint
@@ -84,9 +112,14 @@ class Forecast:
         self._done.add(place)
 
     @property
-    def running(self) -> list[tuple[Piece, int, int]]:
-        """What is being made: the piece, and how many of its present loop's steps are done; 0 of 0 where it does not say."""
-        return [(self.pieces[place], one.at, one.of) for place, one in self._running.items()]
+    def running(self) -> list[Making]:
+        """What is being made."""
+        return [making for place in self._running if (making := self.making(place))]
+
+    def making(self, place: int) -> Making | None:
+        """How a piece is being made; None if it is not."""
+        one = self._running.get(place)
+        return None if one is None else Making(self.pieces[place], one.where, one.at, one.of, self.clock() - one.since)
 
     @property
     def finished(self) -> int:

@@ -13,11 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from maskscope.engine.follow import Follower
-from maskscope.engine.forecast import Forecast
+from maskscope.engine.forecast import Forecast, Making
 from maskscope.engine.planned import Piece, duration
 
 # seconds between two plain lines about the same step
 _BETWEEN_LINES = 60.0
+# rows of the table of what a cluster is making
+_MOST_LINES = 16
 _A_SECOND = 4  # times that a live line is drawn
 
 
@@ -87,7 +89,7 @@ class RunProgress(Follower):
         with self._lock:
             place = self._forecast.place_of(self._place, name)
             if place is not None:
-                self._forecast.begin(place)
+                self._forecast.begin(place, where)
 
     def at(self, name: str, step: int, steps: int) -> None:
         """See `Follower.at`."""
@@ -98,14 +100,26 @@ class RunProgress(Follower):
             self._forecast.at(place, step, steps)
             if self._live is None and self._clock() - self._told.get(place, -math.inf) >= _BETWEEN_LINES:
                 self._told[place] = self._clock()
-                self.announce(f"{self.summary}: {_words(self._forecast.pieces[place], step, steps)}")
+                self.announce(f"{self.summary}: {self._line_of(place)}")
 
-    def made(self, name: str) -> None:
-        """See `Follower.made`."""
+    def lost(self, name: str) -> None:
+        """See `Follower.lost`."""
         with self._lock:
             place = self._forecast.place_of(self._place, name)
             if place is not None:
-                self._forecast.end(place)
+                self._forecast.lose(place)
+
+    def made(self, name: str) -> None:
+        """See `Follower.made`; of a cluster, whose steps are many and elsewhere, each that is done is told."""
+        with self._lock:
+            place = self._forecast.place_of(self._place, name)
+            if place is None:
+                return
+            making = self._forecast.making(place)
+            self._forecast.end(place)
+            if self._live is None and making is not None and making.where:
+                took = f"done on {making.where} in {duration(making.seconds)}"
+                self.announce(f"{self.summary}, {self.counts}: {_words(making.piece)}, {took}")
 
     def note(self, text: str) -> None:
         """See `Follower.note`."""
@@ -118,19 +132,48 @@ class RunProgress(Follower):
         # what is not done is never called done
         return f"{min(99, int(100 * share)):>2} % done, {_about(left)} left"
 
+    @property
+    def counts(self) -> str:
+        """How many steps wait, run and are done."""
+        running, done = len(self._forecast.running), self._forecast.finished
+        return f"{len(self._forecast.pieces) - running - done} waiting, {running} running, {done} done"
+
     def drawn(self) -> RenderableType:
-        """The live lines: a line for each step that is being made, and one for the whole."""
+        """The live lines: a line for each step that is being made, with its machine in a cluster, and one for the whole."""
         with self._lock:
-            steps = [Text(_words(*one), overflow="ellipsis") for one in self._forecast.running]
+            running = self._forecast.running
             if not self._forecast.pieces:
                 return Text("")
             whole = Table.grid(padding=(0, 2))
             bar = ProgressBar(total=1.0, completed=self._forecast.share, width=28)
+            if any(one.where for one in running):
+                whole.add_row(bar, Text(f"{self.summary}, {self.counts}"))
+                return Group(_table(running), whole)
             whole.add_row(bar, Text(self.summary))
-            return Group(*steps, whole)
+            return Group(*(Text(_words(one.piece, one.at, one.of), overflow="ellipsis") for one in running), whole)
+
+    def _line_of(self, place: int) -> str:
+        making = self._forecast.making(place)
+        assert making is not None, "it has just said how far it is"
+        return _words(making.piece, making.at, making.of) + (f", on {making.where}" if making.where else "")
 
 
-def _words(piece: Piece, step: int, steps: int) -> str:
+def _table(running: Sequence[Making]) -> Table:
+    """What is being made where, how far it is, and since when."""
+    drawn = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+    drawn.add_column("running", ratio=1, no_wrap=True, overflow="ellipsis")
+    drawn.add_column("on", no_wrap=True, max_width=20, overflow="ellipsis")
+    drawn.add_column("step", justify="right", no_wrap=True)
+    drawn.add_column("since", justify="right", no_wrap=True)
+    for one in running[:_MOST_LINES]:
+        how_far = f"{one.at:,} of {one.of:,}" if one.of else ""
+        drawn.add_row(*map(Text, (_words(one.piece), one.where or "-", how_far, duration(one.seconds))))
+    if len(running) > _MOST_LINES:
+        drawn.add_row(Text(f"and {len(running) - _MOST_LINES} more"))
+    return drawn
+
+
+def _words(piece: Piece, step: int = 0, steps: int = 0) -> str:
     """What is being done, and how far it is."""
     where = ", ".join(part for part in (piece.place, piece.network) if part)
     how_far = f" (step {step:,} of {steps:,})" if steps else ""

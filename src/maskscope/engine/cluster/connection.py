@@ -25,45 +25,52 @@ _SHORT = "/tmp"
 
 @contextmanager
 def connected(cluster: Cluster, ray: Any) -> Iterator[bool]:
-    """A block in which this process is part of a cluster; tells whether that was started for the block."""
+    """A block in which this process is part of a cluster; tells whether that was started for the block.
+
+    Args:
+        cluster: which.
+        ray: the package.
+
+    Raises:
+        ConfigError: there is no cluster at the address, or this process cannot be part of it.
+        MaskscopeError: Ray cannot be started on this machine.
+    """
     if ray.is_initialized():  # the caller's own, as in a notebook: it is left as it is
         yield False
         return
-    own = not cluster.address
-    quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
-    folder = tempfile.mkdtemp(prefix="maskscope-", dir=_SHORT if os.access(_SHORT, os.W_OK) else None) if own else ""
+    folder = "" if cluster.address else tempfile.mkdtemp(prefix="maskscope-", dir=_SHORT if os.access(_SHORT, os.W_OK) else None)
     try:
         with _signals_kept(), _environment(_QUIET):
-            if own:
-                with held_back():  # Ctrl-C and a closed terminal reach this process, which tells the others
-                    size = {"num_cpus": os.cpu_count(), "include_dashboard": False, "_temp_dir": folder}
-                    ray.init(address="local", **size, **quiet)
-            else:
-                _require_answer(cluster.address)
-                ray.init(address=cluster.address, **quiet)
+            _join(cluster.address, folder, ray)
+        yield not cluster.address
+    finally:
+        with _signals_kept():
+            ray.shutdown()
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _join(address: str, folder: str, ray: Any) -> None:
+    # What Ray prints of each lost process goes to standard output, and cannot be turned off. We tell of it ourselves; were Ray to
+    # rename the function, its lines would be there again.
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None
+    quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if address:
+        _require_answer(address)
+    try:
+        if address:
+            ray.init(address=address, **quiet)
+        else:
+            with held_back():  # Ctrl-C and a closed terminal reach this process, which tells the others
+                ray.init(address="local", num_cpus=os.cpu_count(), include_dashboard=False, _temp_dir=folder, **quiet)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, AssertionError) as error:
-        _leave(ray, folder)
         said = " ".join(str(error).split())
-        if own:
+        if not address:
             raise MaskscopeError(f"Ray could not be started on this machine: {said}") from error
         raise ConfigError(
-            f"No Ray cluster can be joined at {cluster.address}: {said} Start one (ray start --head), run this on one of its "
+            f"No Ray cluster can be joined at {address}: {said} Start one (ray start --head), and run this on one of its "
             "machines, from the environment that Ray was started from; or leave --address out, and Ray is started for this run."
         ) from error
-    except BaseException:
-        _leave(ray, folder)
-        raise
-    try:
-        yield own
-    finally:
-        _leave(ray, folder)
-
-
-def _leave(ray: Any, folder: str) -> None:
-    with _signals_kept():
-        ray.shutdown()
-    if folder:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _require_answer(address: str) -> None:
