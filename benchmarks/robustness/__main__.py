@@ -1,9 +1,12 @@
-"""What a run survives: kills, damaged mask files, full disks, other surroundings. Exit status 1 if anything was lost or changed.
+"""What a run survives: kills, damaged mask files, full disks, other surroundings, a cluster that loses its nodes.
+
+The exit status is 1 if anything was lost or changed.
 
     python -m benchmarks.robustness kills --count 100 --studies addition-multiplication scan
     python -m benchmarks.robustness masks --count 20000
     python -m benchmarks.robustness disk --count 6 --pages
     python -m benchmarks.robustness surroundings
+    python -m benchmarks.robustness cluster --count 50
 
 For Linux and its like: SIGKILL, limits and small disks are theirs. reproduction/robustness.md has what came out.
 """
@@ -21,14 +24,15 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import Positional
 
+from benchmarks.robustness.cluster import cluster
 from benchmarks.robustness.disk import disk
 from benchmarks.robustness.kills import kills
 from benchmarks.robustness.masks import masks
 from benchmarks.robustness.study import STUDIES, Outcome
 from benchmarks.robustness.surroundings import surroundings
 
-Part = Literal["kills", "masks", "disk", "surroundings"]
-USUAL = {"kills": 40, "masks": 20_000, "disk": 6, "surroundings": 0}
+Part = Literal["kills", "masks", "disk", "surroundings", "cluster"]
+USUAL = {"kills": 40, "masks": 20_000, "disk": 6, "surroundings": 0, "cluster": 50}
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Options:
     parts: Positional[tuple[Part, ...]] = ("kills", "masks", "disk", "surroundings")
     """What is tried."""
     count: int | None = None
-    """Kills, mutated files, or sizes of each kind of full disk; else 40, 20,000 and 6. Surroundings are those that there are."""
+    """Kills, mutated files, sizes of each kind of full disk, or kills on a cluster; else 40, 20,000, 6 and 50."""
     seed: int = 0
     """Of moments, mutations and sizes. Moments also depend on how fast the machine is."""
     studies: tuple[Literal[tuple(STUDIES)], ...] = ("addition-multiplication",)  # type: ignore[valid-type]
@@ -58,6 +62,8 @@ def outcomes(part: str, options: Options, folder: Path) -> list[Outcome]:
         return masks(folder, count, options.seed)
     if part == "disk":
         return disk(folder, count, options.seed, options.studies[0], options.pages)
+    if part == "cluster":
+        return cluster(folder, count, options.seed)
     return surroundings(folder, options.studies[0], options.pages)
 
 

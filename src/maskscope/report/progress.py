@@ -19,7 +19,7 @@ from maskscope.engine.planned import Piece, duration
 # seconds between two plain lines about the same step
 _BETWEEN_LINES = 60.0
 # rows of the table of what a cluster is making
-_MOST_LINES = 16
+_MOST_LINES = 10
 _A_SECOND = 4  # times that a live line is drawn
 
 
@@ -161,7 +161,7 @@ class RunProgress(Follower):
 def _table(running: Sequence[Making]) -> Table:
     """What is being made where, how far it is, and since when."""
     drawn = Table(box=None, pad_edge=False, header_style="dim", expand=True)
-    drawn.add_column("running", ratio=1, no_wrap=True, overflow="ellipsis")
+    drawn.add_column("running", ratio=1)
     drawn.add_column("on", no_wrap=True, max_width=20, overflow="ellipsis")
     drawn.add_column("step", justify="right", no_wrap=True)
     drawn.add_column("since", justify="right", no_wrap=True)

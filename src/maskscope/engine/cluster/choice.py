@@ -1,7 +1,7 @@
 """Which cluster does the steps of a run, and what each step gets of it."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 
@@ -33,8 +33,6 @@ class Cluster:
     gpus_per_step: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.files not in get_args(Files):
-            raise ConfigError(f"files is {self.files!r}; one of these was expected: {', '.join(get_args(Files))}.")
         if self.gpus_per_step <= 0 or (self.gpus_per_step > 1 and self.gpus_per_step % 1):
             raise ConfigError(
                 f"gpus_per_step is {self.gpus_per_step:g}; a share of a GPU, as 0.5, or a whole number of them was expected."

@@ -19,7 +19,7 @@ from maskscope.engine.follow import Follower
 from maskscope.engine.job import Job
 from maskscope.engine.step import Step, existing_outputs
 from maskscope.errors import ConfigError, MaskscopeError, RunFolderError
-from maskscope.storage import Json, canonical_json
+from maskscope.storage import Json, canonical_json, remove_leftovers
 
 # seconds between two looks at what tasks report; and until steps that were told to stop have saved their state
 _LOOK, _SAVING = 0.25, 60.0
@@ -77,6 +77,9 @@ def make_on_cluster(
     except BaseException:
         walk.stop()
         raise
+    finally:
+        for path in dict.fromkeys(Path(job.run) / name for _, job in jobs for name in ("artefacts", "checkpoints")):
+            remove_leftovers(path)  # of processes that were lost
     if walk.failed:
         kind = ConfigError if all(one.settings for one in walk.failed) else MaskscopeError
         messages = list(dict.fromkeys(one.message for one in walk.failed))

@@ -189,6 +189,8 @@ def _reports(nodes: Sequence[Any], address: str, probe: str) -> list[NodeReport]
     for reference, name in asked.items():
         try:
             found.append(ray.get(reference))
+        except (ray.exceptions.TaskUnschedulableError, ray.exceptions.NodeDiedError):
+            continue  # it has just gone, which Ray learns after some seconds
         except ray.exceptions.RayError as error:
             wrong.append(f"{name}: {str(error).strip().splitlines()[-1]}")
     if wrong:

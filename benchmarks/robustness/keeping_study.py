@@ -1,0 +1,11 @@
+"""The study of clusters that are robbed: its searches keep their state at each step, so that it is used.
+
+Each process runs this file.
+"""
+
+from maskscope.engine.address import study_at
+from maskscope.training import Checkpoint
+
+# a smoke run is over before its first state would be kept
+Checkpoint.__init__.__defaults__ = (0.0,)
+STUDY = study_at("addition-multiplication")
