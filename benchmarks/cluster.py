@@ -147,9 +147,6 @@ def measured(options: Options) -> dict[str, dict[str, list[float]]]:
 
 def table(found: Mapping[str, Mapping[str, Sequence[float]]], options: Options, load: Sequence[float]) -> str:
     """The results as a page."""
-    rows = "\n".join(
-        f"| {name} | {' | '.join(_spread(values[kind]) for kind in ('whole', 'few', 'step'))} |" for name, values in found.items()
-    )
     command = f"python -m benchmarks.cluster --seeds {options.seeds} --repeats {options.repeats}"
     return "\n".join(
         [
@@ -157,17 +154,17 @@ def table(found: Mapping[str, Mapping[str, Sequence[float]]], options: Options, 
             "",
             f"    {command} --json cluster.json --table cluster.md",
             "",
-            f"{options.seeds} networks of `addition-multiplication --preset smoke`, with masks of its two functions and of both; one",
-            f"thread a step. Median (lowest to highest) of {options.repeats}. {os.cpu_count()} cores ({platform.machine()}); other",
-            f"work ran beside it: the load was {load[0]:.1f} before and {load[1]:.1f} after. [Numbers](cluster.json).",
+            f"{options.seeds} networks of `addition-multiplication --preset smoke`, with masks of its two functions and of both;",
+            f"one thread a step. Median (lowest to highest) of {options.repeats}. {os.cpu_count()} cores ({platform.machine()});",
+            f"other work ran beside it: the load was {load[0]:.1f} before and {load[1]:.1f} after. [Numbers](cluster.json).",
             "",
             f"| way | whole run, s | start and {options.few} steps without work, s | each further step without work, ms |",
             "|---|---|---|---|",
             *(f"| {name} | {' | '.join(_spread(values[kind]) for kind in values)} |" for name, values in found.items()),
             "",
-            "A whole run includes the start of the processes, each of which imports torch, and of Ray. A step without work writes",
-            "one small artefact, synced to the disk. Steps without work depend on nothing, so that two processes make them at the",
-            "same time.",
+            "A whole run includes the start of the processes, each of which imports torch, and of Ray. A step without work",
+            "writes one small artefact, synced to the disk. Steps without work depend on nothing, so that two processes make",
+            "them at the same time.",
             "",
         ]
     )
