@@ -96,5 +96,7 @@ def _at_work(nodes: list[Any], random: Random) -> int | None:
     found = []
     for node in nodes:
         raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
-        found += [one.pid for one in raylet.children() if " ".join(one.cmdline()).startswith("ray::")]
+        names = {one.pid: " ".join(one.cmdline()) for one in raylet.children()}
+        # a node ends with its agents, and would not be started again
+        found += [number for number, name in names.items() if name.startswith("ray::") and "Agent" not in name]
     return random.choice(sorted(found)) if found else None

@@ -17,8 +17,9 @@ from maskscope.errors import ConfigError, MaskscopeError
 
 # seconds until a head node is taken for gone
 _KNOCK = 5.0
-# no statistics go to Ray's makers; a task without a GPU sees none, and is not told so by a warning
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+# no statistics go to Ray's makers; a task without a GPU is not told by a warning how that will change; a step that takes too much
+# memory is not begun again for ever
+_SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_task_oom_retries": "3"}
 # sockets lie below it, and their paths may have 107 characters
 _SHORT = "/tmp"
 
@@ -40,7 +41,7 @@ def connected(cluster: Cluster, ray: Any) -> Iterator[bool]:
         return
     folder = "" if cluster.address else tempfile.mkdtemp(prefix="maskscope-", dir=_SHORT if os.access(_SHORT, os.W_OK) else None)
     try:
-        with _signals_kept(), _environment(_QUIET):
+        with _signals_kept(), _environment(_SETTINGS):
             _join(cluster.address, folder, ray)
         yield not cluster.address
     finally:
@@ -69,7 +70,8 @@ def _join(address: str, folder: str, ray: Any) -> None:
             raise MaskscopeError(f"Ray could not be started on this machine: {said}") from error
         raise ConfigError(
             f"No Ray cluster can be joined at {address}: {said} Start one (ray start --head), and run this on one of its "
-            "machines, from the environment that Ray was started from; or leave --address out, and Ray is started for this run."
+            "machines, from the environment that Ray was started from, and with RAY_AUTH_MODE=token if it was started so; or leave "
+            "--address out, and Ray is started for this run."
         ) from error
 
 
