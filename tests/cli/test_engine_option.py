@@ -31,7 +31,8 @@ def clusters(monkeypatch):
 @pytest.mark.parametrize("command", [RUN, SWEEP], ids=["run", "sweep"])
 def test_the_options_choose_the_cluster(clusters, tmp_path, command):
     words = [*command, "--out", str(tmp_path)]
-    for more in ([], ["--engine", "ray"], "--engine ray --address auto --files shipped --gpus-per-step .5 --device cuda".split()):
+    far = ["--engine", "ray", "--address", "auto", "--files", "shipped", "--gpus-per-step", ".5", "--device", "cuda"]
+    for more in ([], ["--engine", "ray"], far):
         with pytest.raises(Stopped):
             main([*words, *more])
     assert clusters == [(None, 1), (Cluster(), 1), (Cluster("auto", "shipped", 0.5), 1)]

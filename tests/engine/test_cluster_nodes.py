@@ -22,11 +22,6 @@ from tests.engine.held_study import LOG, MIDDLE, sign
 
 ray = pytest.importorskip("ray")
 HELD = study_at(f"{Path(held_study.__file__)}:STUDY")
-pytestmark = pytest.mark.filterwarnings(
-    # Ray opens its logs and sockets for the time of the process
-    "ignore:unclosed:ResourceWarning",
-    "ignore::pytest.PytestUnraisableExceptionWarning",
-)
 
 
 @pytest.fixture(scope="module")

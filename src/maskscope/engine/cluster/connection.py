@@ -70,8 +70,8 @@ def _join(address: str, folder: str, ray: Any) -> None:
             raise MaskscopeError(f"Ray could not be started on this machine: {said}") from error
         raise ConfigError(
             f"No Ray cluster can be joined at {address}: {said} Start one (ray start --head), and run this on one of its "
-            "machines, from the environment that Ray was started from, and with RAY_AUTH_MODE=token if it was started so; or leave "
-            "--address out, and Ray is started for this run."
+            "machines, from the environment that Ray was started from, and with RAY_AUTH_MODE=token if it was started so; or "
+            "leave --address out, and Ray is started for this run."
         ) from error
 
 
