@@ -13,7 +13,7 @@ import torch
 from maskscope.engine.address import study_at
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.cluster import connection, parcels, task
-from maskscope.engine.cluster.choice import Cluster, require_device_of, timed_here
+from maskscope.engine.cluster.choice import Cluster, possible_here, require_device_of
 from maskscope.engine.cluster.make import make_on_cluster
 from maskscope.engine.cluster.nodes import NodeReport, Surroundings, is_shared, report, require_fit, require_same, surroundings
 from maskscope.engine.cluster.parcels import Parcel, appears, packed, unpack
@@ -135,7 +135,7 @@ def test_ray_chooses_the_gpu_and_this_machine_needs_none(tmp_path):
     job = replace(job_in(tmp_path), device="cuda")
     require_device_of(Cluster(), job)
     if not torch.cuda.is_available():
-        assert timed_here(job).device == "cpu"
+        assert possible_here(job).device == "cpu"
         with pytest.raises(ConfigError, match="torch sees no CUDA device here"):
             require_device_of(None, job)
     with pytest.raises(ConfigError, match="Ray chooses the GPU of each step. Use --device cuda"):

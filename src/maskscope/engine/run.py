@@ -10,7 +10,7 @@ import torch
 from maskscope.engine.address import file_digest
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.claims import judge
-from maskscope.engine.cluster.choice import Cluster, require_device_of, timed_here
+from maskscope.engine.cluster.choice import Cluster, possible_here, require_device_of
 from maskscope.engine.cluster.make import make_on_cluster
 from maskscope.engine.cluster.session import joined
 from maskscope.engine.folder import RECORD, locked, require_room
@@ -67,14 +67,14 @@ def run_study(
         fits, parts = False, None
         if planned or follower is not None:
             announce("timing a few steps ...")
-            plan = plan_of(timed_here(job))
+            plan = plan_of(possible_here(job))
             fits, parts = plan.needs.fits, len(plan.stages)
             if planned:
                 announce(plan.text(workers))
             if follower is not None:
                 follower.plans(plan.pieces(), session.at_once if session else workers)
         if not fits:  # else the plan has asked already
-            job.study.procedure.require(job.spec, timed_here(job).runtime())
+            job.study.procedure.require(job.spec, possible_here(job).runtime())
         with locked(folder, announce):
             require_replaceable(folder / RECORD, announce)
             for words in changes(folder, job):
@@ -143,7 +143,7 @@ def make_record(
 ) -> Record:
     """Puts the results of all seeds together: quantities with their spread, and verdicts."""
     study, spec = job.study, job.spec
-    found = study.procedure.findings(spec, made, job.runtime())
+    found = study.procedure.findings(spec, made, possible_here(job).runtime())
     return study.procedure.record(
         experiment=study.name,
         study=study.reader or study.address,

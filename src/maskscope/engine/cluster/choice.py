@@ -56,6 +56,6 @@ def require_device_of(cluster: Cluster | None, job: Job) -> None:
         raise ConfigError(f"device is {job.device!r}, but Ray chooses the GPU of each step. Use --device cuda.")
 
 
-def timed_here(job: Job) -> Job:
-    """The job as this process times a few of its steps: where only the cluster has GPUs, on the processor."""
+def possible_here(job: Job) -> Job:
+    """The job as this process plans it and sums it up: where only the cluster has GPUs, on the processor."""
     return replace(job, device="cpu") if job.device.startswith("cuda") and not torch.cuda.is_available() else job

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from maskscope.engine.cluster.choice import Cluster, timed_here
+from maskscope.engine.cluster.choice import Cluster, possible_here
 from maskscope.engine.cluster.make import make_on_cluster
 from maskscope.engine.cluster.session import joined
 from maskscope.engine.folder import RECORD, SWEEP_RECORD, locked, require_room
@@ -79,7 +79,7 @@ def run_sweep(
     with joined(cluster, job, folder, announce) if cluster else nullcontext() as session:
         if follower is not None:
             announce("timing a few steps ...")
-            pieces = [piece for one in planned for piece in plan_of(timed_here(one.job)).pieces(_at(sweep, one))]
+            pieces = [piece for one in planned for piece in plan_of(possible_here(one.job)).pieces(_at(sweep, one))]
             follower.plans(pieces, session.at_once if session else workers)
         with locked(folder, announce):
             for inner in (folder / POINTS).iterdir() if (folder / POINTS).exists() else ():
@@ -141,7 +141,7 @@ def _require_tasks(sweep: Sweep, planned: Sequence[PlannedPoint]) -> None:
     How a network is trained and masked changes no task: of such a sweep, the first stands for all.
     """
     for one in planned[:1] if sweep.over.startswith(("fit.", "mask.")) else planned:
-        one.job.study.procedure.require(one.job.spec, timed_here(one.job).runtime())
+        one.job.study.procedure.require(one.job.spec, possible_here(one.job).runtime())
 
 
 def _say_what_is_replaced(folder: Path, job: Job, sweep: Sweep, announce: Callable[[str], None]) -> None:
