@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Off,
         Penalty,
         Selection,
+        ShardedMask,
         TargetDensity,
         UnitGroup,
         UnitRule,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         sample,
         select,
         unmasked,
+        whole_mask,
     )
     from maskscope.studies.own.alternatives import Alternatives, alternatives
     from maskscope.studies.own.masks_of_run import masks_of_run
@@ -62,10 +64,12 @@ if TYPE_CHECKING:
         MaskSearch,
         Observer,
         ProgressBar,
+        ShardedDiscovery,
         Tracker,
         Watchdog,
         discover,
         discover_many,
+        discover_sharded,
         fit,
         grow,
     )
@@ -97,6 +101,8 @@ __all__ = [
     "Penalty",
     "ProgressBar",
     "Selection",
+    "ShardedDiscovery",
+    "ShardedMask",
     "Shrunk",
     "Study",
     "TargetDensity",
@@ -115,6 +121,7 @@ __all__ = [
     "dice",
     "discover",
     "discover_many",
+    "discover_sharded",
     "export",
     "fit",
     "from_hub",
@@ -139,6 +146,7 @@ __all__ = [
     "transfer",
     "unmasked",
     "weight_times_gradient",
+    "whole_mask",
 ]
 
 

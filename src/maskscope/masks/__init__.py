@@ -32,6 +32,7 @@ from maskscope.masks.overlap import (
 )
 from maskscope.masks.sample import Noise, masked_weights, sample
 from maskscope.masks.selection import Selection, WeightTensor, select
+from maskscope.masks.shards.mask import ShardedMask, whole_mask
 from maskscope.masks.sizes import BehaviourKept, Penalty, Size, TargetDensity
 from maskscope.masks.units import UNITS, Heads, Layout, Role, UnitGroup, UnitRule
 from maskscope.masks.units.patterns import UnmatchedPatternWarning
@@ -65,6 +66,7 @@ __all__ = [
     "Penalty",
     "Role",
     "Selection",
+    "ShardedMask",
     "SharedNoiseWarning",
     "Size",
     "SlowKernelsWarning",
@@ -100,4 +102,5 @@ __all__ = [
     "select",
     "unmasked",
     "weights_under",
+    "whole_mask",
 ]

@@ -5,6 +5,8 @@
 * parameters that are not replaced are passed as detached copies: else they collect gradients, and modules may write into them;
 * buffers are passed as copies: else a module that writes its buffers (BatchNorm in training mode) changes those of the network;
 * attributes are restored (`maskscope.masks.guest`): an RNN, for example, stores the replaced weights in ``_flat_weights``.
+
+A network whose weights processes share (`fully_shard`) is called in another way: see `maskscope.masks.shards`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,13 +19,17 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.parameter import UninitializedParameter
 
-from maskscope.errors import GuestError
+from maskscope.errors import GuestError, MaskMismatchError
 from maskscope.masks.binary import BinaryMask
 from maskscope.masks.bits import check_mask
 from maskscope.masks.copying import copy_network
 from maskscope.masks.guest import Belongings
 from maskscope.masks.lender import Lender, Replaced, refuse_closures
 from maskscope.masks.sample import masked_weights
+from maskscope.masks.shards import is_sharded, locals_of
+from maskscope.masks.shards.call import call_unmasked_shards, call_with_shards
+from maskscope.masks.shards.mask import ShardedMask
+from maskscope.masks.shards.shard import refuse_sharded
 from maskscope.masks.tensor_state import TensorState
 from maskscope.masks.twin import twin_of
 
@@ -60,8 +66,9 @@ def call_with(
 
     Raises:
         GuestError: a replaced parameter is also in the closure of a function that the network contains, or in an attribute as
-            another dtype; or ``use`` calls the network itself instead of its argument.
+            another dtype; or ``use`` calls the network itself instead of its argument; or processes share the network.
     """
+    refuse_sharded(network, "a call in one process", "take maskscope.discover_sharded, and maskscope.call_masked for a mask")
     parameters = dict(network.named_parameters())
     everything = {name: tensors[name] if name in tensors else _copy(parameter) for name, parameter in parameters.items()}
     belongings = Belongings(network, hooks_collect=hooks_collect)
@@ -105,6 +112,8 @@ class Unmasked:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The outputs of the network without a mask, without gradient."""
         network = self._network
+        if is_sharded(network):
+            return call_unmasked_shards(network, lambda guest: guest(*args, **kwargs))
         with _ONE_AT_A_TIME, torch.no_grad():
             being_called = vars(network).get(_UNTOUCHED)
             if being_called is None:
@@ -202,12 +211,15 @@ def _is_fused(module: nn.RNNBase) -> bool:
     return any(parameter.is_cuda for parameter in module.parameters())
 
 
-def call_masked(network: nn.Module, mask: BinaryMask, *args: Any, **kwargs: Any) -> Any:
+def call_masked(network: nn.Module, mask: BinaryMask | ShardedMask, *args: Any, **kwargs: Any) -> Any:
     """``network(*args, **kwargs)`` with every weight outside the mask off: exactly 0, or as `BinaryMask.off` says.
 
     The network itself is not changed. What hooks collect elsewhere, such as activations in a list of yours, stays there.
 
     The network runs in its current mode. Its weights get no gradient; gradients with respect to inputs work.
+
+    If processes share the network (`fully_shard`), each of them has to make the call. The mask may be a whole one, the same in
+    each, or a `ShardedMask`; no gradients are recorded.
 
     Raises:
         MaskMismatchError: the mask names weights that the network does not have, or that have another shape; or its off-values
@@ -220,6 +232,12 @@ def call_masked(network: nn.Module, mask: BinaryMask, *args: Any, **kwargs: Any)
         >>> ms.call_masked(network, nothing, torch.ones(1, 2)).item()
         0.0
     """
+    if is_sharded(network):
+        mine = mask if isinstance(mask, ShardedMask) else ShardedMask.of(network, mask)
+        values = masked_weights(locals_of(network, mine.bits), mine.bits)
+        return call_with_shards(network, values, lambda guest: guest(*args, **kwargs), hooks_collect=True)
+    if isinstance(mask, ShardedMask):
+        raise MaskMismatchError("The mask is one of a sharded network, and this network is not sharded: give mask.whole().")
     return call_with(network, weights_under(network, mask), lambda guest: guest(*args, **kwargs), hooks_collect=True)
 
 
@@ -228,7 +246,9 @@ def weights_under(network: nn.Module, mask: BinaryMask) -> dict[str, Tensor]:
 
     Raises:
         MaskMismatchError: see `call_masked`.
+        GuestError: processes share the network.
     """
+    refuse_sharded(network, "masked weights of one process", "take maskscope.call_masked, or gather its weights first")
     check_mask(network, mask, values=False)
     parameters = dict(network.named_parameters())
     weights = {name: parameters[name].detach() for name in mask}

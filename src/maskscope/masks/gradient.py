@@ -48,6 +48,19 @@ class BackwardPass:
         finally:
             self.is_under_way = False
 
+    def run_through_all(self, value: object) -> None:
+        """Runs the backward pass through every leaf, for weights that FSDP gathers: it takes their gradients on the way.
+
+        Other tensors keep the ``.grad`` that they have.
+
+        Raises:
+            LossError: the value is not a scalar tensor, or has no gradient.
+        """
+        scalar = scalar_loss(value)
+        if scalar.grad_fn is None:
+            raise LossError(NO_PATH)
+        _backward_through_all(scalar, ())
+
 
 def _backward_through_all(scalar: Tensor, leaves: Sequence[Tensor]) -> None:
     """Backward through all leaves, which then restores ``.grad`` of the others: reentrant checkpointing refuses ``inputs=``."""

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils import _python_dispatch
 
+from maskscope.masks.shards.shard import foreign_fault, is_shard, shard_fault
+
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -32,6 +34,8 @@ def wrapped(network: nn.Module) -> str | None:
         return f"is wrapped in {kind}, which copies weights to several devices: pass network.module"
     if isinstance(network, torch.jit.ScriptModule):
         return "is a TorchScript module, whose weights cannot be replaced for a call: pass the module that it was made from"
+    if fault := foreign_fault(network):
+        return fault
     quantised = next((name or "itself" for name, module in network.named_modules() if _is_quantised(module)), None)
     if quantised is not None:
         return (
@@ -109,6 +113,8 @@ def _fault(parameter: nn.Parameter) -> str | None:
         return "is not initialised yet: run the network once on an example first"
     if parameter.is_meta:
         return "is on the meta device and has no values: load the weights first"
+    if is_shard(parameter):
+        return shard_fault(parameter)
     if _is_wrapper(parameter):
         return f"is a {type(parameter).__name__}, not a plain tensor: exclude it, or replace it by its values"
     if parameter.layout is not torch.strided:

@@ -34,8 +34,18 @@ class Noise:
         return stream_key(self.seed, self.purpose, self.mask, self.repeat, name)
 
 
-def sample(logits: MaskLogits, noise: Noise, *, step: int, index: int = 0) -> BinaryMask:
+def sample(
+    logits: MaskLogits, noise: Noise, *, step: int, index: int = 0, begins: Mapping[str, int] | None = None
+) -> BinaryMask:
     """The binary mask of sample ``index`` in step ``step``: each unit is kept with probability sigmoid(logit).
+
+    Args:
+        logits: the logits.
+        noise: the identity of the random stream.
+        step: the step.
+        index: the number of the sample in the step.
+        begins: if the logits are those of one process's parts of sharded weights, the index of the first element of each part in
+            the whole weight; the mask is then that part of the whole mask.
 
     Examples:
         >>> import torch, maskscope as ms
@@ -49,7 +59,8 @@ def sample(logits: MaskLogits, noise: Noise, *, step: int, index: int = 0) -> Bi
     gates = torch.empty(logits.flat.shape, dtype=torch.uint8, device=logits.flat.device)
     drawn = logits.by_unit(gates)
     for name, own in logits.by_unit().items():
-        kernels.open_gates(own.view(-1), Address(noise.key(name), step, group), place + 1, drawn[name].view(-1))
+        at = Address(noise.key(name), step, group, (begins or {}).get(name, 0))
+        kernels.open_gates(own.view(-1), at, place + 1, drawn[name].view(-1))
     selection = logits.selection
     bits = {name: (own >> place & 1).to(torch.bool) for name, own in drawn.items()}
     return BinaryMask.from_units(selection.groups, bits, selection.shapes)

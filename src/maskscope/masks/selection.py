@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from maskscope.errors import SelectionError, suggestion
 from maskscope.masks.maskable import is_uninitialised, unmaskable, wrapped
 from maskscope.masks.notebook_cells import selection_cell
+from maskscope.masks.shards.shard import reshard
 from maskscope.masks.units import UnitGroup, Units, faults_of_groups, groups_of, single_weights, unit_shapes
 from maskscope.masks.units.patterns import UnmatchedPatternWarning, has_wildcard, matching, near_names
 from maskscope.storage import Json
@@ -150,6 +151,7 @@ def select(
         (('weight',), 6)
     """
     include, exclude = _patterns("include", include), _patterns("exclude", exclude)
+    reshard(network)  # weights that FSDP gathered for a call are copies, perhaps of another dtype
     if fault := wrapped(network):
         raise SelectionError(f"The network {fault}.")
     names = aliases(network)

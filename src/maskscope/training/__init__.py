@@ -14,6 +14,7 @@ from maskscope.training.memory import Need, PartMemory, available_bytes, measure
 from maskscope.training.objective import Objective
 from maskscope.training.observers import History, LossWarning, Observer, ProgressBar, StepReport, Watchdog, watched_together
 from maskscope.training.seeds import child_seed, isolated_random, unchanged_random
+from maskscope.training.sharded import ShardedDiscovery, discover_sharded
 from maskscope.training.trackers import TRACKERS, Tracker, TrackerWarning
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "PartMemory",
     "PartSource",
     "ProgressBar",
+    "ShardedDiscovery",
     "SkippedPartsWarning",
     "StepReport",
     "ThreadsWarning",
@@ -48,6 +50,7 @@ __all__ = [
     "child_seed",
     "discover",
     "discover_many",
+    "discover_sharded",
     "fit",
     "grow",
     "isolated_random",

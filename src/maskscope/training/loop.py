@@ -140,7 +140,7 @@ def run_loop(
                 reseed(child_seed(seed, "step", step), objective.device)
                 losses = objective.accumulate(step).tolist()
                 for number, parameters in enumerate(objective.parameters):
-                    _clip(parameters, config.clip_norm, step, losses[number], objective.title(number))
+                    _clip(objective, parameters, config.clip_norm, step, losses[number], objective.title(number))
                 for group in optimizer.param_groups:
                     group["lr"] = config.learning_rate * objective.learning_rate_factor(step)
                 optimizer.step()
@@ -151,10 +151,10 @@ def run_loop(
                     now = track.report(step + 1, losses[track.number], is_last=done)
                     for observer in own:
                         observer.after_step(now)
-                if interrupted.is_set():
+                if objective.agree(interrupted.is_set()):
                     save(step + 1)
                     raise KeyboardInterrupt
-                if keeper and (keeper.due() or done):
+                if keeper and objective.agree(keeper.due() or done):
                     save(step + 1)
         finally:
             for _, own in watchers:
@@ -212,10 +212,10 @@ def _stored(objective: Objective) -> dict[str, Tensor]:
     return {f"{STATE}{name}": tensor for name, tensor in objective.state().items()}
 
 
-def _clip(parameters: list[Tensor], limit: float, step: int, loss: float, title: str) -> None:
+def _clip(objective: Objective, parameters: list[Tensor], limit: float, step: int, loss: float, title: str) -> None:
     """Scales the gradient down to the limit. A gradient below the limit is not multiplied, which saves a pass over it."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norm = float(torch.nn.utils.get_total_norm(gradients))
+    norm = objective.gradient_norm(gradients)
     if not math.isfinite(norm):
         raise NotFiniteError(
             f"Step {step + 1}: the gradient{title and f' of {title}'} is not finite (the loss is {loss}). Look for NaN or "

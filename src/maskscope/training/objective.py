@@ -1,7 +1,7 @@
 """What an objective is: it tells the training loop what is trained and what is minimised."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -52,6 +52,14 @@ class Objective(ABC):
     def set_reference_loss(self, track: int, value: float) -> None:
         """Restores the reference loss of a resumed run."""
         del track, value
+
+    def gradient_norm(self, gradients: Sequence[Tensor]) -> float:
+        """The norm of the gradient of a track: of all its parts, also of those that other processes have."""
+        return float(torch.nn.utils.get_total_norm(gradients))
+
+    def agree(self, flag: bool) -> bool:
+        """What all processes do, if this one would do it (or not): whether the flag is set in any of them."""
+        return flag
 
     def learning_rate_factor(self, step: int) -> float:
         """The factor of the learning rate in a step."""

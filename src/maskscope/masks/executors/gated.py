@@ -58,6 +58,9 @@ class GatedWeight:
     gate gives exactly the weight, with the same pass as for zeros; under a soft gate it is off + value * (weight - off). The
     gradient of a gate is (weight - off) times gradient.
 
+    The weight may be one range of a larger tensor, which processes share (`maskscope.masks.shards`): its gates are then those
+    that the whole tensor would have there.
+
     Attributes:
         law: the law of the gates. It may be replaced between steps: a temperature that changes makes it another one.
     """
@@ -73,8 +76,10 @@ class GatedWeight:
         own_gradient: Tensor | None = None,
         layout: Layout | None = None,
         off: Tensor | None = None,
+        begin: int = 0,
     ) -> None:
         self.shape = weight.shape
+        self._begin = begin  # the index of the first element in the whole tensor
         self.workspace, self.off = workspace, off
         # what a gate lets through: the weight, or what it adds to the off-value, in numbers and in bits
         self._weight, self._compute, self._bits, self._off = weight.view(-1), compute.view(-1), compute.view(-1), None
@@ -111,18 +116,26 @@ class GatedWeight:
         """The number of masks times the number of samples."""
         return len(self._slices) * self._samples
 
-    def begin(self, step: int, group: int, samples: int, scale: float) -> None:
-        """Starts a group of samples of a step; its gradients are multiplied by ``scale`` when they are added."""
-        self._step, self._group, self._samples, self._scale = step, group, samples, scale
+    def begin(self, step: int, group: int, samples: int, scale: float, first: int = 0) -> None:
+        """Starts a group of samples of a step; its gradients are multiplied by ``scale`` when they are added.
+
+        Args:
+            step: the number of the step.
+            group: the number of the group.
+            samples: how many samples of the group are run.
+            scale: the factor.
+            first: the first of these samples, in the group; above 0 where another process runs those before it.
+        """
+        self._step, self._group, self._samples, self._scale, self._first = step, group, samples, scale, first
         self.is_drawn = False
 
     def draw(self) -> None:
         """Draws the gates of all units, if they are hard; the values of soft gates are computed where they are used."""
         for mine in self._slices:
             if isinstance(self.law, SignGate):
-                self._kernels.open_positive(mine.logits, self._samples, mine.gates)
+                self._kernels.open_positive(mine.logits, self._first + self._samples, mine.gates)
             elif not isinstance(self.law, SoftGate):
-                self._kernels.open_gates(mine.logits, self._address(mine, 0), self._samples, mine.gates)
+                self._kernels.open_gates(mine.logits, self._address(mine, 0), self._first + self._samples, mine.gates)
             if self._layout is not None:
                 mine.wide.copy_(self._layout.expand(mine.gates))
         self.is_drawn = True
@@ -133,16 +146,16 @@ class GatedWeight:
         A tensor that is copied in pieces must be copied in order the first time: gates are drawn piece by piece, and then reused.
         """
         here = slice(start, start + out.shape[1])
-        if self._layout is not None and not self.is_drawn:
+        if (self._layout is not None or self._first) and not self.is_drawn:
             self.draw()
         for mask, mine in enumerate(self._slices):
             into = out[mask * self._samples : (mask + 1) * self._samples]
             at = self._address(mine, start)
             if self.is_drawn or isinstance(self.law, SoftGate):
-                self._copy_weight(mine, at, 0, into)
+                self._copy_weight(mine, at, self._first, into)
             elif isinstance(self.law, SignGate):
                 self._kernels.open_positive(mine.logits[here], self._samples, mine.gates[here])
-                self._copy_weight(mine, at, 0, into)
+                self._copy_weight(mine, at, self._first, into)
             else:
                 self._kernels.draw_masked(mine.logits[here], self._bits[here], at, mine.gates[here], into)
                 self._add_off(into, here)
@@ -152,16 +165,16 @@ class GatedWeight:
     def copy_sample(self, mask: int, sample: int, out: Tensor) -> None:
         """Writes the whole masked copy of one sample of one mask to ``out``, ``[n]``; the gates must be drawn."""
         mine = self._slices[mask]
-        self._copy_weight(mine, self._address(mine, 0), sample, out[None])
+        self._copy_weight(mine, self._address(mine, 0), self._first + sample, out[None])
 
     def take(self, gradients: Tensor, start: int = 0) -> None:
         """Turns gradients of masked copies, ``[rows, elements]`` from ``start`` on, into gradients of the logits; adds them."""
         for mask in range(len(self._slices)):
-            self._take(mask, gradients[mask * self._samples : (mask + 1) * self._samples], start, 0)
+            self._take(mask, gradients[mask * self._samples : (mask + 1) * self._samples], start, self._first)
 
     def take_sample(self, mask: int, sample: int, gradient: Tensor) -> None:
         """The same as `take`, for the whole tensor under one sample of one mask."""
-        self._take(mask, gradient.reshape(1, -1), 0, sample)
+        self._take(mask, gradient.reshape(1, -1), 0, self._first + sample)
 
     def gradients(self) -> list[Tensor]:
         """Copies of the current gradients: one for each mask, and that of the weight if it is learned too."""
@@ -215,7 +228,7 @@ class GatedWeight:
 
     def _copy_weight(self, mine: Slice, at: Address, first_sample: int, out: Tensor) -> None:
         """Writes masked copies of consecutive elements, from that of the address on."""
-        here = slice(at.first, at.first + out.shape[1])
+        here = slice(at.first - self._begin, at.first - self._begin + out.shape[1])
         is_soft = isinstance(self.law, SoftGate)
         self._copy((self._compute if is_soft else self._bits)[here], mine, at, first_sample, out)
         self._add_off(out, here)
@@ -229,7 +242,7 @@ class GatedWeight:
 
     def _copy(self, values: Tensor, mine: Slice, at: Address, first_sample: int, out: Tensor) -> None:
         """Writes copies of values under the gates of consecutive elements, from that of the address on."""
-        here = slice(at.first, at.first + values.numel())
+        here = slice(at.first - self._begin, at.first - self._begin + values.numel())
         if not isinstance(self.law, SoftGate):
             self._kernels.copy_open(values, mine.wide[here], first_sample, out)
         elif self._layout is None:
@@ -243,7 +256,7 @@ class GatedWeight:
             out.masked_fill_(wide == 0, 0)  # where the weight is infinite, too
 
     def _address(self, mine: Slice, start: int) -> Address:
-        return Address(mine.key, self._step, self._group, start)
+        return Address(mine.key, self._step, self._group, self._begin + start)
 
 
 def groups(samples: int) -> list[tuple[int, int]]:

@@ -37,6 +37,7 @@ def gate(
     law: GateLaw,
     own_gradients: Mapping[str, Tensor] | None = None,
     off: Mapping[str, Tensor] | None = None,
+    begins: Mapping[str, int] | None = None,
 ) -> dict[str, GatedWeight]:
     """Combines weights and masks.
 
@@ -49,6 +50,7 @@ def gate(
         own_gradients: if the weights are learned too: contiguous memory to which their gradients are added, the sum over masks of
             the mean over samples of gate times gradient.
         off: the off-values of the weights, in their shapes and dtypes; zero for those that are not named.
+        begins: for weights that are one range of a larger tensor, the index of their first element in it; else 0.
     """
     samples: dict[str, list[Slice]] = {name: [] for name in weights}
     layouts: dict[str, Layout] = {}
@@ -76,6 +78,7 @@ def gate(
             of_weights.get(name),
             layouts.get(name),
             instead.get(name),
+            (begins or {}).get(name, 0),
         )
         for name, weight in weights.items()
     }

@@ -1,12 +1,12 @@
 """When a search may end before its steps do: when the mask does not change any more, or when nothing can come any more."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from maskscope.masks import MaskLogits
 from maskscope.training.mask_config import MaskConfig
 
 # how often a search is asked, at most
@@ -15,6 +15,16 @@ _TIMES = 200
 _FEW = 0.01
 # of what the whole network gains over the emptied one: a difference of losses that does not count
 _NOTHING = 0.01
+
+
+class Counted(Protocol):
+    """The logits of a mask, of which shares are known (`maskscope.masks.MaskLogits`)."""
+
+    def density(self) -> float:
+        """The share above 0."""
+
+    def undecided(self, edge: float) -> float:
+        """The share closer to 0 than the edge."""
 
 
 class EarlyEnd:
@@ -49,7 +59,7 @@ class EarlyEnd:
             before = self._losses[:, place] if so_far else torch.zeros_like(losses)
             self._losses[:, place] = before + (losses - before) / (so_far + 1)
 
-    def is_done(self, step: int, logits: Sequence[MaskLogits], undecided_below: float) -> bool:
+    def is_done(self, step: int, logits: Sequence[Counted], undecided_below: float) -> bool:
         """Whether every mask is settled or lost after ``step`` steps."""
         if not self.state() or step % self._every:
             return False
