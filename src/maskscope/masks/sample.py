@@ -34,9 +34,7 @@ class Noise:
         return stream_key(self.seed, self.purpose, self.mask, self.repeat, name)
 
 
-def sample(
-    logits: MaskLogits, noise: Noise, *, step: int, index: int = 0, begins: Mapping[str, int] | None = None
-) -> BinaryMask:
+def sample(logits: MaskLogits, noise: Noise, *, step: int, index: int = 0, begins: Mapping[str, int] | None = None) -> BinaryMask:
     """The binary mask of sample ``index`` in step ``step``: each unit is kept with probability sigmoid(logit).
 
     Args:

@@ -31,6 +31,7 @@ class Checkpoint:
     Args:
         path: one file, written whole or not at all; after the run it contains the final state, and may be deleted.
         every_seconds: the least time between two writes; a run that is interrupted by Ctrl-C writes at once.
+        keeps_previous: whether the last file but one stays too (`previous`). Searches by several processes need it.
 
     Raises:
         ConfigError: the path is not valid, or the time is negative.
@@ -43,6 +44,7 @@ class Checkpoint:
 
     path: str | Path
     every_seconds: float = 60.0
+    keeps_previous: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", user_path(self.path, argument="checkpoint"))
@@ -53,6 +55,11 @@ class Checkpoint:
     def file(self) -> Path:
         """The path, as a `pathlib.Path`."""
         return Path(self.path)
+
+    @property
+    def previous(self) -> Path:
+        """The last file but one."""
+        return self.file.with_name(f"{self.file.name}.before")
 
 
 def as_checkpoint(given: Checkpoint | str | Path | bool | None, usual: Callable[[], str] | None = None) -> Checkpoint | None:
@@ -196,6 +203,8 @@ class Keeper:
             name: tensor.clone() if tensor.untyped_storage().nbytes() != tensor.nbytes else tensor
             for name, tensor in saved.tensors.items()
         }
+        if self._checkpoint.keeps_previous and self._checkpoint.file.exists():
+            self._checkpoint.file.replace(self._checkpoint.previous)
         write_tensors(self._checkpoint.file, tensors, kind="checkpoint", metadata=metadata)
         self._last = time.monotonic()
 

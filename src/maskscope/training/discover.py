@@ -23,6 +23,7 @@ from maskscope.training.seeds import child_seed, isolated_random
 from maskscope.training.sizing.behaviours import Score
 from maskscope.training.sizing.curve import CurvePoint
 from maskscope.training.surroundings import usual_mode
+from maskscope.training.together import agreed, processes_for
 
 
 @dataclass(frozen=True)
@@ -215,10 +216,12 @@ def discover_many(
     compute = Compute() if compute is None else compute
     weights = selection.of(network)
     device = next(iter(weights.values())).device
+    processes = processes_for(network, compute, config, device)
     wants = needs(network, selection, compute, device, samples=config.samples, masks=len(wanted))
     check_memory(wants, device)
 
     observers: list[Sequence[Observer]] = [one.observers for one in wanted]
+    watch = watch and (processes is None or processes.is_first)
     if watch:
         with_watchdog = not config.size.shrinks_until_it_fails
         observers = [*usual_observers(observers, [one.name for one in wanted], with_watchdog=with_watchdog)]
@@ -231,7 +234,7 @@ def discover_many(
     identity: Json = {
         "selection": digest(selection.identity),
         "config": config.as_json(),
-        "compute": asdict(compute),
+        "compute": compute.as_json(),
         "noise": noises,
         "avoid": [[one.repulsion, *(tensor_digest(bits) for mask in one.avoid for bits in mask.values())] for one in wanted],
         "initial": [None if one.initial is None else tensor_digest(one.initial.flat) for one in wanted],
@@ -241,6 +244,7 @@ def discover_many(
     if not off.is_zero:
         identity["off"] = off.as_json()
     kept = as_checkpoint(checkpoint, lambda: usual_name("-".join(one.name for one in wanted), identity))
+    kept = agreed(processes, kept, identity | {"check": check, "judge": judge}, weights)
     if watch and kept and checkpoint is True:
         say(f"its state is kept in {kept.file}: the same call continues from there")
     elif watch and not kept:
@@ -250,7 +254,7 @@ def discover_many(
         usual_mode(),
         evaluation_mode(network),
         said_on_failure(wants, device),
-        closing(MaskObjective(network, loss, wanted, selection, config, compute, say, check, score, off)) as objective,
+        closing(MaskObjective(network, loss, wanted, selection, config, compute, say, check, score, off, processes)) as objective,
     ):
         result = run_loop(
             objective,
@@ -267,14 +271,12 @@ def discover_many(
         made_by: Json = {
             "noise": noise,
             "config": config.as_json(),
-            "compute": asdict(compute),
+            "compute": compute.as_json(),
             "selection": {"include": list(selection.include), "exclude": list(selection.exclude)},
         }
         curve = objective.curve(track)
-        if curve:
-            made_by["curve"] = [point.as_json() for point in curve]
-        if judgement:
-            made_by["judgement"] = judgement.as_json()
+        made_by |= {"curve": [point.as_json() for point in curve]} if curve else {}
+        made_by |= {"judgement": judgement.as_json()} if judgement else {}
         mask = BinaryMask.from_logits(logits, weights, made_by, off)
         found.append(
             Discovery(mask, logits, result.histories[track], result.reference_losses[track], result.seconds, judgement, curve)

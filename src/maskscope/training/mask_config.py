@@ -169,11 +169,14 @@ class Compute:
         kernels: a name in ``maskscope.masks.KERNELS``: the implementation of the passes over the weights.
         dtype: the dtype of the masked copies: ``weight`` for that of the weights; ``bfloat16`` for half the memory traffic and,
             on hardware that supports it, faster products. torch's autocast converts the other operands.
+        data_parallel: whether all processes that torchrun started search together, each with the whole network: they share the
+            samples of every step, and the mask is that of one process up to rounding (docs/sharded.md).
     """
 
     executor: str = "auto"
     kernels: str = "auto"
     dtype: Literal["weight", "bfloat16"] = "weight"
+    data_parallel: bool = False
 
     def __post_init__(self) -> None:
         if self.executor not in EXECUTORS:
@@ -182,6 +185,10 @@ class Compute:
             raise UnknownNameError("kernels", self.kernels, KERNELS)
         if self.dtype not in ("weight", "bfloat16"):
             raise UnknownNameError("compute dtype", self.dtype, ("weight", "bfloat16"))
+
+    def as_json(self) -> Json:
+        """The settings, for files that say how a mask was made; ``data_parallel`` only where it is asked for."""
+        return {name: value for name, value in asdict(self).items() if name != "data_parallel" or value}
 
     def of_copies(self, weight: torch.Tensor) -> torch.dtype:
         """The dtype of a weight's masked copies: vectors (norms, biases) keep theirs, as under autocast."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from maskscope.errors import MaskMismatchError
 from maskscope.masks import (
     BehaviourKept,
+    Executor,
     LearnedMask,
     Loss,
     MaskLogits,
@@ -25,6 +26,8 @@ from maskscope.masks import (
 from maskscope.masks.laws import check_guest
 from maskscope.masks.off import ZERO
 from maskscope.masks.parts import PartCopies
+from maskscope.masks.shards import Processes
+from maskscope.masks.shards.executor import DealtExecutor
 from maskscope.training.batches import StepParts
 from maskscope.training.judgement import Judgement
 from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16
@@ -52,6 +55,7 @@ class MaskObjective(Objective):
         check: Check = True,
         score: Score | None = None,
         off: Off = ZERO,
+        processes: Processes | None = None,
     ) -> None:
         self._network, self._loss, self._config, self._selection = network, loss, config, selection
         self._names = [str(one) for one in wanted]
@@ -89,7 +93,10 @@ class MaskObjective(Objective):
             dtypes.add((torch.float32, torch.float32))
         kernels.prepare(law, dtypes, say or _nobody)
         units = gate(weights, copied, masks, kernels, law, off=self._off)
-        self._executor = make_executor(compute.executor, network, loss, units)
+        self._executor: Executor = make_executor(compute.executor, network, loss, units)
+        self._processes = processes
+        if processes:
+            self._executor = DealtExecutor(self._executor, [mask.gradient for mask in masks], processes)
         self._ends = torch.full((len(wanted), 2), float("nan"), dtype=torch.float32, device="cpu")
         path = None
         if isinstance(config.size, BehaviourKept):
@@ -115,6 +122,10 @@ class MaskObjective(Objective):
     def close(self) -> None:
         """See `Objective.close`."""
         self._executor.close()
+
+    def agree(self, flag: bool) -> bool:
+        """See `Objective.agree`."""
+        return flag if self._processes is None else self._processes.any(flag)
 
     def title(self, track: int) -> str:
         """See `Objective.title`."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -14,7 +15,7 @@ from maskscope.masks.shards import Processes, is_sharded, processes_of, reshard,
 from maskscope.masks.shards.mask import ShardedMask, whole_digests
 from maskscope.storage import Json, digest, tensor_digest
 from maskscope.training.batches import Batches
-from maskscope.training.checkpoint import Checkpoint
+from maskscope.training.checkpoint import Checkpoint, as_checkpoint
 from maskscope.training.judgement import Judgement, warn_of_faults
 from maskscope.training.loop import LoopConfig, LoopResult, run_loop
 from maskscope.training.mask_config import Compute, MaskConfig
@@ -23,6 +24,7 @@ from maskscope.training.observers import History, Observer, usual_observers
 from maskscope.training.seeds import child_seed, isolated_random
 from maskscope.training.sharded_objective import ShardedObjective
 from maskscope.training.surroundings import usual_mode
+from maskscope.training.together import checkpoint_of_process
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def discover_sharded(
     name: str = "mask",
     repeat: int = 0,
     observers: Sequence[Observer] = (),
-    checkpoint: Checkpoint | str | None = None,
+    checkpoint: Checkpoint | str | Path | None = None,
     compute: Compute | None = None,
     initial: MaskLogits | None = None,
     check: bool = True,
@@ -110,19 +112,21 @@ def discover_sharded(
     config = MaskConfig() if config is None else config
     compute = Compute() if compute is None else compute
     processes.raise_together(_refusal(selection, config, compute))
+    asked = as_checkpoint(checkpoint)
     wanted = MaskSearch(name, batches, seed, repeat, observers, initial)
     settings: Json = {
         "selection": digest(selection.identity),
         "config": config.as_json(),
-        "compute": asdict(compute),
+        "compute": compute.as_json(),
         "noise": asdict(wanted.noise),
     }
     processes.require_same(
         settings
         | {"selection": [asdict(one) for one in selection.weights]}
-        | {"check": check, "judge": judge, "checkpoint": checkpoint is not None, "initial": initial is not None}
+        | {"check": check, "judge": judge, "checkpoint": asked is not None, "initial": initial is not None}
         | {"maskscope": version("maskscope"), "torch": torch.__version__}
     )
+    kept = checkpoint_of_process(asked, processes)
     watchers = _watchers(wanted, processes, watch=watch)
 
     def say(text: str) -> None:
@@ -133,14 +137,12 @@ def discover_sharded(
     with (
         usual_mode(),
         evaluation_mode(network),
-        closing(
-            ShardedObjective(network, loss, wanted, selection, config, compute, processes, say, check=check)
-        ) as objective,
+        closing(ShardedObjective(network, loss, wanted, selection, config, compute, processes, say, check=check)) as objective,
     ):
         identity = settings | {
             "processes": [processes.rank, processes.size],
             "initial": None if initial is None else tensor_digest(initial.flat),
-            "weights": digest({name: tensor_digest(one) for name, one in objective.weights.items()}) if checkpoint else None,
+            "weights": digest({name: tensor_digest(one) for name, one in objective.weights.items()}) if kept else None,
         }
         result = run_loop(
             objective,
@@ -148,7 +150,7 @@ def discover_sharded(
             seed=run_seed,
             identity=identity,
             observers=[watchers],
-            checkpoint=None,
+            checkpoint=kept,
         )
         judgement = _judged(objective, result, run_seed) if judge else None
     found = _found(network, objective, result, judgement, settings | {"selection": _patterns(selection)}, processes)
@@ -169,6 +171,8 @@ def _refusal(selection: Selection, config: MaskConfig, compute: Compute) -> Conf
         faults.append(f"size={config.size.name}: Penalty is supported")
     if compute.executor not in ("auto", "sequential"):
         faults.append(f"executor={compute.executor!r}: leave it out")
+    if compute.data_parallel:
+        faults.append("data_parallel=True: it is for networks that every process has whole")
     if compute.dtype != "weight":
         faults.append(f"dtype={compute.dtype!r}: give fully_shard a MixedPrecisionPolicy instead")
     if not faults:

@@ -1,14 +1,15 @@
 """The objective of a search by several processes that share one network: each has the logits of its own parts of the weights."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from maskscope.errors import GuestError, MaskMismatchError
+from maskscope.errors import MaskMismatchError
 from maskscope.masks import LearnedMask, Loss, MaskLogits, Selection, gate, make_kernels, masked_weights, sample
 from maskscope.masks.gradient import scalar_loss
 from maskscope.masks.parts import PartCopies
@@ -20,15 +21,13 @@ from maskscope.training.judgement import Judgement
 from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig
 from maskscope.training.mask_search import MaskSearch
 from maskscope.training.objective import Objective
+from maskscope.training.sharded_laws import check_sharded_guest
 from maskscope.training.sizing import make_control
 from maskscope.training.sizing.early_end import EarlyEnd
 
 # the shares of logits are counted this often; between, observers are told the last ones
 _TIMES = 200
 _LEAST_PARTS = 4
-_OPEN, _CLOSED = 1e30, -1e30
-# of the same loss computed twice, and in another way; the second as `maskscope.masks.laws` has it for float32
-_AGAIN, _ROUNDING = 1e-5, 1e-3
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ class ShardedObjective(Objective):
         )
         self._early_end = EarlyEnd(config, self._ends)
         self._is_unchecked, self._reference, self._share_done = check, float("nan"), 0.0
-        self._measured = self._shared.shares(self._estimator.undecided_below(0.0))
+        self._counted_at, self._measured = -1, [float("nan"), float("nan")]
 
     @property
     def parameters(self) -> list[list[Tensor]]:
@@ -168,21 +167,20 @@ class ShardedObjective(Objective):
 
     def is_done(self, step: int) -> bool:
         """See `Objective.is_done`."""
+        self._count(step)
         edge = self._estimator.undecided_below(self._control.share(step))
         return self._early_end.is_done(step, [self._shared], edge)
 
     def after_step(self, step: int) -> bool:
         """See `Objective.after_step`."""
-        steps = self._config.steps
-        if step % max(1, steps // _TIMES) == 0 or step == steps:
-            self._measured = self._shared.shares(self._estimator.undecided_below(self._share_done))
+        self._count(step)
         return self._control.after_step(step)
 
     def accumulate(self, step: int) -> Float[Tensor, " tracks"]:
         """Gradient = that of the penalty + mean over samples and processes of  w * g_k * slope_k (docs/sharded.md)."""
         (parts,) = self._together(lambda: self._parts.lend(step, self._config.parts_per_step))
         if step == 0 and self._is_unchecked:
-            self._check(parts[: self._config.samples])
+            check_sharded_guest(self._executor, self.logits, parts, self.weights, self._mean_loss)
             (parts,) = self._parts.again()
         if step == 0 and self._early_end.needs_losses:
             for place, factor in enumerate((1, 0)):
@@ -226,6 +224,12 @@ class ShardedObjective(Objective):
         seen = self._processes.any(not unseen)
         return Judgement(unmasked, sampled, masked, first_loss, density, undecided, len(parts), not seen)
 
+    def _count(self, step: int) -> None:
+        steps = self._config.steps
+        if step != self._counted_at and (self._counted_at < 0 or step % max(1, steps // _TIMES) == 0 or step == steps):
+            self._counted_at = step
+            self._measured = self._shared.shares(self._estimator.undecided_below(self._share_done))
+
     def _together(self, work: Callable[[], Any]) -> Any:
         """Loads data; if that fails in one process, all of them raise."""
         try:
@@ -238,54 +242,13 @@ class ShardedObjective(Objective):
     def _masked(self, kept: Tensor) -> dict[str, Tensor]:
         return masked_weights(self.weights, self.logits.by_tensor(kept))
 
-    def _mean_loss(self, weights: dict[str, Tensor], parts: Sequence[Any]) -> float:
+    def _mean_loss(self, weights: Mapping[str, Tensor], parts: Sequence[Any]) -> float:
         """The mean loss over parts and processes with other weights in this process's parts; without gradients."""
         total = 0.0
         for part in parts:
-            value = call_with_shards(self._network, weights, lambda guest, part=part: self._loss(guest, part))
+            value = call_with_shards(self._network, weights, partial(_called, self._loss, part))
             total += float(scalar_loss(value).detach())
         return self._processes.totals(total)[0] / len(parts) / self._processes.size
-
-    def _check(self, parts: Sequence[Any]) -> None:
-        """The laws of `maskscope.masks.laws`, without a copy of the network, which FSDP2 does not allow.
-
-        The losses of the executor, whose values are those of gates, are compared with those of a call with other weights.
-        """
-        whole = self._mean_loss({}, [PartCopies().copied(parts[0])])
-        nothing = self._mean_loss({name: torch.zeros_like(one) for name, one in self.weights.items()}, _fresh(parts[:1]))
-        opened, again, closed = (self._loss_at(logit, parts) for logit in (_OPEN, _OPEN, _CLOSED))
-        size = max(abs(whole), abs(nothing), 1e-30)
-        faults = [
-            f"{words}: {mine:.6g} and {its:.6g}"
-            for mine, its, most, words in (
-                (opened, whole, _ROUNDING, "the loss with every weight kept, and without a mask"),
-                (again, opened, _AGAIN, "the loss of the same call twice"),
-                (closed, nothing, _ROUNDING, "the loss with every selected weight off, and of a network of zeros"),
-            )
-            if not (mine == its or mine != mine or abs(mine - its) <= most * size)
-        ]
-        unreached = [name for name in self.weights if name not in self._executor.reached]
-        if unreached:
-            faults.append(f"no gradient leads from the loss to {', '.join(unreached)}: exclude what the loss does not use")
-        if faults:
-            raise GuestError(
-                f"Masking does not work with this {type(self._network).__name__}:\n  " + "\n  ".join(faults) + "\nDoes the loss "
-                "use another network than its argument, or weights from before fully_shard? check=False leaves this check out."
-            )
-
-    def _loss_at(self, logit: float, parts: Sequence[Any]) -> float:
-        """The loss of the executor on the first part, if all logits had this value; its gradient is dropped."""
-        assert self.logits.flat.grad is not None
-        before = self.logits.flat.detach().clone()
-        with torch.no_grad():
-            self.logits.flat.fill_(logit)
-        try:
-            for unit in self._executor.units.values():
-                unit.begin(0, 0, 1, 1.0)
-            return float(self._executor.run([_fresh(parts[:1])])[0, 0])
-        finally:
-            with torch.no_grad():
-                self.logits.flat.copy_(before)
 
     def _cut(self, initial: MaskLogits, whole: Selection, mine: Selection) -> MaskLogits:
         """This process's part of initial logits, which are whole ones or already its own."""
@@ -306,5 +269,5 @@ def local_selection(selection: Selection, shapes: dict[str, tuple[int, ...]]) ->
     return Selection(weights, selection.include, selection.exclude)
 
 
-def _fresh(parts: Sequence[Any]) -> list[Any]:
-    return [PartCopies().copied(part) for part in parts]
+def _called(loss: Loss, part: Any, guest: nn.Module) -> Tensor:
+    return loss(guest, part)

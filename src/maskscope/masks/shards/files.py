@@ -141,7 +141,7 @@ def _files(folder: Path) -> Iterator[tuple[dict[str, Tensor], Json]]:
     """The files of a folder one after the other, each checked."""
     paths = sorted(folder.glob("mask-*.safetensors"))
     if not paths:
-        raise FileFormatError(f"{folder} has no files of a mask in shards (mask-00000-of-00002.safetensors). Name another folder.")
+        raise FileFormatError(f"{folder} has no files of a mask in shards (mask-*-of-*.safetensors). Name another folder.")
     first: Json | None = None
     for path in paths:
         packed, metadata = read_tensors(path, kind=_KIND)
