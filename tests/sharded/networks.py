@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-STEPS, SEED = 6, 3
+STEPS, SEED = 5, 3
 
 
 def mlp() -> nn.Module:
     """Sizes that two processes cannot share evenly; the last layer has one row, so that one process has an empty part."""
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 3), nn.ReLU(), nn.Linear(3, 1))
+    return nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 3), nn.Tanh(), nn.Linear(3, 1))
 
 
 def mlp_loss(network: nn.Module, part: Tensor) -> Tensor:

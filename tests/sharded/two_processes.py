@@ -1,8 +1,9 @@
-"""Run by two processes at the same time (test_two_processes.py): every case, and what each process found, in one file."""
+"""Becomes two processes, which run every case together, and each writes what it found (test_two_processes.py)."""
 
-import contextlib
 import faulthandler
 import json
+import os
+import signal
 import sys
 import warnings
 from functools import partial
@@ -30,7 +31,12 @@ from torch.distributed.tensor import Shard, distribute_tensor
 import maskscope as ms
 from maskscope.masks.shards import shards_of
 
-CONFIG = ms.MaskConfig(steps=STEPS, learning_rate=0.6, size=ms.Penalty(0.02), clip_norm=0.0, samples_per_step=2)
+SIZE = {"size": ms.Penalty(1e-4), "initial_logit": 0.5}
+USUAL = {"steps": STEPS, "learning_rate": 0.6, "samples_per_step": 2, "clip_norm": 0.0} | SIZE
+CONFIG, CLIPPED = ms.MaskConfig(**USUAL), ms.MaskConfig(**USUAL | {"clip_norm": 1e-3})
+SOFT = ms.MaskConfig(**USUAL | {"samples_per_step": 1, "estimator": "continuous-sparsification"})
+ACCUMULATED = ms.MaskConfig(**USUAL | {"steps": 3, "accumulation": 2})
+DEALT = ms.MaskConfig(**USUAL | {"samples_per_step": 3})
 FIND = partial(ms.discover_sharded, config=CONFIG, seed=SEED, watch=False, judge=False)
 
 
@@ -68,6 +74,17 @@ def sharded_language_model() -> nn.Module:
     return fully_shard(network, mesh=MESH)
 
 
+class Distilled:
+    """A loss that compares the masked network with the whole one, between two calls of it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._whole = ms.unmasked(network)
+
+    def __call__(self, net: nn.Module, part: torch.Tensor) -> torch.Tensor:
+        first = net(part)
+        return (first - self._whole(part)).square().mean() + (net(part) - first - 0.1).square().mean()
+
+
 def state_of(network: nn.Module) -> dict[str, object]:
     return {
         name: (id(one), one.requires_grad, id(one.grad) if one.grad is not None else None, one.to_local().tolist())
@@ -85,20 +102,14 @@ def searches(results: Results) -> None:
     results.facts["mlp is as before"] = state_of(network) == before
     results.facts["mlp judgement"] = found.judgement.as_json()
     results.facts["mlp begins"] = {name: shard.begin for name, shard in shards_of(network, found.mask.bits).items()}
+    part = ms.sample(found.logits, ms.Noise(SEED, "draws"), step=7, index=9, begins=results.facts["mlp begins"])
+    results.tensors |= {f"drawn/{name}": bits.reshape(-1) for name, bits in part.items()}
     results.facts["mlp kept"] = [found.mask.kept, found.mask.density]
-    clipped = ms.MaskConfig(steps=STEPS, learning_rate=0.6, size=ms.Penalty(0.02), clip_norm=1e-3, samples_per_step=2)
-    results.add("clipped", FIND(network, mlp_loss, mlp_part, config=clipped))
+    results.add("clipped", FIND(network, mlp_loss, mlp_part, config=CLIPPED))
     shares = lambda index: mlp_part(index).chunk(2)[RANK]  # noqa: E731
     results.add("shares", FIND(network, mlp_loss, shares))
-    whole = ms.unmasked(network)
-
-    def distilled(net: nn.Module, part: torch.Tensor) -> torch.Tensor:
-        first = net(part)
-        return (first - whole(part)).square().mean() + (net(part) - first).square().mean()
-
-    results.add("distilled", FIND(network, distilled, mlp_part))
-    soft = ms.MaskConfig(steps=STEPS, learning_rate=0.6, size=ms.Penalty(0.02), estimator="continuous-sparsification")
-    results.add("soft", FIND(network, mlp_loss, mlp_part, config=soft))
+    results.add("distilled", FIND(network, Distilled(network), mlp_part))
+    results.add("soft", FIND(network, mlp_loss, mlp_part, config=SOFT))
     masks(results, network, found)
 
 
@@ -136,28 +147,25 @@ def masks(results: Results, network: nn.Module, found: ms.ShardedDiscovery) -> N
 def language(results: Results) -> None:
     network = sharded_language_model()
     results.add("language", FIND(network, language_loss, language_part))
-    again = ms.MaskConfig(
-        steps=3, learning_rate=0.6, size=ms.Penalty(0.02), clip_norm=0.0, samples_per_step=2, accumulation=2
-    )
-    results.add("micro", FIND(network, in_micro_batches, language_part, config=again))
-    empty = ms.ShardedMask.of(network, ms.BinaryMask({name: torch.zeros(one.shape, dtype=torch.bool) for name, one in network.named_parameters()}))
+    results.add("micro", FIND(network, in_micro_batches, language_part, config=ACCUMULATED))
+    empty = ms.ShardedMask.of(network, nothing_of(network))
     for turn in range(2):
         results.tensors[f"empty language {turn}"] = ms.call_masked(network, empty, input_ids=language_part(0)).logits
 
 
+def nothing_of(network: nn.Module) -> ms.BinaryMask:
+    return ms.BinaryMask({name: torch.zeros(one.shape, dtype=torch.bool) for name, one in network.named_parameters()})
+
+
 def resumed(results: Results) -> None:
-    network = sharded_mlp()
-
-    class Stop(ms.Observer):
-        def after_step(self, report) -> None:
-            if report.step == 4 and RANK == 1:
-                raise KeyboardInterrupt  # as Ctrl-C would, in one process only
-
-    kept = ms.Checkpoint(FOLDER / "state.safetensors", every_seconds=0.0)
-    with contextlib.suppress(KeyboardInterrupt):
-        stops = ms.MaskConfig(steps=STEPS, learning_rate=0.6, size=ms.Penalty(0.02), clip_norm=0.0, samples_per_step=2)
-        FIND(network, mlp_loss, mlp_part, config=stops, checkpoint=kept, observers=[Interrupted(4)])
-    if RANK == 0:  # as if it had been killed before it could write its last file
+    """Ctrl-C in one process stops both; then the first one has lost its last file, as if it had been killed before writing it."""
+    network, kept = sharded_mlp(), ms.Checkpoint(FOLDER / "state.safetensors", every_seconds=0.0)
+    results.facts["stopped"] = False
+    try:
+        FIND(network, mlp_loss, mlp_part, checkpoint=kept, observers=[Interrupted(4)])
+    except KeyboardInterrupt:
+        results.facts["stopped"] = True
+    if RANK == 0:
         file = FOLDER / "state-00000-of-00002.safetensors"
         file.with_name(f"{file.name}.before").replace(file)
     dist.barrier()
@@ -172,32 +180,53 @@ class Interrupted(ms.Observer):
 
     def after_step(self, report) -> None:
         if report.step == self._step and RANK == 1:
-            import signal
-
             signal.raise_signal(signal.SIGINT)
 
 
 def data_parallel(results: Results) -> None:
     network, compute = mlp(), ms.Compute(data_parallel=True)
-    config = ms.MaskConfig(steps=STEPS, learning_rate=0.6, size=ms.Penalty(0.02), samples_per_step=3)
     for case, units, executor in (("dealt", "weight", "sequential"), ("dealt rows", "row", "auto")):
-        found = ms.discover(
-            network,
-            mlp_loss,
-            mlp_part,
-            selection=ms.select(network, units=units),
-            config=config,
-            seed=SEED,
-            watch=False,
-            judge=False,
-            compute=ms.Compute(executor=executor, data_parallel=True),
-        )
-        results.tensors[case] = found.logits.flat
-        results.facts[f"{case}/loss"] = found.history.loss
-    one = ms.MaskConfig(steps=1, samples_per_step=1)
-    results.error("too few calls", lambda: ms.discover(network, mlp_loss, mlp_part, config=one, compute=compute, watch=False))
-    other = partial(ms.discover, network, mlp_loss, mlp_part, config=config, compute=compute, watch=False)
+        results.tensors[case] = dealt(units, ms.Compute(executor, data_parallel=True))
+    other = partial(ms.discover, network, mlp_loss, mlp_part, compute=compute, watch=False)
+    results.error("too few calls", lambda: other(config=ms.MaskConfig(samples_per_step=1)))
     results.error("other seed", lambda: other(seed=RANK))
+
+
+def dealt(units: str, compute: ms.Compute) -> torch.Tensor:
+    """The logits of a search over three samples, with a network that every process has whole."""
+    network, told = mlp(), {"config": DEALT, "seed": SEED, "watch": False, "judge": False, "compute": compute}
+    return ms.discover(network, mlp_loss, mlp_part, selection=ms.select(network, units=units), **told).logits.flat
+
+
+def alone(results: Results) -> None:
+    """The same searches in one process."""
+    compute = ms.Compute("sequential")
+    find = partial(ms.discover, config=CONFIG, seed=SEED, watch=False, judge=False, compute=compute)
+    network, model = mlp(), language_model()
+    found = find(network, mlp_loss, mlp_part, judge=True)
+    found.mask.save(FOLDER / "mlp.safetensors")
+    results.facts["alone judgement"] = found.judgement.as_json()
+    drawn = ms.sample(found.logits, ms.Noise(SEED, "draws"), step=7, index=9)
+    results.tensors |= {f"alone drawn/{name}": bits.reshape(-1) for name, bits in drawn.items()}
+    cases = {
+        "mlp": found,
+        "clipped": find(network, mlp_loss, mlp_part, config=CLIPPED),
+        "distilled": find(network, Distilled(network), mlp_part),
+        "soft": find(network, mlp_loss, mlp_part, config=SOFT),
+        "language": find(model, language_loss, language_part),
+        "micro": find(model, in_micro_batches, language_part, config=ACCUMULATED),
+    }
+    for case, one in cases.items():
+        results.facts[f"alone {case}/loss"] = one.history.loss
+        for name, logits in one.logits.by_unit().items():
+            results.tensors[f"alone {case}/{name}"] = logits.reshape(-1).clone()
+    for units in ("weight", "row"):
+        results.tensors[f"alone dealt {units}"] = dealt(units, compute)
+    part = mlp_part(99)
+    results.tensors["alone called"] = ms.call_masked(network, found.mask, part)
+    results.tensors["alone empty"] = ms.call_masked(network, nothing_of(network), part)
+    results.tensors["alone empty language"] = ms.call_masked(model, nothing_of(model), input_ids=language_part(0)).logits
+    results.facts["files make the whole mask"] = ms.whole_mask(FOLDER / "mask") == found.mask
 
 
 def refusals(results: Results) -> None:
@@ -212,7 +241,8 @@ def refusals(results: Results) -> None:
 
     results.error("ends early", lambda: FIND(network, mlp_loss, ends))
     rows = ms.select(mlp(), units="row")
-    results.error("units", lambda: FIND(network, mlp_loss, mlp_part, selection=rows, config=ms.MaskConfig(size=ms.TargetDensity(0.5))))
+    half = ms.MaskConfig(size=ms.TargetDensity(0.5))
+    results.error("units", lambda: FIND(network, mlp_loss, mlp_part, selection=rows, config=half))
     results.error("plain", lambda: FIND(mlp(), mlp_loss, mlp_part))
     split = mlp()
     split[0].weight = nn.Parameter(distribute_tensor(split[0].weight.detach(), MESH, [Shard(1)]))
@@ -232,16 +262,22 @@ def refusals(results: Results) -> None:
 
 
 if __name__ == "__main__":
+    FOLDER = Path(sys.argv[1])
+    language_model()  # imports transformers, once for both
+    RANK = 0 if os.fork() else 1
     faulthandler.dump_traceback_later(100, exit=True)
     warnings.simplefilter("error")
-    warnings.simplefilter("ignore", ms.WeakMaskWarning)  # six steps
+    warnings.simplefilter("ignore", ms.WeakMaskWarning)  # after six steps
     torch.set_num_threads(1)
-    FOLDER, RANK = Path(sys.argv[1]), int(sys.argv[2])
     dist.init_process_group("gloo", init_method=f"file://{FOLDER / 'meeting'}", rank=RANK, world_size=2)
     MESH = init_device_mesh("cpu", (2,))
     results = Results()
     for case in (searches, language, resumed, data_parallel, refusals):
         case(results)
-    save_file({name: tensor.detach().contiguous() for name, tensor in results.tensors.items()}, FOLDER / f"{RANK}.safetensors")
-    (FOLDER / f"{RANK}.json").write_text(json.dumps(results.facts))
     dist.destroy_process_group()
+    if RANK == 0:
+        alone(results)
+    save_file({name: tensor.detach().contiguous() for name, tensor in results.tensors.items()}, FOLDER / f"{RANK}.safetensors")
+    (FOLDER / f"{RANK}.json").write_text(json.dumps(results.facts), encoding="utf-8")
+    if RANK == 0 and os.wait()[1]:
+        sys.exit("the second process failed")
