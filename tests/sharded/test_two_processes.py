@@ -170,3 +170,7 @@ def test_what_does_not_work_is_an_error_in_both_processes(facts, case, words):
 def test_an_error_of_one_process_is_told_to_the_other(facts):
     assert facts[1]["ends early"] == "MaskscopeError: no more data here"
     assert facts[0]["ends early"] == "ConfigError: Process 1 of 2 failed: MaskscopeError: no more data here"
+
+
+def test_the_example_runs_and_saves_its_mask(facts, folder):
+    assert ms.whole_mask(folder / "example").density == facts[0]["example"] == facts[1]["example"]

@@ -1,6 +1,7 @@
 """Becomes two processes, which run every case together, and each writes what it found (test_two_processes.py)."""
 
 import faulthandler
+import importlib.util
 import json
 import os
 import signal
@@ -153,6 +154,14 @@ def language(results: Results) -> None:
         results.tensors[f"empty language {turn}"] = ms.call_masked(network, empty, input_ids=language_part(0)).logits
 
 
+def example(results: Results) -> None:
+    path = Path(__file__).parents[2] / "examples" / "sharded.py"
+    spec = importlib.util.spec_from_file_location("example_sharded", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    results.facts["example"] = module.main(str(FOLDER / "example"), training=3, steps=2).density
+
+
 def nothing_of(network: nn.Module) -> ms.BinaryMask:
     return ms.BinaryMask({name: torch.zeros(one.shape, dtype=torch.bool) for name, one in network.named_parameters()})
 
@@ -272,7 +281,7 @@ if __name__ == "__main__":
     dist.init_process_group("gloo", init_method=f"file://{FOLDER / 'meeting'}", rank=RANK, world_size=2)
     MESH = init_device_mesh("cpu", (2,))
     results = Results()
-    for case in (searches, language, resumed, data_parallel, refusals):
+    for case in (searches, language, resumed, data_parallel, refusals, example):
         case(results)
     dist.destroy_process_group()
     if RANK == 0:

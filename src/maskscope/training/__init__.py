@@ -14,7 +14,7 @@ from maskscope.training.memory import Need, PartMemory, available_bytes, measure
 from maskscope.training.objective import Objective
 from maskscope.training.observers import History, LossWarning, Observer, ProgressBar, StepReport, Watchdog, watched_together
 from maskscope.training.seeds import child_seed, isolated_random, unchanged_random
-from maskscope.training.sharded import ShardedDiscovery, discover_sharded
+from maskscope.training.shared.discovery import ShardedDiscovery, discover_sharded
 from maskscope.training.trackers import TRACKERS, Tracker, TrackerWarning
 
 __all__ = [

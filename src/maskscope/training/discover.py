@@ -20,10 +20,10 @@ from maskscope.training.mask_search import Check, MaskSearch, require_searches
 from maskscope.training.memory import check_memory, needs, said_on_failure
 from maskscope.training.observers import History, Observer, usual_observers
 from maskscope.training.seeds import child_seed, isolated_random
+from maskscope.training.shared.together import agreed, processes_for
 from maskscope.training.sizing.behaviours import Score
 from maskscope.training.sizing.curve import CurvePoint
 from maskscope.training.surroundings import usual_mode
-from maskscope.training.together import agreed, processes_for
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """When a search may end before its steps do: when the mask does not change any more, or when nothing can come any more."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float32
@@ -17,6 +17,7 @@ _FEW = 0.01
 _NOTHING = 0.01
 
 
+@runtime_checkable
 class Counted(Protocol):
     """The logits of a mask, of which shares are known (`maskscope.masks.MaskLogits`)."""
 

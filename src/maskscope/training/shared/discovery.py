@@ -22,9 +22,9 @@ from maskscope.training.mask_config import Compute, MaskConfig
 from maskscope.training.mask_search import MaskSearch
 from maskscope.training.observers import History, Observer, usual_observers
 from maskscope.training.seeds import child_seed, isolated_random
-from maskscope.training.sharded_objective import ShardedObjective
+from maskscope.training.shared.objective import ShardedObjective
+from maskscope.training.shared.together import checkpoint_of_process
 from maskscope.training.surroundings import usual_mode
-from maskscope.training.together import checkpoint_of_process
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from maskscope.training.judgement import Judgement
 from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig
 from maskscope.training.mask_search import MaskSearch
 from maskscope.training.objective import Objective
-from maskscope.training.sharded_laws import check_sharded_guest
+from maskscope.training.shared.laws import check_sharded_guest
 from maskscope.training.sizing import make_control
 from maskscope.training.sizing.early_end import EarlyEnd
 
