@@ -25,6 +25,7 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
 import maskscope as ms
+from maskscope.masks.shards import locals_of
 
 STEPS, SAMPLES, ITEMS = 10, 4, 32
 
@@ -54,7 +55,8 @@ def peak() -> float:
 
 def loss(network: nn.Module, part: Tensor) -> Tensor:
     """Any loss: how long it takes does not depend on what it is for."""
-    return network(part).square().mean()
+    found: Tensor = network(part).square().mean()
+    return found
 
 
 def sharded(width: int, mesh: DeviceMesh) -> nn.Module:
@@ -62,13 +64,14 @@ def sharded(width: int, mesh: DeviceMesh) -> nn.Module:
     network = nn.Sequential(*(nn.Linear(width, width, bias=False) for _ in range(4)))
     for layer in network:
         fully_shard(layer, mesh=mesh)
-    return fully_shard(network, mesh=mesh)
+    fully_shard(network, mesh=mesh)
+    return network
 
 
 def search(network: nn.Module, width: int, observers: list[ms.Observer]) -> None:
     """A search of a few steps."""
-    config, quiet = ms.MaskConfig(steps=STEPS, samples_per_step=SAMPLES), {"watch": False, "judge": False, "check": False}
-    ms.discover_sharded(network, loss, [torch.randn(ITEMS, width)], config=config, observers=observers, **quiet)
+    config, parts = ms.MaskConfig(steps=STEPS, samples_per_step=SAMPLES), [torch.randn(ITEMS, width)]
+    ms.discover_sharded(network, loss, parts, config=config, observers=observers, watch=False, judge=False, check=False)
 
 
 def process(rank: int, processes: int, width: int, folder: Path) -> dict[str, float]:
@@ -87,7 +90,7 @@ def process(rank: int, processes: int, width: int, folder: Path) -> dict[str, fl
         network.zero_grad()
     before = peak()  # FSDP's own buffers, and what the allocator keeps of them, are several times the weights
     search(network, width, [seconds])
-    own = sum(one.to_local().numel() for one in network.parameters())
+    own = sum(one.numel() for one in locals_of(network, dict(network.named_parameters())).values())
     highest = (peak() - before) * 2**20 / own
     dist.destroy_process_group()
     step, of_plain = statistics.median(seconds.of_steps[2:]), statistics.median(plain[2:])

@@ -31,7 +31,7 @@ def answers(inputs: Tensor) -> Tensor:
     return torch.stack([inputs[:, 0] * inputs[:, 1], inputs[:, 2:4].amax(1)], 1)
 
 
-def trained(steps: int) -> nn.Module:
+def trained(steps: int) -> nn.Sequential:
     """A trained network; every process trains the same one. Yours would load its weights after `fully_shard`."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(8, 64), nn.GELU(), nn.Linear(64, 64), nn.GELU(), nn.Linear(64, 2))
@@ -47,10 +47,11 @@ def trained(steps: int) -> nn.Module:
 
 def loss(network: nn.Module, inputs: Tensor) -> Tensor:
     """The function that a mask is looked for: the first of the two outputs."""
-    return (network(inputs) - answers(inputs))[:, 0].square().mean()
+    found: Tensor = (network(inputs) - answers(inputs))[:, 0].square().mean()
+    return found
 
 
-def main(folder: str = "product-mask", training: int = 2000, steps: int = 200) -> ms.ShardedMask:
+def main(folder: str, training: int = 2000, steps: int = 200) -> ms.ShardedMask:
     """Trains, shards, searches and saves the mask."""
     if not dist.is_initialized():
         dist.init_process_group()
@@ -80,5 +81,5 @@ def main(folder: str = "product-mask", training: int = 2000, steps: int = 200) -
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main(sys.argv[1] if len(sys.argv) > 1 else "product-mask")
     dist.destroy_process_group()

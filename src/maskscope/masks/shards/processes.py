@@ -1,6 +1,6 @@
 """The processes that search together: what each has to tell the others, in numbers and in settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,7 @@ class Processes:
         dist.all_reduce(moved, group=self.group)
         return tensor.copy_(moved)
 
-    def totals(self, *numbers: float) -> list[float]:
+    def totals(self, *numbers: float | int) -> list[float]:
         """The sum over the processes of each of some numbers."""
         found: list[float] = self.add_up(torch.tensor(numbers, dtype=torch.float64, device=self.device)).tolist()
         return found
@@ -65,7 +65,7 @@ class Processes:
         dist.all_gather_object(found, value, group=self.group)
         return found
 
-    def require_same(self, settings: Mapping[str, Json | str | int]) -> None:
+    def require_same(self, settings: Json) -> None:
         """Checks that the processes have the same settings, and lets all of them fail if they do not.
 
         Args:

@@ -35,7 +35,7 @@ def processes_for(network: nn.Module, compute: Compute, config: MaskConfig, devi
 
 
 def agreed(
-    processes: Processes | None, kept: Checkpoint | None, settings: Mapping[str, Json], weights: Mapping[str, Tensor]
+    processes: Processes | None, kept: Checkpoint | None, settings: Json, weights: Mapping[str, Tensor]
 ) -> Checkpoint | None:
     """The checkpoint of this process, after all have compared their settings and their networks.
 
