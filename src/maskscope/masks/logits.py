@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import BFloat16, Float32
 from torch import Tensor
 
 from maskscope.errors import MaskMismatchError
@@ -17,7 +17,7 @@ DECIDED = 2.9444389791664403
 
 @dataclass(frozen=True)
 class MaskLogits:
-    """One float32 logit for each unit; the keep probability is its sigmoid, and the mask is logit > 0.
+    """One logit for each unit; the keep probability is its sigmoid, and the mask is logit > 0.
 
     Args:
         selection: the weights and their units.
@@ -31,18 +31,25 @@ class MaskLogits:
     """
 
     selection: Selection
-    flat: Float32[Tensor, " n"]
+    flat: Float32[Tensor, " n"] | BFloat16[Tensor, " n"]
 
     def __post_init__(self) -> None:
-        if self.flat.dtype != torch.float32 or self.flat.shape != (self.selection.unit_count,):
+        if self.flat.dtype not in (torch.float32, torch.bfloat16) or self.flat.shape != (self.selection.unit_count,):
             raise MaskMismatchError(
-                f"Expected {self.selection.unit_count} float32 logits, found {self.flat.dtype} {list(self.flat.shape)}."
+                f"Expected {self.selection.unit_count} float32 logits (bfloat16 in a lean search), found {self.flat.dtype} "
+                f"{list(self.flat.shape)}."
             )
 
     @classmethod
-    def full(cls, selection: Selection, value: float, device: torch.device | None = None) -> "MaskLogits":
+    def full(
+        cls,
+        selection: Selection,
+        value: float,
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> "MaskLogits":
         """All logits with the same value (the paper starts at 2, a keep probability of 0.88)."""
-        return cls(selection, torch.full((selection.unit_count,), value, dtype=torch.float32, device=device))
+        return cls(selection, torch.full((selection.unit_count,), value, dtype=dtype, device=device))
 
     @classmethod
     def from_units(cls, selection: Selection, values: Mapping[str, Tensor]) -> "MaskLogits":

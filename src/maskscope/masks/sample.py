@@ -53,7 +53,7 @@ def sample(logits: MaskLogits, noise: Noise, *, step: int, index: int = 0, begin
         True
     """
     group, place = divmod(index, SAMPLES_PER_GROUP)
-    kernels = make_kernels(logits.flat.device)
+    kernels = make_kernels(logits.flat.device, logits=logits.flat.dtype)
     gates = torch.empty(logits.flat.shape, dtype=torch.uint8, device=logits.flat.device)
     drawn = logits.by_unit(gates)
     for name, own in logits.by_unit().items():

@@ -267,7 +267,7 @@ def discover_many(
         judgements = _judged(objective, result, seed) if judge else [None for _ in wanted]
     found = []
     for track, (noise, judgement) in enumerate(zip(noises, judgements, strict=True)):
-        logits = MaskLogits(selection, objective.logits[track].flat.detach())
+        logits = MaskLogits(selection, objective.logits[track].flat.detach().float())
         made_by: Json = {
             "noise": noise,
             "config": config.as_json(),

@@ -112,7 +112,7 @@ def grow(
     wants = _needs(network, selection, executor, device, config.samples)
     check_memory(wants, device)
     noise = Noise(seed, name, repeat)
-    told: Json = {"noise": asdict(noise), "config": config.as_json(), "compute": asdict(compute)}
+    told: Json = {"noise": asdict(noise), "config": config.as_json(), "compute": compute.as_json()}
     identity: Json = told | {
         "what": "grow",
         "selection": digest(selection.identity),

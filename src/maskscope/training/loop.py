@@ -18,7 +18,7 @@ from maskscope.storage import Json
 from maskscope.training.checkpoint import STATE, Checkpoint, Keeper, load
 from maskscope.training.objective import Objective
 from maskscope.training.observers import History, Observer, StepReport
-from maskscope.training.optimizer_state import OPTIMIZERS, make_optimizer, optimizer_tensors, restore_optimizer
+from maskscope.training.optimizer_state import OPTIMIZERS, optimizer_tensors, restore_optimizer
 from maskscope.training.saved import Saved, Structure
 from maskscope.training.seeds import child_seed, isolated_random, reseed
 
@@ -108,8 +108,7 @@ def run_loop(
         NotFiniteError: a gradient is NaN or infinite; the last checkpoint is not affected.
         KeyboardInterrupt: after Ctrl-C, SIGTERM or SIGHUP; raised when the step is finished and the checkpoint is written.
     """
-    leaves = [leaf for track in objective.parameters for leaf in track]
-    optimizer = make_optimizer(config.optimizer, leaves, config.optimizer_settings())
+    optimizer = objective.optimizer(config.optimizer, config.optimizer_settings())
     keeper, saved = None, None
     if checkpoint:
         keeper = Keeper(checkpoint, identity)

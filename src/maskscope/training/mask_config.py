@@ -18,6 +18,7 @@ from maskscope.masks import (
     Estimator,
     Penalty,
     Size,
+    TargetDensity,
     has_bfloat16,
     is_faster_batched,
     make_estimator,
@@ -162,7 +163,7 @@ class MaskConfig:
 
 @dataclass(frozen=True)
 class Compute:
-    """How the computation is done. Executors and kernels do not change the result, except for rounding; ``dtype`` does.
+    """How the computation is done. Executors and kernels do not change the result, except for rounding; the others do.
 
     Args:
         executor: a name in ``maskscope.masks.EXECUTORS``: how the samples of a step are run.
@@ -171,12 +172,15 @@ class Compute:
             on hardware that supports it, faster products. torch's autocast converts the other operands.
         data_parallel: whether all processes that torchrun started search together, each with the whole network: they share the
             samples of every step, and the mask is that of one process up to rounding (docs/sharded.md).
+        state: what is kept for each logit between steps: ``full`` is 16 bytes; ``lean`` is 8, with logits and second moments in
+            bfloat16, rounded by chance, and without momentum (docs/scale.md).
     """
 
     executor: str = "auto"
     kernels: str = "auto"
     dtype: Literal["weight", "bfloat16"] = "weight"
     data_parallel: bool = False
+    state: Literal["full", "lean"] = "full"
 
     def __post_init__(self) -> None:
         if self.executor not in EXECUTORS:
@@ -185,14 +189,31 @@ class Compute:
             raise UnknownNameError("kernels", self.kernels, KERNELS)
         if self.dtype not in ("weight", "bfloat16"):
             raise UnknownNameError("compute dtype", self.dtype, ("weight", "bfloat16"))
+        if self.state not in ("full", "lean"):
+            raise UnknownNameError("compute state", self.state, ("full", "lean"))
+
+    @property
+    def is_lean(self) -> bool:
+        """Whether logits and moments are kept in bfloat16."""
+        return self.state == "lean"
 
     def as_json(self) -> Json:
-        """The settings, for files that say how a mask was made; ``data_parallel`` only where it is asked for."""
-        return {name: value for name, value in asdict(self).items() if name != "data_parallel" or value}
+        """The settings, for files that say how a mask was made; those that came later are named only where they are asked for."""
+        unasked = {"data_parallel": False, "state": "full"}
+        return {name: value for name, value in asdict(self).items() if name not in unasked or value != unasked[name]}
 
     def of_copies(self, weight: torch.Tensor) -> torch.dtype:
         """The dtype of a weight's masked copies: vectors (norms, biases) keep theirs, as under autocast."""
         return torch.bfloat16 if self.dtype == "bfloat16" and weight.dim() > 1 else weight.dtype
+
+
+def require_lean(config: MaskConfig) -> None:
+    """Raises `ConfigError` if a search with these settings cannot keep its logits in bfloat16."""
+    if isinstance(config.size, TargetDensity):
+        raise ConfigError(
+            "The lean state keeps logits in bfloat16, and size=TargetDensity(share) shifts all of them by less than bfloat16 can "
+            "hold. Give size=Penalty(weight) or size=BehaviourKept(share), or leave Compute(state='full')."
+        )
 
 
 class SlowBfloat16Warning(UserWarning):

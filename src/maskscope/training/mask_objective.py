@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -30,7 +31,8 @@ from maskscope.masks.shards import Processes
 from maskscope.masks.shards.executor import DealtExecutor
 from maskscope.training.batches import StepParts
 from maskscope.training.judgement import Judgement
-from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16
+from maskscope.training.lean import LeanAdam, LeanMask
+from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16, require_lean
 from maskscope.training.mask_search import Check, MaskSearch
 from maskscope.training.objective import Objective
 from maskscope.training.sizing import HeldOut, make_control
@@ -66,7 +68,10 @@ class MaskObjective(Objective):
         weights = {name: weight.contiguous() for name, weight in selection.of(network).items()}
         self.device = next(iter(weights.values())).device
         self._off = off.of(weights)
-        self.logits = [MaskLogits.full(selection, config.initial_logit, self.device) for _ in wanted]
+        if compute.is_lean:
+            require_lean(config)
+        kept = torch.bfloat16 if compute.is_lean else torch.float32
+        self.logits = [MaskLogits.full(selection, config.initial_logit, self.device, kept) for _ in wanted]
         for one, logits in zip(wanted, self.logits, strict=True):
             if one.initial is not None:
                 theirs = one.initial.selection
@@ -77,17 +82,20 @@ class MaskObjective(Objective):
                         "Make them for the selection of this search (its weights and its units)."
                     )
                 logits.flat.copy_(one.initial.flat)
-        masks = []
-        for one, logits in zip(wanted, self.logits, strict=True):
-            logits.flat.grad = torch.zeros_like(logits.flat)
-            masks.append(LearnedMask(logits, logits.flat.grad, one.noise))
+        self._gradients = [torch.zeros_like(logits.flat, dtype=torch.float32) for logits in self.logits]
+        pairs = list(zip(self.logits, self._gradients, self._noises, strict=True))
+        masks = [LearnedMask(*pair) for pair in pairs]
+        self._lean = [LeanMask(*pair) for pair in pairs] if compute.is_lean else []
+        self._leaves = [mask.carrier for mask in self._lean] or [logits.flat for logits in self.logits]
+        for leaf, gradient in zip(self._leaves, self._gradients, strict=True):
+            leaf.grad = gradient
         if compute.dtype == "bfloat16":
             check_bfloat16(network, compute, self.device)
         copied = {name: weight.to(compute.of_copies(weight)) for name, weight in weights.items()}
         self._estimator = config.made_estimator
         self._share_done = 0.0
         law = self._estimator.law()
-        kernels = make_kernels(self.device, compute.kernels)
+        self._kernels = kernels = make_kernels(self.device, compute.kernels, kept)
         dtypes = {(weight.dtype, copied[name].dtype) for name, weight in weights.items()}
         if selection.units:  # of units, the passes see the sum over their weights
             dtypes.add((torch.float32, torch.float32))
@@ -111,7 +119,13 @@ class MaskObjective(Objective):
     @property
     def parameters(self) -> list[list[Tensor]]:
         """See `Objective.parameters`."""
-        return [[logits.flat] for logits in self.logits]
+        return [[leaf] for leaf in self._leaves]
+
+    def optimizer(self, name: str, settings: Mapping[str, Any]) -> torch.optim.Optimizer:
+        """See `Objective.optimizer`."""
+        if not self._lean:
+            return super().optimizer(name, settings)
+        return LeanAdam(self._lean, self._kernels, lr=settings["lr"], beta=settings["betas"][1], eps=settings["eps"])
 
     def state(self) -> dict[str, Tensor]:
         """See `Objective.state`."""
@@ -178,9 +192,8 @@ class MaskObjective(Objective):
         law = self._estimator.law(self._share_done)
         for unit in self._executor.units.values():
             unit.law = law
-        for track, logits in enumerate(self.logits):
-            assert logits.flat.grad is not None
-            self._control.begin_gradient(track, step, logits.flat.grad)
+        for track, gradient in enumerate(self._gradients):
+            self._control.begin_gradient(track, step, gradient)
         losses = self._executor.add_gradients(step, parts, self._config.samples)
         if step == 0:
             whole = self._weights_under(None)

@@ -2,10 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from maskscope.training.optimizer_state import make_optimizer
 
 
 class Objective(ABC):
@@ -17,6 +20,10 @@ class Objective(ABC):
     @abstractmethod
     def parameters(self) -> list[list[Tensor]]:
         """For each track, the leaf tensors that are trained; their gradient is clipped together."""
+
+    def optimizer(self, name: str, settings: Mapping[str, Any]) -> torch.optim.Optimizer:
+        """The optimizer of the parameters: the one with this name, unless the objective has one of its own."""
+        return make_optimizer(name, [leaf for track in self.parameters for leaf in track], settings)
 
     @abstractmethod
     def state(self) -> dict[str, Tensor]:

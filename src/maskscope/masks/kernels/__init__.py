@@ -11,6 +11,7 @@ from maskscope.masks.kernels.cpu import CpuKernels
 from maskscope.masks.kernels.gate_laws import GateLaw, LogisticSlope, SignGate, SoftGate, TableSlope
 from maskscope.masks.kernels.passes import SAMPLES_PER_GROUP, Address, Kernels
 from maskscope.masks.kernels.reference import ReferenceKernels
+from maskscope.masks.kernels.widened import WidenedKernels
 
 __all__ = [
     "KERNELS",
@@ -25,6 +26,7 @@ __all__ = [
     "SlowKernelsWarning",
     "SoftGate",
     "TableSlope",
+    "WidenedKernels",
     "make_kernels",
 ]
 KERNELS = ("auto", "cpu", "cuda", "reference")
@@ -34,13 +36,14 @@ class SlowKernelsWarning(UserWarning):
     """The compiled kernels cannot be used, so plain PyTorch is used instead: the same masks, about ten times slower."""
 
 
-def make_kernels(device: torch.device, name: str = "auto") -> Kernels:
+def make_kernels(device: torch.device, name: str = "auto", logits: torch.dtype = torch.float32) -> Kernels:
     """The kernels for a device.
 
     Args:
         device: the device of the weights.
         name: ``auto`` for the fastest kernels that are installed, with one warning if that is plain PyTorch, because a package
             is missing or does not work here; ``reference`` for plain PyTorch; ``cpu`` or ``cuda`` for those kernels.
+        logits: the dtype of the logits: float32, or bfloat16 for a lean search.
 
     Raises:
         UnknownNameError: there are no kernels with this name.
@@ -48,7 +51,8 @@ def make_kernels(device: torch.device, name: str = "auto") -> Kernels:
     """
     if name not in KERNELS:
         raise UnknownNameError("kernels", name, KERNELS)
-    return _made(device, name)
+    kernels = _made(device, name)
+    return kernels if logits == torch.float32 else WidenedKernels(kernels)
 
 
 @cache

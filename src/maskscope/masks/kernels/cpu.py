@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import BFloat16, Float32, UInt8
 from torch import Tensor
 
 from maskscope.errors import ConfigError
@@ -32,9 +32,10 @@ class CpuKernels(Kernels):
     name = "cpu"
 
     def __init__(self) -> None:
-        from maskscope.masks.kernels import compiler, logistic_loops, loops, soft_loops
+        from maskscope.masks.kernels import compiler, logistic_loops, loops, rounding_loops, soft_loops
 
-        self._loops, self._logistic, self._soft, self._on_threads = loops, logistic_loops, soft_loops, compiler.on_threads
+        self._loops, self._logistic, self._soft, self._rounding = loops, logistic_loops, soft_loops, rounding_loops
+        self._on_threads = compiler.on_threads
         threads = torch.get_num_threads()
         try:
             with compiler.on_threads(threads):  # starts numba's threads, which resets torch's number of threads to all cores
@@ -166,6 +167,15 @@ class CpuKernels(Kernels):
                     add_straight_gradient(weights, gradients, scale, out)
                 case _:
                     raise TypeError(f"the CPU kernels know no gate of type {type(law).__name__}")
+
+
+    def round_by_chance(self, values: Float32[Tensor, " n"], at: Address, out: BFloat16[Tensor, " n"]) -> None:
+        """See `Kernels.round_by_chance`."""
+        key0, key1, step0, step1, _, first = _words(at)
+        with self._on_threads(torch.get_num_threads()):
+            self._rounding.round_by_chance(
+                values.view(torch.uint32).numpy(), key0, key1, step0, step1, first, out.view(torch.uint16).numpy()
+            )
 
 
 def _pieces(elements: int, at: Address) -> Iterator[tuple[slice, tuple[Any, ...]]]:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import BFloat16, Float32, UInt8
 from torch import Tensor
 
 from maskscope.masks.kernels.gate_laws import GateLaw, SoftGate
+from maskscope.masks.kernels.rounding import round_by_chance
 
 SAMPLES_PER_GROUP = 8
 
@@ -126,6 +127,17 @@ class Kernels(ABC):
             scale: a factor, 1/S for a mean over S samples.
             out: the vector that the gradient is added to.
         """
+
+
+    def round_by_chance(self, values: Float32[Tensor, " n"], at: Address, out: BFloat16[Tensor, " n"]) -> None:
+        """Rounds numbers to bfloat16, each up or down with a probability that makes the mean right.
+
+        Args:
+            values: any numbers; infinities and NaN stay what they are, and so do bfloat16 numbers.
+            at: of the first element. Its group takes no part. The key must be that of no mask noise.
+            out: the rounded numbers.
+        """
+        round_by_chance(values, at.key, at.step, at.first, out)
 
 
 def add_straight_gradient(weights: Tensor, gradients: Tensor, scale: float, out: Float32[Tensor, " n"]) -> None:
