@@ -205,6 +205,7 @@ class _State:
                 "that are merged?). They have been restored. Call network.eval() yourself first: masks are then found on, and "
                 "belong to, the weights that it makes."
             )
+        self._tensors.forget()  # as large as the network, and not needed any more
 
 
 def _is_fused(module: nn.RNNBase) -> bool:

@@ -133,7 +133,8 @@ class _Check:
         try:
             copied = copy_network(self._network)
         except GuestError:
-            return call_with(self._network, weights, lambda guest: self._loss(guest, part))
+            own = {name: weight.clone() for name, weight in weights.items()}
+            return call_with(self._network, own, lambda guest: self._loss(guest, part))
         with torch.no_grad():
             for name, weight in weights.items():
                 copied.get_parameter(name).copy_(weight)
@@ -149,11 +150,10 @@ class _Check:
         parameters = dict(self._network.named_parameters())
         selected = {name: parameters[name].detach() for name in self._executor.units}
         if keep:
-            return {name: weight.clone() for name, weight in selected.items()}
+            return selected
+        zero = {name: weight.new_zeros(()).expand_as(weight) for name, weight in selected.items()}  # takes no memory
         off = {name: unit.off for name, unit in self._executor.units.items()}
-        return {
-            name: torch.zeros_like(weight) if (one := off[name]) is None else one.clone() for name, weight in selected.items()
-        }
+        return {name: zero[name] if (one := off[name]) is None else one for name in selected}
 
     def _losses(self, logit: float) -> list[float]:
         """The losses that the executor computes in a step whose logits all have one value."""

@@ -25,6 +25,10 @@ class TensorState:
         now = _tensors(self._network)
         return [name for name, one in self._objects.items() if now.get(name) is not one or not self._is_as_it_was(name)]
 
+    def forget(self) -> None:
+        """Frees the copies of the bytes; only whether other objects took their places can be told from then on."""
+        self._memories, self._copies = {}, {}
+
     def restore(self) -> None:
         """Restores the values in their old memory. Which object has which name is restored by `maskscope.masks.guest`."""
         with torch.no_grad():

@@ -217,7 +217,7 @@ def discover_many(
     weights = selection.of(network)
     device = next(iter(weights.values())).device
     processes = processes_for(network, compute, config, device)
-    wants = needs(network, selection, compute, device, samples=config.samples, masks=len(wanted))
+    wants = needs(network, selection, compute, device, samples=config.samples, masks=len(wanted), checks=bool(check))
     check_memory(wants, device)
 
     observers: list[Sequence[Observer]] = [one.observers for one in wanted]

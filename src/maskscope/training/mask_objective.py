@@ -34,6 +34,7 @@ from maskscope.training.judgement import Judgement
 from maskscope.training.lean import LeanAdam, LeanMask
 from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16, require_lean
 from maskscope.training.mask_search import Check, MaskSearch
+from maskscope.training.memory.release import give_back_freed
 from maskscope.training.objective import Objective
 from maskscope.training.sizing import HeldOut, make_control
 from maskscope.training.sizing.behaviours import Score
@@ -198,6 +199,7 @@ class MaskObjective(Objective):
         if step == 0:
             whole = self._weights_under(None)
             self._references = [self._mean_loss(whole, mine) for mine in self._parts.again()]
+            give_back_freed()
         self._parts.take_back()
         if self._early_end.needs_losses:
             self._early_end.note(step, losses)
@@ -217,14 +219,20 @@ class MaskObjective(Objective):
         if not parts:
             return None
         logits, weights = self.logits[track], self._selection.of(self._network)
-        kept = self._weights_under(logits.flat > 0)
         noise = replace(self._noises[track], purpose="judgement")
+
+        def kept() -> dict[str, Tensor]:
+            return self._weights_under(logits.flat > 0)
+
         losses = []
         for place, part in enumerate(parts):
-            drawn = kept
-            if self._estimator.draws:
-                drawn = masked_weights(weights, sample(logits, noise, step=0, index=place), self._off)
-            losses.append([self._loss_under(each, PartCopies().copied(part)) for each in (weights, drawn, kept)])
+
+            def drawn(place: int = place) -> dict[str, Tensor]:
+                return masked_weights(weights, sample(logits, noise, step=0, index=place), self._off)
+
+            # made one after the other, so that there is one masked copy of the weights at a time
+            three = (lambda: weights, drawn if self._estimator.draws else kept, kept)
+            losses.append([self._loss_under(make(), PartCopies().copied(part), make is not three[0]) for make in three])
         unmasked, sampled, masked = (sum(column) / len(parts) for column in zip(*losses, strict=True))
         undecided = logits.undecided(self._estimator.undecided_below(1.0))
         curve = self.curve(track)
@@ -257,9 +265,16 @@ class MaskObjective(Objective):
             return weights
         return masked_weights(weights, self.logits[0].by_tensor(kept.to(self.device)), self._off)
 
-    def _loss_under(self, weights: Mapping[str, Tensor], part: object) -> float:
-        """The loss with other weights. Gradients are recorded as in a step, because the loss may compute gradients itself."""
-        leaves = {name: weight.detach().clone().requires_grad_() for name, weight in weights.items()}
+    def _loss_under(self, weights: Mapping[str, Tensor], part: object, are_own: bool = False) -> float:
+        """The loss with other weights. Gradients are recorded as in a step, because the loss may compute gradients itself.
+
+        Args:
+            weights: by dotted name.
+            part: of the data.
+            are_own: whether nobody else uses these tensors, so that they need not be copied.
+        """
+        given = {name: weight.detach() if are_own else weight.detach().clone() for name, weight in weights.items()}
+        leaves = {name: weight.requires_grad_() for name, weight in given.items()}
         with torch.enable_grad():
             return float(call_with(self._network, leaves, lambda guest: self._loss(guest, part)).detach())
 

@@ -168,7 +168,6 @@ class CpuKernels(Kernels):
                 case _:
                     raise TypeError(f"the CPU kernels know no gate of type {type(law).__name__}")
 
-
     def round_by_chance(self, values: Float32[Tensor, " n"], at: Address, out: BFloat16[Tensor, " n"]) -> None:
         """See `Kernels.round_by_chance`."""
         key0, key1, step0, step1, _, first = _words(at)

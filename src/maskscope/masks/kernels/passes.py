@@ -128,7 +128,6 @@ class Kernels(ABC):
             out: the vector that the gradient is added to.
         """
 
-
     def round_by_chance(self, values: Float32[Tensor, " n"], at: Address, out: BFloat16[Tensor, " n"]) -> None:
         """Rounds numbers to bfloat16, each up or down with a probability that makes the mean right.
 

@@ -11,6 +11,7 @@ from torch import nn
 from maskscope.errors import OutOfMemoryError
 from maskscope.masks import SAMPLES_PER_GROUP, Selection
 from maskscope.masks.executors import working_bytes
+from maskscope.masks.selection import aliases
 from maskscope.training.mask_config import Compute
 
 
@@ -24,7 +25,14 @@ class Need:
 
 
 def needs(
-    network: nn.Module, selection: Selection, compute: Compute, device: torch.device, *, samples: int, masks: int
+    network: nn.Module,
+    selection: Selection,
+    compute: Compute,
+    device: torch.device,
+    *,
+    samples: int,
+    masks: int,
+    checks: bool = True,
 ) -> list[Need]:
     """The memory that `discover_many` allocates in addition to the frozen network and the activations of one call.
 
@@ -35,26 +43,50 @@ def needs(
         device: the device of the network.
         samples: S, the number of samples in a step.
         masks: the number of masks that are found together.
+        checks: whether it is checked first that masking works.
     """
     count, logits = selection.count, selection.unit_count
     exclude = "select fewer weights (exclude=...)"
     rows = masks * min(samples, SAMPLES_PER_GROUP)
     weights = selection.of(network)
     itemsizes = {name: compute.of_copies(weight).itemsize for name, weight in weights.items()}
+    lean = "Compute(state='lean')"
+    full, more = not compute.is_lean, ", or fewer masks at once" if masks > 1 else ""
+    moments = (8 if full else 2) * logits * masks
+    whole, others, tied = _of_network(network, set(weights))
     found = [
-        Need(4 * logits * masks, "logits", exclude),
+        Need((4 if full else 2) * logits * masks, "logits", f"{lean}, or {exclude}" if full else exclude),
         Need(4 * logits * masks, "their gradient", exclude),
-        Need(8 * logits * masks, "two moments of Adam", f"{exclude}, or fewer masks at once" if masks > 1 else exclude),
+        Need(
+            moments,
+            "two moments of Adam" if full else "their second moments",
+            f"{f'{lean}, or ' if full else ''}{exclude}{more}",
+        ),
         Need(count * masks, "gates", exclude),
         Need(
             working_bytes(compute.executor, network, itemsizes, device, rows),
             "masked copies and weight gradients in work",
             "Compute(executor='sequential'), lower samples_per_step, or Compute(dtype='bfloat16')",
         ),
+        Need(others + tied, "copies of what is not masked, and second gradients of tied weights", "a smaller network"),
     ]
+    # the check holds two copies of the network when there are no moments yet
+    beyond = 2 * whole - moments - max(itemsizes[name] * weight.numel() for name, weight in weights.items())
+    if checks and beyond > 0:
+        found.append(Need(beyond, "the check before the first step, beyond the moments", "check=False"))
     if compute.dtype == "bfloat16":
         found.append(Need(2 * count, "the weights in bfloat16", "Compute(dtype='weight')"))
     return found
+
+
+def _of_network(network: nn.Module, masked: set[str]) -> tuple[int, int, int]:
+    """Bytes of all tensors of a network; of those that are not masked, which each call copies; and of tied masked weights."""
+    parameters = dict(network.named_parameters())
+    buffers = sum(buffer.nbytes for buffer in network.buffers())
+    whole = sum(one.nbytes for one in parameters.values()) + buffers
+    names = aliases(network)
+    tied = sum(one.nbytes * (len(names[name]) - 1) for name, one in parameters.items() if name in masked)
+    return whole, whole - sum(parameters[name].nbytes for name in masked), tied
 
 
 def check_memory(wanted: Sequence[Need], device: torch.device) -> None:

@@ -139,7 +139,7 @@ def _taken_bytes(network: nn.Module, use: Any, part: Any, selection: Selection, 
     def note(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         kept[storage.data_ptr()] = storage.nbytes(), tensor.is_floating_point()
-        return tensor
+        return tensor.detach()  # the output of an operation, kept by it as it is, would keep the operation: neither is ever freed
 
     reduced = torch.autocast(device.type, dtype=torch.bfloat16, enabled=compute.dtype == "bfloat16")
     batched = compute.executor in ("auto", "batched") and is_faster_batched(network)
