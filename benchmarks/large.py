@@ -2,10 +2,10 @@
 
     python -m benchmarks.large                          some seven minutes on two idle cores; writes large.json and large.md
 
-The network has random weights and is made from a configuration; nothing is downloaded. *Plain* is forward and backward of the same
-S parts, with the gradients of all weights and without an optimizer. *Mask* is a step of a search, with its optimizer. They take turns.
-Each search runs in a process of its own, whose peak of the resident set, above what it held with the network, is compared with
-the forecast of `maskscope.training.needs` and `measure_part`.
+The network has random weights and is made from a configuration; nothing is downloaded. *Plain* is forward and backward of the
+same S parts, with the gradients of all weights and without an optimizer. *Mask* is a step of a search, with its optimizer. They
+take turns. Each search runs in a process of its own, whose peak of the resident set, above what it held with the network, is
+compared with the forecast of `maskscope.training.needs` and `measure_part`.
 """
 
 import json
@@ -143,9 +143,10 @@ def table(found: dict[str, dict[str, float]], result: dict[str, Any]) -> str:
     columns = ("search", *columns, "forecast, MiB", "peak, MiB")
     lines = [
         "# One large network on one machine\n\n    python -m benchmarks.large\n",
-        f"GPT-2 of {result['layers']} layers with random weights (124 million with 12), S = {SAMPLES} parts of one text a step, executor",
-        f"`sequential`; medians of {result['turns']} in turns. The peak is above what the process held with the network, over a search",
-        f"of two steps with its check and its judgement. {machine['processor']}, {machine['cores']} cores, {machine['memory']};",
+        f"GPT-2 of {result['layers']} layers with random weights (124 million with 12), S = {SAMPLES} parts of one text a step,",
+        f"executor `sequential`; medians of {result['turns']} in turns. The peak is above what the process held with the",
+        "network, over a search of two steps with its check and its judgement.",
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory']};",
         f"{result['threads']} threads; other programs kept {busy[0]:.2f} cores busy before and {busy[1]:.2f} after.",
         "[Numbers](large.json).\n",
         f"| {' | '.join(columns)} |",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 from maskscope.masks.kernels import SAMPLES_PER_GROUP, Address, GateLaw, Kernels, SignGate, SoftGate
@@ -25,7 +25,7 @@ class Slice:
     """
 
     key: tuple[int, int]
-    logits: Float32[Tensor, " units"]
+    logits: Float[Tensor, " units"]
     gradient: Float32[Tensor, " units"]
     gates: UInt8[Tensor, " units"]
     wide: UInt8[Tensor, " n"]

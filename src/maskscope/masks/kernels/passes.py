@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import BFloat16, Float32, UInt8
+from jaxtyping import BFloat16, Float, Float32, UInt8
 from torch import Tensor
 
 from maskscope.masks.kernels.gate_laws import GateLaw, SoftGate
@@ -71,13 +71,13 @@ class Kernels(ABC):
         """
 
     def draw_masked(
-        self, logits: Float32[Tensor, " n"], weights: Tensor, at: Address, gates: UInt8[Tensor, " n"], out: Tensor
+        self, logits: Float[Tensor, " n"], weights: Tensor, at: Address, gates: UInt8[Tensor, " n"], out: Tensor
     ) -> None:
         """`open_gates` and `copy_open` for all rows of ``out`` in one pass."""
         self.open_gates(logits, at, out.shape[0], gates)
         self.copy_open(weights, gates, 0, out)
 
-    def open_positive(self, logits: Float32[Tensor, " n"], samples: int, gates: UInt8[Tensor, " n"]) -> None:
+    def open_positive(self, logits: Float[Tensor, " n"], samples: int, gates: UInt8[Tensor, " n"]) -> None:
         """The gates of a `SignGate`: what `open_gates` is for drawn gates. All samples are the same."""
         torch.gt(logits, 0, out=gates.view(torch.bool))  # as a bool, because writing the result as a number is slow
         if samples > 1:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from maskscope.errors import UnknownNameError
@@ -13,7 +13,7 @@ class Pull(ABC):
     """A term that prefers small masks, for a weight alpha of 1. To add one, write one class and add one row to the table."""
 
     @abstractmethod
-    def value(self, logits: Float32[Tensor, " n"], temperature: float) -> Float32[Tensor, ""]:
+    def value(self, logits: Float[Tensor, " n"], temperature: float) -> Float32[Tensor, ""]:
         """The value of the term.
 
         Args:
@@ -23,7 +23,7 @@ class Pull(ABC):
 
     @abstractmethod
     def begin_gradient(
-        self, logits: Float32[Tensor, " n"], weight: float, temperature: float, gradient: Float32[Tensor, " n"]
+        self, logits: Float[Tensor, " n"], weight: float, temperature: float, gradient: Float32[Tensor, " n"]
     ) -> None:
         """Overwrites ``gradient`` with ``weight`` times the derivative; the gradient of the loss is added to it later."""
 
@@ -35,13 +35,13 @@ class LogitSum(Pull):
     ``mask_loss_weight`` is beta). It is the plain sum, without absolute values, probabilities or clamping.
     """
 
-    def value(self, logits: Float32[Tensor, " n"], temperature: float) -> Float32[Tensor, ""]:
+    def value(self, logits: Float[Tensor, " n"], temperature: float) -> Float32[Tensor, ""]:
         """See `Pull.value`."""
         del temperature
         return logits.sum()
 
     def begin_gradient(
-        self, logits: Float32[Tensor, " n"], weight: float, temperature: float, gradient: Float32[Tensor, " n"]
+        self, logits: Float[Tensor, " n"], weight: float, temperature: float, gradient: Float32[Tensor, " n"]
     ) -> None:
         """See `Pull.begin_gradient`."""
         del temperature
@@ -55,12 +55,12 @@ class ProbabilitySum(Pull):
     gates that are 0 or 1.
     """
 
-    def value(self, logits: Float32[Tensor, " n"], temperature: float) -> Float32[Tensor, ""]:
+    def value(self, logits: Float[Tensor, " n"], temperature: float) -> Float32[Tensor, ""]:
         """See `Pull.value`."""
         return torch.sigmoid(logits / temperature).sum()
 
     def begin_gradient(
-        self, logits: Float32[Tensor, " n"], weight: float, temperature: float, gradient: Float32[Tensor, " n"]
+        self, logits: Float[Tensor, " n"], weight: float, temperature: float, gradient: Float32[Tensor, " n"]
     ) -> None:
         """See `Pull.begin_gradient`."""
         torch.div(logits, temperature, out=gradient).sigmoid_()
