@@ -1,6 +1,6 @@
 """Masks in shards: a folder with one file for each process, which any other number of processes can read.
 
-A file holds, as a mask file does, one bit for each weight (`maskscope.masks.file`), but only for this process's ranges of the
+A file holds, as a mask file does, one bit for each weight (`maskscope.masks.bits.file_format`), but only for this process's ranges of the
 weights. Its metadata say which these are, and a digest of all bits tells the files of one mask from those of another. torch's
 own distributed checkpoints would also do, with a byte for each bit, and with a pickle, which may hold code.
 """
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from maskscope.errors import FileFormatError, MaskscopeError, RunFolderError
-from maskscope.masks.binary import MaskedWeight
+from maskscope.masks.bits import MaskedWeight
 from maskscope.masks.shards.processes import Processes
 from maskscope.storage import Json, read_tensors, tensor_digest, write_folder, write_tensors
 

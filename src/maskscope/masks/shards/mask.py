@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from maskscope.errors import MaskMismatchError
-from maskscope.masks.binary import BinaryMask, MaskedWeight, check_mask
+from maskscope.masks.binary import BinaryMask
+from maskscope.masks.bits import MaskedWeight, check_mask
 from maskscope.masks.selection import dtype_name
 from maskscope.masks.shards.files import MaskHeader, Range, read_ranges, read_shards, write_shards
 from maskscope.masks.shards.processes import Processes
