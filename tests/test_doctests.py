@@ -10,12 +10,14 @@ import torch
 import maskscope
 
 MODULES = ["maskscope.zoo.mlp", "maskscope.storage.legible", "maskscope.storage.paths"]
-# what needs a connection, a service or a whole run
-NEEDS_MORE = "push_to_hub from_hub masks_from_hub masks_of_run alternatives Tracker grow ProgressBar Watchdog"
+# what needs a connection, a service, a whole run or several processes
+NEEDS_MORE = (
+    "push_to_hub from_hub masks_from_hub masks_of_run alternatives Tracker grow ProgressBar Watchdog discover_sharded whole_mask"
+)
 # what the example of another public name shows, or gives back
 SHOWN_ELSEWHERE = """
     BinaryMask MaskSearch Noise FitConfig Compute Penalty BehaviourKept UnitGroup Selection Judgement Discovery Growth History
-    Shrunk Transfer Alternatives iomin dice masks_in_folder MaskscopeError WeakMaskWarning
+    ShardedDiscovery Shrunk Transfer Alternatives iomin dice masks_in_folder MaskscopeError WeakMaskWarning
 """
 WITHOUT = {*NEEDS_MORE.split(), *SHOWN_ELSEWHERE.split()}
 

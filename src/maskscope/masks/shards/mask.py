@@ -32,6 +32,15 @@ class ShardedMask:
         processes: the processes that share the weights.
         weights: the dtype and digest of the *whole* weights that the mask was found on, by name.
         made_by: how the mask was made.
+
+    Examples:
+        >>> import torch, maskscope as ms
+        >>> from maskscope.masks.shards import Processes, Shard
+        >>> second = Processes(rank=1, size=2, device=torch.device("cpu"))
+        >>> rows = {"weight": Shard("weight", shape=(3, 2), begin=4, local_shape=(1, 2))}
+        >>> mask = ms.ShardedMask({"weight": torch.tensor([[True, False]])}, rows, second)
+        >>> mask, (~mask).bits["weight"]
+        (ShardedMask(6 weights in 1 tensors over 2 processes), tensor([[False,  True]]))
     """
 
     bits: Mapping[str, Tensor]
