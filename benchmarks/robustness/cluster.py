@@ -17,8 +17,8 @@ from benchmarks.robustness.study import Case, Outcome, contents, differences, fi
 _KINDS = ("process", "node", "command")
 _CASE = Case((f"{Path(keeping_study.__file__).absolute()}:STUDY", "--preset", "smoke", "--seeds", "2"))
 _NODES = 2
-# share of the kills that come soon after a step was begun, and how soon, of the time of an undisturbed run. Processes and nodes need
-# long to begin: the other kills come at any moment, and mostly before there is any work
+# share of the kills that come soon after a step was begun, and how soon, of the time of an undisturbed run; processes and nodes
+# take long to begin, and the other kills, which come at any moment, are mostly before there is any work
 _AT_WORK, _SOON = 0.8, 0.2
 # seconds after which a command that is not killed any more should have ended
 _PATIENCE = 900.0
