@@ -26,7 +26,9 @@ def _loss(network: Any, x: torch.Tensor) -> torch.Tensor:
 
 
 def _find(compute: ms.Compute = LEAN, config: ms.MaskConfig = CONFIG, **more: Any) -> ms.Discovery:
-    return ms.discover(_network(), _loss, [torch.eye(4)], config=config, compute=compute, watch=False, judge=False, **more)
+    return ms.discover(
+        _network(), _loss, lambda _index: torch.eye(4), config=config, compute=compute, watch=False, judge=False, **more
+    )
 
 
 @pytest.mark.parametrize("size", [ms.Penalty(1e-4), ms.Penalty(1e-3, "probabilities")])
