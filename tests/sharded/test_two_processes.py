@@ -149,7 +149,7 @@ def test_samples_that_processes_share_give_the_mask_up_to_rounding(tensors):
         ("other settings", "different settings.*noise.*process 0.*process 1"),
         ("other seed", "different settings.*noise"),
         ("unequal", r"unequal shares.*process 0: \[4\]; process 1: \[5\]"),
-        ("units", "units row.*size=target-density"),
+        ("units", "units row.*size=target-density.*state='lean'"),
         ("plain", "not sharded.*fully_shard"),
         ("tensor parallel", r"0.weight is placed as \(Shard\(dim=1\),\)"),
         ("meta", "0.weight is on the meta device"),

@@ -175,6 +175,8 @@ def _refusal(selection: Selection, config: MaskConfig, compute: Compute) -> Conf
         faults.append("data_parallel=True: it is for networks that every process has whole")
     if compute.dtype != "weight":
         faults.append(f"dtype={compute.dtype!r}: give fully_shard a MixedPrecisionPolicy instead")
+    if compute.is_lean:
+        faults.append("state='lean': keep the full state; what it takes is divided among the processes")
     if not faults:
         return None
     return ConfigError("Not supported in a search by several processes that share a network:\n  " + "\n  ".join(faults))
