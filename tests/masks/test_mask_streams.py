@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 import tracemalloc
 from dataclasses import replace
 from functools import reduce
@@ -13,6 +14,7 @@ import torch
 
 import maskscope as ms
 from maskscope.analysis import density_floor, mask_difference
+from maskscope.cli.mask import files as files_of_commands
 from maskscope.masks import MaskedWeight, OverlapCounts, overlap_by_tensor, overlaps
 from maskscope.masks.bits.combine import RULES
 from maskscope.masks.bits.packing import packed, popcount, unpacked
@@ -253,3 +255,13 @@ def test_neither_a_mask_nor_a_tensor_is_in_memory_as_a_whole(tmp_path, monkeypat
     finally:
         tracemalloc.stop()
     assert peak < count / 8  # a block of bools, and some of bytes
+
+
+def test_a_terminal_sees_how_far_the_reading_of_large_files_is(pair, tmp_path, monkeypatch, capsys):
+    with files_of_commands.reading("reading", [tmp_path / "a"]) as advance:
+        assert advance is None  # small, and no terminal
+    monkeypatch.setattr(files_of_commands, "_LARGE", 0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with files_of_commands.reading("reading", [tmp_path / "a"]) as advance:
+        ms.MaskFile.open(tmp_path / "a", advance=advance)
+    assert "reading" in capsys.readouterr().err

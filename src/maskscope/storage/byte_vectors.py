@@ -1,6 +1,7 @@
 """Tensor files of any size, read and written in blocks: each tensor is a vector of bytes, and none has to fit into memory.
 
-The files are those of `write_tensors`, byte for byte, with the same checksum.
+The files are those of `write_tensors`, byte for byte, with the same checksum. The header is read and written here, because the
+safetensors library writes only tensors that are in memory, and maps into memory what it reads.
 """
 
 import hashlib
