@@ -139,8 +139,8 @@ def _resident() -> int:
 def table(found: dict[str, dict[str, float]], result: dict[str, Any]) -> str:
     """The results as Markdown."""
     machine, busy = result["about"]["machine"], [result[f"busy_cores_{when}"] for when in ("before", "after")]
-    columns = ("plain, s", "mask: gradients, s", "optimizer, s", "over plain", "with optimizer", "by processor time")
-    columns = ("search", *columns, "forecast, MiB", "peak, MiB")
+    seconds = ("plain, s", "mask: gradients, s", "optimizer, s", "over plain", "with optimizer", "by processor time")
+    columns = ("search", *seconds, "forecast, MiB", "peak, MiB")
     lines = [
         "# One large network on one machine\n\n    python -m benchmarks.large\n",
         f"GPT-2 of {result['layers']} layers with random weights (124 million with 12), S = {SAMPLES} parts of one text a step,",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import BFloat16, Float32
+from jaxtyping import Float
 from torch import Tensor
 
 from maskscope.errors import MaskMismatchError
@@ -31,7 +31,7 @@ class MaskLogits:
     """
 
     selection: Selection
-    flat: Float32[Tensor, " n"] | BFloat16[Tensor, " n"]
+    flat: Float[Tensor, " n"]
 
     def __post_init__(self) -> None:
         if self.flat.dtype not in (torch.float32, torch.bfloat16) or self.flat.shape != (self.selection.unit_count,):
@@ -86,5 +86,5 @@ class MaskLogits:
 
     def _share(self, holds: Callable[[Tensor], Tensor]) -> float:
         """The share of logits with a property. Counted in pieces that fit into the cache; a sum of bools is ten times slower."""
-        pieces = self.flat.split(1 << 18)
+        pieces = torch.split(self.flat, 1 << 18)
         return sum(int(torch.count_nonzero(holds(piece))) for piece in pieces) / self.selection.unit_count

@@ -67,10 +67,11 @@ class LeanAdam(torch.optim.Optimizer):
             if not state:
                 state["step"] = torch.zeros((), dtype=torch.float32)
                 state["exp_avg_sq"] = torch.zeros_like(flat)
-            named = [mask.logits.by_unit(one) for one in (flat, state["exp_avg_sq"], mask.gradient)]
-            for name in named[0]:
+            logits, moments, gradients = (mask.logits.by_unit(one) for one in (flat, state["exp_avg_sq"], mask.gradient))
+            for name, own in logits.items():
                 keys = [_key(mask.noise, kept, name) for kept in ("logits", "moments")]
-                self._move(*(one[name].view(-1) for one in named), int(state["step"]), keys, group)
+                squares, gradient = moments[name].view(-1), gradients[name].view(-1)
+                self._move(own.view(-1), squares, gradient, int(state["step"]), keys, group)
             state["step"] += 1
 
     def _move(

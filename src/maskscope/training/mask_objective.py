@@ -231,8 +231,9 @@ class MaskObjective(Objective):
                 return masked_weights(weights, sample(logits, noise, step=0, index=place), self._off)
 
             # made one after the other, so that there is one masked copy of the weights at a time
-            three = (lambda: weights, drawn if self._estimator.draws else kept, kept)
-            losses.append([self._loss_under(make(), PartCopies().copied(part), make is not three[0]) for make in three])
+            made: list[Callable[[], dict[str, Tensor]]] = [drawn if self._estimator.draws else kept, kept]
+            whole = self._loss_under(weights, PartCopies().copied(part))
+            losses.append([whole, *(self._loss_under(make(), PartCopies().copied(part), are_own=True) for make in made)])
         unmasked, sampled, masked = (sum(column) / len(parts) for column in zip(*losses, strict=True))
         undecided = logits.undecided(self._estimator.undecided_below(1.0))
         curve = self.curve(track)
