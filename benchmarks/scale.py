@@ -55,7 +55,8 @@ def rows() -> list[str]:
     for size in SIZES:
         for state in ("full", "lean"):
             each = bytes_each(state)
-            for gpus in GPUS:
+            # a search by several processes has the full state only (docs/sharded.md)
+            for gpus in GPUS if state == "full" else GPUS[:1]:
                 weights = size.billions * 1e9
                 mine = sum(each.values()) * weights / gpus
                 layer = 0.0 if gpus == 1 else 2 * 2 * weights / size.layers  # a layer gathered, and its gradient
