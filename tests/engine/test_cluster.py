@@ -39,7 +39,7 @@ class Here(Session):
     """Does each step in this process when it is asked for its end."""
 
     def __init__(self, *, shared=True):
-        super().__init__(shared, 2, 1.0, 0.0, None)
+        super().__init__(shared, 2, None, None)
         object.__setattr__(self, "said", [])
         object.__setattr__(self, "orders", [])
         object.__setattr__(self, "sent", [])

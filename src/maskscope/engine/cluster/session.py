@@ -28,23 +28,18 @@ class Session:
     Args:
         shared: whether its nodes see the run folder.
         at_once: how many steps it makes at the same time.
-        cpus: of each step.
-        gpus: of each step.
+        task: the function of Ray that makes a step. There is one for all: each new one would be sent to all processes again.
         mailbox: the actor to which tasks report.
     """
 
     shared: bool
     at_once: int
-    cpus: float
-    gpus: float
+    task: Any
     mailbox: Any
 
     def start(self, order: Order, parcels: Sequence[Any]) -> Any:
         """Hands a step to Ray; returns the reference of its end, a `Done` or a `Failed`."""
-        import ray
-
-        limits = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_retries": _RETRIES, "retry_exceptions": False}
-        return ray.remote(_perform).options(name=order.step, **limits).remote(order, self.mailbox, *parcels)
+        return self.task.options(name=order.step).remote(order, self.mailbox, *parcels)
 
     def put(self, parcel: Parcel) -> Any:
         """Hands an artefact to Ray once, for all steps that are made from it."""
@@ -138,8 +133,9 @@ def joined(cluster: Cluster, job: Job, folder: Path, announce: Callable[[str], N
         at_once = sum(_room(node["Resources"], cpus, gpus) for node in fit)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         queue = Queue(actor_options={"num_cpus": 0, "max_restarts": -1, "scheduling_strategy": here})
+        limits = {"num_cpus": cpus, "num_gpus": gpus, "max_retries": _RETRIES, "retry_exceptions": False}
         try:
-            yield Session(shared, max(1, at_once), cpus, gpus, queue.actor)
+            yield Session(shared, max(1, at_once), ray.remote(**limits)(_perform), queue.actor)
         finally:
             queue.shutdown(force=True)
 
