@@ -43,7 +43,7 @@ WAYS: dict[str, dict[str, Any]] = {
 class Options:
     """Seconds of whole runs, and of steps without work."""
 
-    seeds: int = 4
+    seeds: int = 2
     """Networks of a whole run; each has masks of two functions and of both."""
     repeats: int = 3
     """How often each is measured."""
