@@ -1,58 +1,77 @@
-"""Annotations are checked while the tests run: the hooks must be there before the first import.
+"""Annotations are checked while the tests run: the hook must be there before the first import.
 
-Functions that annotate shapes and dtypes are checked by jaxtyping. The others have types only, and beartype alone checks them:
-jaxtyping has it do the same through a wrapper that took more than half of the time of all tests.
+jaxtyping's hook decorates every function. What it would decorate them with is replaced by what takes less time, and asks the same.
 """
 
 import dataclasses
 import inspect
-from functools import partial
+from functools import wraps
 from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Self
 
 import jaxtyping
-from beartype import BeartypeConf, beartype
-from beartype.claw import beartype_packages
+from beartype import beartype
 
 ROOT = Path(__file__).parent.parent / "src"
 
 
 def _hooked():
-    """Every module but those that numba and triton compile, and the packages above them, which would stand for what is below.
-
-    Returns:
-        Those with functions that jaxtyping checks, and those that beartype alone checks.
-    """
-    shapes, types = [], []
+    """The name of every module but those that numba and triton compile, and the packages above them, which stand for them, too."""
     for file in sorted((ROOT / "maskscope").rglob("*.py")):
         name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         if not (file.stem.endswith("loops") or "maskscope.masks.kernels.loops".startswith(name + ".")):
-            # beartype refuses a type that has a name for mypy only, that of what hashlib makes; jaxtyping passes over it
-            known_to_beartype = "hashlib._Hash" not in file.read_text()
-            (types if known_to_beartype and "jaxtyping" not in file.read_text() else shapes).append(name)
-    return shapes, types
+            yield name
 
 
-def _has_shapes(function):
-    """Whether an annotation names a shape, or is a text, which jaxtyping looks up and beartype may refuse."""
-    return any(isinstance(one, str) or "jaxtyping" in repr(one) for one in inspect.get_annotations(function).values())
+_SHAPES = jaxtyping.jaxtyped("context")
+_WRITTEN: dict[tuple[CodeType, tuple[tuple[str, object], ...]], FunctionType] = {}
 
 
-def _checked(thing=None, *, typechecker):
-    """In the place of `jaxtyping.jaxtyped`, by which its hook decorates all functions and classes of a module."""
+def _checked(thing=None, *, typechecker=None):
+    """In the place of `jaxtyping.jaxtyped`, by which its hook decorates all functions and classes of a module.
+
+    What jaxtyping itself does is bind the arguments of each call, and check them twice: more than half of the time of all tests.
+    """
     if thing is None:
-        return partial(_checked, typechecker=typechecker)
+        return _checked
     if inspect.isclass(thing):
         if dataclasses.is_dataclass(thing):
-            thing.__init__ = _checked(thing.__init__, typechecker=typechecker)
+            thing.__init__ = _checked(thing.__init__)
         return thing
-    return _with_shapes(thing, typechecker=typechecker) if _has_shapes(thing) else beartype(thing)
+    notes = inspect.get_annotations(thing)
+    # a type that has a name for mypy only, that of what hashlib makes; Self has a meaning in a class alone
+    if Self in notes.values() or "hashlib._Hash" in notes.values():
+        return thing
+    checked = _closure(thing, notes) if "<locals>" in thing.__qualname__ else beartype(thing)
+    if not any("jaxtyping" in repr(note) for note in notes.values()):
+        return checked
+
+    @wraps(thing)
+    def with_shapes(*args, **kwargs):
+        # the names of sizes are those of this call
+        with _SHAPES:
+            return checked(*args, **kwargs)
+
+    return with_shapes
 
 
-_with_shapes, jaxtyping.jaxtyped = jaxtyping.jaxtyped, _checked
-SHAPES, TYPES = _hooked()
-# of annotated assignments, jaxtyping checks only the fields of dataclasses
-beartype_packages(TYPES, conf=BeartypeConf(claw_is_pep526=False))
-jaxtyping.install_import_hook(SHAPES, "beartype.beartype")
+def _closure(function, notes):
+    """A function inside a function is a new one in every call, of the same code: its check is written once, and given this one."""
+    known = (function.__code__, tuple(notes.items()))
+    if known not in _WRITTEN:
+        _WRITTEN[known] = beartype(function)
+    check = _WRITTEN[known]
+    if check.__code__ is function.__code__:
+        return function
+    copy = FunctionType(check.__code__, check.__globals__, function.__name__, check.__defaults__, check.__closure__)
+    assert "__beartype_func" in check.__kwdefaults__
+    copy.__kwdefaults__ = {**check.__kwdefaults__, "__beartype_func": function}
+    return wraps(function)(copy)
+
+
+jaxtyping.jaxtyped = _checked
+jaxtyping.install_import_hook(list(_hooked()), "beartype.beartype")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
