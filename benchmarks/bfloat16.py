@@ -7,8 +7,7 @@ other noise and data order, and in bfloat16 with the noise and the data order of
 more than chance does, the Dice of the first and the third is at least that of the first and the second.
 """
 
-import warnings
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -17,13 +16,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.schedules import QUICK, SUBJECT, fitted
+from benchmarks.three_masks import three_masks
 from benchmarks.turns import about, with_interval
 from maskscope.analysis import score
-from maskscope.masks import dice, select
-from maskscope.procedure.starts import initial_logits
+from maskscope.masks import dice
 from maskscope.storage import read_json, write_json
 from maskscope.studies.addition_multiplication.study import STUDY
-from maskscope.training import Compute, Discovery, ProgressBar, child_seed, discover
+from maskscope.training import Compute
 
 
 @dataclass(frozen=True)
@@ -57,35 +56,13 @@ class Row:
 
 def measure(seed: int, options: Options) -> Row:
     """Three masks of one network."""
-    task = SUBJECT.task(QUICK, torch.device("cpu"))
-    spec = replace(STUDY.preset(options.preset).mask, steps=options.steps)
-    network = fitted(seed)
-    selection = select(network, exclude=SUBJECT.excluded(QUICK))
-    initial = initial_logits(network, task, task.whole, selection, spec, seed)
-
-    def find(repeat: int, compute: Compute) -> Discovery:
-        return discover(
-            network,
-            task.loss,
-            task.batches(task.whole, spec.part_size, child_seed(seed, "data", "bfloat16", repeat)),
-            selection=selection,
-            config=spec.config(),
-            seed=child_seed(seed, "bfloat16"),
-            name=task.whole,
-            repeat=repeat,
-            observers=[ProgressBar(f"network {seed}, repeat {repeat}, {compute.dtype}", seconds=60)],
-            compute=compute,
-            initial=initial,
-            judge=False,
-        )
-
-    first, repeat = find(0, Compute()), find(1, Compute())
-    with warnings.catch_warnings(action="ignore"):  # same noise, on purpose; and slow, on many processors
-        reduced = find(0, Compute(dtype="bfloat16"))
-        closeness = dice(first.mask, repeat.mask), dice(first.mask, reduced.mask)
-    own, again, low = (min(score(network, task, found.mask).accuracy.values()) for found in (first, repeat, reduced))
-    density, *others = (found.mask.density for found in (first, repeat, reduced))
-    return Row(seed, own, again, low, density, others[0], others[1], *closeness)
+    task, network, reduced = SUBJECT.task(QUICK, torch.device("cpu")), fitted(seed), Compute(dtype="bfloat16")
+    spec = STUDY.preset(options.preset).mask
+    first, repeat, low = three_masks(network, spec, options.steps, seed, "bfloat16", reduced)
+    closeness = dice(first.mask, repeat.mask), dice(first.mask, low.mask)
+    own, again, worst = (min(score(network, task, found.mask).accuracy.values()) for found in (first, repeat, low))
+    density, *others = (found.mask.density for found in (first, repeat, low))
+    return Row(seed, own, again, worst, density, others[0], others[1], *closeness)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """One large network on one machine: what a mask step of a GPT-2 of 124 million weights costs, and what memory it takes.
 
-    python -m benchmarks.large                          a quarter of an hour on two cores that others use, too; writes large.json and large.md
+    python -m benchmarks.large                          a quarter of an hour on two busy cores; writes large.json and large.md
 
 The network has random weights and is made from a configuration; nothing is downloaded. *Plain* is forward and backward of the
 same S parts, with the gradients of all weights and without an optimizer. *Mask* is a step of a search, with its optimizer. They

@@ -7,21 +7,20 @@ and other noise and data order, and with the lean state and the noise and data o
 is found no more than chance does, the Dice of the first and the third is that of the first and the second.
 """
 
-import warnings
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 import tyro
 
 from benchmarks.schedules import QUICK, SUBJECT, fitted
+from benchmarks.three_masks import three_masks
 from benchmarks.turns import about, with_interval
 from maskscope.analysis import score
-from maskscope.masks import dice, select
-from maskscope.procedure.starts import initial_logits
+from maskscope.masks import dice
 from maskscope.storage import read_json, write_bytes, write_json
 from maskscope.studies.addition_multiplication.study import STUDY
-from maskscope.training import Compute, Discovery, ProgressBar, child_seed, discover
+from maskscope.training import Compute, Discovery
 
 
 @dataclass(frozen=True)
@@ -64,33 +63,13 @@ class Row:
 def measure(network: torch.nn.Module, preset: str, seed: int, steps: int) -> Row:
     """Three masks of one network."""
     task = SUBJECT.task(QUICK, torch.device("cpu"))
-    spec = replace(STUDY.preset(preset).mask, steps=steps)
-    selection = select(network, exclude=SUBJECT.excluded(QUICK))
-    initial = initial_logits(network, task, task.whole, selection, spec, seed)
-
-    def find(repeat: int, compute: Compute) -> Discovery:
-        return discover(
-            network,
-            task.loss,
-            task.batches(task.whole, spec.part_size, child_seed(seed, "data", "lean", repeat)),
-            selection=selection,
-            config=spec.config(),
-            seed=child_seed(seed, "lean"),
-            name=task.whole,
-            repeat=repeat,
-            observers=[ProgressBar(f"network {seed}, {preset}, repeat {repeat}, {compute.state}", seconds=60)],
-            compute=compute,
-            initial=initial,
-            judge=False,
-        )
 
     def told(found: Discovery) -> Found:
         worse = min(score(network, task, found.mask).accuracy.values())
         return Found(worse, found.mask.density, found.logits.undecided())
 
-    with warnings.catch_warnings(action="ignore"):  # the same noise, on purpose
-        full, repeat, lean = find(0, Compute()), find(1, Compute()), find(0, Compute(state="lean"))
-        closeness = dice(full.mask, repeat.mask), dice(full.mask, lean.mask)
+    full, repeat, lean = three_masks(network, STUDY.preset(preset).mask, steps, seed, "lean", Compute(state="lean"))
+    closeness = dice(full.mask, repeat.mask), dice(full.mask, lean.mask)
     unmasked = min(score(network, task, None).accuracy.values())
     return Row(preset, seed, unmasked, told(full), told(repeat), told(lean), *closeness)
 
