@@ -135,7 +135,8 @@ def _work(case: Case, folder: Path, trouble: Trouble | None, said: Connection) -
     from maskscope.training import Checkpoint
 
     # a smoke run is over before its first state would be kept: here each step keeps it, so that it is used, torn and without room
-    Checkpoint.__init__.__defaults__ = (0.0,)
+    _, *others = Checkpoint.__init__.__defaults__ or ()
+    Checkpoint.__init__.__defaults__ = (0.0, *others)
     if trouble:
         trouble(folder)
     main(case.arguments(folder))

@@ -7,5 +7,6 @@ from maskscope.engine.address import study_at
 from maskscope.training import Checkpoint
 
 # a smoke run is over before its first state would be kept
-Checkpoint.__init__.__defaults__ = (0.0,)
+_, *_others = Checkpoint.__init__.__defaults__ or ()
+Checkpoint.__init__.__defaults__ = (0.0, *_others)
 STUDY = study_at("addition-multiplication")
