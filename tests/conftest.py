@@ -1,6 +1,6 @@
 """Annotations are checked while the tests run: the hook must be there before the first import.
 
-jaxtyping's hook decorates every function. What it would decorate them with is replaced by what takes less time, and asks the same.
+jaxtyping's hook decorates every function. What it decorates them with is replaced by what takes less time, and asks the same.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent / "src"
 
 
 def _hooked():
-    """The name of every module but those that numba and triton compile, and the packages above them, which stand for them, too."""
+    """The name of every module but those that numba and triton compile, and the packages above, which stand for what is below."""
     for file in sorted((ROOT / "maskscope").rglob("*.py")):
         name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         if not (file.stem.endswith("loops") or "maskscope.masks.kernels.loops".startswith(name + ".")):
@@ -57,7 +57,7 @@ def _checked(thing=None, *, typechecker=None):
 
 
 def _closure(function, notes):
-    """A function inside a function is a new one in every call, of the same code: its check is written once, and given this one."""
+    """A function inside a function is new in every call, and of the same code: its check is written once, and copied for it."""
     known = (function.__code__, tuple(notes.items()))
     if known not in _WRITTEN:
         _WRITTEN[known] = beartype(function)

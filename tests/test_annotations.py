@@ -1,4 +1,4 @@
-"""The annotations are checked in every test, and not only written: what conftest.py puts in jaxtyping's place does what it says."""
+"""Annotations are checked in every test: what conftest.py puts in the place of jaxtyping's decorator refuses what it should."""
 
 import dataclasses
 
