@@ -1,8 +1,8 @@
 """Masks in shards: a folder with one file for each process, which any other number of processes can read.
 
-A file holds, as a mask file does (`maskscope.masks.bits.file_format`), one bit for each weight, but only for this process's ranges
-of the weights. Its metadata say which these are, and a digest of all bits tells the files of one mask from those of another. torch's
-own distributed checkpoints would also do, with a byte for each bit, and with a pickle, which may hold code.
+A file holds, as a mask file does (`maskscope.masks.bits.file_format`), one bit for each weight, but only for this process's
+ranges of the weights. Its metadata say which these are, and a digest of all bits tells the files of one mask from those of
+another. torch's own distributed checkpoints would also do, with a byte for each bit, and with a pickle, which may hold code.
 """
 
 import hashlib
