@@ -1,5 +1,7 @@
 """Every executor makes the step that the definition makes, on every guest: losses and gradients of the logits, to rounding."""
 
+from functools import cache
+
 import pytest
 import torch
 from torch import nn
@@ -21,6 +23,13 @@ from .portrait import assert_same, portrait
 pytestmark = pytest.mark.filterwarnings(*IGNORED)
 
 
+@cache
+def defined_on(name):
+    """The definition's step takes longest, and is the same for every executor."""
+    network, guest = make(name)
+    return Bench(network, guest.loss).definition(5, [[guest.part(index) for index in range(4)]])
+
+
 @pytest.mark.parametrize("whole_bytes", [0, 1 << 20])
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("name", GUESTS)
@@ -34,7 +43,7 @@ def test_a_step_is_the_definitions(name, executor, whole_bytes, monkeypatch):
         with pytest.raises(ConfigError, match="cannot go in one call|changed by several threads at a time"):
             bench.run(executor, 5, parts)
     else:
-        assert_same_step(bench.run(executor, 5, parts), bench.definition(5, parts))
+        assert_same_step(bench.run(executor, 5, parts), defined_on(name))
     assert_same(before, portrait(network))
 
 
@@ -44,14 +53,23 @@ COMBINATIONS = [(name, executor, kernels) for name in FULLY for executor in EXEC
 COMBINATIONS += [(name, executor, "auto") for name in ESTIMATORS if name not in FULLY for executor in ("sequential", "batched")]
 
 
+def several(estimator, kernels, samples, turns, masks):
+    network, guest = make("mlp")
+    bench = Bench(network, guest.loss, ("f", "g", "h")[:masks], samples, estimator, kernels)
+    return bench, [[guest.part(100 * mask + index) for index in range(samples * turns)] for mask in range(masks)]
+
+
+@cache
+def defined_for_several(*settings):
+    bench, parts = several(*settings)
+    return bench.definition(2, parts)
+
+
 @pytest.mark.parametrize(("estimator", "executor", "kernels"), COMBINATIONS)
 @pytest.mark.parametrize(("samples", "turns", "masks"), [(1, 1, 1), (3, 2, 1), (8, 1, 2), (11, 1, 1), (4, 1, 3)])
 def test_samples_accumulation_and_several_masks(executor, estimator, samples, turns, masks, kernels):
-    network, guest = make("mlp")
-    names = ("f", "g", "h")[:masks]
-    bench = Bench(network, guest.loss, names, samples, estimator, kernels)
-    parts = [[guest.part(100 * mask + index) for index in range(samples * turns)] for mask in range(masks)]
-    assert_same_step(bench.run(executor, 2, parts), bench.definition(2, parts))
+    bench, parts = several(estimator, kernels, samples, turns, masks)
+    assert_same_step(bench.run(executor, 2, parts), defined_for_several(estimator, "reference", samples, turns, masks))
 
 
 @pytest.mark.parametrize("whole_bytes", [0, 1 << 20])

@@ -18,10 +18,10 @@ RESULTS = ("logits.safetensors", "mask.safetensors", "record.json")
 
 
 def run(folder: Path, *how: str) -> int:
-    """A run in a process of its own. All are forked from one that has imported torch and numba, and has run nothing."""
+    """A run in a process of its own. All are forked from one that has imported what a run imports, and has run nothing."""
     folder.mkdir(exist_ok=True)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([resumable.__name__, "maskscope.masks.kernels.loops"])
+    context.set_forkserver_preload([resumable.__name__, "maskscope.masks.kernels.loops", "torch._dynamo"])
     process = context.Process(target=resumable.main, args=(folder, *how))
     process.start()
     process.join(timeout=300)

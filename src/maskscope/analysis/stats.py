@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import scipy.stats
@@ -45,8 +46,14 @@ def summarise(values: Sequence[float]) -> Summary:
     if n < 2:
         return Summary(n, mean, math.nan, math.nan, math.nan, tuple(values))
     std = float(defined.std(ddof=1))
-    half = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * std / math.sqrt(n)
+    half = _quantile(n - 1) * std / math.sqrt(n)
     return Summary(n, mean, std, mean - half, mean + half, tuple(values))
+
+
+@cache
+def _quantile(degrees: int) -> float:
+    """Of Student's t, at the upper end of the interval."""
+    return float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, degrees))
 
 
 @dataclass(frozen=True)

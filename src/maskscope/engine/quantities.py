@@ -82,4 +82,4 @@ def find_quantity(
 ) -> Quantity | None:
     """The quantity of that address, or None."""
     address = (measure, mask, function, variant)
-    return next((one for one in quantities if one.address == address), None)
+    return next((one for one in quantities if one.measure == measure and one.address == address), None)
