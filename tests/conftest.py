@@ -77,6 +77,33 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 
 
+# files of more than 15 seconds: begun first, so that no process waits at the end for another's long file
+LONG = (
+    "contracts/test_rooms.py",
+    "test_robustness.py",
+    "engine/test_run_processes.py",
+    "test_pretrained_examples.py",
+    "engine/test_sweep.py",
+    "cli/test_new_command.py",
+    "studies/test_sequence_studies.py",
+    "goldens/test_goldens.py",
+    "cli/test_cli.py",
+    "report/test_sweep_page.py",
+    "contracts/test_executors.py",
+    "studies/test_image_studies.py",
+    "masks/test_threaded.py",
+    "training/test_compute.py",
+    "studies/test_planted.py",
+    "report/test_sequence_pages.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """The order of `LONG`, then that of the folders."""
+    place = {Path(__file__).parent / name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path, len(LONG)))
+
+
 def pytest_configure(config):
     """Searches of a few steps find weak masks; who tests for the warning asks for it with `pytest.warns`."""
     config.addinivalue_line("filterwarnings", "ignore::maskscope.masks.WeakMaskWarning")

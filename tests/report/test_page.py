@@ -169,7 +169,8 @@ def test_figures_as_files_have_the_same_bytes_again(tmp_path):
 
 
 def test_a_report_is_one_file(lonely, tmp_path):
-    write_report(lonely, page_of(lonely), tmp_path / "report.html")
+    with undrawn():
+        write_report(lonely, page_of(lonely), tmp_path / "report.html")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
