@@ -76,7 +76,6 @@ jaxtyping.install_import_hook(list(_hooked()), "beartype.beartype")
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-
 # files of more than 15 seconds: begun first, so that no process waits at the end for another's long file
 LONG = (
     "contracts/test_rooms.py",

@@ -5,18 +5,12 @@ import inspect
 import json
 import signal
 import textwrap
-import threading
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import pytest
-
-from maskscope.engine import workers
 from maskscope.engine.artefact import MADE
-from maskscope.engine.job import Job
 from maskscope.engine.spec import to_json
-from maskscope.engine.workers import Share, do_share
 from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.storage import read_json
 from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
@@ -254,38 +248,6 @@ def bits(run: Path) -> dict[str, bytes]:
         for file in folder.iterdir()
         if file.suffix == ".safetensors" or file.name == "result.json"
     }
-
-
-def by_two_workers(job: Job) -> None:
-    """Two shares of a job in two threads, one step at a time: worker processes would take seconds to import torch.
-
-    What is tested is that each step finds what it is made from, whoever made it, and gives the same bits in any order.
-    """
-    alone, faults = threading.Lock(), []
-
-    def one_at_a_time(function):
-        def waiting(*arguments):
-            with alone:
-                return function(*arguments)
-
-        return waiting
-
-    def work(first: int) -> None:
-        try:
-            do_share(Share(job, first, 2))
-        except BaseException as error:
-            faults.append(error)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workers, "make_step", one_at_a_time(workers.make_step))
-        patch.setattr(job.study.procedure, "steps", one_at_a_time(job.study.procedure.steps))
-        threads = [threading.Thread(target=work, args=(first,), daemon=True) for first in (0, 1)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(0 if faults else 120)
-    assert not faults
-    assert not any(thread.is_alive() for thread in threads), "a worker waits for what nobody makes"
 
 
 def without_help(spec: type) -> list[str]:

@@ -13,13 +13,15 @@ from maskscope.errors import MaskscopeError
 from maskscope.procedure.plans import NetworkPlan
 from maskscope.procedure.stages import network_stage
 from maskscope.storage import read_json
+from tests.engine.shared_threads import workers_in_threads
 from tests.engine.small_run import SPEC, STUDY, artefact, run, without_times
 
 
 def test_workers_share_seeds_controls_and_networks_of_the_null(tmp_path):
     spec = replace(SPEC, unrelated=2, controls=("untrained", "shuffled-weights", "shuffled-labels"))
     alone = run(tmp_path / "alone", seeds=(0, 1), spec=spec)[0]
-    together, made = run(tmp_path / "together", seeds=(0, 1), spec=spec, workers=2)
+    with workers_in_threads():
+        together, made = run(tmp_path / "together", seeds=(0, 1), spec=spec, workers=2)
     assert without_times(alone) == without_times(together)
     assert made.count("seed-1-mask-add-1") == 1
     for seed in (0, 1):

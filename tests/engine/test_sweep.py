@@ -19,6 +19,7 @@ from maskscope.errors import ConfigError, FileFormatError, RunFolderError, Unkno
 from maskscope.procedure.settings import FitSpec, MaskSpec
 from maskscope.studies.addition_multiplication.spec import AdditionMultiplicationSpec
 from maskscope.studies.images import networks as image_networks
+from tests.engine.shared_threads import workers_in_threads
 from tests.small_images import small_images
 
 SPEC = AdditionMultiplicationSpec(
@@ -80,7 +81,8 @@ def test_every_value_is_an_ordinary_run_below(tmp_path):
 def test_workers_give_the_same_bits_and_nothing_is_left_to_do(tmp_path):
     record, _ = run(tmp_path / "one", values=("1e-2",))
     job = Job(ARITHMETIC, SPEC, (0,), str(tmp_path / "two"), threads=1)
-    again = run_sweep(named("penalty"), "quick", job, ("1e-2",), workers=2)
+    with workers_in_threads():
+        again = run_sweep(named("penalty"), "quick", job, ("1e-2",), workers=2)
     assert as_text(again.points) == as_text(record.points)
     planned = plan_points(named("penalty"), job, ("1e-2",))
     assert all(stage.done for one in planned for stage in make_plan(one.job).stages)
