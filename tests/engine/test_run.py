@@ -19,7 +19,7 @@ from maskscope.engine.run import run_study
 from maskscope.engine.spec import to_json
 from maskscope.errors import ConfigError, FileFormatError, RunFolderError
 from maskscope.masks import BinaryMask
-from maskscope.storage.atomic import _unfinished
+from maskscope.storage.atomic import unfinished_name
 from tests.engine.small_run import CONTROL, EACH, SPEC, STUDY, artefact, names, run, run_and_hear, without_times
 
 
@@ -159,7 +159,7 @@ def test_a_damaged_result_is_one_clear_error(folder):
 
 def test_leftovers_of_a_killed_run_are_cleared(folder):
     """In the run's own folders; and nothing of a user's, or of another run below."""
-    left = _unfinished(Path("seed-9-network")).name.replace(f"-{os.getpid()}-", "-4194305-")  # no process has this number
+    left = unfinished_name(Path("seed-9-network")).name.replace(f"-{os.getpid()}-", "-4194305-")  # no process has this number
     half = [folder / name / left for name in ("", "artefacts", "checkpoints")]
     dear = [folder / "my.unfinished-thesis", folder / "inner" / "artefacts" / left]
     for path in (*half, *dear):

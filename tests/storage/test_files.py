@@ -22,7 +22,7 @@ from maskscope.storage import (
     write_folder,
     write_json,
 )
-from maskscope.storage.atomic import _unfinished
+from maskscope.storage.atomic import unfinished_name
 
 
 def test_json_round_trip_and_what_is_undefined_is_null(tmp_path):
@@ -79,7 +79,7 @@ def test_leftovers_are_removed_and_nothing_else(tmp_path):
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
     dead = f"{process.pid}-00000000-00000000"
-    own = _unfinished(tmp_path / "x").name
+    own = unfinished_name(tmp_path / "x").name
     host = own.split("-")[1]
     (tmp_path / f".x.unfinished-{host}-{dead}").write_text("")
     (tmp_path / f".y.unfinished-{host}-{dead}").mkdir()

@@ -11,6 +11,7 @@ from torch import nn
 from maskscope.errors import OutOfMemoryError
 from maskscope.masks import SAMPLES_PER_GROUP, Selection
 from maskscope.masks.executors import working_bytes
+from maskscope.masks.maskable import is_uninitialised
 from maskscope.masks.selection import aliases
 from maskscope.training.mask_config import Compute
 
@@ -89,11 +90,18 @@ def needs(
 def _of_network(network: nn.Module, masked: set[str]) -> tuple[int, int, int]:
     """Bytes of all tensors of a network; of those that are not masked, which each call copies; and of tied masked weights."""
     parameters = dict(network.named_parameters())
-    buffers = sum(buffer.nbytes for buffer in network.buffers())
-    whole = sum(one.nbytes for one in parameters.values()) + buffers
+    sizes = {name: _bytes_of(one) for name, one in parameters.items()}
+    whole = sum(sizes.values()) + sum(map(_bytes_of, network.buffers()))
     names = aliases(network)
-    tied = sum(one.nbytes * (len(names[name]) - 1) for name, one in parameters.items() if name in masked)
-    return whole, whole - sum(parameters[name].nbytes for name in masked), tied
+    tied = sum(size * (len(names[name]) - 1) for name, size in sizes.items() if name in masked)
+    return whole, whole - sum(sizes[name] for name in masked), tied
+
+
+def _bytes_of(tensor: torch.Tensor) -> int:
+    """What a tensor takes; a sparse one has, beside its values, a place of 8 bytes for each of its dimensions."""
+    if is_uninitialised(tensor):
+        return 0
+    return tensor.nbytes if tensor.layout == torch.strided else tensor._nnz() * (tensor.element_size() + 8 * tensor.dim())
 
 
 def check_memory(wanted: Sequence[Need], device: torch.device) -> None:
