@@ -17,7 +17,7 @@ from maskscope.report.drawing.canvas import files
 from maskscope.report.drawing.panel import FUNCTION_COLOURS, Panel
 from maskscope.report.numbers import INTERVAL_FROM
 from maskscope.report.readings.figures import NamedFigure, _fitting, _inline
-from maskscope.report.words import hidden_removed, in_two_lines, kept, kept_short, removed, removed_short, score_word
+from maskscope.report.words import hidden_removed, in_two_lines, kept, kept_short, removed, removed_short
 from tests.report.pages import page_of
 from tests.report.synthetic import make_record
 from tests.report.synthetic_images import make_growth_record, make_removal_record, make_stability_record
@@ -105,8 +105,8 @@ def test_one_word_for_each_thing():
 
 
 def test_scores_of_own_networks_have_their_own_name(record):
-    assert score_word(record) == "accuracy"
-    assert score_word(replace(record, spec={**record.spec, "score": "4f"})) == "score"
+    assert record.score_name == "accuracy"
+    assert replace(record, study="own", spec={**record.spec, "score": "4f"}).score_name == "score"
 
 
 @pytest.mark.parametrize(("n", "lines"), [(1, 0), (INTERVAL_FROM - 1, 0), (INTERVAL_FROM, 1)])

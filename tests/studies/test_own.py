@@ -1,7 +1,6 @@
 """A study of a network of one's own: what it finds where the truth is known, what it is pinned to, and what it refuses."""
 
 import copy
-import functools
 from dataclasses import replace
 
 import pytest
@@ -12,75 +11,13 @@ from torch.utils.data import DataLoader, TensorDataset
 import maskscope as ms
 from maskscope.engine.job import Job
 from maskscope.engine.plan import make_plan
-from maskscope.engine.run import run_study
-from maskscope.errors import BatchesError, ConfigError, LossError, ScoreError
 from maskscope.report.headline import summary_sentences
 from maskscope.studies.own.data import function_data
 from maskscope.studies.own.fingerprints import fingerprint, network_fingerprint
 from maskscope.studies.own.page import PAGE
 from maskscope.studies.own.sections.transfer import transfer_section
+from tests.studies.own_halves import FUNCTIONS, Halves, batches, loss, names, other_loss, other_score, run, score, study
 from tests.undrawn import undrawn
-
-FEW = ms.MaskConfig(steps=3, samples_per_step=2, learning_rate=0.5)
-
-
-class Halves(nn.Module):
-    """Two networks side by side that share nothing: each answers for one half of the inputs."""
-
-    def __init__(self, seed=0):
-        super().__init__()
-        torch.manual_seed(seed)
-        self.left, self.right = nn.Linear(2, 1, bias=False), nn.Linear(2, 1, bias=False)
-        with torch.no_grad():
-            self.left.weight.copy_(torch.tensor([[3.0, 3.0]]) + 0.1 * seed)
-            self.right.weight.copy_(torch.tensor([[3.0, 3.0]]) + 0.1 * seed)
-
-    def forward(self, x):
-        return torch.cat([self.left(x[:, :2]), self.right(x[:, 2:])], 1)
-
-
-def batches(place, parts=12, seed=0):
-    inputs = torch.randn(parts, 32, 4, generator=torch.Generator().manual_seed(seed + 10 * place))
-    return [(some, place) for some in inputs]
-
-
-def wanted(part):
-    inputs, place = part
-    return inputs[:, 2 * place : 2 * place + 2].sum(1) > 0
-
-
-def loss(network, part):
-    return nn.functional.binary_cross_entropy_with_logits(network(part[0])[:, part[1]], wanted(part).float())
-
-
-def other_loss(network, part):
-    return 2 * loss(network, part)
-
-
-def score(network, part):
-    return (network(part[0])[:, part[1]] > 0) == wanted(part)
-
-
-def other_score(network, part):
-    return score(network, part).double().mean()
-
-
-FUNCTIONS = {"x": batches(0), "x-train": batches(1)}
-
-
-def study(network=None, functions=FUNCTIONS, loss=loss, score=score, config=FEW, controls=("shuffled-weights",), **more):
-    return ms.Study(network or Halves(), functions, loss, score, config=config, controls=controls, **more)
-
-
-def run(study, folder):
-    """The run without its page, which takes longest."""
-    made = []
-    job = Job(study.study, study.study.preset("quick"), tuple(range(study.networks)), str(folder), threads=1)
-    return run_study("quick", job, announce=made.append), made
-
-
-def names(made):
-    return [one for one in made if one.startswith("seed-")]
 
 
 @pytest.fixture(scope="module")
@@ -225,67 +162,6 @@ def test_the_dry_run_needs_no_folder(tmp_path):
     plan = make_plan(Job(mine, mine.preset("smoke"), (0,), str(tmp_path / "none"), threads=1))
     assert plan.stages[0].name == "seed-0-network"
     assert not (tmp_path / "none").exists()
-
-
-@pytest.mark.parametrize(
-    ("given", "kind", "text"),
-    [
-        ({"functions": {}}, ConfigError, "No functions were given"),
-        ({"functions": {"x": []}}, BatchesError, "Function x has no batches"),
-        ({"functions": {"x": iter(())}}, BatchesError, "Function x has no batches"),
-        ({"functions": {"x": torch.zeros(3, 4)}}, BatchesError, "batches of function x"),
-        ({"functions": {"x": [1], "X": [1]}}, ConfigError, "'x', 'X' differ in capital letters only"),
-        ({"functions": {"All": [1]}}, ConfigError, "all is the name of all functions together"),
-        ({"functions": {"a/b": [1]}}, ConfigError, "name 'a/b' cannot be used"),
-        ({"functions": {"x": iter(int, 1)}}, BatchesError, "or they have no end"),
-        ({"functions": {"x": lambda index: [1, 2][index]}}, BatchesError, "raised IndexError for index 2"),
-        ({"functions": {"x": lambda index: torch.randn(2)}}, BatchesError, "other parts for the same indices"),
-        ({"scored": {"y": []}}, ConfigError, "scored names y"),
-        ({"network": []}, ConfigError, "network is an empty list"),
-        ({"network": [Halves(), nn.Linear(4, 2)]}, ConfigError, "Network 1 is of another kind"),
-        ({"network": [Halves(), {"left.weight": torch.zeros(1)}]}, ConfigError, "state dict of network 1 does not fit"),
-    ],
-)
-def test_what_cannot_be_a_study_is_refused(given, kind, text):
-    with pytest.raises(kind, match=text):
-        ms.Study(**({"network": Halves(), "functions": FUNCTIONS, "loss": loss, "score": score} | given))
-
-
-@pytest.mark.parametrize(
-    ("given", "kind", "text"),
-    [
-        (
-            {"functions": {"x": [(torch.zeros(2, 3), 0)]}},
-            ConfigError,
-            "loss cannot be computed for network 0 and the data of .* x",
-        ),
-        ({"loss": lambda network, part: network(part[0])}, LossError, "Of function x: The loss has shape"),
-        ({"loss": lambda network, part: torch.zeros(())}, LossError, "No gradient leads from the loss of function x"),
-        ({"score": lambda network, part: 87.5}, ScoreError, "score of function x is 87.5; a share"),
-        ({"score": lambda network, part: float("nan")}, ScoreError, "score of function x is nan"),
-        ({"score": lambda network, part: network(part[0]) > 0}, ScoreError, r"a tensor of shape \[32, 2\]"),
-        ({"score": lambda network, part: None}, ScoreError, "is of the type NoneType"),
-        ({"score": lambda network, part: part.missing}, ConfigError, "score cannot be computed for network 0"),
-        ({"untrained": lambda: nn.Linear(4, 2)}, ConfigError, r"What untrained\(\) returns is of another kind"),
-    ],
-)
-def test_what_does_not_fit_is_refused_before_anything_is_written(given, kind, text, tmp_path):
-    with pytest.raises(kind, match=text):
-        run(study(**given), tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_control_without_a_constructor_is_refused(tmp_path):
-    mine = study().study
-    spec = functools.partial(type(mine.preset("smoke")), controls=("untrained",))()
-    with pytest.raises(ConfigError, match="nobody said how to make an untrained network"):
-        mine.procedure.require(spec, Job(mine, spec, (0,), str(tmp_path)).runtime())
-
-
-def test_more_seeds_than_networks_are_refused(tmp_path):
-    mine = study().study
-    with pytest.raises(ConfigError, match="own brings 1 network"):
-        Job(mine, mine.preset("smoke"), (0, 1), str(tmp_path))
 
 
 def test_state_dicts_stand_for_networks():

@@ -15,6 +15,8 @@ from maskscope.errors import UnknownNameError
 # difference of ratios: one overlap minus another
 # p: how probable so much is by chance
 Unit = Literal["share", "difference of shares", "relative", "ratio", "difference of ratios", "p"]
+# what a score is, unless a study has another word for it
+ACCURACY = "accuracy"
 # the trained network; every other variant is a control
 TRAINED = "trained"
 # measure, mask, function

@@ -4,7 +4,7 @@ A study is a value in a folder of `maskscope.studies`, or in a file of a user's 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from maskscope.analysis import SelectionTable
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.claims import Claim, Lack
-from maskscope.engine.quantities import Quantity, Unit
+from maskscope.engine.quantities import ACCURACY, Quantity, Unit
 from maskscope.engine.records.record import DataOrigin, Record
 from maskscope.engine.runtime import Runtime
 from maskscope.engine.step import Step
@@ -169,6 +169,10 @@ class Sweep:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
+def _accuracy(_settings: Json) -> str:
+    return ACCURACY
+
+
 @dataclass(frozen=True)
 class Study(Generic[Spec]):
     """A study that can be run.
@@ -192,6 +196,7 @@ class Study(Generic[Spec]):
         networks: how many networks the study brings, a seed for each; 0: as many are made as are asked for.
         title: its name as a heading; empty: the name itself.
         size: the settings that make the size of its networks. What the paper reports is about those of its preset `paper`.
+        score_name: from a record's settings to the word for its scores.
     """
 
     name: str
@@ -211,6 +216,7 @@ class Study(Generic[Spec]):
     networks: int = 0
     title: str = ""
     size: tuple[str, ...] = ()
+    score_name: Callable[[Json], str] = _accuracy
 
     def __post_init__(self) -> None:
         for item in (self.presets, *self.presets.values()):

@@ -11,7 +11,6 @@ from maskscope.engine.records.record import Record
 from maskscope.report.numbers import NOTATION, Notation, count_text, interval_text, plain, spread_text
 from maskscope.report.origin import settings
 from maskscope.report.verdicts import label
-from maskscope.report.words import score_word
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Comparison:
 
 def comparison(first: Record, second: Record) -> Comparison:
     """Compares two records, also of different studies or settings."""
-    score = score_word(first)
+    score = first.score_name
     in_first = {one.address for one in first.quantities}
     in_second = {one.address: one for one in second.quantities}
     rows = [

@@ -1,7 +1,7 @@
 """What a measured number is, in words: one phrase for each measure, from its mask and its function."""
 
-from maskscope.engine.quantities import TRAINED
-from maskscope.report.words import ACCURACY, hidden_removed, kept, removed
+from maskscope.engine.quantities import ACCURACY, TRAINED
+from maskscope.report.words import hidden_removed, kept, removed
 from maskscope.tasks import Task
 
 # {m}: the mask, {f}: the function or the test; a mask over two names is that of a pair

@@ -6,12 +6,11 @@ Records hold conditions and outcomes as values; the words for them are made here
 from dataclasses import dataclass
 
 from maskscope.engine.claims import About, Condition, Outcome, Verdict
-from maskscope.engine.quantities import Quantity
+from maskscope.engine.quantities import ACCURACY, Quantity
 from maskscope.engine.records.record import Record
 from maskscope.report.measures import measure_words
 from maskscope.report.numbers import count_text, in_words, signless_zero
 from maskscope.report.table import Column, Row, Table
-from maskscope.report.words import ACCURACY
 
 ABOUT: dict[About, str] = {
     "P_specialize": "Specialisation (P_specialize): are different functions in different weights?",

@@ -1,10 +1,8 @@
 """What is done to a network with a mask, in words: one long and one short form each, for figures, tables and sentences."""
 
-from maskscope.engine.records.record import Record
 from maskscope.report.numbers import brief
 from maskscope.tasks import Task
 
-ACCURACY = "accuracy"
 # a network with all of its weights
 INTACT = "intact network"
 # what is kept or removed in place of a mask's weights, to compare with
@@ -45,11 +43,6 @@ def in_two_lines(words: str) -> str:
     """A long form for the axis of a figure: the mask's name in a line of its own."""
     start, _, name = words.partition(" weights of ")
     return f"{start} weights\nof {name}"
-
-
-def score_word(record: Record) -> str:
-    """What scores of a record are: accuracy, or, of a study of one's own network, the name of its score."""
-    return str(record.spec.get("score_name") or "score") if "score" in record.spec else ACCURACY
 
 
 def _short(mask: str) -> str:

@@ -15,8 +15,8 @@ LARGEST = 64 * 2**30
 _DEEPEST = 512
 
 CURE = (
-    "Take another copy, or delete it and make it again (if a run made it: delete its whole folder under artefacts/, or its file "
-    "under checkpoints/, and run again)."
+    "If the path is right, take another copy, or make it again (if a run made it: delete its whole folder under artefacts/, or "
+    "its file under checkpoints/, and run again)."
 )
 # what a header that is cut short or altered can raise while it is read; RecursionError is a RuntimeError
 HEADER_ERRORS = (FileFormatError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)

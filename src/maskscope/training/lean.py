@@ -2,7 +2,8 @@
 
 A step is torch's own Adam with a first decay rate of 0, in float32, on one block of logits after the other. What is kept of a
 block afterwards is rounded stochastically by the counter, with bits that follow from the mask's seed, the step and the index of
-the logit in its tensor: a search that is resumed, or divided over processes, rounds in the same way.
+the logit in its tensor: a search that is resumed, or whose samples are shared among processes, rounds in the same way. Each
+stage of a path of penalties has an optimizer of its own, whose bits begin anew.
 """
 
 from collections.abc import Mapping, Sequence

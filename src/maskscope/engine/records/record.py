@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from maskscope.engine.claims import Verdict
-from maskscope.engine.quantities import TRAINED, Quantity, find_quantity
+from maskscope.engine.quantities import ACCURACY, TRAINED, Quantity, find_quantity
 from maskscope.errors import UnknownNameError
 from maskscope.storage import Json
 
@@ -117,6 +117,11 @@ class Record(ABC):
     def other_size(self) -> str:
         """How the paper's networks differ in size from these, in words; empty where they do not, or are not known."""
         return self.known_study.other_size(self.spec) if self.known_study else ""
+
+    @property
+    def score_name(self) -> str:
+        """What its scores are, in a word: accuracy, unless its study says otherwise."""
+        return str(self.known_study.score_name(self.spec)) if self.known_study else ACCURACY
 
     @property
     def numbers(self) -> dict[str, float]:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from maskscope.errors import FileFormatError, MaskscopeError, RunFolderError
 from maskscope.masks.bits import MaskedWeight
+from maskscope.masks.bits.packing import packed, unpacked
 from maskscope.masks.shards.processes import Processes
 from maskscope.storage import Json, read_tensors, tensor_digest, write_folder, write_tensors
 
@@ -67,8 +68,8 @@ def write_shards(
     Raises:
         RunFolderError: the folder exists, cannot be written, or is not the same for all processes.
     """
-    packed = {name: _packed(one) for name, one in bits.items()}
-    mine = {name: tensor_digest(one) for name, one in packed.items()}
+    stored = {name: _in_bytes(one) for name, one in bits.items()}
+    mine = {name: tensor_digest(one) for name, one in stored.items()}
     metadata: Json = {
         "version": _VERSION,
         "mask": hashlib.sha256(repr(processes.gathered(mine)).encode()).hexdigest(),
@@ -82,7 +83,7 @@ def write_shards(
     try:
         with ExitStack() as stack:
             where = _place(folder, stack, processes)
-            processes.raise_together(_tried(where / _file_name(processes), packed, metadata))
+            processes.raise_together(_tried(where / _file_name(processes), stored, metadata))
             there = len(list(where.glob("mask-*.safetensors")))
             processes.raise_together(None if there == processes.size else RunFolderError(_NOT_SHARED.format(folder)))
     except MaskscopeError as failure:  # in all processes; or in the first alone, when it gives the folder its name
@@ -125,12 +126,12 @@ def read_ranges(folder: Path, wanted: Mapping[str, Range]) -> dict[str, Tensor]:
     """
     found = {name: torch.zeros(one.count, dtype=torch.bool) for name, one in wanted.items()}
     missing = {name: one.count for name, one in wanted.items()}
-    for packed, metadata in _files(folder):
+    for stored, metadata in _files(folder):
         for name, mine in wanted.items():
             begin, count = metadata["ranges"][name]
             first, end = max(begin, mine.begin), min(begin + count, mine.begin + mine.count)
             if first < end:
-                found[name][first - mine.begin : end - mine.begin] = _unpacked(packed[name], first - begin, end - begin)
+                found[name][first - mine.begin : end - mine.begin] = _bits(stored[name], first - begin, end - begin)
                 missing[name] -= end - first
     if short := [name for name, count in missing.items() if count]:
         raise FileFormatError(f"{folder}: no file has all bits of {', '.join(short)}. {_CURE}")
@@ -144,25 +145,25 @@ def _files(folder: Path) -> Iterator[tuple[dict[str, Tensor], Json]]:
         raise FileFormatError(f"{folder} has no files of a mask in shards (mask-*-of-*.safetensors). Name another folder.")
     first: Json | None = None
     for path in paths:
-        packed, metadata = read_tensors(path, kind=_KIND)
+        stored, metadata = read_tensors(path, kind=_KIND)
         if metadata.get("version") != _VERSION:
             raise FileFormatError(f"{path} has another version than {_VERSION}; update maskscope.")
-        if fault := _fault(packed, metadata):
+        if fault := _fault(stored, metadata):
             raise FileFormatError(f"{path}: {fault}. {_CURE}")
         first = metadata if first is None else first
         if any(metadata[key] != first[key] for key in ("mask", "processes", "tensors", "made_by")):
             raise FileFormatError(f"{path} belongs to another mask than {paths[0].name}. {_CURE}")
         if metadata["processes"] != len(paths):
             raise FileFormatError(f"{folder} has {len(paths)} of {metadata['processes']} files. {_CURE}")
-        yield packed, metadata
+        yield stored, metadata
 
 
-def _fault(packed: Mapping[str, Tensor], metadata: Json) -> str | None:
+def _fault(stored: Mapping[str, Tensor], metadata: Json) -> str | None:
     """What is wrong with the content of a file, whose checksum is right."""
     fields = {"version", "mask", "process", "processes", "tensors", "ranges", "made_by"}
     if set(metadata) != fields or not all(isinstance(metadata[key], dict) for key in ("tensors", "ranges", "made_by")):
         return f"its metadata are not {', '.join(sorted(fields))}"
-    if not set(packed) == set(metadata["ranges"]) == set(metadata["tensors"]):
+    if not set(stored) == set(metadata["ranges"]) == set(metadata["tensors"]):
         return "the tensors stored are not those that its metadata describe"
     for name, entry in metadata["tensors"].items():
         shape = entry.get("shape") if isinstance(entry, dict) else None
@@ -170,7 +171,7 @@ def _fault(packed: Mapping[str, Tensor], metadata: Json) -> str | None:
             return f"{name} is not described by {', '.join(sorted(_ENTRY))}"
         match metadata["ranges"][name]:
             case [int(begin), int(count)] if begin >= 0 <= count and begin + count <= torch.Size(shape).numel():
-                if packed[name].dtype != torch.uint8 or packed[name].shape != ((count + 7) // 8,):
+                if stored[name].dtype != torch.uint8 or stored[name].shape != ((count + 7) // 8,):
                     return f"{name} has not one bit for each of {count} weights"
             case _:
                 return f"{name} has no range of weights"
@@ -180,9 +181,9 @@ def _fault(packed: Mapping[str, Tensor], metadata: Json) -> str | None:
 _ENTRY = {"shape", "dtype", "weights_sha256"}
 
 
-def _tried(path: Path, packed: Mapping[str, Tensor], metadata: Json) -> Exception | None:
+def _tried(path: Path, stored: Mapping[str, Tensor], metadata: Json) -> Exception | None:
     try:
-        write_tensors(path, packed, kind=_KIND, metadata=metadata)
+        write_tensors(path, stored, kind=_KIND, metadata=metadata)
     except MaskscopeError as error:
         return error
     return None
@@ -192,12 +193,12 @@ def _file_name(processes: Processes) -> str:
     return f"mask-{processes.rank:05}-of-{processes.size:05}.safetensors"
 
 
-def _packed(bits: Tensor) -> Tensor:
-    return torch.from_numpy(np.packbits(bits.cpu().contiguous().reshape(-1).numpy(), bitorder="little"))
+def _in_bytes(bits: Tensor) -> Tensor:
+    blocks = list(packed([bits]))
+    return torch.from_numpy(np.concatenate(blocks)) if blocks else torch.empty(0, dtype=torch.uint8)
 
 
-def _unpacked(packed: Tensor, first: int, end: int) -> Tensor:
+def _bits(stored: Tensor, first: int, end: int) -> Tensor:
     """The bits ``first`` to ``end - 1``; only the bytes that hold them are unpacked."""
     skipped = first // 8 * 8
-    bits = np.unpackbits(packed[skipped // 8 : -(-end // 8)].numpy(), bitorder="little")
-    return torch.from_numpy(bits[first - skipped : end - skipped].astype(bool))
+    return unpacked([stored[skipped // 8 : -(-end // 8)].numpy()], end - skipped)[first - skipped :]

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from maskscope.engine.quantities import TRAINED, Quantity
+from maskscope.engine.quantities import ACCURACY, TRAINED, Quantity
 from maskscope.procedure.record import MaskRecord
 from maskscope.report.cautions import not_learned
 from maskscope.report.headline import title
 from maskscope.report.key_number import MOST_NAMED, KeyNumber, key_number
 from maskscope.report.numbers import count_text, in_words, mean_text
 from maskscope.report.over_networks import WHOLE, asks_reuse, mask_names, networks, short_words, whole_procedures
-from maskscope.report.words import ACCURACY, score_word
 
 # what the claims ask of a network before anything else
 LEARNED = 0.95
@@ -110,7 +109,7 @@ def _each(record: MaskRecord[Any], measure: str, text: str) -> list[str]:
     functions = [name for name in mask_names(record) if name != WHOLE]
     if not 1 < len(functions) <= MOST_NAMED:
         return []
-    named = score_word(record)
+    named = record.score_name
     score, sentences = named if named == ACCURACY else f"the {named}", []
     for mask in functions:
         ordered = [mask, *(name for name in functions if name != mask)]

@@ -8,12 +8,11 @@ from maskscope.report.blocks.spread import points_note
 from maskscope.report.drawing.picture import functions_panels, has_bars
 from maskscope.report.over_networks import function_pairs, networks, repeated
 from maskscope.report.section import Figure
-from maskscope.report.words import score_word
 
 
 def functions_picture(record: MaskRecord[Any]) -> Figure:
     """What is left of each function with a mask's weights alone and without them; beside it, what the masks have in common."""
-    score, n = score_word(record), len(networks(record))
+    score, n = record.score_name, len(networks(record))
     if not has_bars(record):
         means = f"Means over {n} networks" if n > 1 else "One network"
         caption = (

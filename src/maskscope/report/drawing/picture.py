@@ -23,7 +23,6 @@ from maskscope.report.words import (
     kept_short,
     removed,
     removed_short,
-    score_word,
 )
 
 # with more functions, or masks, the bars are too many to be read at a glance
@@ -57,7 +56,7 @@ def _bars(record: MaskRecord[Any], masks: Sequence[str]) -> list[Panel]:
     others = [_found(record, control, mask) for _, _, control, mask in asked]
     lanes = [(f"on {function}", colour_of(function, functions)) for function in functions]
     intact = [summary_of(record.quantity("accuracy", "", function)) for function in functions]
-    score = score_word(record)
+    score = record.score_name
     title, label = "What is left of each function", f"{score} (%)"
     return [
         bar_panel(
@@ -80,7 +79,7 @@ def _heats(record: MaskRecord[Any], masks: Sequence[str]) -> list[Panel]:
     intact = (INTACT, [summary_of(record.quantity("accuracy", "", function)) for function in record.functions])
     under: Rows = [intact, *((kept_short(mask), _found(record, "sufficiency", mask)) for mask in masks)]
     without: Rows = [intact, *((removed_short(mask), _found(record, "necessity", mask)) for mask in masks)]
-    score = score_word(record).capitalize()
+    score = record.score_name.capitalize()
     return [
         heat_panel("picture-kept", f"{score} (%), only these weights", under, record.functions, cell=cell, decimals=decimals),
         heat_panel("picture-removed", f"{score} (%), without them", without, record.functions, cell=cell, decimals=decimals),

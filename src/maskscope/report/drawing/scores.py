@@ -21,7 +21,7 @@ from maskscope.report.over_networks import (
     own_function,
     short_words,
 )
-from maskscope.report.words import INTACT, kept_short, removed_short, score_word
+from maskscope.report.words import INTACT, kept_short, removed_short
 
 # row label, measure, mask, variant
 Asked = tuple[str, str, str, str]
@@ -126,7 +126,7 @@ def _score_panel(record: MaskRecord[Any], name: str, title: str, asked: Sequence
         for label, measure, mask, variant in asked
     ]
     lanes = [(f"on {function}", colour_of(function, functions)) for function in functions]
-    return _panel(name, title, rows, functions, lanes, score_word(record), bars=few(functions))
+    return _panel(name, title, rows, functions, lanes, record.score_name, bars=few(functions))
 
 
 def _own_panel(
@@ -138,7 +138,7 @@ def _own_panel(
         for label, measure, variant in asked
     ]
     lanes = [(function, colour_of(function, record.masks)) for function in functions]
-    return _panel(name, title, rows, functions, lanes, score_word(record), bars=few(record.masks))
+    return _panel(name, title, rows, functions, lanes, record.score_name, bars=few(record.masks))
 
 
 def _panel(name: str, title: str, rows: Rows, columns: Sequence[str], lanes: Sequence[Lane], score: str, *, bars: bool) -> Panel:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 from maskscope.errors import BatchesError, ConfigError
+from maskscope.storage import Json
 from maskscope.tasks.functions import FunctionData
 from maskscope.tasks.named_objectives import Labels, Unmasked, Values
 from maskscope.tasks.objective import Objective
@@ -41,6 +42,11 @@ def score_name_of(objectives: Iterable[Objective]) -> str:
     """What the scores of all functions are, in words; empty if they are the user's own, or differ."""
     found = {_SCORES.get(type(one), "") for one in objectives}
     return found.pop() if len(found) == 1 else ""
+
+
+def score_name_in(settings: Json) -> str:
+    """The same for a record, from its settings; those of earlier versions do not have it."""
+    return str(settings.get("score_name") or "score")
 
 
 def require_different(data: Sequence[FunctionData], objectives: Mapping[str, Objective]) -> None:

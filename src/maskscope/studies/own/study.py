@@ -25,7 +25,7 @@ from maskscope.studies.own.controls.disjoint import KindOf
 from maskscope.studies.own.data import function_data, require_names
 from maskscope.studies.own.items import Collate
 from maskscope.studies.own.networks import MakeNetwork, given_networks, off_weights
-from maskscope.studies.own.objectives import objectives_of, require_different
+from maskscope.studies.own.objectives import objectives_of, require_different, score_name_in
 from maskscope.studies.own.page import PAGE
 from maskscope.studies.own.presets import mask_spec, presets_of
 from maskscope.studies.own.series import Label, series_labels
@@ -166,6 +166,7 @@ class Study:
             differences=_DIFFERENCES,
             kind="",
             reader=_NAME,
+            score_name=score_name_in,
             networks=1 if labels else len(networks),
         )
 
@@ -251,4 +252,5 @@ READER = EngineStudy(
     kind="",
     reader=_NAME,
     title="A network of your own",
+    score_name=score_name_in,
 )

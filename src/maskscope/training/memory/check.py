@@ -78,8 +78,8 @@ def needs(
     if compute.dtype == "bfloat16":
         found.append(Need(2 * count, "the weights in bfloat16", "Compute(dtype='weight')"))
     if device.type == "cpu":
-        # Measured on GPT-2 with 3 and 12 layers: -5 and +4 % of the peak with it (docs/scale.md). Where every block has pages of
-        # its own, there is none of it, and a step takes longer.
+        # Measured on GPT-2 with 12 layers: the forecast is 4 % below the peak with it, 12 % without (docs/scale.md). Where every
+        # block has pages of its own, there is none of it, and a step takes longer.
         unused = sum(need.bytes for need in found) // 10
         found.append(
             Need(unused, "what the C library keeps between blocks in use", "MALLOC_MMAP_THRESHOLD_=262144 in the environment")
