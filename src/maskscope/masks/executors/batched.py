@@ -25,8 +25,10 @@ from torch.utils import _pytree as pytree
 
 from maskscope.errors import ConfigError, LossError, MaskscopeError
 from maskscope.masks.call import call_with
+from maskscope.masks.executors.chain import Chain
 from maskscope.masks.executors.executor import Executor
 from maskscope.masks.executors.gated import GatedWeight
+from maskscope.masks.executors.layers import Chains
 from maskscope.masks.executors.product import all_copies, masked_product
 from maskscope.masks.executors.recurrent import PLAIN, applies
 from maskscope.masks.gradient import NO_PATH, BackwardPass, Loss, scalar_loss
@@ -50,6 +52,10 @@ class BatchedExecutor(Executor):
     def __init__(self, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
         super().__init__(network, loss, units)
         self._may_stand_in = linear_weights(network) & set(units)
+        self._biases = {name.removesuffix("weight") + "bias" for name in linear_weights(network)} & set(units)
+        self._chains = Chains(network)
+        self._constants = {name: one.detach() for name, one in network.named_parameters() if name not in units}
+        self._dtype = next(iter(units.values())).dtype
         self._memory: dict[tuple[str, int], Tensor] = {}
         self._backward = BackwardPass()
 
@@ -90,7 +96,7 @@ class BatchedExecutor(Executor):
             given = iter(tensors)
             part = pytree.tree_unflatten([next(given) if leaf is _TENSOR else leaf for leaf in constants], structure)
             with _StandInMode(by_identity, sample, anchor):
-                value = call_with(self.network, copies | stand_ins, lambda guest: self.loss(guest, part))
+                value = call_with(self.network, copies | stand_ins, lambda guest: self._loss_of(guest, part, sample, anchor))
             return scalar_loss(value).reshape(())
 
         # on CPUs, fused attention cannot be vmapped; the plain form (MATH) can
@@ -101,6 +107,25 @@ class BatchedExecutor(Executor):
         if anchor.grad is None and self.takes == before:
             raise LossError(NO_PATH)
         return losses.detach().view(len(parts), -1)
+
+    def _loss_of(self, guest: nn.Module, part: Any, sample: Tensor, anchor: Tensor) -> Tensor:
+        """The loss of the current sample, inside vmap. If the network is a chain, its forward pass is that of the chain."""
+        if not self._chains.may_be:
+            return self.loss(guest, part)
+        plain = partial(type(guest).forward, guest)
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            is_plain = len(args) == 1 and not kwargs and isinstance(args[0], Tensor)
+            layers = self._chains.of(guest, args[0]) if is_plain else None
+            if layers is None:
+                return plain(*args, **kwargs)
+            return Chain(layers, self.units, self._constants, self._dtype).of_sample(args[0], sample, anchor)
+
+        vars(guest)["forward"] = forward
+        try:
+            return self.loss(guest, part)
+        finally:
+            vars(guest).pop("forward", None)
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
@@ -115,6 +140,8 @@ class BatchedExecutor(Executor):
 
     def _stands_in(self, name: str) -> bool:
         unit = self.units[name]
+        if self._chains.may_be:
+            return name in self._may_stand_in or name in self._biases
         return name in self._may_stand_in and unit.rows * unit.shape.numel() * unit.dtype.itemsize > WHOLE_BYTES
 
     def _leaf(self, name: str) -> Tensor:

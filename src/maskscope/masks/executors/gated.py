@@ -112,6 +112,16 @@ class GatedWeight:
         return self._weight.device
 
     @property
+    def masks(self) -> int:
+        """The number of masks."""
+        return len(self._slices)
+
+    @property
+    def samples(self) -> int:
+        """The number of samples of the group that is being run."""
+        return self._samples
+
+    @property
     def rows(self) -> int:
         """The number of masks times the number of samples."""
         return len(self._slices) * self._samples
@@ -127,7 +137,7 @@ class GatedWeight:
             first: the first of these samples, in the group; above 0 where another process runs those before it.
         """
         self._step, self._group, self._samples, self._scale, self._first = step, group, samples, scale, first
-        self.is_drawn = False
+        self._drawn = [False for _ in self._slices]
 
     def draw(self) -> None:
         """Draws the gates of all units, if they are hard; the values of soft gates are computed where they are used."""
@@ -138,20 +148,25 @@ class GatedWeight:
                 self._kernels.open_gates(mine.logits, self._address(mine, 0), self._first + self._samples, mine.gates)
             if self._layout is not None:
                 mine.wide.copy_(self._layout.expand(mine.gates))
-        self.is_drawn = True
+        self._drawn = [True for _ in self._slices]
 
-    def copies(self, out: Tensor, start: int = 0) -> Tensor:
+    def copies(self, out: Tensor, start: int = 0, masks: range | None = None) -> Tensor:
         """Writes the masked copies of the elements from ``start`` on to ``out``, ``[rows, elements]``; draws gates if needed.
 
         A tensor that is copied in pieces must be copied in order the first time: gates are drawn piece by piece, and then reused.
+
+        Args:
+            out: the memory of the copies.
+            start: the first element.
+            masks: under these masks only; all by default.
         """
         here = slice(start, start + out.shape[1])
-        if (self._layout is not None or self._first) and not self.is_drawn:
+        if (self._layout is not None or self._first) and not all(self._drawn):
             self.draw()
-        for mask, mine in enumerate(self._slices):
-            into = out[mask * self._samples : (mask + 1) * self._samples]
+        for place, mask in enumerate(range(self.masks) if masks is None else masks):
+            mine, into = self._slices[mask], out[place * self._samples : (place + 1) * self._samples]
             at = self._address(mine, start)
-            if self.is_drawn or isinstance(self.law, SoftGate):
+            if self._drawn[mask] or isinstance(self.law, SoftGate):
                 self._copy_weight(mine, at, self._first, into)
             elif isinstance(self.law, SignGate):
                 self._kernels.open_positive(mine.logits[here], self._samples, mine.gates[here])
@@ -159,7 +174,7 @@ class GatedWeight:
             else:
                 self._kernels.draw_masked(mine.logits[here], self._bits[here], at, mine.gates[here], into)
                 self._add_off(into, here)
-        self.is_drawn = self.is_drawn or here.stop == self._weight.numel()
+            self._drawn[mask] = self._drawn[mask] or here.stop == self._weight.numel()
         return out
 
     def copy_sample(self, mask: int, sample: int, out: Tensor) -> None:
@@ -167,10 +182,16 @@ class GatedWeight:
         mine = self._slices[mask]
         self._copy_weight(mine, self._address(mine, 0), self._first + sample, out[None])
 
-    def take(self, gradients: Tensor, start: int = 0) -> None:
-        """Turns gradients of masked copies, ``[rows, elements]`` from ``start`` on, into gradients of the logits; adds them."""
-        for mask in range(len(self._slices)):
-            self._take(mask, gradients[mask * self._samples : (mask + 1) * self._samples], start, self._first)
+    def take(self, gradients: Tensor, start: int = 0, masks: range | None = None) -> None:
+        """Turns gradients of masked copies, ``[rows, elements]`` from ``start`` on, into gradients of the logits; adds them.
+
+        Args:
+            gradients: the gradients.
+            start: the first element.
+            masks: the masks whose samples these are; all by default.
+        """
+        for place, mask in enumerate(range(self.masks) if masks is None else masks):
+            self._take(mask, gradients[place * self._samples : (place + 1) * self._samples], start, self._first)
 
     def take_sample(self, mask: int, sample: int, gradient: Tensor) -> None:
         """The same as `take`, for the whole tensor under one sample of one mask."""
