@@ -24,7 +24,7 @@ class Chain:
     Args:
         layers: in order.
         units: the masked weights and biases, by dotted name.
-        constants: the others.
+        constants: the others, ``[*shape]``, or ``[rows, *shape]`` of several networks.
         dtype: of the numbers between the layers; that of the masked copies.
     """
 
@@ -73,7 +73,7 @@ class Chain:
             return y
         of_bias = self.units.get(layer.bias)
         if of_bias is None:
-            return y.add_(self.constants[layer.bias].to(y.dtype)[:, None])
+            return y.add_(self.constants[layer.bias].to(y.dtype)[..., None])
         copies = of_bias.copies(y.new_empty(of_bias.rows, of_bias.shape.numel(), dtype=of_bias.dtype))
         return y.add_(copies.to(y.dtype)[:, :, None])
 
@@ -105,4 +105,5 @@ class _Chain(torch.autograd.Function):
 
 
 def _relu_back(gradient: Tensor, after: Tensor) -> Tensor:
-    return torch.ops.aten.threshold_backward(gradient, after, 0)
+    result: Tensor = torch.ops.aten.threshold_backward(gradient, after, 0)
+    return result
