@@ -8,9 +8,9 @@ them fit into a second-level cache of 2 MiB; those of the second do not. The log
 half of them are at -60, where no gate ever opens, in runs of 64; *settled*: all but one in a hundred are there.
 """
 
-import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -20,9 +20,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.turns import about, busy_cores, timed
+from benchmarks.turns import about, busy_cores, timed, timing
 from maskscope.masks import make_estimator, make_kernels
-from maskscope.masks.kernels import Address, Kernels, SoftGate
+from maskscope.masks.kernels import Address, Kernels
 from maskscope.storage import write_json
 from maskscope.training import MaskConfig
 
@@ -65,13 +65,13 @@ class Row:
     samples: int
     dtype: str
     logits: str
-    bytes_a_weight: float
+    bytes_a_weight: int
     run: Callable[[], object]
 
     @property
     def name(self) -> str:
         """All that tells it from the others."""
-        return f"{self.kind}, {self.weights:,} weights, {self.samples} samples, {self.dtype}, {self.logits}"
+        return f"{self.kind}, {self.weights:,} weights, {self.samples} samples, {self.dtype}, {self.logits}, {self.bytes_a_weight} bytes"
 
 
 def logits_of(state: str, n: int) -> Tensor:
@@ -85,76 +85,60 @@ def logits_of(state: str, n: int) -> Tensor:
 
 
 def rows_of(kernels: Kernels, n: int, options: Options) -> Iterator[Row]:
-    """All passes over so many weights; each dtype and state of the logits has its own memory."""
+    """All passes over so many weights."""
     for dtype, state in product(DTYPES, STATES):
         size, logits, most = DTYPES[dtype].itemsize, logits_of(state, n), max(options.samples)
         weights = torch.randn(n, generator=torch.Generator().manual_seed(1)).to(DTYPES[dtype])
-        gates, whole, gradient = torch.empty(n, dtype=torch.uint8), torch.zeros(most, n, dtype=DTYPES[dtype]), torch.zeros(n)
+        gates, rows, into = torch.empty(n, dtype=torch.uint8), torch.zeros(most, n, dtype=DTYPES[dtype]), torch.zeros(n)
         kernels.open_gates(logits, AT, most, gates)
         for samples in options.samples:
-            out = whole[:samples]
-
-            def soft(out: Tensor = out, given: tuple[Tensor, Tensor] = (logits, weights)) -> None:
-                assert isinstance(SOFT_LAW, SoftGate)
-                kernels.copy_soft(SOFT_LAW, *given, AT, 0, out)
-
-            def add(law: object, out: Tensor = out, given: tuple[Tensor, ...] = (logits, weights, gates), into: Tensor = gradient) -> None:
-                kernels.add_gradient(law, *given, out, AT, first_sample=0, scale=0.25, out=into)  # type: ignore[arg-type]
-
-            rows = samples * size
-            runs: dict[str, tuple[float, Callable[[], object]]] = {
-                "draw_masked": (
-                    5 + size + rows,
-                    lambda o=out, lg=logits, w=weights, g=gates: kernels.draw_masked(lg, w, AT, g, o),  # type: ignore[misc]
-                ),
-                "copy_soft": (4 + size + rows, soft),
-                "add_gradient, table": (13 + size + rows, lambda add=add: add(TABLE_LAW)),  # type: ignore[misc]
-                "add_gradient, soft": (12 + size + rows, lambda add=add: add(SOFT_LAW)),  # type: ignore[misc]
+            out, moved = rows[:samples], size * (samples + 1)
+            given = (logits, weights, gates, out, AT)
+            add = partial(kernels.add_gradient, first_sample=0, scale=0.25, out=into)
+            runs: dict[str, tuple[int, Callable[[], object]]] = {
+                "open_gates": (5, partial(kernels.open_gates, logits, AT, samples, gates)),
+                "draw_masked": (moved + 5, partial(kernels.draw_masked, logits, weights, AT, gates, out)),
+                "copy_open": (moved + 1, partial(kernels.copy_open, weights, gates, 0, out)),
+                "copy_soft": (moved + 4, partial(kernels.copy_soft, SOFT_LAW, logits, weights, AT, 0, out)),
+                "add_gradient, table": (moved + 13, partial(add, TABLE_LAW, *given)),
+                "add_gradient, soft": (moved + 12, partial(add, SOFT_LAW, *given)),
             }
-            if dtype == "float32":
-                runs["open_gates"] = (5, lambda s=samples, lg=logits, g=gates: kernels.open_gates(lg, AT, s, g))  # type: ignore[misc]
-            if state == STATES[0]:
-                runs["copy_open"] = (1 + size + rows, lambda o=out, w=weights, g=gates: kernels.copy_open(w, g, 0, o))  # type: ignore[misc]
-            for kind, (moved, run) in runs.items():
-                if not options.only or kind in options.only:
-                    yield Row(kind, n, samples, dtype, state, moved, run)
+            for kind, (bytes_moved, run) in runs.items():
+                same = (kind == "open_gates" and dtype != "float32") or (kind == "copy_open" and state != STATES[0])
+                if not same and (not options.only or kind in options.only):
+                    yield Row(kind, n, samples, dtype, state, bytes_moved, run)
 
 
-def plain_copies(rows: list[Row]) -> list[Row]:
+def plain_copies(rows: list[Row]) -> Iterator[Row]:
     """A plain copy for each number of bytes that a pass reads and writes."""
-    found: dict[tuple[int, float], Row] = {}
-    for row in rows:
-        half = int(row.weights * row.bytes_a_weight) // 2
-        source = torch.ones(half, dtype=torch.uint8)
-        target = torch.zeros_like(source)
-        copy = Row("copy", row.weights, 0, "", "", row.bytes_a_weight, lambda s=source, t=target: t.copy_(s))  # type: ignore[misc]
-        found.setdefault((row.weights, row.bytes_a_weight), copy)
-    return list(found.values())
+    for weights, moved in sorted({(row.weights, row.bytes_a_weight) for row in rows}):
+        source = torch.ones(weights * moved // 2, dtype=torch.uint8)
+        yield Row("copy", weights, 0, "", "", moved, partial(torch.zeros_like(source).copy_, source))
 
 
 def measure(rows: list[Row], options: Options) -> dict[str, dict[str, float]]:
     """Minimum, quartiles and median of each, in nanoseconds a weight."""
-    seconds: dict[str, list[float]] = {}
+    seconds: dict[str, list[float]] = {row.name: [] for row in rows}
     for _ in range(options.blocks):
         for row in rows:
-            key = row.name if row.kind != "copy" else f"copy {row.weights} {row.bytes_a_weight}"
-            seconds.setdefault(key, []).extend(timed(lambda _, run=row.run: run(), options.repetitions))
-    scale = {row.name if row.kind != "copy" else f"copy {row.weights} {row.bytes_a_weight}": 1e9 / row.weights for row in rows}
+            seconds[row.name] += again(row.run, options.repetitions)
     found = {}
-    for key, values in seconds.items():
-        lower, median, upper = statistics.quantiles([value * scale[key] for value in values], n=4, method="inclusive")
-        found[key] = {"least": min(values) * scale[key], "lower": lower, "median": median, "upper": upper, "n": len(values)}
+    for row in rows:
+        mine = [value * 1e9 / row.weights for value in seconds[row.name]]
+        whole = timing(mine)
+        found[row.name] = {"least": min(mine), "lower": whole.lower, "median": whole.median, "upper": whole.upper, "n": whole.n}
     return found
+
+
+def again(run: Callable[[], object], times: int) -> list[float]:
+    """Seconds of each of several repetitions, after one that is thrown away."""
+    return timed(lambda _number: run(), times)
 
 
 def fixed_costs(kernels: Kernels) -> dict[str, float]:
     """Microseconds of a call of each pass for 16 weights and four samples: what a call costs before it does anything."""
-    options = Options(samples=(4,))
-    found = {}
-    for row in rows_of(kernels, 16, options):
-        if row.logits == STATES[0]:
-            found[f"{row.kind}, {row.dtype}"] = min(timed(lambda _, run=row.run: run(), CALLS_FOR_FIXED_COST)) * 1e6
-    return found
+    rows = [row for row in rows_of(kernels, 16, Options(samples=(4,))) if row.logits == STATES[0]]
+    return {f"{row.kind}, {row.dtype}": min(again(row.run, CALLS_FOR_FIXED_COST)) * 1e6 for row in rows}
 
 
 def main() -> None:
@@ -162,12 +146,16 @@ def main() -> None:
     options = tyro.cli(Options, prog="python -m benchmarks.passes")
     torch.set_num_threads(options.threads)
     kernels, busy, results = make_kernels(torch.device("cpu"), options.kernels), busy_cores(), []
-    table = Table("pass", "weights", "samples", "dtype", "logits", "least", "lower", "median", "upper", "copy", title="ns a weight")
+    table = Table(
+        "pass", "weights", "samples", "dtype", "logits", "least", "lower", "median", "upper", "copy", title="ns a weight"
+    )
     for size in options.sizes:
         rows = list(rows_of(kernels, size, options))
-        found = measure(rows + plain_copies(rows), options)
+        copies = list(plain_copies(rows))
+        found = measure(rows + copies, options)
+        of_copy = {row.bytes_a_weight: found[row.name] for row in copies}
         for row in rows:
-            of_row, copy = found[row.name], found[f"copy {row.weights} {row.bytes_a_weight}"]
+            of_row, copy = found[row.name], of_copy[row.bytes_a_weight]
             own = {field: value for field, value in vars(row).items() if field != "run"}
             results.append(own | {"ns": of_row, "copy_ns": copy})
             numbers = [f"{of_row[which]:.3g}" for which in ("least", "lower", "median", "upper")]

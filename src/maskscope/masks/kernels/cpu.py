@@ -104,17 +104,13 @@ class CpuKernels(Kernels):
     def copy_open(self, weights: Tensor, gates: UInt8[Tensor, " n"], first_sample: int, out: Tensor) -> None:
         """See `Kernels.copy_open`."""
         with self._on_threads(torch.get_num_threads()):
-            self._loops.copy_open(_bits(weights), gates.numpy(), first_sample, _bits(out))
+            self._loops.copy_open(_bits(weights), gates.numpy(), first_sample, *_flat(out))
 
     def draw_masked(
         self, logits: Float32[Tensor, " n"], weights: Tensor, at: Address, gates: UInt8[Tensor, " n"], out: Tensor
     ) -> None:
         """See `Kernels.draw_masked`."""
-        if out.shape[0] % 4:
-            super().draw_masked(logits, weights, at, gates, out)
-            return
-        rows, stride = out.shape[0], out.stride(0)
-        flat = _bits(out.as_strided(((rows - 1) * stride + out.shape[1],), (1,)))
+        flat, stride, rows = _flat(out)
         with self._on_threads(torch.get_num_threads()):
             for here, words in _pieces(logits.numel(), at):
                 into = (gates[here].numpy(), flat[here.start :], stride, rows)
@@ -151,8 +147,8 @@ class CpuKernels(Kernels):
         with self._on_threads(torch.get_num_threads()):
             match law:
                 case TableSlope():
-                    tables, into = _slopes(law), (first_sample, np.float32(scale), out.numpy())
-                    self._loops.add_table_gradient(logits.numpy(), given[0], gates.numpy(), given[1], *tables, *into)
+                    table, into = _slopes(law), (first_sample, np.float32(scale), out.numpy())
+                    self._loops.add_table_gradient(logits.numpy(), given[0], gates.numpy(), given[1], *table, *into)
                 case LogisticSlope():
                     for here, words in _pieces(logits.numel(), at):
                         where = (np.float32(law.temperature), *words, first_sample, np.float32(scale), out[here].numpy())
@@ -190,7 +186,7 @@ def _pieces(elements: int, at: Address) -> Iterator[tuple[slice, tuple[Any, ...]
 def _words(at: Address) -> tuple[Any, ...]:
     """The words of an address, in the order of the loops' arguments."""
     key0, key1 = at.key
-    return np.uint32(key0), np.uint32(key1), np.uint32(at.step & _LOW), np.uint32(at.step >> 32), at.group, at.first
+    return np.uint64(key0), np.uint64(key1), np.uint64(at.step & _LOW), np.uint64(at.step >> 32), at.group, at.first
 
 
 def _bits(tensor: Tensor) -> Any:
@@ -210,19 +206,20 @@ def _soft(law: SoftGate) -> tuple[Any, ...]:
     return np.float32(1 / law.temperature), law.drawn, np.float32(shut), np.float32(whole)
 
 
+def _flat(out: Tensor) -> tuple[Any, int, int]:
+    """Rows as one array of integers, the distance from one to the next, and their number."""
+    rows, stride = out.shape[0], out.stride(0)
+    return _bits(out.as_strided(((rows - 1) * stride + out.shape[1],), (1,))), stride, rows
+
+
 @cache
 def _thresholds() -> Any:
-    table, rise = (part.numpy().astype(np.uint64) for part in threshold_table(torch.device("cpu")))
-    return table | rise << np.uint64(32)
+    return threshold_table(torch.device("cpu"))[0].numpy().astype(np.uint32)
 
 
 @cache
 def _slopes(law: TableSlope) -> tuple[Any, Any]:
-    closed, opened = (_packed(table.numpy()) for table in law.tables)
-    return closed, opened
-
-
-def _packed(table: Any) -> Any:
-    """Packs a table: the low half of each word is an entry, the high half is its rise to the next entry, divided by 512."""
-    rise = np.diff(table, append=table[-1:]) / np.float32(512)
-    return np.stack([table, rise.astype(np.float32)], axis=1).view(np.uint64)[:, 0].copy()
+    """Both tables in one, that of closed gates in front at each point; and the slope of a closed gate at the lowest position."""
+    closed, opened = (table.numpy() for table in law.tables)
+    lowest = closed[0] + (closed[1] - closed[0]) / np.float32(512)
+    return np.stack([closed, opened], axis=1).view(np.uint64)[:, 0].copy(), lowest
