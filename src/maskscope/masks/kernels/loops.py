@@ -21,7 +21,7 @@ CHUNK = 2048
 f32, u32, u64 = np.float32, np.uint32, np.uint64
 _M0, _M1 = (u64(word) for word in MULTIPLIERS)
 _W0, _W1 = (u32(word) for word in WEYL)
-_LOW = u64(0xFFFFFFFF)
+_LOW, _BORDER = u64(0xFFFFFFFF), u64(1 << 32)
 _ZERO = f32(0)
 
 
@@ -50,22 +50,51 @@ def _real_of(value):
     return lambda value: np.uint32(u32(value) << u32(16)).view(np.float32)
 
 
+def rounded(value, kind):
+    """A float32 number as one of an array: as it is, or rounded to the nearest bfloat16, of which the bits are returned."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(rounded, inline="always")
+def _rounded_to(value, kind):
+    if kind.dtype == types.float32:
+        return lambda value, kind: value
+    return lambda value, kind: _nearest_bfloat16(value)
+
+
+@njit(inline="always")
+def _nearest_bfloat16(value):
+    bits = f32(value).view(np.uint32)
+    near = (bits + u32(0x7FFF) + ((bits >> u32(16)) & u32(1))) >> u32(16)
+    is_number = bits & u32(0x7FFFFFFF) <= u32(0x7F800000)
+    return np.uint16(near if is_number else (bits >> u32(16)) | u32(0x40))  # rounding could make a number of what is none
+
+
 @compiled(parallel=False)
-def _draw(logits, weights, table, begin, end, words, group, first, samples, gates, out, stride, rows):
-    """Gates and masked copies of a part of the weights."""
-    start, (key0, key1, step0, step1) = u64(first) + u64(begin), words
-    low, high = start & _LOW, (start >> u64(32)) | (u64(2 * group) << u64(16))
-    whole = begin + (end - begin) // LANES * LANES
-    for i in range(begin, whole, LANES):
-        open_sixteen(logits, i, table, low + u64(i - begin), high, step0, step1, key0, key1, samples, gates)
-        for k in range(rows):
-            copy_sixteen(weights, gates, i, k, out, k * stride + i)
-    if whole < end:
-        logit, gate = np.zeros(LANES, np.float32), np.empty(LANES, np.uint8)
-        logit[: end - whole] = logits[whole:end]
-        open_sixteen(logit, 0, table, low + u64(whole - begin), high, step0, step1, key0, key1, samples, gate)
-        gates[whole:end] = gate[: end - whole]
-        _copy_rest(weights, gates, whole, end, 0, out, stride, rows)
+def _draw(logits, weights, table, begin, end, key0, key1, step0, step1, group, first, samples, gates, out, stride, rows):
+    """Gates and masked copies of a part of the weights, which need not be more than `LANES`."""
+    while begin < end:
+        low, high = _counter(first, begin, 2 * group)
+        stop = begin + min(end - begin, np.int64(_BORDER - low))  # counter word 0 does not overflow before
+        whole = begin + (stop - begin) // LANES * LANES
+        for i in range(begin, whole, LANES):
+            open_sixteen(logits, i, table, low + u64(i - begin), high, step0, step1, key0, key1, samples, gates)
+            for k in range(rows):
+                copy_sixteen(weights, gates, i, k, out, k * stride + i)
+        if whole < stop:
+            logit, gate = np.zeros(LANES, np.float32), np.empty(LANES, np.uint8)
+            logit[: stop - whole] = logits[whole:stop]
+            open_sixteen(logit, 0, table, low + u64(whole - begin), high, step0, step1, key0, key1, samples, gate)
+            gates[whole:stop] = gate[: stop - whole]
+            _copy_rest(weights, gates, whole, stop, 0, out, stride, rows)
+        begin = stop
+
+
+@njit(inline="always")
+def _counter(first, begin, block):
+    """Counter words 0 and 1 of an element, of 64 bits."""
+    element = u64(first) + u64(begin)
+    return element & _LOW, (element >> u64(32)) | (u64(block) << u64(16))
 
 
 @njit
@@ -82,8 +111,7 @@ def open_gates(logits, table, key0, key1, step0, step1, group, first, samples, g
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
         begin = chunk * CHUNK
         end = min(begin + CHUNK, logits.size)
-        words = (key0, key1, step0, step1)
-        _draw(logits, gates, table, begin, end, words, group, first, samples, gates, gates, 0, 0)
+        _draw(logits, gates, table, begin, end, key0, key1, step0, step1, group, first, samples, gates, gates, 0, 0)
 
 
 @compiled()
@@ -96,8 +124,7 @@ def draw_masked(logits, weights, table, key0, key1, step0, step1, group, first, 
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
         begin = chunk * CHUNK
         end = min(begin + CHUNK, logits.size)
-        words = (key0, key1, step0, step1)
-        _draw(logits, weights, table, begin, end, words, group, first, rows, gates, out, stride, rows)
+        _draw(logits, weights, table, begin, end, key0, key1, step0, step1, group, first, rows, gates, out, stride, rows)
 
 
 @compiled()

@@ -1,8 +1,8 @@
 """Sixteen weights at a time: the parts of the passes for which the compiler finds no good vector code by itself.
 
-Each function writes LLVM's instructions for vectors of `LANES` weights, from which LLVM makes those of the processor at hand. With
-a plain loop it takes each table entry into a general register and puts vectors together from these, three times the cost of a
-gather; and it compares draws by eight although sixteen fit in a register.
+Each function writes LLVM's instructions for vectors of `LANES` weights, from which LLVM makes those of the processor at hand.
+With a plain loop it takes each table entry into a general register and puts vectors together from these, three times the cost of
+a gather; and it compares draws by eight although sixteen fit in a register.
 
 The functions act on arrays at an index, of which ``LANES`` elements must be there, and check nothing. Low halves of words are
 assumed to be in front in memory, as on every processor that numba supports.
