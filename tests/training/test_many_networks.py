@@ -141,7 +141,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(make, tmp_path):
 
     whole, cut = ([make(seed) for seed in range(2)] for _ in range(2))
     ms.fit_many(whole, loss, sources(2), config=FIT, seeds=[1, 2])
-    where = ms.Checkpoint(tmp_path / "state", every_seconds=0)
+    where = ms.Checkpoint(tmp_path / "state", every_seconds=0.0)
     with pytest.raises(KeyboardInterrupt):
         ms.fit_many(cut, loss, sources(2), config=FIT, seeds=[1, 2], observers=[[Stop()], []], checkpoint=where)
     cut = [make(seed) for seed in range(2)]

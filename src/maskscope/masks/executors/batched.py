@@ -27,10 +27,11 @@ from maskscope.masks.call import call_with
 from maskscope.masks.executors.chain import Chain
 from maskscope.masks.executors.executor import Executor, Networks
 from maskscope.masks.executors.gated import GatedWeight
-from maskscope.masks.executors.layers import Chains
+from maskscope.masks.executors.layers import Affine, Chains, Layer
 from maskscope.masks.executors.product import all_copies, masked_product
 from maskscope.masks.executors.recurrent import PLAIN, applies
 from maskscope.masks.executors.stacking import CannotBatchError, stack_parts
+from maskscope.masks.executors.whole import Whole, whole_of
 from maskscope.masks.gradient import NO_PATH, BackwardPass, Loss, scalar_loss
 
 # Up to this size, in bytes, all masked copies of a weight are made at once: a product in blocks would cost more than it saves.
@@ -50,7 +51,8 @@ class BatchedExecutor(Executor):
         self._biases = {name.removesuffix("weight") + "bias" for name in linear} & set(units)
         self._chains = Chains(self.networks[0])
         self._constants: dict[int, dict[str, Tensor]] = {}
-        self._dtype = next(iter(units.values())).dtype
+        self._wholes: dict[tuple[tuple[Layer, ...], int], Whole | None] = {}
+        self._is_called = False  # whether the network was called in the present step
         self._memory: dict[tuple[str, int], Tensor] = {}
         self._backward = BackwardPass()
 
@@ -86,7 +88,7 @@ class BatchedExecutor(Executor):
         stand_ins = {name: _stand_in(unit) for name, unit in self.units.items() if self._stands_in(name)}
         by_identity = {id(tensor): self.units[name] for name, tensor in stand_ins.items()}
         leaves = {name: self._leaf(name) for name in self.units if name not in stand_ins}
-        anchor, before = torch.zeros((), requires_grad=True), self.takes
+        anchor, before, self._is_called = torch.zeros((), requires_grad=True), self.takes, False
         sample = torch.arange(len(rows))
 
         # what is not masked is the same for all rows, unless the networks are several
@@ -118,13 +120,23 @@ class BatchedExecutor(Executor):
             layers = self._chains.of(guest, args[0]) if is_plain else None
             if layers is None:
                 return plain(*args, **kwargs)
-            return Chain(layers, self.units, self._constants_of_rows(), self._dtype).of_sample(args[0], sample, anchor)
+            return self._chain(layers).of_sample(args[0], sample, anchor)
 
         vars(guest)["forward"] = forward
         try:
             return self.loss(guest, part)
         finally:
             vars(guest).pop("forward", None)
+
+    def _chain(self, layers: tuple[Layer, ...]) -> Chain:
+        """The chain for one call of the network. Its first call in a step has all weights in one piece of memory, if it can."""
+        key = (layers, next(iter(self.units.values())).samples)
+        if key not in self._wholes:
+            names = [name for layer in layers if isinstance(layer, Affine) for name in (layer.weight, layer.bias) if name]
+            self._wholes[key] = whole_of(self.units, [name for name in names if name in self.units])
+        whole = self._wholes[key]
+        is_first, self._is_called = not self._is_called, True
+        return Chain(layers, self.units, self._constants_of_rows(), whole if is_first and whole and whole.can_run else None)
 
     def _constants_of_rows(self) -> dict[str, Tensor]:
         """What is not masked: of one network as it is; of several, ``[rows, *shape]``."""

@@ -4,7 +4,6 @@ Numbers between layers lie as ``[rows, features, items]``, so that no product ha
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,10 +13,10 @@ from torch import Tensor
 from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.layers import Affine, Layer, Pointwise
 from maskscope.masks.executors.product import apply, multiply, take_product, under_vmap
+from maskscope.masks.executors.whole import Whole
 from maskscope.masks.gradient import pulled_back
 
 
-@dataclass(frozen=True)
 class Chain:
     """A chain with its weights.
 
@@ -25,22 +24,26 @@ class Chain:
         layers: in order.
         units: the masked weights and biases, by dotted name.
         constants: the others, ``[*shape]``, or ``[rows, *shape]`` of several networks.
-        dtype: of the numbers between the layers; that of the masked copies.
+        whole: all masked weights in one piece of memory, for one call of the network; None: each by itself, in blocks.
     """
 
-    layers: Sequence[Layer]
-    units: Mapping[str, GatedWeight]
-    constants: Mapping[str, Tensor]
-    dtype: torch.dtype
+    def __init__(
+        self, layers: Sequence[Layer], units: Mapping[str, GatedWeight], constants: Mapping[str, Tensor], whole: Whole | None
+    ) -> None:
+        self._layers, self._units, self._constants, self._whole = layers, units, constants, whole
+        self._dtype = next(iter(units.values())).dtype
+        self._copies: dict[str, Tensor] = {}
+        self._lowest = min(place for place, layer in enumerate(layers) if isinstance(layer, Affine))
 
     def of_sample(self, x: Tensor, sample: Tensor, anchor: Tensor) -> Tensor:
         """The outputs of the current sample, inside vmap; see `under_vmap` for the arguments."""
-        return under_vmap(x, sample, anchor, self.dtype, lambda rows, anchor: apply(_Chain, rows, anchor, self))
+        return under_vmap(x, sample, anchor, self._dtype, lambda rows, anchor: apply(_Chain, rows, anchor, self))
 
     def forward(self, x: Float[Tensor, "rows in items"]) -> list[Tensor]:
         """The input of every layer, and the output of the last one."""
+        self._copies = {} if self._whole is None else self._whole.copies()
         reached = [x]
-        for layer in self.layers:
+        for layer in self._layers:
             x = self._affine(layer, x) if isinstance(layer, Affine) else layer(x)
             reached.append(x)
         return reached
@@ -53,37 +56,57 @@ class Chain:
             dy: the gradient of the output, ``[rows, features, items]``.
             needs_input: whether the gradient of the input is needed.
         """
-        lowest = min(place for place, layer in enumerate(self.layers) if isinstance(layer, Affine))
         gradient: Tensor | None = dy
-        for place in reversed(range(len(self.layers))):
-            layer = self.layers[place]
+        for place in reversed(range(len(self._layers))):
+            layer = self._layers[place]
             if gradient is None:
                 break
             if isinstance(layer, Pointwise):
                 before, after = reached[place : place + 2]
                 gradient = _relu_back(gradient, after) if layer.is_relu else pulled_back(layer, before, gradient)
             else:
-                gradient = self._affine_back(layer, reached[place], gradient, needs_input=needs_input or place > lowest)
+                gradient = self._affine_back(layer, reached[place], gradient, needs_input=needs_input or place > self._lowest)
+        if self._whole is not None and self._listens:
+            self._whole.take()
         return gradient
 
+    @property
+    def _listens(self) -> bool:
+        return next(iter(self._units.values())).listens
+
     def _affine(self, layer: Affine, x: Tensor) -> Tensor:
-        unit = self.units.get(layer.weight)
-        y = torch.matmul(self.constants[layer.weight].to(x.dtype), x) if unit is None else multiply(unit, x)
+        unit = self._units.get(layer.weight)
+        if unit is None:
+            y = torch.matmul(self._constants[layer.weight].to(x.dtype), x)
+        else:
+            y = torch.bmm(self._copies[layer.weight], x) if self._copies else multiply(unit, x)
         if layer.bias is None:
             return y
-        of_bias = self.units.get(layer.bias)
+        of_bias = self._units.get(layer.bias)
         if of_bias is None:
-            return y.add_(self.constants[layer.bias].to(y.dtype)[..., None])
-        copies = of_bias.copies(y.new_empty(of_bias.rows, of_bias.shape.numel(), dtype=of_bias.dtype))
+            return y.add_(self._constants[layer.bias].to(y.dtype)[..., None])
+        copies = self._copies.get(layer.bias)
+        if copies is None:
+            copies = of_bias.copies(y.new_empty(of_bias.rows, of_bias.shape.numel(), dtype=of_bias.dtype))
         return y.add_(copies.to(y.dtype)[:, :, None])
 
     def _affine_back(self, layer: Affine, x: Tensor, dy: Tensor, *, needs_input: bool) -> Tensor | None:
-        if layer.bias is not None and (of_bias := self.units.get(layer.bias)) is not None and of_bias.listens:
-            of_bias.take(dy.sum(2).to(of_bias.dtype))
-        unit = self.units.get(layer.weight)
-        if unit is not None:
+        of_bias = None if layer.bias is None else self._units.get(layer.bias)
+        if of_bias is not None and of_bias.listens:
+            if self._copies:
+                torch.sum(dy, 2, out=self._copies[str(layer.bias)])
+            else:
+                of_bias.take(dy.sum(2).to(of_bias.dtype))
+        unit = self._units.get(layer.weight)
+        if unit is None:
+            return torch.matmul(self._constants[layer.weight].to(dy.dtype).mT, dy) if needs_input else None
+        if not self._copies:
             return take_product(unit, x, dy, needs_input=needs_input)
-        return torch.matmul(self.constants[layer.weight].to(dy.dtype).mT, dy) if needs_input else None
+        copies = self._copies[layer.weight]
+        dx = torch.bmm(copies.mT, dy) if needs_input else None
+        if unit.listens:
+            torch.bmm(dy, x.mT, out=copies)  # overwrites the copies, which are no longer needed
+        return dx
 
 
 class _Chain(torch.autograd.Function):

@@ -40,10 +40,26 @@ class Values:
 
 
 @dataclass(frozen=True)
+class Vectors:
+    """What one mask has for all of its units, in the order of its selection.
+
+    Args:
+        logits: the logits.
+        gradient: to which their gradients are added.
+        gates: of a group of samples.
+    """
+
+    logits: Float[Tensor, " units"]
+    gradient: Float32[Tensor, " units"]
+    gates: UInt8[Tensor, " units"]
+
+
+@dataclass(frozen=True)
 class Slice:
     """The part of one mask that belongs to one weight tensor.
 
     Args:
+        whole: the vectors of which its logits, gradient and gates are views.
         values: of the weights; masks of one network share them.
         key: of the random stream of its units.
         logits: of its units; the other tensors of these units have the same ones.
@@ -52,6 +68,7 @@ class Slice:
         wide: the gates of its weights; for single weights, these are the same.
     """
 
+    whole: Vectors
     values: Values
     key: tuple[int, int]
     logits: Float[Tensor, " units"]
@@ -120,7 +137,7 @@ class GatedWeight:
         self._ones = None if layout is None else torch.ones(layout.units, dtype=torch.float32, device=self.device)
         self._own_gradient = None if own_gradient is None else own_gradient.view(-1)
         self._gated = Workspace()  # not ``workspace``, whose memory may contain the gradient that is being taken
-        self._slices, self._kernels, self.law = slices, kernels, law
+        self.slices, self.kernels, self.law = slices, kernels, law
         self.takes = 0  # the number of gradients taken so far: tells whether a failed backward pass had taken some
         self.listens = False  # whether autograd is in our own backward pass, whose gradients are to be taken
         self.begin(0, 0, 1, 1.0)
@@ -128,11 +145,11 @@ class GatedWeight:
     @property
     def masks(self) -> int:
         """The number of masks."""
-        return len(self._slices)
+        return len(self.slices)
 
     def off_of(self, mask: int) -> Tensor | None:
         """The off-values of the network of a mask, in the dtype of the masked copies; None for zeros."""
-        off = self._slices[mask].values.off
+        off = self.slices[mask].values.off
         return None if off is None else off.view(self.shape)
 
     @property
@@ -141,9 +158,20 @@ class GatedWeight:
         return self._samples
 
     @property
+    def scale(self) -> float:
+        """The factor of the gradients of the present step."""
+        return self._scale
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its units are single weights that are frozen, whole tensors with zeros for off-values, under all samples."""
+        off = any(mine.values.off is not None for mine in self.slices)
+        return not off and self._layout is None and self._own_gradient is None and self._begin == self._first == 0
+
+    @property
     def rows(self) -> int:
         """The number of masks times the number of samples."""
-        return len(self._slices) * self._samples
+        return len(self.slices) * self._samples
 
     def begin(self, step: int, group: int, samples: int, scale: float, first: int = 0) -> None:
         """Starts a group of samples of a step; its gradients are multiplied by ``scale`` when they are added.
@@ -156,18 +184,18 @@ class GatedWeight:
             first: the first of these samples, in the group; above 0 where another process runs those before it.
         """
         self._step, self._group, self._samples, self._scale, self._first = step, group, samples, scale, first
-        self._drawn = [False for _ in self._slices]
+        self._drawn = [False for _ in self.slices]
 
     def draw(self) -> None:
         """Draws the gates of all units, if they are hard; the values of soft gates are computed where they are used."""
-        for mine in self._slices:
+        for mine in self.slices:
             if isinstance(self.law, SignGate):
-                self._kernels.open_positive(mine.logits, self._first + self._samples, mine.gates)
+                self.kernels.open_positive(mine.logits, self._first + self._samples, mine.gates)
             elif not isinstance(self.law, SoftGate):
-                self._kernels.open_gates(mine.logits, self._address(mine, 0), self._first + self._samples, mine.gates)
+                self.kernels.open_gates(mine.logits, self.address(mine, 0), self._first + self._samples, mine.gates)
             if self._layout is not None:
                 mine.wide.copy_(self._layout.expand(mine.gates))
-        self._drawn = [True for _ in self._slices]
+        self._drawn = [True for _ in self.slices]
 
     def copies(self, out: Tensor, start: int = 0, masks: range | None = None) -> Tensor:
         """Writes the masked copies of the elements from ``start`` on to ``out``, ``[rows, elements]``; draws gates if needed.
@@ -183,23 +211,23 @@ class GatedWeight:
         if (self._layout is not None or self._first) and not all(self._drawn):
             self.draw()
         for place, mask in enumerate(range(self.masks) if masks is None else masks):
-            mine, into = self._slices[mask], out[place * self._samples : (place + 1) * self._samples]
-            at = self._address(mine, start)
+            mine, into = self.slices[mask], out[place * self._samples : (place + 1) * self._samples]
+            at = self.address(mine, start)
             if self._drawn[mask] or isinstance(self.law, SoftGate):
                 self._copy_weight(mine, at, self._first, into)
             elif isinstance(self.law, SignGate):
-                self._kernels.open_positive(mine.logits[here], self._samples, mine.gates[here])
+                self.kernels.open_positive(mine.logits[here], self._samples, mine.gates[here])
                 self._copy_weight(mine, at, self._first, into)
             else:
-                self._kernels.draw_masked(mine.logits[here], mine.values.bits[here], at, mine.gates[here], into)
+                self.kernels.draw_masked(mine.logits[here], mine.values.bits[here], at, mine.gates[here], into)
                 self._add_off(mine, into, here)
             self._drawn[mask] = self._drawn[mask] or here.stop == self.shape.numel()
         return out
 
     def copy_sample(self, mask: int, sample: int, out: Tensor) -> None:
         """Writes the whole masked copy of one sample of one mask to ``out``, ``[n]``; the gates must be drawn."""
-        mine = self._slices[mask]
-        self._copy_weight(mine, self._address(mine, 0), self._first + sample, out[None])
+        mine = self.slices[mask]
+        self._copy_weight(mine, self.address(mine, 0), self._first + sample, out[None])
 
     def take(self, gradients: Tensor, start: int = 0, masks: range | None = None) -> None:
         """Turns gradients of masked copies, ``[rows, elements]`` from ``start`` on, into gradients of the logits; adds them.
@@ -227,18 +255,18 @@ class GatedWeight:
 
     def _all_gradients(self) -> list[Tensor]:
         own = [] if self._own_gradient is None else [self._own_gradient]
-        return [*(mine.gradient for mine in self._slices), *own]
+        return [*(mine.gradient for mine in self.slices), *own]
 
     def _take(self, mask: int, gradients: Tensor, start: int, first_sample: int) -> None:
         self.takes += 1
-        mine, here = self._slices[mask], slice(start, start + gradients.shape[1])
+        mine, here = self.slices[mask], slice(start, start + gradients.shape[1])
         if self._layout is None:
-            units, weights, given, at = here, mine.values.weight[here], gradients, self._address(mine, start)
+            units, weights, given, at = here, mine.values.weight[here], gradients, self.address(mine, start)
         else:
             assert self._ones is not None
-            units, weights, at = slice(None), self._ones, self._address(mine, 0)
+            units, weights, at = slice(None), self._ones, self.address(mine, 0)
             given = self._by_unit(mine, gradients, start, self._layout)
-        self._kernels.add_gradient(
+        self.kernels.add_gradient(
             self.law,
             mine.logits[units],
             weights,
@@ -256,7 +284,7 @@ class GatedWeight:
         """Adds the gradient of the weight itself: that of its copy, times the value of the gate."""
         gated = self._gated.take(gradients.shape[1], gradients.dtype, gradients.device)
         for row, gradient in enumerate(gradients):
-            self._copy(gradient, mine, self._address(mine, start), first_sample + row, gated[None])
+            self._copy(gradient, mine, self.address(mine, start), first_sample + row, gated[None])
             out.add_(gated, alpha=self._scale)
 
     def _by_unit(self, mine: Slice, gradients: Tensor, start: int, layout: Layout) -> Float32[Tensor, "rows units"]:
@@ -284,18 +312,19 @@ class GatedWeight:
         """Writes copies of values under the gates of consecutive elements, from that of the address on."""
         here = slice(at.first - self._begin, at.first - self._begin + values.numel())
         if not isinstance(self.law, SoftGate):
-            self._kernels.copy_open(values, mine.wide[here], first_sample, out)
+            self.kernels.copy_open(values, mine.wide[here], first_sample, out)
         elif self._layout is None:
-            self._kernels.copy_soft(self.law, mine.logits[here], values, at, first_sample, out)
+            self.kernels.copy_soft(self.law, mine.logits[here], values, at, first_sample, out)
         else:
             assert self._ones is not None
             open_share = torch.empty(len(out), self._layout.units, dtype=torch.float32, device=out.device)
-            self._kernels.copy_soft(self.law, mine.logits, self._ones, self._address(mine, 0), first_sample, open_share)
+            self.kernels.copy_soft(self.law, mine.logits, self._ones, self.address(mine, 0), first_sample, open_share)
             wide = open_share[:, self._layout.index(here.start, here.stop, out.device)]
             torch.mul(wide.to(out.dtype), values, out=out)
             out.masked_fill_(wide == 0, 0)  # where the weight is infinite, too
 
-    def _address(self, mine: Slice, start: int) -> Address:
+    def address(self, mine: Slice, start: int) -> Address:
+        """The position in the random stream of the elements of a mask from ``start`` on, in the present step and group."""
         return Address(mine.key, self._step, self._group, self._begin + start)
 
 

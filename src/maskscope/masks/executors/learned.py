@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from maskscope.masks.executors.gated import GatedWeight, Slice, Values, Workspace
+from maskscope.masks.executors.gated import GatedWeight, Slice, Values, Vectors, Workspace
 from maskscope.masks.kernels import GateLaw, Kernels
 from maskscope.masks.logits import MaskLogits
 from maskscope.masks.sample import Noise
@@ -67,7 +67,8 @@ def gate(
     layouts: dict[str, Layout] = {}
     for mask, its in zip(masks, values, strict=True):
         gates = torch.zeros(mask.logits.flat.shape, dtype=torch.uint8, device=mask.logits.flat.device)
-        views = [mask.logits.by_unit(flat) for flat in (mask.logits.flat, mask.gradient, gates)]
+        whole = Vectors(mask.logits.flat, mask.gradient, gates)
+        views = [mask.logits.by_unit(flat) for flat in (whole.logits, whole.gradient, whole.gates)]
         for group in mask.logits.selection.groups:
             key, own = mask.noise.key(group.name), [view[group.name].view(-1) for view in views]
             for name, layout in group.members:
@@ -75,7 +76,7 @@ def gate(
                     wide = own[2]
                 else:
                     layouts[name], wide = layout, torch.zeros(layout.count, dtype=torch.uint8, device=gates.device)
-                slices[name].append(Slice(its[name], key, own[0], own[1], own[2], wide))
+                slices[name].append(Slice(whole, its[name], key, own[0], own[1], own[2], wide))
     workspace, of_weights = Workspace(), own_gradients or {}
     return {
         name: GatedWeight(
