@@ -6,7 +6,7 @@ import sys
 
 # one process for all lines, since to start one takes longer than what it does
 PROGRAM = """
-HEAVY = {"torch", "numpy", "scipy", "numba", "matplotlib", "jinja2", "pandas", "sklearn", "sympy", "cattrs", "requests", "safetensors"}
+HEAVY = {"torch", "numpy", "scipy", "numba", "matplotlib", "jinja2", "pandas", "sklearn", "sympy", "cattrs", "requests"}
 import contextlib, io, json, os, sys
 from maskscope.cli.main import main
 os.chdir(sys.argv[1])

@@ -1,7 +1,8 @@
 """torch's optimizers, made and used without torch's compiler.
 
-torch tells its compiler to leave an optimizer's methods alone, and loads it to say so, with sympy and triton: two seconds before the
-first step of every process. Nothing is compiled here, so the methods are those behind these wrappers. The arithmetic is torch's.
+torch tells its compiler to leave an optimizer's methods alone, and loads it to say so, with sympy and triton: two seconds before
+the first step of every process. Nothing is compiled here, so the methods are those behind these wrappers. The arithmetic is
+torch's.
 """
 
 import inspect
@@ -13,8 +14,8 @@ import torch
 class WithoutCompiler:
     """What every optimizer does without loading the compiler. It stands before the optimizer in a list of base classes.
 
-    How it could fail: torch may wrap another method. Then it loads its compiler again, and is right and slow as before; the test of
-    what a search loads notices.
+    How it could fail: torch may wrap another method. Then it loads its compiler again, and is right and slow as before; the test
+    of what a search loads notices.
     """
 
     # whatever torch wraps has what it wraps as `__wrapped__`; an unwrapped method is itself
