@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from scipy.stats import poisson_binom
 
 from maskscope.analysis.one_network import require_one_network
 from maskscope.errors import ConfigError
@@ -54,6 +53,9 @@ def stable_core(masks: Sequence[BinaryMask], share: float) -> StableCore:
 
     Source: docs/statistics.md, "Stable core".
     """
+    # it takes most of a second to load, and few runs have repeats
+    from scipy.stats import poisson_binom
+
     masks = list(masks)
     if len(masks) < MIN_REPEATS:
         raise ConfigError(

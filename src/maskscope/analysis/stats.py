@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import scipy.stats
 
 from maskscope.errors import MaskscopeError
 
@@ -53,7 +52,10 @@ def summarise(values: Sequence[float]) -> Summary:
 @cache
 def _quantile(degrees: int) -> float:
     """Of Student's t, at the upper end of the interval."""
-    return float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, degrees))
+    # not scipy.stats, which takes most of a second to load; and not before there is something to summarise
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
 
 
 @dataclass(frozen=True)
@@ -87,5 +89,10 @@ def proportion(successes: int, n: int) -> Proportion:
         raise MaskscopeError(f"{successes} of {n} is not a share; from 0 to {n} successes were expected.")
     if not n:
         return Proportion(0, 0, math.nan, math.nan, math.nan)
-    interval = scipy.stats.binomtest(successes, n).proportion_ci(CONFIDENCE, method="exact")
-    return Proportion(successes, n, successes / n, float(interval.low), float(interval.high))
+    # loaded late, as above; the two ends are quantiles of beta distributions
+    from scipy.special import betaincinv
+
+    outside = (1 - CONFIDENCE) / 2
+    low = float(betaincinv(successes, n - successes + 1, outside)) if successes else 0.0
+    high = float(betaincinv(successes + 1, n - successes, 1 - outside)) if successes < n else 1.0
+    return Proportion(successes, n, successes / n, low, high)

@@ -7,10 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import filelock
-import requests
 
 from maskscope.data.places import DATA_VARIABLE, cache_folder
-from maskscope.data.resume import BrokenOffError, EndlessError, ResumingDownloader
 from maskscope.data.table import DataSet, Download, dataset_named
 from maskscope.data.unpack import LIMIT, read_file
 from maskscope.errors import DataError, FileFormatError
@@ -42,6 +40,11 @@ def fetch(name: str, folder: Path | None = None, *, announce: Callable[[str], No
         DataError: an address cannot be reached, the downloaded file has a wrong checksum, the folder cannot be written, or the
             user's folder has a different file of the same name.
     """
+    # what downloads is loaded when it is needed: every study imports this file, and few download
+    import requests
+
+    from maskscope.data.resume import BrokenOffError, EndlessError
+
     dataset = dataset_named(name)
     target = (cache_folder() if folder is None else user_path(folder, argument="--data-dir")) / name
     try:
@@ -75,6 +78,9 @@ def _fetch_one(dataset: DataSet, download: Download, target: Path, announce: Cal
             )
         announce(f"{path} is not the published file, and is downloaded again")
     part = path.with_name(f"{path.name}.part")
+    # loaded late, as above
+    from maskscope.data.resume import ResumingDownloader
+
     downloader = ResumingDownloader(part, LIMIT, announce)
     found = ""
     announce(f"downloading {download.address} to {path}")

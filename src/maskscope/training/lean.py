@@ -17,6 +17,7 @@ from torch.optim.adam import adam
 
 from maskscope.masks import MaskLogits, Noise
 from maskscope.masks.kernels import Address, Kernels
+from maskscope.training.optimizers import WithoutCompiler
 
 # logits that are updated at a time: four float32 buffers of this length are in memory beside the state
 _BLOCK = 1 << 20
@@ -43,7 +44,7 @@ class LeanMask:
 
 
 @final
-class LeanAdam(torch.optim.Optimizer):
+class LeanAdam(WithoutCompiler, torch.optim.Optimizer):
     """Adam without a first moment on bfloat16 logits; its second moment is in bfloat16, too.
 
     Args:

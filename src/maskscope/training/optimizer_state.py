@@ -9,17 +9,18 @@ from torch import Tensor
 
 from maskscope.masks.maskable import is_packed, is_uninitialised
 from maskscope.training.lean import LeanAdam
+from maskscope.training.optimizers import SGD, Adam
 
 # The state of each optimizer for a parameter that has had a gradient. `step` is one number; the others have the shape of the
 # parameter.
 _KEEPS: dict[type[torch.optim.Optimizer], frozenset[str]] = {
-    torch.optim.Adam: frozenset(("step", "exp_avg", "exp_avg_sq")),
-    torch.optim.SGD: frozenset(("momentum_buffer",)),
+    Adam: frozenset(("step", "exp_avg", "exp_avg_sq")),
+    SGD: frozenset(("momentum_buffer",)),
     LeanAdam: frozenset(("step", "exp_avg_sq")),
 }
 OPTIMIZERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], dict[str, Any]]] = {
-    "adam": (torch.optim.Adam, {}),
-    "sgd": (torch.optim.SGD, {"momentum": 0.9}),
+    "adam": (Adam, {}),
+    "sgd": (SGD, {"momentum": 0.9}),
 }
 
 
