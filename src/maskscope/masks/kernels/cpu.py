@@ -19,6 +19,7 @@ from maskscope.masks.kernels.reference import ReferenceKernels
 from maskscope.masks.kernels.threshold import threshold_table
 
 _LOW = 0xFFFFFFFF
+_NOTHING = np.empty(0, np.int32)  # weights and copies where only gates are drawn; of the type that most networks have
 
 
 @final
@@ -51,7 +52,7 @@ class CpuKernels(Kernels):
             ConfigError: they differ: the compiled code on disk is of another version. Numba checks only date and size of a file.
         """
         began = time.perf_counter()
-        folder = self._loops.open_gates.stats.cache_path
+        folder = self._loops.draw_masked.stats.cache_path
         if not self._is_kept():
             say(f"compiling the kernels for this processor, {f'once, into {folder}' if folder else 'at every start'} ...")
         at, logits = Address((1, 2), (1 << 32) + 3, first=(1 << 32) - 100), torch.linspace(-30, 30, 300, dtype=torch.float32)
@@ -92,15 +93,16 @@ class CpuKernels(Kernels):
         return [opened, gates, drawn, copies], [soft, gradient]
 
     def _is_kept(self) -> bool:
-        folder = self._loops.open_gates.stats.cache_path
-        return folder is not None and any(Path(folder).glob("loops.open_gates-*.nbi"))
+        folder = self._loops.draw_masked.stats.cache_path
+        return folder is not None and any(Path(folder).glob("loops.draw_masked-*.nbi"))
 
     def _run(self, loop: Callable[..., None], *arguments: Any) -> None:
         self._on_threads(torch.get_num_threads(), loop, *arguments)
 
     def open_gates(self, logits: Float32[Tensor, " n"], at: Address, samples: int, gates: UInt8[Tensor, " n"]) -> None:
         """See `Kernels.open_gates`."""
-        self._run(self._loops.open_gates, logits.numpy(), _thresholds(), *_words(at), samples, gates.numpy())
+        given = (logits.numpy(), _NOTHING, _thresholds(), *_words(at), samples)
+        self._run(self._loops.draw_masked, *given, gates.numpy(), _NOTHING, 0, 0)
 
     def copy_open(self, weights: Tensor, gates: UInt8[Tensor, " n"], first_sample: int, out: Tensor) -> None:
         """See `Kernels.copy_open`."""
@@ -110,7 +112,7 @@ class CpuKernels(Kernels):
         self, logits: Float32[Tensor, " n"], weights: Tensor, at: Address, gates: UInt8[Tensor, " n"], out: Tensor
     ) -> None:
         """See `Kernels.draw_masked`."""
-        given = (logits.numpy(), _bits(weights), _thresholds(), *_words(at))
+        given = (logits.numpy(), _bits(weights), _thresholds(), *_words(at), out.shape[0])
         self._run(self._loops.draw_masked, *given, gates.numpy(), *_flat(out))
 
     def copy_soft(
@@ -148,7 +150,8 @@ class CpuKernels(Kernels):
                 self._run(self._logistic.add_logistic_gradient, *mine, _numbers(gradients), *where, *into)
             case SoftGate():
                 factor, where = np.float32(scale * law.span / law.temperature), (*_soft(law), *_words(at))
-                self._run(self._soft.add_soft_gradient, *mine, _numbers(gradients), *where, first_sample, factor, out.numpy())
+                given = (logits.numpy(), *(_single(one) for one in (weights, gradients)))
+                self._run(self._soft.add_soft_gradient, *given, *where, first_sample, factor, out.numpy())
             case SignGate():
                 add_straight_gradient(weights, gradients, scale, out)
             case _:
@@ -176,6 +179,11 @@ def _numbers(tensor: Tensor) -> Any:
     if tensor.dtype == torch.bfloat16:
         return tensor.view(torch.uint16).numpy()
     return tensor.numpy() if tensor.dtype in (torch.float32, torch.float64) else tensor.to(torch.float32).numpy()
+
+
+def _single(tensor: Tensor) -> Any:
+    """The same for loops that are not compiled for float64."""
+    return _numbers(tensor.to(torch.float32) if tensor.dtype == torch.float64 else tensor)
 
 
 def _soft(law: SoftGate) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ from numba.extending import overload
 
 from maskscope.masks.kernels.compiler import compiled
 from maskscope.masks.kernels.counter import MULTIPLIERS, ROUNDS, WEYL
-from maskscope.masks.kernels.vector_loops import LANES, copy_sixteen, open_sixteen, slopes_of_sixteen
+from maskscope.masks.kernels.vector_loops import LANES, add_four_rows, add_row, copy_sixteen, open_sixteen, slopes_of_sixteen
 
 CHUNK = 2048
 
@@ -82,10 +82,10 @@ def _draw(logits, weights, table, begin, end, key0, key1, step0, step1, group, f
             for k in range(rows):
                 copy_sixteen(weights, gates, i, k, out, k * stride + i)
         if whole < stop:
-            logit, gate = np.zeros(LANES, np.float32), np.empty(LANES, np.uint8)
-            logit[: stop - whole] = logits[whole:stop]
+            logit, gate = _padded(logits, whole, stop), np.empty(LANES, np.uint8)
             open_sixteen(logit, 0, table, low + u64(whole - begin), high, step0, step1, key0, key1, samples, gate)
-            gates[whole:stop] = gate[: stop - whole]
+            for i in range(whole, stop):
+                gates[i] = gate[i - whole]
             _copy_rest(weights, gates, whole, stop, 0, out, stride, rows)
         begin = stop
 
@@ -98,6 +98,15 @@ def _counter(first, begin, block):
 
 
 @njit
+def _padded(logits, begin, end):
+    """Fewer than ``LANES`` logits, and others behind them. No slice is assigned to: its errors take seconds to compile."""
+    logit = np.empty(LANES, np.float32)
+    for i in range(LANES):
+        logit[i] = logits[min(begin + i, end - 1)]
+    return logit
+
+
+@njit
 def _copy_rest(weights, gates, begin, end, first_sample, out, stride, rows):
     """Copies of fewer than ``LANES`` weights."""
     for k in range(rows):
@@ -106,17 +115,8 @@ def _copy_rest(weights, gates, begin, end, first_sample, out, stride, rows):
 
 
 @compiled()
-def open_gates(logits, table, key0, key1, step0, step1, group, first, samples, gates):
-    """`Kernels.open_gates`."""
-    for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
-        begin = chunk * CHUNK
-        end = min(begin + CHUNK, logits.size)
-        _draw(logits, gates, table, begin, end, key0, key1, step0, step1, group, first, samples, gates, gates, 0, 0)
-
-
-@compiled()
-def draw_masked(logits, weights, table, key0, key1, step0, step1, group, first, gates, out, stride, rows):
-    """`Kernels.draw_masked`; weights and copies are passed as integers of their size.
+def draw_masked(logits, weights, table, key0, key1, step0, step1, group, first, samples, gates, out, stride, rows):
+    """`Kernels.draw_masked`, and `Kernels.open_gates` with no row; weights and copies are passed as integers of their size.
 
     A copy begins ``stride`` after the one before it in ``out``, which has one dimension: copies that lie in a larger array are
     then of the same type as others, and the loop is compiled for one.
@@ -124,7 +124,7 @@ def draw_masked(logits, weights, table, key0, key1, step0, step1, group, first, 
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
         begin = chunk * CHUNK
         end = min(begin + CHUNK, logits.size)
-        _draw(logits, weights, table, begin, end, key0, key1, step0, step1, group, first, rows, gates, out, stride, rows)
+        _draw(logits, weights, table, begin, end, key0, key1, step0, step1, group, first, samples, gates, out, stride, rows)
 
 
 @compiled()
@@ -140,40 +140,43 @@ def copy_open(weights, gates, first_sample, out, stride, rows):
         _copy_rest(weights, gates, whole, end, first_sample, out, stride, rows)
 
 
-@compiled(contract=True)
+@njit
+def _add_sixteen(weights, gates, gradients, i, closed, opened, first_sample, scale, out):
+    """Adds all rows, four at once: the sum of gradients behind open gates, and the sum behind closed ones."""
+    rows, k = gradients.shape[0], 0
+    while k + 4 <= rows:
+        add_four_rows(weights, gates, i, first_sample + k, gradients, k, closed, opened, scale, out)
+        k += 4
+    while k < rows:
+        add_row(weights, gates, i, first_sample + k, gradients, k, closed, opened, scale, out)
+        k += 1
+
+
+@compiled(contract=True, parallel=False)
+def _add(logits, weights, gates, gradients, begin, end, table, lowest, first_sample, scale, out):
+    """The gradients of a part of the logits."""
+    rows, whole = gradients.shape[0], begin + (end - begin) // LANES * LANES
+    closed, opened = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
+    for i in range(begin, whole, LANES):
+        slopes_of_sixteen(logits, i, table, lowest, closed, opened)
+        _add_sixteen(weights, gates, gradients, i, closed, opened, first_sample, scale, out)
+    if whole < end:
+        weight, gate, into = np.empty(LANES, weights.dtype), np.empty(LANES, np.uint8), np.empty(LANES, np.float32)
+        gradient = np.empty((rows, LANES), gradients.dtype)
+        for i in range(whole, end):
+            weight[i - whole], gate[i - whole], into[i - whole] = weights[i], gates[i], out[i]
+            for k in range(rows):
+                gradient[k, i - whole] = gradients[k, i]
+        slopes_of_sixteen(_padded(logits, whole, end), 0, table, lowest, closed, opened)
+        _add_sixteen(weight, gate, gradient, 0, closed, opened, first_sample, scale, into)
+        for i in range(whole, end):
+            out[i] = into[i - whole]
+
+
+@compiled()
 def add_table_gradient(logits, weights, gates, gradients, table, lowest, first_sample, scale, out):
     """`Kernels.add_gradient` for a TableSlope."""
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
         begin = chunk * CHUNK
-        logit, weight = logits[begin : begin + CHUNK], weights[begin : begin + CHUNK]
-        gate, into = gates[begin : begin + CHUNK], out[begin : begin + CHUNK]
-        n = logit.size
-        whole = n // LANES * LANES
-        closed, opened = np.empty(n + LANES, np.float32), np.empty(n + LANES, np.float32)
-        for i in range(0, whole, LANES):
-            slopes_of_sixteen(logits, begin + i, table, lowest, closed, opened, i)
-        if whole < n:
-            last = np.zeros(LANES, np.float32)
-            last[: n - whole] = logit[whole:]
-            slopes_of_sixteen(last, 0, table, lowest, closed, opened, whole)
-        rows, k = gradients.shape[0], 0
-        while k + 4 <= rows:  # four rows at once: the sum of gradients behind open gates, and the sum behind closed ones
-            g0, g1 = gradients[k, begin : begin + CHUNK], gradients[k + 1, begin : begin + CHUNK]
-            g2, g3 = gradients[k + 2, begin : begin + CHUNK], gradients[k + 3, begin : begin + CHUNK]
-            place = u32(first_sample + k)
-            for i in range(n):
-                bits = u32(gate[i]) >> place
-                a0, a1, a2, a3 = real(g0[i]), real(g1[i]), real(g2[i]), real(g3[i])
-                behind_open = ((a0 if bits & u32(1) else _ZERO) + (a1 if bits & u32(2) else _ZERO)) + (
-                    (a2 if bits & u32(4) else _ZERO) + (a3 if bits & u32(8) else _ZERO)
-                )
-                behind_closed = ((_ZERO if bits & u32(1) else a0) + (_ZERO if bits & u32(2) else a1)) + (
-                    (_ZERO if bits & u32(4) else a2) + (_ZERO if bits & u32(8) else a3)
-                )
-                into[i] += real(weight[i]) * (closed[i] * behind_closed + opened[i] * behind_open) * scale
-            k += 4
-        while k < rows:
-            g, place = gradients[k, begin : begin + CHUNK], u32(first_sample + k)
-            for i in range(n):
-                into[i] += real(weight[i]) * real(g[i]) * (opened[i] if (u32(gate[i]) >> place) & u32(1) else closed[i]) * scale
-            k += 1
+        end = min(begin + CHUNK, logits.size)
+        _add(logits, weights, gates, gradients, begin, end, table, lowest, first_sample, scale, out)

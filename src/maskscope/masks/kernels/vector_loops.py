@@ -19,6 +19,7 @@ ir = cgutils.ir  # of llvmlite, which numba brings along
 LANES = 16
 _HALF = LANES // 2
 _FINE = 1 << 15
+_FUSED = ("contract",)  # a product and a sum may be rounded once
 _MAY_OPEN = (LIMIT - 23) * _FINE  # the threshold is 0 up to a logit of -22.95
 _F32, _I8, _I16, _I32, _I64 = ir.FloatType(), *(ir.IntType(width) for width in (8, 16, 32, 64))
 _EVEN, _ODD = (ir.Constant(ir.VectorType(_I32, LANES), list(range(start, 2 * LANES, 2))) for start in (0, 1))
@@ -226,8 +227,8 @@ def copy_sixteen(_typing, weights, gates, at, sample, out, place):
 
 
 @intrinsic
-def slopes_of_sixteen(_typing, logits, at, table, lowest, closed, opened, place):
-    """Interpolates both slopes of ``LANES`` weights from index ``at`` on; writes them from index ``place`` on.
+def slopes_of_sixteen(_typing, logits, at, table, lowest, closed, opened):
+    """Interpolates both slopes of ``LANES`` weights from index ``at`` on.
 
     Args:
         logits: float32.
@@ -236,14 +237,13 @@ def slopes_of_sixteen(_typing, logits, at, table, lowest, closed, opened, place)
         lowest: the slope of a closed gate at the lowest position. Where all weights are there, nothing is looked up.
         closed: receives the slopes of closed gates.
         opened: receives the slopes of open gates.
-        place: where the first goes.
     """
-    signature = types.void(logits, types.intp, table, types.float32, closed, opened, types.intp)
+    signature = types.void(logits, types.intp, table, types.float32, closed, opened)
 
     def code(context, builder, signature, args):
         logits, table, *out = (_data(context, builder, signature.args[place], args[place]) for place in (0, 2, 4, 5))
-        at, lowest, place = args[1], args[3], args[6]
-        fixed = _fixed(builder, _load(builder, logits, at, _F32, 4))
+        start, lowest = ir.Constant(args[1].type, 0), args[3]
+        fixed = _fixed(builder, _load(builder, logits, args[1], _F32, 4))
         index, reals = builder.lshr(fixed, _splat(_I32, 8)), ir.VectorType(_F32, LANES)
         with builder.if_else(_any(builder, builder.icmp_signed(">", fixed, _splat(_I32, 0)))) as (some, none):
             with some:
@@ -253,11 +253,85 @@ def slopes_of_sixteen(_typing, logits, at, table, lowest, closed, opened, place)
                 for entry, after, into in zip(entries, following, out, strict=True):
                     entry, after = builder.bitcast(entry, reals), builder.bitcast(after, reals)
                     rise = builder.fmul(builder.fsub(after, entry), _splat(_F32, 1 / 512))
-                    rest = builder.fmul(rise, fraction, flags=("contract",))
-                    _store(builder, builder.fadd(entry, rest, flags=("contract",)), into, place, 4)
+                    rest = builder.fmul(rise, fraction, flags=_FUSED)
+                    _store(builder, builder.fadd(entry, rest, flags=_FUSED), into, start, 4)
             with none:
-                _store(builder, _spread(builder, lowest, fixed), out[0], place, 4)
-                _store(builder, _splat(_F32, 0.0), out[1], place, 4)
+                _store(builder, _spread(builder, lowest, fixed), out[0], start, 4)
+                _store(builder, _splat(_F32, 0.0), out[1], start, 4)
         return context.get_dummy_value()
 
     return signature, code
+
+
+def _load_real(builder, data, at):
+    """`loops.real` for `LANES` numbers."""
+    kind = data.type.pointee
+    numbers = _load(builder, data, at, kind, 8 if kind == ir.DoubleType() else 4 if kind == _F32 else 2)
+    reals = ir.VectorType(_F32, LANES)
+    if kind == _I16:
+        return builder.bitcast(builder.shl(builder.zext(numbers, ir.VectorType(_I32, LANES)), _splat(_I32, 16)), reals)
+    return numbers if kind == _F32 else builder.fptrunc(numbers, reals)
+
+
+def _row_adder(rows):
+    """An intrinsic that adds to the gradient what comes from one row, or from four at once."""
+
+    @intrinsic
+    def add_rows(_typing, weights, gates, at, sample, gradients, row, closed, opened, scale, out):
+        """Adds to the gradient of ``LANES`` logits from index ``at`` on.
+
+        Args:
+            weights: float32, float64, or the bits of bfloat16.
+            gates: a byte a weight.
+            at: the index of the first weight.
+            sample: the sample of the first row.
+            gradients: rows of numbers like the weights.
+            row: the first row.
+            closed: the slopes of closed gates, from `slopes_of_sixteen`.
+            opened: the slopes of open gates.
+            scale: a factor.
+            out: float32.
+        """
+        signature = types.void(weights, gates, types.intp, types.intp, gradients, types.intp, closed, opened, types.float32, out)
+
+        def code(context, builder, signature, args):
+            def data(place):
+                return _data(context, builder, signature.args[place], args[place])
+
+            at, sample, row = args[2], builder.trunc(args[3], _I8), args[5]
+            given = context.make_array(signature.args[4])(context, builder, value=args[4])
+            columns = cgutils.unpack_tuple(builder, given.shape)[1]
+            gate, none, start = _load(builder, data(1), at, _I8, 1), _splat(_F32, 0.0), ir.Constant(at.type, 0)
+            behind_open, behind_closed = [], []
+            for k in range(rows):
+                bit = builder.shl(_I8(1), builder.add(sample, _I8(k)))
+                is_open = builder.icmp_unsigned("!=", builder.and_(gate, _spread(builder, bit, gate)), _splat(_I8, 0))
+                place = builder.add(builder.mul(builder.add(row, row.type(k)), columns), at)
+                gradient = _load_real(builder, given.data, place)
+                behind_open.append(builder.select(is_open, gradient, none))
+                behind_closed.append(builder.select(is_open, none, gradient))
+            slopes = [_load(builder, data(place), start, _F32, 4) for place in (6, 7)]
+            weight, scale = _load_real(builder, data(0), at), _spread(builder, args[8], none)
+            if rows == 1:
+                slope = builder.select(is_open, slopes[1], slopes[0])
+                whole = builder.fmul(builder.fmul(weight, gradient, flags=_FUSED), slope, flags=_FUSED)
+            else:
+                behind = [_sum(builder, behind_closed), _sum(builder, behind_open)]
+                products = [builder.fmul(slope, total, flags=_FUSED) for slope, total in zip(slopes, behind, strict=True)]
+                whole = builder.fmul(weight, builder.fadd(*products, flags=_FUSED), flags=_FUSED)
+            scaled = builder.fmul(whole, scale, flags=_FUSED)
+            _store(builder, builder.fadd(_load(builder, data(9), at, _F32, 4), scaled, flags=_FUSED), data(9), at, 4)
+            return context.get_dummy_value()
+
+        return signature, code
+
+    return add_rows
+
+
+def _sum(builder, terms):
+    while len(terms) > 1:
+        terms = [builder.fadd(*terms[place : place + 2]) for place in range(0, len(terms), 2)]
+    return terms[0]
+
+
+add_row, add_four_rows = _row_adder(1), _row_adder(4)
