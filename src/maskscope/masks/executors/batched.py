@@ -11,7 +11,7 @@ given to it as masked copies, ``[samples, *shape]``. Large weights of linear lay
 A stand-in is full of NaN and takes no memory: if the mode missed an operation, the loss would be NaN.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, final
@@ -24,15 +24,18 @@ from torch.overrides import TorchFunctionMode
 
 from maskscope.errors import ConfigError, LossError, MaskscopeError
 from maskscope.masks.call import call_with
+from maskscope.masks.executors.callee import AsksForMoreError, Callee
 from maskscope.masks.executors.chain import Chain
 from maskscope.masks.executors.executor import Executor, Networks
 from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.layers import Affine, Chains, Layer
 from maskscope.masks.executors.product import all_copies, masked_product
 from maskscope.masks.executors.recurrent import PLAIN, applies
-from maskscope.masks.executors.stacking import CannotBatchError, stack_parts
+from maskscope.masks.executors.stacking import CannotBatchError, PartOf, stack_parts
 from maskscope.masks.executors.whole import Whole, whole_of
 from maskscope.masks.gradient import NO_PATH, BackwardPass, Loss, scalar_loss
+from maskscope.masks.randomness import Randomness
+from maskscope.masks.twin import twin_of
 
 # Up to this size, in bytes, all masked copies of a weight are made at once: a product in blocks would cost more than it saves.
 WHOLE_BYTES = 1 << 20
@@ -46,13 +49,13 @@ class BatchedExecutor(Executor):
 
     def __init__(self, network: Networks, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
         super().__init__(network, loss, units)
-        linear = linear_weights(self.networks[0])
-        self._may_stand_in = linear & set(units)
-        self._biases = {name.removesuffix("weight") + "bias" for name in linear} & set(units)
+        self._may_stand_in = linear_weights(self.networks[0]) & set(units)
         self._chains = Chains(self.networks[0])
         self._constants: dict[int, dict[str, Tensor]] = {}
         self._wholes: dict[tuple[tuple[Layer, ...], int], Whole | None] = {}
         self._is_called = False  # whether the network was called in the present step
+        self._callee = Callee(self.networks[0])
+        self._only_calls, self._has_only_called = self._chains.may_be, False
         self._memory: dict[tuple[str, int], Tensor] = {}
         self._backward = BackwardPass()
 
@@ -83,50 +86,73 @@ class BatchedExecutor(Executor):
         """
         if len(self.distinct) > 1 and any(True for _ in self.networks[0].buffers()):
             raise CannotBatchError("the networks have buffers of their own")
-        rows = [part for mine in parts for part in mine]
-        stacked, part_of = stack_parts(rows)
+        stacked, part_of = stack_parts([part for mine in parts for part in mine])
+        if self._only_calls:
+            start = None if self._has_only_called else Randomness(next(iter(self.units.values())).device)
+            try:
+                losses = self._run(stacked, partial(self._loss_of_callee, part_of), {})
+            except AsksForMoreError:
+                self._only_calls = False
+                if start is not None:
+                    start.put_back()  # so that the same random numbers are drawn again
+            else:
+                self._has_only_called = True
+                return losses.view(len(parts), -1)
         stand_ins = {name: _stand_in(unit) for name, unit in self.units.items() if self._stands_in(name)}
-        by_identity = {id(tensor): self.units[name] for name, tensor in stand_ins.items()}
         leaves = {name: self._leaf(name) for name in self.units if name not in stand_ins}
+        return self._run(stacked, partial(self._loss_of_network, part_of, stand_ins), leaves).view(len(parts), -1)
+
+    def _run(self, stacked: list[Tensor], loss_of: Callable[..., Tensor], leaves: dict[str, Tensor]) -> Tensor:
+        """The losses of all rows in one vmapped call, and its backward pass.
+
+        Args:
+            stacked: the tensors of the parts.
+            loss_of: gets the row, the anchor, the row's copies and constants, and the tensors of its part.
+            leaves: all copies of those weights that are given to it.
+        """
         anchor, before, self._is_called = torch.zeros((), requires_grad=True), self.takes, False
-        sample = torch.arange(len(rows))
-
+        rows = torch.arange(next(iter(self.units.values())).rows)
         # what is not masked is the same for all rows, unless the networks are several
-        constants_of_rows = self._constants_of_rows() if len(self.distinct) > 1 else {}
+        constants = self._constants_of_rows() if len(self.distinct) > 1 else {}
 
-        def one(sample: Tensor, copies: dict[str, Tensor], others: dict[str, Tensor], tensors: list[Tensor]) -> Tensor:
-            part, instead = part_of(tensors), copies | others | stand_ins
-            with _StandInMode(by_identity, sample, anchor):
-                value = call_with(self.networks[0], instead, lambda guest: self._loss_of(guest, part, sample, anchor))
-            return scalar_loss(value).reshape(())
+        def one(row: Tensor, copies: dict[str, Tensor], others: dict[str, Tensor], tensors: list[Tensor]) -> Tensor:
+            return scalar_loss(loss_of(row, anchor, copies | others, tensors)).reshape(())
 
         # on CPUs, fused attention cannot be vmapped; the plain form (MATH) can
         with torch.enable_grad(), self.precision(), sdpa_kernel(SDPBackend.MATH):
-            losses = torch.func.vmap(one)(sample, leaves, constants_of_rows, stacked)
+            losses = torch.func.vmap(one)(rows, leaves, constants, stacked)
             with self._listening():
                 self._backward.run(losses.sum(), [anchor, *leaves.values()])
         if anchor.grad is None and self.takes == before:
             raise LossError(NO_PATH)
-        return losses.detach().view(len(parts), -1)
+        return losses.detach()
 
-    def _loss_of(self, guest: nn.Module, part: Any, sample: Tensor, anchor: Tensor) -> Tensor:
-        """The loss of the current sample, inside vmap. If the network is a chain, its forward pass is that of the chain."""
-        if not self._chains.may_be:
-            return self.loss(guest, part)
-        plain = partial(type(guest).forward, guest)
+    def _loss_of_network(
+        self, part_of: PartOf, stand_ins: dict[str, Tensor], row: Tensor, anchor: Tensor, copies: dict[str, Tensor], tensors: Any
+    ) -> Any:
+        """The loss of a row, inside vmap, of the network with its masked weights."""
+        by_identity = {id(tensor): self.units[name] for name, tensor in stand_ins.items()}
+        with _StandInMode(by_identity, row, anchor):
+            return call_with(self.networks[0], copies | stand_ins, lambda guest: self.loss(guest, part_of(tensors)))
 
-        def forward(*args: Any, **kwargs: Any) -> Any:
-            is_plain = len(args) == 1 and not kwargs and isinstance(args[0], Tensor)
-            layers = self._chains.of(guest, args[0]) if is_plain else None
+    def _loss_of_callee(self, part_of: PartOf, row: Tensor, anchor: Tensor, copies: dict[str, Tensor], tensors: Any) -> Any:
+        """The loss of a row, inside vmap, of something that can only be called, and that does what the network does.
+
+        Raises:
+            AsksForMoreError: the loss did something else than to call it, or the network is no chain.
+        """
+        del copies
+
+        def call(*args: Any, **kwargs: Any) -> Tensor:
+            if len(args) != 1 or kwargs or not isinstance(args[0], Tensor):
+                raise AsksForMoreError("other arguments than one tensor")
+            layers = self._chains.of(args[0])
             if layers is None:
-                return plain(*args, **kwargs)
-            return self._chain(layers).of_sample(args[0], sample, anchor)
+                raise AsksForMoreError("no chain")
+            return self._chain(layers).of_sample(args[0], row, anchor)
 
-        vars(guest)["forward"] = forward
-        try:
-            return self.loss(guest, part)
-        finally:
-            vars(guest).pop("forward", None)
+        with twin_of(self.networks[0]):  # the network itself cannot be called
+            return self.loss(self._callee.that_does(call), part_of(tensors))
 
     def _chain(self, layers: tuple[Layer, ...]) -> Chain:
         """The chain for one call of the network. Its first call in a step has all weights in one piece of memory, if it can."""
@@ -164,8 +190,6 @@ class BatchedExecutor(Executor):
 
     def _stands_in(self, name: str) -> bool:
         unit = self.units[name]
-        if self._chains.may_be:
-            return name in self._may_stand_in or name in self._biases
         return name in self._may_stand_in and unit.rows * unit.shape.numel() * unit.dtype.itemsize > WHOLE_BYTES
 
     def _leaf(self, name: str) -> Tensor:

@@ -5,8 +5,8 @@ trick: what the network does is recorded once, and if it is a chain, later calls
 
 How it could fail: another call of the network does something else, or somebody waits for what a module does besides. Therefore
 nothing is a chain whose modules have hooks, write an attribute or do any other operation on a tensor, and a recording counts for
-inputs of one shape. What modules write elsewhere, such as in a list outside the network, is not noticed; the recorded call is
-full of NaN, so that a loss that uses it is NaN.
+inputs of one shape. What modules write elsewhere, such as in a list outside the network, is not noticed; the recorded call has
+an input full of NaN, so that a loss that uses it is NaN.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ from torch.nn import functional
 from torch.nn.modules import module as torch_module
 from torch.overrides import TorchFunctionMode
 
+from maskscope.masks.call import call_with
 from maskscope.masks.guest import Belongings
 
 
@@ -70,39 +71,42 @@ class Chains:
     """
 
     def __init__(self, network: nn.Module) -> None:
-        own = "forward" in vars(network) or type(network).__call__ is not nn.Module.__call__
-        modules = [module for module in network.modules() if module is not network]
+        own = "forward" in vars(network) or type(network).__call__ is not nn.Module.__call__ or hasattr(type(network), "__del__")
+        modules = list(network.modules())
         hooked = any(getattr(module, hooks) for module in modules for hooks in _HOOKS) or torch_module._has_any_global_hook()
         self.may_be = not own and not hooked and any(type(module) is nn.Linear for module in network.modules())
+        self._network = network
         self._known: dict[tuple[torch.Size, torch.dtype], tuple[Layer, ...] | None] = {}
 
-    def of(self, guest: nn.Module, x: Tensor) -> tuple[Layer, ...] | None:
+    def of(self, x: Tensor) -> tuple[Layer, ...] | None:
         """The layers, in their order, for inputs like this one; None if the network is no chain.
 
         Args:
-            guest: the network during a masked call, whose forward pass is that of its class.
             x: an input; only its shape and its dtype count.
         """
         key = (x.shape, x.dtype)
         if key not in self._known:
             empty = torch.full(x.shape, float("nan"), dtype=x.dtype, device=x.device) if x.is_floating_point() else None
-            found = [] if empty is None else [_recorded(guest, empty) for _ in range(2)]
+            found = [] if empty is None else [_recorded(self._network, empty) for _ in range(2)]
             self._known[key] = found[0] if found and found[0] == found[1] else None
         return self._known[key]
 
 
-def _recorded(guest: nn.Module, x: Tensor) -> tuple[Layer, ...] | None:
-    before = Belongings(guest)
-    recorder = _Recorder({id(tensor): name for name, tensor in guest.named_parameters()}, x)
-    try:
+def _recorded(network: nn.Module, x: Tensor) -> tuple[Layer, ...] | None:
+    """The layers of one call of the network, which leaves nothing on it."""
+
+    def recorded(guest: nn.Module) -> tuple[Layer, ...] | None:
+        before = Belongings(guest)
+        recorder = _Recorder({id(tensor): name for name, tensor in guest.named_parameters()}, x)
         with torch.no_grad(), recorder:
             last = type(guest).forward(guest, x)
+        is_chain = recorder.is_chain and last is recorder.last and before.is_unchanged()
+        return tuple(recorder.layers) if is_chain else None
+
+    try:
+        return call_with(network, {}, recorded)
     except Exception:  # the user's code; if it fails, the true call fails in the same way
         return None
-    finally:
-        unchanged = before.is_unchanged()
-        before.restore()
-    return tuple(recorder.layers) if unchanged and recorder.is_chain and last is recorder.last else None
 
 
 class _Recorder(TorchFunctionMode):

@@ -12,11 +12,15 @@ from maskscope.masks.parts import is_same
 _TENSOR = object()  # stands for the tensors among the leaves of a part
 
 
+# makes a part of the tensors of one row
+PartOf = Callable[[Sequence[Tensor]], Any]
+
+
 class CannotBatchError(Exception):
     """These parts cannot be run in one call, but one by one."""
 
 
-def stack_parts(rows: Sequence[Any]) -> tuple[list[Tensor], Callable[[Sequence[Tensor]], Any]]:
+def stack_parts(rows: Sequence[Any]) -> tuple[list[Tensor], PartOf]:
     """The tensors of parts of equal structure, stacked; and a function that makes a part of the tensors of one row.
 
     Raises:
