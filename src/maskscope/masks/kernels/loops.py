@@ -1,7 +1,7 @@
 """The passes as loops over plain arrays, compiled by numba for this CPU; `cpu.py` calls them with tensors.
 
 Why they are fast, each point measured (docs/speed.md): draws, thresholds and slopes are made for sixteen weights at a time
-(`vector_loops.py`), in registers. Weights are processed in chunks of `CHUNK`, so that the results of one loop are still in the
+(`vectors/`), in registers. Weights are processed in chunks of `CHUNK`, so that the results of one loop are still in the
 first-level cache for the next. Every other inner loop is simple enough for the compiler to vectorise.
 
 There are no annotations: numba infers types from the arguments that `cpu.py` passes. Danger: numba stores a compiled function
@@ -14,7 +14,9 @@ from numba.extending import overload
 
 from maskscope.masks.kernels.compiler import compiled
 from maskscope.masks.kernels.counter import MULTIPLIERS, ROUNDS, WEYL
-from maskscope.masks.kernels.vector_loops import LANES, add_four_rows, add_row, copy_sixteen, open_sixteen, slopes_of_sixteen
+from maskscope.masks.kernels.vectors.gate_loops import copy_sixteen, open_sixteen
+from maskscope.masks.kernels.vectors.lane_loops import LANES
+from maskscope.masks.kernels.vectors.slope_loops import add_four_rows, add_row, slopes_of_sixteen
 
 CHUNK = 2048
 

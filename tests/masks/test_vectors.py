@@ -8,7 +8,7 @@ from maskscope.masks.kernels.threshold import LIMIT, keep_threshold, position, t
 
 numba = pytest.importorskip("numba")
 
-from maskscope.masks.kernels import vector_loops  # noqa: E402
+from maskscope.masks.kernels.vectors import gate_loops, lane_loops  # noqa: E402
 
 FINE = 1 << 15
 
@@ -18,10 +18,10 @@ def _limits_of_sixteen(_typing, logits, at, table, out):
     signature = numba.types.void(logits, numba.types.intp, table, out)
 
     def code(context, builder, signature, args):
-        arrays = [vector_loops._data(context, builder, signature.args[place], args[place]) for place in (0, 2, 3)]
-        logit = vector_loops._load(builder, arrays[0], args[1], vector_loops._F32, 4)
-        limit = vector_loops._thresholds(builder, vector_loops._fixed(builder, logit), arrays[1])
-        vector_loops._store(builder, limit, arrays[2], args[1], 4)
+        arrays = [lane_loops.data(context, builder, signature.args[place], args[place]) for place in (0, 2, 3)]
+        logit = lane_loops.load(builder, arrays[0], args[1], lane_loops.F32, 4)
+        limit = gate_loops._thresholds(builder, lane_loops.fixed(builder, logit), arrays[1])
+        lane_loops.store(builder, limit, arrays[2], args[1], 4)
         return context.get_dummy_value()
 
     return signature, code

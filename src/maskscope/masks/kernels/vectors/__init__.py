@@ -1,0 +1,1 @@
+"""Parts of the passes on processors, written in instructions for vectors."""
