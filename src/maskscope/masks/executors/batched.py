@@ -162,7 +162,8 @@ class BatchedExecutor(Executor):
             self._wholes[key] = whole_of(self.units, [name for name in names if name in self.units])
         whole = self._wholes[key]
         is_first, self._is_called = not self._is_called, True
-        return Chain(layers, self.units, self._constants_of_rows(), whole if is_first and whole and whole.can_run else None)
+        whole = whole if is_first and whole and whole.can_run else None
+        return Chain(layers, self.units, self._constants_of_rows(), len(self.distinct) > 1, whole)
 
     def _constants_of_rows(self) -> dict[str, Tensor]:
         """What is not masked: of one network as it is; of several, ``[rows, *shape]``."""

@@ -3,7 +3,7 @@
 Numbers between layers lie as ``[rows, features, items]``, so that no product has to turn them over.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,14 +23,22 @@ class Chain:
     Args:
         layers: in order.
         units: the masked weights and biases, by dotted name.
-        constants: the others, ``[*shape]``, or ``[rows, *shape]`` of several networks.
+        constants: the others.
+        is_of_rows: whether these are of several networks, ``[rows, *shape]``, and not ``[*shape]``.
         whole: all masked weights in one piece of memory, for one call of the network; None: each by itself, in blocks.
     """
 
     def __init__(
-        self, layers: Sequence[Layer], units: Mapping[str, GatedWeight], constants: Mapping[str, Tensor], whole: Whole | None
+        self,
+        layers: Sequence[Layer],
+        units: Mapping[str, GatedWeight],
+        constants: Mapping[str, Tensor],
+        is_of_rows: bool,
+        whole: Whole | None,
     ) -> None:
-        self._layers, self._units, self._constants, self._whole = layers, units, constants, whole
+        self._layers, self._units, self._whole = layers, units, whole
+        self._constants, self._is_of_rows = constants, is_of_rows
+        self._masks = range(0)
         self._dtype = next(iter(units.values())).dtype
         self._copies: dict[str, Tensor] = {}
         self._lowest = min(place for place, layer in enumerate(layers) if isinstance(layer, Affine))
@@ -40,11 +48,14 @@ class Chain:
         return under_vmap(x, sample, anchor, self._dtype, lambda rows, anchor: apply(_Chain, rows, anchor, self))
 
     def forward(self, x: Float[Tensor, "rows in items"]) -> list[Tensor]:
-        """The input of every layer, and the output of the last one."""
-        self._copies = {} if self._whole is None else self._whole.copies()
+        """The inputs of every layer, and the outputs of the last one."""
+        found = [self._reached(x[rows], rows) for rows in self._runs(again=False)]
+        return found[0] if len(found) == 1 else [torch.cat(one) for one in zip(*found, strict=True)]
+
+    def _reached(self, x: Tensor, rows: slice) -> list[Tensor]:
         reached = [x]
         for layer in self._layers:
-            x = self._affine(layer, x) if isinstance(layer, Affine) else layer(x)
+            x = self._affine(layer, x, rows) if isinstance(layer, Affine) else layer(x)
             reached.append(x)
         return reached
 
@@ -56,6 +67,25 @@ class Chain:
             dy: the gradient of the output, ``[rows, features, items]``.
             needs_input: whether the gradient of the input is needed.
         """
+        found = []
+        for rows in self._runs(again=True):
+            found.append(self._back([one[rows] for one in reached], dy[rows], rows, needs_input=needs_input))
+            if self._whole is not None and self._listens:
+                self._whole.take(self._masks)
+        given = [one for one in found if one is not None]
+        return torch.cat(given) if given else None
+
+    def _runs(self, *, again: bool) -> Iterator[slice]:
+        """The rows that are run at once, one after the other, with their copies in memory."""
+        if self._whole is None:
+            yield slice(None)
+            return
+        samples = next(iter(self._units.values())).samples
+        for masks in self._whole.groups:
+            self._masks, self._copies = masks, self._whole.copies(masks, again=again)
+            yield slice(masks.start * samples, masks.stop * samples)
+
+    def _back(self, reached: Sequence[Tensor], dy: Tensor, rows: slice, *, needs_input: bool) -> Tensor | None:
         gradient: Tensor | None = dy
         for place in reversed(range(len(self._layers))):
             layer = self._layers[place]
@@ -65,32 +95,35 @@ class Chain:
                 before, after = reached[place : place + 2]
                 gradient = _relu_back(gradient, after) if layer.is_relu else pulled_back(layer, before, gradient)
             else:
-                gradient = self._affine_back(layer, reached[place], gradient, needs_input=needs_input or place > self._lowest)
-        if self._whole is not None and self._listens:
-            self._whole.take()
+                below = needs_input or place > self._lowest
+                gradient = self._affine_back(layer, reached[place], gradient, rows, needs_input=below)
         return gradient
+
+    def _constant(self, name: str, rows: slice) -> Tensor:
+        """What is not masked, for some rows: of one network it is the same for all."""
+        return self._constants[name][rows] if self._is_of_rows else self._constants[name]
 
     @property
     def _listens(self) -> bool:
         return next(iter(self._units.values())).listens
 
-    def _affine(self, layer: Affine, x: Tensor) -> Tensor:
+    def _affine(self, layer: Affine, x: Tensor, rows: slice) -> Tensor:
         unit = self._units.get(layer.weight)
         if unit is None:
-            y = torch.matmul(self._constants[layer.weight].to(x.dtype), x)
+            y = torch.matmul(self._constant(layer.weight, rows).to(x.dtype), x)
         else:
             y = torch.bmm(self._copies[layer.weight], x) if self._copies else multiply(unit, x)
         if layer.bias is None:
             return y
         of_bias = self._units.get(layer.bias)
         if of_bias is None:
-            return y.add_(self._constants[layer.bias].to(y.dtype)[..., None])
+            return y.add_(self._constant(layer.bias, rows).to(y.dtype)[..., None])
         copies = self._copies.get(layer.bias)
         if copies is None:
             copies = of_bias.copies(y.new_empty(of_bias.rows, of_bias.shape.numel(), dtype=of_bias.dtype))
         return y.add_(copies.to(y.dtype)[:, :, None])
 
-    def _affine_back(self, layer: Affine, x: Tensor, dy: Tensor, *, needs_input: bool) -> Tensor | None:
+    def _affine_back(self, layer: Affine, x: Tensor, dy: Tensor, rows: slice, *, needs_input: bool) -> Tensor | None:
         of_bias = None if layer.bias is None else self._units.get(layer.bias)
         if of_bias is not None and of_bias.listens:
             if self._copies:
@@ -99,7 +132,7 @@ class Chain:
                 of_bias.take(dy.sum(2).to(of_bias.dtype))
         unit = self._units.get(layer.weight)
         if unit is None:
-            return torch.matmul(self._constants[layer.weight].to(dy.dtype).mT, dy) if needs_input else None
+            return torch.matmul(self._constant(layer.weight, rows).to(dy.dtype).mT, dy) if needs_input else None
         if not self._copies:
             return take_product(unit, x, dy, needs_input=needs_input)
         copies = self._copies[layer.weight]
