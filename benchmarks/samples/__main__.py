@@ -1,0 +1,91 @@
+"""Samples a step, chosen by the time to a mask of equal quality.
+
+    OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 python -m benchmarks.samples --out samples.json
+
+Networks 400-400-200 of addition and multiplication, fitted as the preset `quick` does, of seeds that no record uses and that
+`fast` was not chosen on. The masks of both operations are sought together, with 128 items a step in all. What is tried, and the
+rule that names the winner: benchmarks/samples/rule.py. Then the winner and the reference are repeated on every network with other
+noise and other data, with the full mask beside them.
+
+Every search is written as it ends: a run that is stopped goes on after the last one that was finished. Seconds are those of the
+processor, of one thread, because the machine may have other work; even these grow when a neighbour uses the other half of a core.
+"""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import tyro
+
+from benchmarks.samples.rule import FUNCTIONS, REFERENCE, WHOLE, Candidate, Row, candidates, equal_on, first_of, is_equal, verdict
+from benchmarks.samples.rule import winner as winner_of
+from benchmarks.samples.work import Work, say
+from benchmarks.turns import with_interval
+from maskscope.storage import Json
+
+
+@dataclass(frozen=True)
+class Options:
+    """Samples a step and steps, by the time to a mask of equal quality."""
+
+    seeds: tuple[int, ...] = (9002, 9003, 9004)
+    """Networks."""
+    out: Path = Path("samples.json")
+    """The record; extended if it is there."""
+    cells: Path = Path("runs/samples")
+    """The folder of networks and masks; not part of the record."""
+    everything: bool = False
+    """Try also what cannot win any more, because it failed on a network before."""
+
+
+def main() -> None:
+    """Searches for what is missing, writes the record, prints its rows and the verdict."""
+    options = tyro.cli(Options, prog="python -m benchmarks.samples", config=(tyro.conf.FlagCreatePairsOff,))
+    work = Work(options.out, options.cells)
+    for seed in options.seeds:
+        for candidate in candidates():
+            if options.everything or all(equal_on(work.rows, candidate).values()):
+                work.search(candidate, seed, 0, FUNCTIONS)
+    winner = winner_of(work.rows, options.seeds)
+    for seed in options.seeds:
+        for candidate in {winner: None, REFERENCE: None}:
+            work.search(candidate, seed, 1, (*FUNCTIONS, WHOLE))
+    found = summary(work, winner, options.seeds)
+    work.write(found)
+    print(table(work.rows))
+    say(str(found))
+
+
+def summary(work: Work, winner: Candidate, seeds: Sequence[int]) -> Json:
+    """The winner beside the reference, and whether the preset takes it."""
+    alike = {one: [value for seed in seeds for value in work.alike(one, seed)] for one in (winner, REFERENCE)}
+    cpu = {one: sum(first_of(work.rows, one)[seed].cpu_seconds for seed in seeds) for one in (winner, REFERENCE)}
+    repeats = {(row.candidate, row.seed): row.masks for row in work.rows if row.repeat == 1}
+    full = [(repeats[winner, seed][WHOLE], repeats[REFERENCE, seed][WHOLE]) for seed in seeds]
+    ratio, less_alike = cpu[winner] / cpu[REFERENCE], statistics.mean(alike[REFERENCE]) - statistics.mean(alike[winner])
+    return {
+        "winner": asdict(winner),
+        "time_over_reference": ratio,
+        "dice": {"winner": alike[winner], "reference": alike[REFERENCE]},
+        "full_masks": {"winner": [asdict(mine) for mine, _ in full], "reference": [asdict(theirs) for _, theirs in full]},
+        "verdict": verdict(ratio, less_alike, all(is_equal(*pair, WHOLE) for pair in full)),
+    }
+
+
+def table(rows: Sequence[Row]) -> str:
+    """A row for each candidate, means over networks with their 95 % t-intervals, in Markdown."""
+    lines = ["| estimator | S | steps | n | CPU s a mask | add | mul | density add | density mul | equal |", f"|{'---|' * 10}"]
+    for one in sorted(candidates(), key=lambda one: (one.kind, one.samples, one.steps)):
+        mine = list(first_of(rows, one).values())
+        if mine:
+            cells = [with_interval([row.cpu_seconds / len(FUNCTIONS) for row in mine])]
+            cells += [with_interval([row.masks[name].on(name) for row in mine]) for name in FUNCTIONS]
+            cells += [with_interval([row.masks[name].density for row in mine]) for name in FUNCTIONS]
+            cells.append(f"{sum(equal_on(rows, one).values())} of {len(mine)}")
+            lines.append(f"| {one.kind} | {one.samples} | {one.steps:,} | {len(mine)} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
