@@ -18,8 +18,8 @@ from pathlib import Path
 
 import tyro
 
-from benchmarks.samples.rule import FUNCTIONS, REFERENCE, WHOLE, Candidate, Row, candidates, equal_on, first_of, is_equal, verdict
-from benchmarks.samples.rule import winner as winner_of
+from benchmarks.samples import rule
+from benchmarks.samples.rule import FUNCTIONS, REFERENCE, WHOLE, Candidate, Row, candidates, equal_on, first_of, is_equal
 from benchmarks.samples.work import Work, say
 from benchmarks.turns import with_interval
 from maskscope.storage import Json
@@ -36,7 +36,7 @@ class Options:
     cells: Path = Path("runs/samples")
     """The folder of networks and masks; not part of the record."""
     everything: bool = False
-    """Try also what cannot win any more, because it failed on a network before."""
+    """Try on every network also what cannot change the preset any more."""
 
 
 def main() -> None:
@@ -45,9 +45,9 @@ def main() -> None:
     work = Work(options.out, options.cells)
     for seed in options.seeds:
         for candidate in candidates():
-            if options.everything or all(equal_on(work.rows, candidate).values()):
+            if options.everything or rule.may_change_the_preset(work.rows, candidate):
                 work.search(candidate, seed, 0, FUNCTIONS)
-    winner = winner_of(work.rows, options.seeds)
+    winner = rule.winner(work.rows, options.seeds)
     for seed in options.seeds:
         for candidate in {winner: None, REFERENCE: None}:
             work.search(candidate, seed, 1, (*FUNCTIONS, WHOLE))
@@ -69,7 +69,7 @@ def summary(work: Work, winner: Candidate, seeds: Sequence[int]) -> Json:
         "time_over_reference": ratio,
         "dice": {"winner": alike[winner], "reference": alike[REFERENCE]},
         "full_masks": {"winner": [asdict(mine) for mine, _ in full], "reference": [asdict(theirs) for _, theirs in full]},
-        "verdict": verdict(ratio, less_alike, all(is_equal(*pair, WHOLE) for pair in full)),
+        "verdict": rule.verdict(ratio, less_alike, all(is_equal(*pair, WHOLE) for pair in full)),
     }
 
 
