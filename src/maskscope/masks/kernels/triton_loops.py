@@ -64,7 +64,7 @@ def _given(word):
     """A word that is passed as a number, or as a pointer to one."""
     if word.dtype.is_ptr():
         return tl.load(word)
-    else:  # noqa: RET505 - Triton compiles one of the branches, by the type
+    else:  # Triton compiles one branch, by the type
         return word
 
 
