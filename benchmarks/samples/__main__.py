@@ -7,12 +7,11 @@ Networks 400-400-200 of addition and multiplication, fitted as the preset `quick
 rule that names the winner: benchmarks/samples/rule.py. Then the winner and the reference are repeated on every network with other
 noise and other data, with the full mask beside them.
 
-Every search is written as it ends: a run that is stopped goes on after the last one that was finished. Seconds are those of the
-processor, of one thread, because the machine may have other work; even these grow when a neighbour uses the other half of a core.
+Every search is written as it ends: a run that is stopped goes on after the last one that was finished.
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -43,27 +42,29 @@ def main() -> None:
     """Searches for what is missing, writes the record, prints its rows and the verdict."""
     options = tyro.cli(Options, prog="python -m benchmarks.samples", config=(tyro.conf.FlagCreatePairsOff,))
     work = Work(options.out, options.cells)
+    costs = work.costs()
+    by_time = [REFERENCE, *sorted(candidates()[1:], key=lambda one: rule.seconds(costs, one))]
     for seed in options.seeds:
-        for candidate in candidates():
-            if options.everything or rule.may_change_the_preset(work.rows, candidate):
+        for candidate in by_time:
+            if options.everything or rule.may_change_the_preset(work.rows, costs, candidate):
                 work.search(candidate, seed, 0, FUNCTIONS)
-    winner = rule.winner(work.rows, options.seeds)
+    winner = rule.winner(work.rows, costs, options.seeds)
     for seed in options.seeds:
         for candidate in {winner: None, REFERENCE: None}:
             work.search(candidate, seed, 1, (*FUNCTIONS, WHOLE))
-    found = summary(work, winner, options.seeds)
+    found = summary(work, costs, winner, options.seeds)
     work.write(found)
-    print(table(work.rows))
+    print(table(work.rows, costs))
     say(str(found))
 
 
-def summary(work: Work, winner: Candidate, seeds: Sequence[int]) -> Json:
+def summary(work: Work, costs: Mapping[str, float], winner: Candidate, seeds: Sequence[int]) -> Json:
     """The winner beside the reference, and whether the preset takes it."""
     alike = {one: [value for seed in seeds for value in work.alike(one, seed)] for one in (winner, REFERENCE)}
-    cpu = {one: sum(first_of(work.rows, one)[seed].cpu_seconds for seed in seeds) for one in (winner, REFERENCE)}
     repeats = {(row.candidate, row.seed): row.masks for row in work.rows if row.repeat == 1}
     full = [(repeats[winner, seed][WHOLE], repeats[REFERENCE, seed][WHOLE]) for seed in seeds]
-    ratio, less_alike = cpu[winner] / cpu[REFERENCE], statistics.mean(alike[REFERENCE]) - statistics.mean(alike[winner])
+    ratio = rule.seconds(costs, winner) / rule.seconds(costs, REFERENCE)
+    less_alike = statistics.mean(alike[REFERENCE]) - statistics.mean(alike[winner])
     return {
         "winner": asdict(winner),
         "time_over_reference": ratio,
@@ -73,13 +74,13 @@ def summary(work: Work, winner: Candidate, seeds: Sequence[int]) -> Json:
     }
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[Row], costs: Mapping[str, float]) -> str:
     """A row for each candidate, means over networks with their 95 % t-intervals, in Markdown."""
     lines = ["| estimator | S | steps | n | CPU s a mask | add | mul | density add | density mul | equal |", f"|{'---|' * 10}"]
     for one in sorted(candidates(), key=lambda one: (one.kind, one.samples, one.steps)):
         mine = list(first_of(rows, one).values())
         if mine:
-            cells = [with_interval([row.cpu_seconds / len(FUNCTIONS) for row in mine])]
+            cells = [f"{rule.seconds(costs, one):.1f}"]
             cells += [with_interval([row.masks[name].on(name) for row in mine]) for name in FUNCTIONS]
             cells += [with_interval([row.masks[name].density for row in mine]) for name in FUNCTIONS]
             cells.append(f"{sum(equal_on(rows, one).values())} of {len(mine)}")

@@ -8,17 +8,21 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.samples.rule import FUNCTIONS, Candidate, Quality, Row
+from benchmarks.cases import CASES
+from benchmarks.samples.rule import FUNCTIONS, Candidate, Quality, Row, candidates, step_name
 from benchmarks.schedules import QUICK, SUBJECT, fitted
-from benchmarks.turns import about
+from benchmarks.step import mask_steps
+from benchmarks.turns import about, take_turns
 from maskscope.analysis import score
 from maskscope.masks import BinaryMask, Selection, dice, select
 from maskscope.procedure.starts import initial_logits
 from maskscope.procedure.work import make_network
 from maskscope.storage import Json, read_json, read_tensors, write_json, write_tensors
 from maskscope.tasks import Task
-from maskscope.training import Discovery, MaskSearch, child_seed, discover_many
+from maskscope.training import Compute, Discovery, MaskSearch, child_seed, discover_many
 
+# of each kind of step
+_COUNTED, _TURNS = 120, 12
 # enough for every search that is timed to find its kernels compiled
 _WARM = 2
 
@@ -35,8 +39,23 @@ class Work:
         self._out, self._cells = out, cells
         self.task: Task = SUBJECT.task(QUICK, torch.device("cpu"))
         cells.mkdir(parents=True, exist_ok=True)
-        stored = read_json(out)["rows"] if out.exists() else []
-        self.rows = [_row(one) for one in stored]
+        stored = read_json(out) if out.exists() else {}
+        self.rows = [_row(one) for one in stored.get("rows", [])]
+        self._steps: Json = stored.get("steps", {})
+
+    def costs(self) -> dict[str, float]:
+        """The processor's seconds of each kind of step, for one of two masks: the lower quartile."""
+        if not self._steps:
+            case = CASES["small"]
+            network, kinds = case.make(), {}
+            for one in candidates():
+                searched, config = replace(case, samples=one.samples), one.spec.config()
+                made = mask_steps(searched, network, config, Compute(), masks=len(FUNCTIONS), clock=time.process_time)
+                kinds.setdefault(step_name(one), made)
+            self._steps = {name: asdict(found) for name, found in take_turns(kinds, _COUNTED, _TURNS).items()}
+            say(f"steps: {self._steps}")
+            self.write({})
+        return {name: float(found["lower"]) for name, found in self._steps.items()}
 
     def network(self, seed: int) -> nn.Module:
         """The trained network of a seed."""
@@ -65,15 +84,15 @@ class Work:
             return discover_many(network, self.task.loss, wanted, selection=selection, config=asked, judge=False, watch=False)
 
         found_in(_WARM)
-        began, cpu_began = time.perf_counter(), time.process_time()
+        began = time.process_time()
         found = found_in(config.steps)
-        cpu_seconds, seconds = time.process_time() - cpu_began, time.perf_counter() - began
+        cpu_seconds = time.process_time() - began
         masks, edge = {}, config.made_estimator.undecided_below(1.0)
         for function, one in zip(functions, found, strict=True):
             accuracy = dict(score(network, self.task, one.mask).accuracy)
             masks[function] = Quality(accuracy, one.mask.density, one.logits.undecided(edge))
             one.mask.save(self.mask(candidate, seed, repeat, function))
-        self.rows.append(Row(candidate, seed, repeat, masks, cpu_seconds, seconds))
+        self.rows.append(Row(candidate, seed, repeat, masks, cpu_seconds))
         say(f"{candidate}, network {seed}, repeat {repeat}: {cpu_seconds:.1f} s, {masks}")
         self.write({})
 
@@ -100,11 +119,12 @@ class Work:
     def write(self, summary: Json) -> None:
         """The record, as far as it is."""
         rows = [asdict(row) for row in self.rows]
-        write_json(self._out, {"rows": rows, "summary": summary, "about": about()})
+        write_json(self._out, {"steps": self._steps, "rows": rows, "summary": summary, "about": about()})
 
 
 def _row(stored: Json) -> Row:
     masks = {name: Quality(**mask) for name, mask in stored["masks"].items()}
+    stored.pop("seconds", None)
     return Row(**{**stored, "candidate": Candidate(**stored["candidate"]), "masks": masks})
 
 

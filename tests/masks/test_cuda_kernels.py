@@ -208,6 +208,18 @@ def test_nothing_is_written_outside(kernels):
     assert (whole[1:] == around).all()
 
 
+def test_kernels_that_cannot_work_here_say_so(kernels, monkeypatch):
+    """An ImportError: `make_kernels` then takes plain PyTorch, with a warning."""
+    cuda.require_working(kernels, DEVICE)
+    monkeypatch.setattr(CudaKernels, "open_gates", lambda *given: given[-1].fill_(1))
+    with pytest.raises(ImportError, match="not the definition's"):
+        cuda.require_working(kernels, DEVICE)
+    compiler = RuntimeError("Failed to find C compiler.\nPlease specify via CC")
+    monkeypatch.setattr(CudaKernels, "open_gates", lambda *given: (_ for _ in ()).throw(compiler))
+    with pytest.raises(ImportError, match=r"first program fails: RuntimeError: Failed to find C compiler\.$"):
+        cuda.require_working(kernels, DEVICE)
+
+
 def test_an_unknown_law_is_refused(kernels):
     class Strange(GateLaw):
         def slope(self, logits, is_open, draws):

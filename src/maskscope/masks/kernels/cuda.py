@@ -14,6 +14,7 @@ from torch import Tensor
 from maskscope.masks.kernels.exact import as_integers
 from maskscope.masks.kernels.gate_laws import GateLaw, LogisticSlope, SignGate, SoftGate, TableSlope
 from maskscope.masks.kernels.passes import Address, Kernels, add_straight_gradient
+from maskscope.masks.kernels.reference import ReferenceKernels
 from maskscope.masks.kernels.threshold import threshold_table
 
 # Four weights for each thread: a float32 access is then 16 bytes, and all accesses of a program have one layout (except float64).
@@ -36,7 +37,7 @@ class CudaKernels(Kernels):
             same in every replay; what this tensor holds may change. None: the step of the address.
 
     Raises:
-        ImportError: Triton is not installed.
+        ImportError: Triton is not installed, or does not work on the device at hand (`require_working`).
     """
 
     name = "cuda"
@@ -46,6 +47,8 @@ class CudaKernels(Kernels):
 
         self._loops, self._soft = triton_loops, triton_soft_loops
         self._step = None if step is None else (step[:1], step[1:])
+        if step is None and torch.cuda.is_available():
+            require_working(self, torch.device("cuda"))
 
     def open_gates(self, logits: Float32[Tensor, " n"], at: Address, samples: int, gates: UInt8[Tensor, " n"]) -> None:
         """See `Kernels.open_gates`."""
@@ -110,6 +113,29 @@ class CudaKernels(Kernels):
         """The words of an address, in the order of the programs' arguments."""
         first, key = _low_and_high(at.first), (_signed(at.key[0]), _signed(at.key[1]))
         return *first, *(self._step or _low_and_high(at.step)), *key, at.group
+
+
+def require_working(kernels: CudaKernels, device: torch.device) -> None:
+    """Runs a pass on a few weights and compares the gates with the definition.
+
+    Triton compiles a launcher by a C compiler at its first use, which bare machines lack; and what its compiler makes of a program
+    depends on the device.
+
+    Raises:
+        ImportError: the pass cannot be compiled or run, or gives other gates.
+    """
+    at, logits = Address((1, 2), (1 << 32) + 3, first=(1 << 32) - 100), torch.linspace(-30, 30, 300, dtype=torch.float32)
+    expected, gates = torch.zeros(2, len(logits), dtype=torch.uint8)
+    ReferenceKernels().open_gates(logits, at, 4, expected)
+    gates = gates.to(device)
+    try:
+        kernels.open_gates(logits.to(device), at, 4, gates)
+        found = gates.cpu()
+    except Exception as error:  # of any type: of a compiler, of a linker, of the driver
+        reason = next(iter(str(error).splitlines()), "no message")
+        raise ImportError(f"its first program fails: {type(error).__name__}: {reason}") from error
+    if not torch.equal(found, expected):
+        raise ImportError("its gates on this device are not the definition's; please report it, with the device and the versions")
 
 
 def _launch(program: Any, like: Tensor, *arguments: Any, **constants: int) -> None:
