@@ -116,7 +116,7 @@ f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}, {platform.machine()
 SHARE=()
 has xdist && SHARE=(-n 8)
 step bits 150 "numpy jaxtyping pytest" "$PYTHON" -m pytest --noconftest -p no:cacheprovider -o filterwarnings=default \
-  -m "not slow" "${SHARE[@]}" tests/masks/test_cuda_kernels.py
+  --tb=short -m "not slow" "${SHARE[@]}" tests/masks/test_cuda_kernels.py
 step bandwidth 60 "$BASE" "$PYTHON" -m benchmarks.gpu --json "$OUT/bandwidth.json"
 step graphs 60 "$BASE" "$PYTHON" -m benchmarks.graphs --json "$OUT/graphs.json"
 step steps 120 "$BASE" "$PYTHON" -m benchmarks.step --device cuda --steps 12 --blocks 3 --json "$OUT/step.json"

@@ -47,7 +47,12 @@ def main() -> None:
     by_time = sorted(affordable, key=lambda one: rule.seconds(costs, one))
     for seed in options.seeds:
         work.search(REFERENCE, seed, 0, FUNCTIONS)
-    winner = first_equal_everywhere(work, by_time, options.seeds)
+
+    def is_equal_on(candidate: Candidate, seed: int) -> bool:
+        work.search(candidate, seed, 0, FUNCTIONS)
+        return equal_on(work.rows, candidate)[seed]
+
+    winner = rule.first_equal_everywhere(by_time, options.seeds, is_equal_on)
     for seed in options.seeds:
         for candidate in {winner: None, REFERENCE: None}:
             work.search(candidate, seed, 1, (*FUNCTIONS, WHOLE))
@@ -58,18 +63,6 @@ def main() -> None:
     work.write(found)
     print(table(work.rows, costs))
     say(str(found))
-
-
-def first_equal_everywhere(work: Work, by_time: Sequence[Candidate], seeds: Sequence[int]) -> Candidate:
-    """The winner: candidates are tried in the order of their time, each on one network after the other until it fails."""
-    for candidate in by_time:
-        for seed in seeds:
-            work.search(candidate, seed, 0, FUNCTIONS)
-            if not equal_on(work.rows, candidate)[seed]:
-                break
-        else:
-            return candidate
-    return REFERENCE
 
 
 def summary(work: Work, costs: Mapping[str, float], winner: Candidate, seeds: Sequence[int]) -> Json:

@@ -21,7 +21,7 @@ Continuous sparsification has the settings that did best on another network: alp
 steps. (The latter was added after five searches on the first network.)
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from maskscope.procedure.settings import MaskSpec
@@ -154,6 +154,13 @@ def step_name(candidate: Candidate) -> str:
 def may_change_the_preset(costs: Mapping[str, float], candidate: Candidate) -> bool:
     """Whether a candidate takes so little time that the preset would take it, if it were of equal quality."""
     return seconds(costs, candidate) <= FASTER * seconds(costs, REFERENCE)
+
+
+def first_equal_everywhere(
+    by_time: Sequence[Candidate], seeds: Sequence[int], is_equal_on: Callable[[Candidate, int], bool]
+) -> Candidate:
+    """The winner: candidates are tried in the order of their time, each on one network after the other until it fails."""
+    return next((one for one in by_time if all(is_equal_on(one, seed) for seed in seeds)), REFERENCE)
 
 
 def verdict(ratio: float, less_alike: float, full_masks_equal: bool) -> str:

@@ -118,8 +118,8 @@ class CudaKernels(Kernels):
 def require_working(kernels: CudaKernels, device: torch.device) -> None:
     """Runs a pass on a few weights and compares the gates with the definition.
 
-    Triton compiles a launcher by a C compiler at its first use, which bare machines lack; and what its compiler makes of a program
-    depends on the device.
+    At its first use, Triton compiles a launcher by a C compiler, which bare machines lack; and what its own compiler makes of a
+    program depends on the device.
 
     Raises:
         ImportError: the pass cannot be compiled or run, or gives other gates.
@@ -127,10 +127,10 @@ def require_working(kernels: CudaKernels, device: torch.device) -> None:
     at, logits = Address((1, 2), (1 << 32) + 3, first=(1 << 32) - 100), torch.linspace(-30, 30, 300, dtype=torch.float32)
     expected, gates = torch.zeros(2, len(logits), dtype=torch.uint8)
     ReferenceKernels().open_gates(logits, at, 4, expected)
-    gates = gates.to(device)
     try:
-        kernels.open_gates(logits.to(device), at, 4, gates)
-        found = gates.cpu()
+        on_device = gates.to(device)
+        kernels.open_gates(logits.to(device), at, 4, on_device)
+        found = on_device.cpu()
     except Exception as error:  # of any type: of a compiler, of a linker, of the driver
         reason = next(iter(str(error).splitlines()), "no message")
         raise ImportError(f"its first program fails: {type(error).__name__}: {reason}") from error
