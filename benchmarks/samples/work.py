@@ -12,7 +12,7 @@ from benchmarks.cases import CASES
 from benchmarks.samples.rule import FUNCTIONS, Candidate, Quality, Row, candidates, step_name
 from benchmarks.schedules import QUICK, SUBJECT, fitted
 from benchmarks.step import mask_steps
-from benchmarks.turns import about, take_turns
+from benchmarks.turns import Runner, about, take_turns
 from maskscope.analysis import score
 from maskscope.masks import BinaryMask, Selection, dice, select
 from maskscope.procedure.starts import initial_logits
@@ -47,7 +47,7 @@ class Work:
         """The processor's seconds of each kind of step, for one of two masks: the lower quartile."""
         if not self._steps:
             case = CASES["small"]
-            network, kinds = case.make(), {}
+            network, kinds = case.make(), dict[str, Runner]()
             for one in candidates():
                 searched, config = replace(case, samples=one.samples), one.spec.config()
                 made = mask_steps(searched, network, config, Compute(), masks=len(FUNCTIONS), clock=time.process_time)
