@@ -55,6 +55,8 @@ def main() -> None:
     winner = rule.first_equal_everywhere(by_time, options.seeds, is_equal_on)
     for seed in options.seeds:
         for candidate in {winner: None, REFERENCE: None}:
+            work.forget_without_masks(candidate, seed)
+            work.search(candidate, seed, 0, FUNCTIONS)
             work.search(candidate, seed, 1, (*FUNCTIONS, WHOLE))
     work.write(summary(work, costs, winner, options.seeds))
     for candidate in by_time if options.curves else ():

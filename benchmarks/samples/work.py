@@ -111,6 +111,14 @@ class Work:
             for name in functions
         ]
 
+    def forget_without_masks(self, candidate: Candidate, seed: int) -> None:
+        """Forgets searches of a candidate on a network whose masks are not in the folder: they are to be compared."""
+
+        def is_kept(row: Row) -> bool:
+            return all(self.mask(candidate, seed, row.repeat, name).exists() for name in row.masks)
+
+        self.rows = [row for row in self.rows if (row.candidate, row.seed) != (candidate, seed) or is_kept(row)]
+
     def alike(self, candidate: Candidate, seed: int) -> list[float]:
         """Dice of the two masks for each function."""
         masks = [[BinaryMask.load(self.mask(candidate, seed, repeat, name)) for repeat in (0, 1)] for name in FUNCTIONS]
