@@ -1,7 +1,7 @@
 """The networks whose steps are timed, each with a loss and data of the right shapes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -25,6 +25,7 @@ class Case:
         digits: groups of ten scores, each with a target.
         exclude: weights that are not masked.
         batch: items a step.
+        device: torch device of the data; a device that is no processor keeps the parts, which it is given once.
     """
 
     title: str
@@ -34,9 +35,12 @@ class Case:
     digits: int = 2
     exclude: tuple[str, ...] = ("*bias",)
     batch: int = 128
+    device: str = "cpu"
 
     def part(self, index: int, items: int) -> Any:
         """Items of random data; speed does not depend on what they are."""
+        if self.device != "cpu":
+            return _kept(self, index % 16, items)
         random = torch.Generator().manual_seed(index % 16)
         return torch.randn(items, *self.inputs, generator=random), torch.randint(10, (items, self.digits), generator=random)
 
@@ -58,16 +62,21 @@ class ScanCase(Case):
 
     def part(self, index: int, items: int) -> Any:
         """Commands of the training part of split simple."""
-        return _commands(self.forcing).batches(SequenceTask.whole, items, 0)(index)
+        return _commands(self.forcing, self.device).batches(SequenceTask.whole, items, 0)(index)
 
     def loss(self, network: Any, part: Any) -> Tensor:
         """That of the task."""
-        return _commands(self.forcing).loss(network, part)
+        return _commands(self.forcing, self.device).loss(network, part)
 
 
 @cache
-def _commands(forcing: float) -> SequenceTask:
-    return scan_task(scan_splits([]), test_items=1, forcing=forcing)
+def _kept(case: Case, index: int, items: int) -> tuple[Tensor, ...]:
+    return tuple(one.to(case.device) for one in replace(case, device="cpu").part(index, items))
+
+
+@cache
+def _commands(forcing: float, device: str) -> SequenceTask:
+    return scan_task(scan_splits([]), test_items=1, forcing=forcing, device=device)
 
 
 def _mlp(*hidden: int) -> Case:

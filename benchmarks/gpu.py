@@ -23,7 +23,6 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks.turns import Runner, Timing, about, take_turns
-from maskscope.engine.records.provenance import machine
 from maskscope.masks.kernels import Address, GateLaw, LogisticSlope, ReferenceKernels, TableSlope
 from maskscope.masks.kernels.cuda import CudaKernels
 from maskscope.masks.kernels.threshold import grid
@@ -159,7 +158,7 @@ def main() -> None:
     if options.json:
         versions = {"triton": triton.__version__, "cuda": torch.version.cuda}
         given = {"weights": options.weights, "rows": options.rows}
-        write_json(options.json, {"about": about() | {"machine": machine("cuda")} | versions, "given": given, "passes": numbers})
+        write_json(options.json, {"about": about("cuda") | versions, "given": given, "passes": numbers})
 
 
 if __name__ == "__main__":

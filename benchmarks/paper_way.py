@@ -29,7 +29,7 @@ def paper_step(layers: Iterable[nn.Module], loss: LossOfScores, samples: int, al
     optimizer = torch.optim.Adam(logits, lr=1e-9, foreach=True)
 
     def masked(weight: Tensor, logit: Tensor) -> Tensor:
-        first, second = torch.rand(samples, *weight.shape), torch.rand(samples, *weight.shape)
+        first, second = torch.rand(2, samples, *weight.shape, device=weight.device)
         noise = -torch.log(torch.log(second + EPSILON) / torch.log(first + EPSILON) + EPSILON)
         soft = torch.sigmoid(logit + noise)
         hard = (soft > 0.5).to(soft.dtype)

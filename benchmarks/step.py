@@ -3,6 +3,7 @@
     python -m benchmarks.step                           everything (some twenty minutes)
     python -m benchmarks.step --networks small          one of them
     python -m benchmarks.step --json step.json          also writes the numbers, with machine and versions
+    python -m benchmarks.step --device cuda             on a GPU
 
 What is compared takes turns, block by block, so that a disturbance hits all of it; the first step of each turn is not counted.
 Printed are the median and the quartiles of the steps. What else the machine does before and after is recorded, and flagged above
@@ -12,14 +13,15 @@ Kinds of steps: *plain* is an ordinary training loop with nothing around it, in 
 for the measurements of one step in a hundred: logits at their start, where every gate has to be drawn; *settled*: 1 % alive and
 the rest far below, made so for the benchmark. *plain PyTorch* is the same with the reference kernels; *the paper's way* its
 estimator as its code has it; *grow*, a mask and free weights together (permuted MNIST). bfloat16 only where there are
-instructions for it.
+instructions for it. On a GPU, plain steps and those of the paper's way are timed a turn at a time, because their loops need not
+wait for the device after each step; a mask step waits by itself.
 """
 
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -32,7 +34,7 @@ from rich.table import Table
 
 from benchmarks.cases import CASES, Case
 from benchmarks.paper_way import paper_step
-from benchmarks.turns import Clock, Runner, Timing, about, busy_cores, take_turns, timed
+from benchmarks.turns import Clock, Runner, Timing, about, busy_cores, take_turns, timed, timed_together
 from maskscope.masks import MaskLogits, Noise, Penalty, evaluation_mode, has_bfloat16, select
 from maskscope.storage import write_json
 from maskscope.training import Compute, History, LoopConfig, MaskConfig, MaskObjective, MaskSearch, StepReport, run_loop
@@ -81,6 +83,8 @@ class Options:
     """Turns that they are divided into."""
     threads: int = 0
     """Torch threads; 0: torch's choice."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Torch device. Numbers are written after each network."""
     json: Path | None = None
     """A file for the numbers."""
 
@@ -143,8 +147,8 @@ def _growing_steps(case: Case, network: torch.nn.Module, config: MaskConfig) -> 
     """Steps in which a mask and all weights but a third of them are learned together."""
     selection = select(network, exclude=case.exclude)
     random = torch.Generator().manual_seed(0)
-    free = {weight.name: torch.rand(weight.shape, generator=random) > 0.3 for weight in selection.weights}
-    logits = MaskLogits.full(selection, config.initial_logit)
+    free = {weight.name: (torch.rand(weight.shape, generator=random) > 0.3).to(case.device) for weight in selection.weights}
+    logits = MaskLogits.full(selection, config.initial_logit, torch.device(case.device))
     batches = partial(_part, case)
 
     def make() -> _LimitedGrowth:
@@ -187,12 +191,17 @@ def _plain_steps(case: Case, network: torch.nn.Module, *, fused: bool) -> Runner
         torch.autograd.backward(case.loss(network, case.part(number, case.batch)))
         optimizer.step()
 
-    return lambda steps: timed(step, steps)
+    return _freely(step, case.device)
+
+
+def _freely(step: Callable[[int], object], device: str) -> Runner:
+    """Steps that do not wait for the device."""
+    return partial(timed_together if device == "cuda" else timed, step)
 
 
 def kinds_of_steps(case: Case) -> dict[str, Runner]:
     """Everything that is compared on one network."""
-    network = case.make()
+    network, on_device = case.make().to(case.device), case.device != "cpu"
     config = MaskConfig(samples_per_step=case.samples, size=Penalty(ALPHA))
     paper = MaskConfig(samples_per_step=case.samples, size=Penalty(ALPHA), estimator="straight-through")
     fast, bfloat16, plain = Compute(), Compute(dtype="bfloat16"), Compute(kernels="reference")
@@ -205,16 +214,17 @@ def kinds_of_steps(case: Case) -> dict[str, Runner]:
         "mask, rao-blackwell, settled": mask(config, fast, settled=True),
         "mask, rao-blackwell, three at once, each": mask(config, fast, masks=3),
         "mask, straight-through": mask(paper, fast),
-        "mask, straight-through, samples in threads": mask(paper, Compute(executor="threads")),
         "mask, rao-blackwell, plain PyTorch": mask(config, plain),
     }
-    if has_bfloat16(torch.device("cpu")):
+    if not on_device:
+        kinds["mask, straight-through, samples in threads"] = mask(paper, Compute(executor="threads"))
+    if has_bfloat16(torch.device(case.device)):
         kinds["mask, rao-blackwell, bfloat16"] = mask(config, bfloat16)
-    if case is CASES["mnist"]:
-        kinds["grow, rao-blackwell"] = _growing_steps(case, case.make(), config)
+    if case.title == CASES["mnist"].title:
+        kinds["grow, rao-blackwell"] = _growing_steps(case, case.make().to(case.device), config)
     if isinstance(network, MLP):
         step = paper_step(network.layers, lambda f, n: case.loss(f, case.part(n, case.batch)), case.samples, ALPHA)
-        kinds["mask, the paper's way"] = lambda steps: timed(step, steps)
+        kinds["mask, the paper's way"] = _freely(step, case.device)
     return kinds
 
 
@@ -222,7 +232,7 @@ def measure(name: str, options: Options) -> dict[str, Timing]:
     """Takes turns over the kinds of steps of one network."""
     kinds = {
         kind: run
-        for kind, run in kinds_of_steps(CASES[name]).items()
+        for kind, run in kinds_of_steps(replace(CASES[name], device=options.device)).items()
         if kind.startswith("plain") or not options.kinds or any(word in kind for word in options.kinds)
     }
     return take_turns(kinds, options.steps, options.blocks)
@@ -265,8 +275,10 @@ def main() -> None:
                 "timings": {kind: asdict(value) for kind, value in timings.items()},
                 "over_fastest_plain": {kind: value.median / fastest for kind, value in timings.items()},
             }
+            if options.json:
+                write_json(options.json, {"about": about(options.device), "networks": networks})
     if options.json:
-        write_json(options.json, result | {"about": about(), "networks": networks})
+        write_json(options.json, result | {"about": about(options.device), "networks": networks})
 
 
 if __name__ == "__main__":

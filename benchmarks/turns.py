@@ -56,6 +56,17 @@ def timed(step: Callable[[int], object], steps: int, clock: Clock = time.perf_co
     return seconds
 
 
+def timed_together(step: Callable[[int], object], steps: int) -> list[float]:
+    """The mean of steps on a CUDA device after the first, in one number: a training loop does not wait after each step."""
+    step(0)
+    torch.cuda.synchronize()
+    began = time.perf_counter()
+    for number in range(1, steps + 1):
+        step(number)
+    torch.cuda.synchronize()
+    return [(time.perf_counter() - began) / steps]
+
+
 def busy_cores(seconds: float = 2.0) -> float:
     """How many cores other programs keep busy; the one-minute load average where the system does not tell."""
     counters = Path("/proc/stat")
@@ -71,9 +82,9 @@ def busy_cores(seconds: float = 2.0) -> float:
     return max(0.0, (os.cpu_count() or 1) - (idle() - before) / ticks / seconds)
 
 
-def about() -> dict[str, object]:
+def about(device: str = "cpu") -> dict[str, object]:
     """Versions, code and machine."""
-    return asdict(provenance(threads=torch.get_num_threads(), device="cpu", seconds={})) | {"machine": machine()}
+    return asdict(provenance(threads=torch.get_num_threads(), device=device, seconds={})) | {"machine": machine(device)}
 
 
 def with_interval(values: Sequence[float]) -> str:

@@ -97,6 +97,22 @@ def test_gates_and_copies_are_the_references(kernels, count, at, samples, dtype)
         assert torch.equal(bits(out), bits(copies[first:]))
 
 
+@pytest.mark.parametrize("number", [3, 2**40 + 2**31 + 5])
+def test_the_step_may_be_in_memory(kernels, number):
+    """As a recorded graph of a step needs it: what is in memory counts, and not the step of the address."""
+    words = torch.tensor([number & 0xFFFFFFFF, number >> 32]).to(torch.int32).to(DEVICE)
+    recorded, logits, ones = CudaKernels(step=words), logits_for(77).to(DEVICE), torch.ones(2, 77, device=DEVICE)
+    there, elsewhere = Address(KEY, step=number), Address(KEY, step=0)
+    assert torch.equal(drawn(recorded, logits, elsewhere, 2), drawn(kernels, logits, there, 2))
+    sums, where = torch.zeros(2, 77, device=DEVICE), {"first_sample": 0, "scale": 1.0}
+    for by, at, out in ((recorded, elsewhere, sums[0]), (kernels, there, sums[1])):
+        by.add_gradient(LogisticSlope(), logits, ones[0], ones[0].to(torch.uint8), ones, at, **where, out=out)
+        by.add_gradient(SOFT[2], logits, ones[0], ones[0].to(torch.uint8), ones, at, **where, out=out)
+    assert torch.equal(sums[0], sums[1])
+    words.add_(1)
+    assert not torch.equal(drawn(recorded, logits, elsewhere, 2), drawn(kernels, logits, there, 2))
+
+
 def test_what_is_behind_a_closed_gate_is_plus_zero(kernels):
     weights = torch.tensor([-0.0, float("inf"), float("-inf"), float("nan"), -1.0, 1.0], device=DEVICE)
     gates = torch.tensor([0, 0, 0, 0, 0, 1], dtype=torch.uint8, device=DEVICE)
@@ -192,6 +208,18 @@ def test_nothing_is_written_outside(kernels):
     assert (whole[1:] == around).all()
 
 
+def test_kernels_that_cannot_work_here_say_so(kernels, monkeypatch):
+    """An ImportError: `make_kernels` then takes plain PyTorch, with a warning."""
+    cuda.require_working(kernels, DEVICE)
+    monkeypatch.setattr(CudaKernels, "open_gates", lambda *given: given[-1].fill_(1))
+    with pytest.raises(ImportError, match="not the definition's"):
+        cuda.require_working(kernels, DEVICE)
+    compiler = RuntimeError("Failed to find C compiler.\nPlease specify via CC")
+    monkeypatch.setattr(CudaKernels, "open_gates", lambda *given: (_ for _ in ()).throw(compiler))
+    with pytest.raises(ImportError, match=r"first program fails: RuntimeError: Failed to find C compiler\.$"):
+        cuda.require_working(kernels, DEVICE)
+
+
 def test_an_unknown_law_is_refused(kernels):
     class Strange(GateLaw):
         def slope(self, logits, is_open, draws):
@@ -217,17 +245,21 @@ TYPES = {
     "table": "*i64", "closed": "*i64", "opened": "*i64",
 } | dict.fromkeys(("scale", "inverse", "shut", "whole", "low", "span"), "fp32")
 CONSTANTS = {"SAMPLES": 4, "ROWS": 4, "FIRST": 0, "UNIT": False, "DRAWN": True, "BLOCK": 1024}
-NAMES = "open_gates draw_masked copy_open add_table_gradient add_logistic_gradient copy_soft add_soft_gradient"
+RECORDED = dict.fromkeys(("step0", "step1"), "*i32")
+# the last two again, with the step in memory
+NAMES = "open_gates copy_open add_table_gradient add_logistic_gradient copy_soft draw_masked add_soft_gradient".split()
 
-for name in NAMES.split():
+for place, name in enumerate([*NAMES, *NAMES[-2:]]):
     program = getattr(triton_soft_loops if "soft" in name else triton_loops, name)
     types = TYPES | ({"weights": "*bf16", "out": "*fp32"} if "gradient" in name else {})
     types |= {"weights": "*bf16", "out": "*bf16"} if name == "copy_soft" else {}
+    types |= RECORDED if place >= len(NAMES) else {}
     signature = {arg: "constexpr" if arg in CONSTANTS else types.get(arg, "i32") for arg in program.arg_names}
     constants = {arg: value for arg, value in CONSTANTS.items() if arg in signature}
     wide = {
         (place,): [["tt.divisibility", 16]]
-        for place, arg in enumerate(program.arg_names) if arg in ("n", "stride") or signature[arg][0] == "*"
+        for place, arg in enumerate(program.arg_names)
+        if arg in ("n", "stride") or (signature[arg][0] == "*" and arg not in RECORDED)
     }
     source = ASTSource(program, signature, constants, wide)
     made = triton.compile(source, GPUTarget("cuda", 80, 32), {"num_warps": 8, "enable_fp_fusion": False}).asm
@@ -248,4 +280,4 @@ def test_the_programs_compile_for_a_device_without_one(tmp_path):
     environment |= {"TRITON_CACHE_DIR": str(tmp_path), "PYTHONPATH": source}
     run = subprocess.run([sys.executable, "-c", COMPILE], env=environment, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, f"Triton {triton.__version__}: {run.stderr}"
-    assert len(run.stdout.split()) == 7
+    assert len(run.stdout.split()) == 9

@@ -8,12 +8,13 @@ from functools import cache
 from typing import Any, final
 
 import torch
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float32, Int32, Int64, UInt8
 from torch import Tensor
 
 from maskscope.masks.kernels.exact import as_integers
 from maskscope.masks.kernels.gate_laws import GateLaw, LogisticSlope, SignGate, SoftGate, TableSlope
 from maskscope.masks.kernels.passes import Address, Kernels, add_straight_gradient
+from maskscope.masks.kernels.reference import ReferenceKernels
 from maskscope.masks.kernels.threshold import threshold_table
 
 # Four weights for each thread: a float32 access is then 16 bytes, and all accesses of a program have one layout (except float64).
@@ -30,20 +31,28 @@ class CudaKernels(Kernels):
 
     Memory accesses are up to 16 bytes wide if ``n`` is a multiple of 16, else one element.
 
+    Args:
+        step: the two words of the number of the step, the low one first, on the device. The passes read it in place of that of
+            their address. A recorded graph (torch.cuda.graph) repeats the arguments of a pass, so that its draws would be the
+            same in every replay; what this tensor holds may change. None: the step of the address.
+
     Raises:
-        ImportError: Triton is not installed.
+        ImportError: Triton is not installed, or does not work on the device at hand (`require_working`).
     """
 
     name = "cuda"
 
-    def __init__(self) -> None:
+    def __init__(self, step: Int32[Tensor, "2"] | None = None) -> None:
         from maskscope.masks.kernels import triton_loops, triton_soft_loops
 
         self._loops, self._soft = triton_loops, triton_soft_loops
+        self._step = None if step is None else (step[:1], step[1:])
+        if step is None and torch.cuda.is_available():
+            require_working(self, torch.device("cuda"))
 
     def open_gates(self, logits: Float32[Tensor, " n"], at: Address, samples: int, gates: UInt8[Tensor, " n"]) -> None:
         """See `Kernels.open_gates`."""
-        given = (logits, _thresholds(logits.device), *_words(at), gates, logits.numel())
+        given = (logits, _thresholds(logits.device), *self._words(at), gates, logits.numel())
         _launch(self._loops.open_gates, logits, *given, SAMPLES=samples)
 
     def copy_open(self, weights: Tensor, gates: UInt8[Tensor, " n"], first_sample: int, out: Tensor) -> None:
@@ -55,7 +64,7 @@ class CudaKernels(Kernels):
         self, logits: Float32[Tensor, " n"], weights: Tensor, at: Address, gates: UInt8[Tensor, " n"], out: Tensor
     ) -> None:
         """See `Kernels.draw_masked`."""
-        given = (logits, as_integers(weights), _thresholds(logits.device), *_words(at))
+        given = (logits, as_integers(weights), _thresholds(logits.device), *self._words(at))
         into = (gates, as_integers(out), logits.numel(), out.stride(0))
         _launch(self._loops.draw_masked, logits, *given, *into, ROWS=out.shape[0])
 
@@ -63,7 +72,7 @@ class CudaKernels(Kernels):
         self, law: SoftGate, logits: Float32[Tensor, " n"], weights: Tensor, at: Address, first_sample: int, out: Tensor
     ) -> None:
         """See `Kernels.copy_soft`."""
-        given = (logits, weights, 1 / law.temperature, *law.bounds, law.low, law.span, *_words(at))
+        given = (logits, weights, 1 / law.temperature, *law.bounds, law.low, law.span, *self._words(at))
         which = {"FIRST": first_sample, "ROWS": out.shape[0], "DRAWN": law.drawn}
         _launch(self._soft.copy_soft, logits, *given, out, logits.numel(), out.stride(0), **which)
 
@@ -87,11 +96,11 @@ class CudaKernels(Kernels):
                 given = (logits, weights, gates, gradients, *_slopes(law, logits.device), first_sample)
                 _launch(self._loops.add_table_gradient, logits, *given, *into, ROWS=rows)
             case LogisticSlope():
-                drawn = (logits, weights, gradients, 1 / law.temperature, *_words(at))
+                drawn = (logits, weights, gradients, 1 / law.temperature, *self._words(at))
                 which = {"FIRST": first_sample, "ROWS": rows, "UNIT": law.temperature == 1}
                 _launch(self._loops.add_logistic_gradient, logits, *drawn, *into, **which)
             case SoftGate():
-                soft = (logits, weights, gradients, 1 / law.temperature, *law.bounds, *_words(at))
+                soft = (logits, weights, gradients, 1 / law.temperature, *law.bounds, *self._words(at))
                 which = {"FIRST": first_sample, "ROWS": rows, "DRAWN": law.drawn}
                 factor = scale * law.span / law.temperature
                 _launch(self._soft.add_soft_gradient, logits, *soft, factor, *into[1:], **which)
@@ -99,6 +108,34 @@ class CudaKernels(Kernels):
                 add_straight_gradient(weights, gradients, scale, out)
             case _:
                 raise TypeError(f"the CUDA kernels know no gate of type {type(law).__name__}")
+
+    def _words(self, at: Address) -> tuple[int | Tensor, ...]:
+        """The words of an address, in the order of the programs' arguments."""
+        first, key = _low_and_high(at.first), (_signed(at.key[0]), _signed(at.key[1]))
+        return *first, *(self._step or _low_and_high(at.step)), *key, at.group
+
+
+def require_working(kernels: CudaKernels, device: torch.device) -> None:
+    """Runs a pass on a few weights and compares the gates with the definition.
+
+    At its first use, Triton compiles a launcher by a C compiler, which bare machines lack; and what its own compiler makes of a
+    program depends on the device.
+
+    Raises:
+        ImportError: the pass cannot be compiled or run, or gives other gates.
+    """
+    at, logits = Address((1, 2), (1 << 32) + 3, first=(1 << 32) - 100), torch.linspace(-30, 30, 300, dtype=torch.float32)
+    expected, gates = torch.zeros(2, len(logits), dtype=torch.uint8)
+    ReferenceKernels().open_gates(logits, at, 4, expected)
+    try:
+        on_device = gates.to(device)
+        kernels.open_gates(logits.to(device), at, 4, on_device)
+        found = on_device.cpu()
+    except Exception as error:  # of any type: of a compiler, of a linker, of the driver
+        reason = next(iter(str(error).splitlines()), "no message")
+        raise ImportError(f"its first program fails: {type(error).__name__}: {reason}") from error
+    if not torch.equal(found, expected):
+        raise ImportError("its gates on this device are not the definition's; please report it, with the device and the versions")
 
 
 def _launch(program: Any, like: Tensor, *arguments: Any, **constants: int) -> None:
@@ -108,11 +145,9 @@ def _launch(program: Any, like: Tensor, *arguments: Any, **constants: int) -> No
         program[(-(-like.numel() // BLOCK),)](*arguments, **constants, BLOCK=BLOCK, **options)
 
 
-def _words(at: Address) -> tuple[int, ...]:
-    """The words of an address, in the order of the programs' arguments."""
-    low = 0xFFFFFFFF
-    words = (at.first & low, at.first >> 32, at.step & low, at.step >> 32, *at.key, at.group)
-    return tuple(_signed(word) for word in words)
+def _low_and_high(number: int) -> tuple[int, int]:
+    """The two words of a number of 64 bits."""
+    return _signed(number & 0xFFFFFFFF), _signed(number >> 32)
 
 
 def _signed(word: int) -> int:

@@ -4,6 +4,8 @@ What decides whether the bits are right:
 
 * integers come as signed 32-bit pieces, made unsigned by their bits: Triton would choose a type by an argument's value, and make
   an argument that happens to be 1 a constant;
+* the number of the step comes as such pieces, or as pointers to them: a recorded graph of a step repeats its arguments, and reads
+  from memory what is to change;
 * the low word of an element's index may overflow within a program: the carry goes to the high word;
 * nothing that a gate depends on can be contracted or approximated: a position is a clamp, a product with a power of two and a
   truncation, and the rest is integers.
@@ -58,10 +60,20 @@ def elements(first0, first1, BLOCK: tl.constexpr):
 
 @triton.jit
 @no_type_check
+def _given(word):
+    """A word that is passed as a number, or as a pointer to one."""
+    if word.dtype.is_ptr():
+        return tl.load(word)
+    else:  # Triton compiles one branch, by the type
+        return word
+
+
+@triton.jit
+@no_type_check
 def draws(low, high, step0, step1, key0, key1, block):
     """The draws of the four samples of a block."""
     high = high | (block.to(tl.uint32) << 16)
-    step0, step1 = step0.to(tl.uint32, bitcast=True), step1.to(tl.uint32, bitcast=True)
+    step0, step1 = _given(step0).to(tl.uint32, bitcast=True), _given(step1).to(tl.uint32, bitcast=True)
     key0, key1 = key0.to(tl.uint32, bitcast=True), key1.to(tl.uint32, bitcast=True)
     return _philox(low, high, step0, step1, key0, key1)
 
