@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from torch import nn
+
 from maskscope.errors import ConfigError
 from maskscope.masks import BinaryMask, MaskLogits, Noise
 from maskscope.training.batches import Batches
@@ -31,6 +33,9 @@ class MaskSearch:
         avoid: masks whose units are to be used as little as possible: what a unit pays is multiplied by 1 + ``repulsion`` times
             the number of these masks that keep it.
         repulsion: see ``avoid``; at least 0.
+        network: the network that this mask is over, if it is not that of the call: one of the same layers and shapes with other
+            weights. Masks of several networks that are searched together have their samples in one call, where one network's
+            could have.
     """
 
     name: str
@@ -42,6 +47,7 @@ class MaskSearch:
     held_out: Batches | None = None
     avoid: Sequence[BinaryMask] = ()
     repulsion: float = 10.0
+    network: nn.Module | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.repulsion < math.inf:
@@ -65,8 +71,8 @@ def require_searches(wanted: Sequence[MaskSearch], *, draws: bool) -> None:
     """
     if not wanted:
         raise ConfigError("No mask is wanted; at least one was expected.")
-    noises = [one.noise for one in wanted]
-    twice = sorted({str(one) for one in wanted if noises.count(one.noise) > 1})
+    noises = [(one.noise, id(one.network)) for one in wanted]
+    twice = sorted({str(one) for one in wanted if noises.count((one.noise, id(one.network))) > 1})
     if twice:
         raise ConfigError(
             f"Wanted twice with one identity: {', '.join(twice)}. Their noise would be the same at every step; give them "
@@ -74,7 +80,7 @@ def require_searches(wanted: Sequence[MaskSearch], *, draws: bool) -> None:
         )
     if draws:
         return
-    of_data = [(id(one.batches), id(one.initial), tuple(map(id, one.avoid))) for one in wanted]
+    of_data = [(id(one.network), id(one.batches), id(one.initial), tuple(map(id, one.avoid))) for one in wanted]
     same = sorted({str(one) for one, data in zip(wanted, of_data, strict=True) if of_data.count(data) > 1})
     if same:
         raise ConfigError(
