@@ -109,6 +109,6 @@ def test_steps_of_one_call_have_one_line(clock):
             if shown is screen:
                 screen.print(progress.drawn())
     expected = f"network 1 of 2: {WORDS} (step 1,000 of 2,000), and 1 more at the same time"
-    assert plain.file.getvalue().splitlines()[1:] == [f" 0 % done, about 20 minutes left: {expected}"]
+    assert plain.file.getvalue().splitlines()[1:] == [f"25 % done, about 15 minutes left: {expected}"]
     assert expected.split(" (")[0] in screen.file.getvalue()
     assert "network 2 of 2" not in screen.file.getvalue()
