@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         discover_many,
         discover_sharded,
         fit,
+        fit_many,
         grow,
     )
 
@@ -124,6 +125,7 @@ __all__ = [
     "discover_sharded",
     "export",
     "fit",
+    "fit_many",
     "from_hub",
     "grow",
     "hub_folder",

@@ -172,6 +172,14 @@ def loss_and_handed_gradients(
     return value.detach()
 
 
+def pulled_back(function: Callable[[Tensor], Tensor], x: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient of the input of a function, from that of its result."""
+    with torch.enable_grad():
+        leaf = x.detach().requires_grad_()
+        (found,) = torch.autograd.grad(function(leaf), leaf, gradient)
+    return found
+
+
 def scalar_loss(value: object) -> Tensor:
     """Checks that a loss returned a scalar that can be differentiated, and returns it.
 

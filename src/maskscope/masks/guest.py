@@ -11,7 +11,7 @@ call, put the same objects back.
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from types import FunctionType, MethodType
@@ -142,6 +142,14 @@ class Belongings:
                 changed += [f"{names[id(container)]}.{key}".lstrip(".") for key in keys]
         return changed
 
+    def is_unchanged(self) -> bool:
+        """Whether all attributes and containers have the same content as before."""
+        return (
+            all(_same(now.items(), then.items()) for now, then in self._dicts)
+            and all(_same(now, then) for now, then in self._sequences)
+            and all(now == then for now, then in self._sets)
+        )
+
     def restore(self) -> None:
         """Puts everything back: the same objects in the same places."""
         for container, key, lent, original in self._replaced:
@@ -164,6 +172,13 @@ class Belongings:
                 members.update(before)
         for put_back, state in self._generators:
             put_back(state)
+
+
+def _same(now: Iterable[Any], then: Iterable[Any]) -> bool:
+    """Whether two collections, or the keys and values of two dictionaries, are the same objects."""
+    pairs = ([one for item in items for one in (item if isinstance(item, tuple) else (item,))] for items in (now, then))
+    mine, its = pairs
+    return len(mine) == len(its) and all(first is second for first, second in zip(mine, its, strict=True))
 
 
 def held_by(function: FunctionType | partial[Any]) -> Iterator[Any]:

@@ -22,7 +22,7 @@ from maskscope.errors import GuestError
 from maskscope.masks.call import call_with
 from maskscope.masks.copying import copy_network
 from maskscope.masks.executors.executor import Executor
-from maskscope.masks.gradient import Loss, scalar_loss
+from maskscope.masks.gradient import scalar_loss
 from maskscope.masks.guest import Belongings
 from maskscope.masks.kernels import SAMPLES_PER_GROUP
 from maskscope.masks.logits import MaskLogits
@@ -42,8 +42,6 @@ _LEAVE_OUT = "check=False leaves this check out."
 
 
 def check_guest(
-    network: nn.Module,
-    loss: Loss,
     executor: Executor,
     logits: Sequence[MaskLogits],
     parts: Sequence[Sequence[Any]],
@@ -53,9 +51,8 @@ def check_guest(
     """Checks the five laws on the first group of samples of the first step.
 
     Args:
-        network: the network, in the mode of the search.
-        loss: ``loss(network, part)``.
-        executor: the executor that will run the steps. The caller must discard the gradients that it adds up here.
+        executor: the executor that will run the steps, with the networks in the mode of the search. The caller must discard the
+            gradients that it adds up here.
         logits: the logits of its masks; they are changed during the check and restored.
         parts: the data of the first step: for each mask, one part for each sample of a group.
         may_be_unused: whether a selected tensor may be without gradient, so that law 3 is not asked.
@@ -64,12 +61,12 @@ def check_guest(
         GuestError: a law is broken; the message says which one, by how much, the possible reasons and what to do.
         LossError: the loss is not a scalar.
     """
-    check = _Check(network, loss, executor, logits, parts, may_be_unused)
+    check = _Check(executor, logits, parts, may_be_unused)
     with check.start.kept():
         faults = check.faults()
     if faults:
         raise GuestError(
-            f"Masking does not work with this {type(network).__name__}, so a mask would have no meaning:\n  "
+            f"Masking does not work with this {type(executor.networks[0]).__name__}, so a mask would have no meaning:\n  "
             + "\n  ".join(faults)
             + f"\n{_LEAVE_OUT} What a network and a loss may do: docs/guests.md."
         )
@@ -78,21 +75,19 @@ def check_guest(
 class _Check:
     def __init__(
         self,
-        network: nn.Module,
-        loss: Loss,
         executor: Executor,
         logits: Sequence[MaskLogits],
         parts: Sequence[Sequence[Any]],
         may_be_unused: bool,
     ) -> None:
-        self._network, self._loss, self._executor, self._logits, self._parts = network, loss, executor, logits, parts
+        self._executor, self._logits, self._parts = executor, logits, parts
         self._may_be_unused = may_be_unused
         self.start = Randomness(next(iter(executor.units.values())).device)
         dtypes = {unit.dtype for unit in executor.units.values()}
         self._rounding = max(_ROUNDING.get(dtype, _ROUNDING[torch.bfloat16]) for dtype in dtypes)
 
     def faults(self) -> list[str]:
-        before = _Snapshot(self._network)
+        before = [_Snapshot(network) for network in self._executor.distinct]
         whole = self._loss_of(keep=True)
         first, second = self._losses(_OPEN), self._losses(_OPEN)
         unreached = [name for name, unit in self._executor.units.items() if not unit.takes]
@@ -107,7 +102,7 @@ class _Check:
             *_differing(second, first, _AGAIN * self._rounding * size, _TWICE),
             *([_UNREACHED.format(", ".join(unreached))] if unreached and not self._may_be_unused else []),
             *_differing(closed, nothing, self._rounding * size, _EMPTY),
-            *before.differences(),
+            *(difference for one in before for difference in one.differences()),
         ]
 
     def _loss_of(self, keep: bool) -> list[float]:
@@ -120,39 +115,40 @@ class _Check:
             keep: whether the copy has the network's weights; else its selected weights are off.
         """
         found: list[float] = []
-        for mine in self._parts:
+        for mask, mine in enumerate(self._parts):
             self.start.put_back()
             with torch.enable_grad(), self._executor.precision():
-                value = self._loss_with(self._weights(keep), _fresh(mine[0]))
+                value = self._loss_with(self._executor.networks[mask], self._weights(mask, keep), _fresh(mine[0]))
             found.append(float(scalar_loss(value).detach()))
             if self.start.has_moved():
                 return found[:1]
         return found
 
-    def _loss_with(self, weights: Mapping[str, Tensor], part: Any) -> Any:
+    def _loss_with(self, network: nn.Module, weights: Mapping[str, Tensor], part: Any) -> Any:
+        loss = self._executor.loss
         try:
-            copied = copy_network(self._network)
+            copied = copy_network(network)
         except GuestError:
             own = {name: weight.clone() for name, weight in weights.items()}
-            return call_with(self._network, own, lambda guest: self._loss(guest, part))
+            return call_with(network, own, lambda guest: loss(guest, part))
         with torch.no_grad():
             for name, weight in weights.items():
                 copied.get_parameter(name).copy_(weight)
-        shared = Belongings(self._network)  # hooks of the copy write into the lists of the network
+        shared = Belongings(network)  # hooks of the copy write into the lists of the network
         try:
-            with twin_of(self._network):  # a loss that calls the network instead of its argument raises an error
-                return self._loss(copied, part)
+            with twin_of(network):  # a loss that calls the network instead of its argument raises an error
+                return loss(copied, part)
         finally:
-            if not shared.changes(self._network):  # if there are changes, law 5 reports them
+            if not shared.changes(network):  # if there are changes, law 5 reports them
                 shared.restore()
 
-    def _weights(self, keep: bool) -> dict[str, Tensor]:
-        parameters = dict(self._network.named_parameters())
+    def _weights(self, mask: int, keep: bool) -> dict[str, Tensor]:
+        parameters = dict(self._executor.networks[mask].named_parameters())
         selected = {name: parameters[name].detach() for name in self._executor.units}
         if keep:
             return selected
         zero = {name: weight.new_zeros(()).expand_as(weight) for name, weight in selected.items()}  # takes no memory
-        off = {name: unit.off for name, unit in self._executor.units.items()}
+        off = {name: unit.off_of(mask) for name, unit in self._executor.units.items()}
         return {name: zero[name] if (one := off[name]) is None else one for name in selected}
 
     def _losses(self, logit: float) -> list[float]:

@@ -4,6 +4,7 @@ from maskscope.training.batches import Batches, PartSource, SkippedPartsWarning
 from maskscope.training.checkpoint import Checkpoint, ThreadsWarning
 from maskscope.training.discover import Discovery, discover, discover_many
 from maskscope.training.fit import FitConfig, fit
+from maskscope.training.fit_many import fit_many
 from maskscope.training.grow import Growth, grow
 from maskscope.training.judgement import Judgement
 from maskscope.training.loop import LoopConfig, LoopResult, run_loop
@@ -52,6 +53,7 @@ __all__ = [
     "discover_many",
     "discover_sharded",
     "fit",
+    "fit_many",
     "grow",
     "isolated_random",
     "measure_part",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
-from maskscope.masks import BinaryMask, Loss, MaskLogits, Off, Selection, evaluation_mode, select
+from maskscope.masks import BinaryMask, Loss, MaskLogits, Off, Selection, select
+from maskscope.masks.alike import evaluation_modes, require_alike
 from maskscope.masks.off import ZERO
 from maskscope.storage import Json, digest, tensor_digest
 from maskscope.training.batches import Batches
@@ -171,16 +172,16 @@ def discover_many(
     score: Score | None = None,
     off: Off = ZERO,
 ) -> list[Discovery]:
-    """Finds several masks of one frozen network together: for several functions, repeats or seeds.
+    """Finds several masks of one frozen network together, for several functions, repeats or seeds; or of several networks.
 
     Each mask is equal to the one that `discover` finds, unless the loss draws random numbers from torch's own generator. If the
     samples of a step are run in one call, those of all masks are. That is faster if a step is mostly overhead: for small networks
     and on accelerators (`reproduction/benchmarks.md`). The logits of all masks are in memory at the same time.
 
     Args:
-        network: any module.
+        network: any module. Not used if every search has one of its own.
         loss: ``loss(network, part)``, the same for all; functions differ in their data.
-        wanted: the masks to find.
+        wanted: the masks to find. Networks that they bring must have the same layers, shapes and settings.
         selection: see `discover`; the same for all.
         config: the settings; the same for all.
         checkpoint: see `discover`; one file for all masks together.
@@ -193,7 +194,8 @@ def discover_many(
 
     Raises:
         GuestError: see `discover`.
-        ConfigError: there is no mask to find, or two have the same name, repeat and seed: their noise would be the same.
+        ConfigError: there is no mask to find, or two of a network have the same name, repeat and seed: their noise would be the
+            same; or the networks are not alike.
         OutOfMemoryError: there is not enough memory.
 
     Examples:
@@ -214,10 +216,13 @@ def discover_many(
     config = MaskConfig() if config is None else config
     require_searches(wanted, draws=config.made_estimator.draws)
     compute = Compute() if compute is None else compute
-    weights = selection.of(network)
+    networks = [network if one.network is None else one.network for one in wanted]
+    require_alike(networks)
+    of_masks = [selection.of(one) for one in networks]
+    weights = of_masks[0]
     device = next(iter(weights.values())).device
-    processes = processes_for(network, compute, config, device)
-    wants = needs(network, selection, compute, device, samples=config.samples, masks=len(wanted), checks=bool(check))
+    processes = processes_for(networks[0], compute, config, device)
+    wants = needs(networks[0], selection, compute, device, samples=config.samples, masks=len(wanted), checks=bool(check))
     check_memory(wants, device)
 
     observers: list[Sequence[Observer]] = [one.observers for one in wanted]
@@ -240,6 +245,8 @@ def discover_many(
         "initial": [None if one.initial is None else tensor_digest(one.initial.flat) for one in wanted],
         "weights": digest({name: tensor_digest(weight) for name, weight in weights.items()}) if checkpoint else None,
     }
+    if checkpoint and any(one is not networks[0] for one in networks):
+        identity["networks"] = [[tensor_digest(weight) for weight in its.values()] for its in of_masks]
     off = off.only(selection.names)
     if not off.is_zero:
         identity["off"] = off.as_json()
@@ -252,7 +259,7 @@ def discover_many(
     seed = child_seed(wanted[0].seed, "network-noise", *(part for one in wanted for part in (one.name, one.repeat)))
     with (
         usual_mode(),
-        evaluation_mode(network),
+        evaluation_modes(networks),
         said_on_failure(wants, device),
         closing(MaskObjective(network, loss, wanted, selection, config, compute, say, check, score, off, processes)) as objective,
     ):
@@ -277,7 +284,7 @@ def discover_many(
         curve = objective.curve(track)
         made_by |= {"curve": [point.as_json() for point in curve]} if curve else {}
         made_by |= {"judgement": judgement.as_json()} if judgement else {}
-        mask = BinaryMask.from_logits(logits, weights, made_by, off)
+        mask = BinaryMask.from_logits(logits, of_masks[track], made_by, off)
         found.append(
             Discovery(mask, logits, result.histories[track], result.reference_losses[track], result.seconds, judgement, curve)
         )

@@ -1,6 +1,7 @@
 """Trains the weights of a network: an ordinary training run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,11 @@ class FitConfig(LoopConfig):
         if self.warmup < 0:
             raise ConfigError(f"warmup is {self.warmup}; a number of at least 0 was expected.")
 
+    def learning_rate_factor(self, step: int) -> float:
+        """The factor of the learning rate in a step."""
+        risen = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
+        return float(risen * 0.1 ** sum(milestone <= step for milestone in self.milestones))
+
 
 class WeightObjective(Objective):
     """Trains the parameters of a network on its loss, with one part of data for each step."""
@@ -61,8 +67,7 @@ class WeightObjective(Objective):
 
     def learning_rate_factor(self, step: int) -> float:
         """See `Objective.learning_rate_factor`."""
-        risen = min(1.0, (step + 1) / self._config.warmup) if self._config.warmup else 1.0
-        return float(risen * 0.1 ** sum(milestone <= step for milestone in self._config.milestones))
+        return self._config.learning_rate_factor(step)
 
     def accumulate(self, step: int) -> Tensor:
         """See `Objective.accumulate`."""
@@ -125,9 +130,7 @@ def fit(
         True
     """
     checkpoint = as_checkpoint(checkpoint)
-    _check(network)
-    modes = [(module, module.training) for module in network.modules()]
-    gradients = [(parameter, parameter.grad) for parameter in network.parameters()]
+    require_trainable(network)
     objective = WeightObjective(network, loss, batches, config)
     identity: Json = {"what": "fit", "format": 4, "seed": seed, "config": repr(config)}
     if checkpoint:
@@ -135,12 +138,23 @@ def fit(
         trained = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
         layout = [[name, dtype_name(tensor), list(tensor.shape)] for name, tensor in objective.state().items()]
         identity |= {"network": digest([layout, trained]), "weights": values_digest(objective.state())}
+    with usual_mode(), in_training(network):
+        result = run_loop(objective, config, seed=seed, identity=identity, observers=[observers], checkpoint=checkpoint)
+    for observer in observers:
+        observer.found({"seconds": result.seconds})
+    return result
+
+
+@contextmanager
+def in_training(network: nn.Module) -> Iterator[None]:
+    """Training mode and no ``.grad`` inside the ``with`` block; both are restored afterwards, also on an error."""
+    modes = [(module, module.training) for module in network.modules()]
+    gradients = [(parameter, parameter.grad) for parameter in network.parameters()]
     network.train()
     try:
         for parameter, _ in gradients:
             parameter.grad = None
-        with usual_mode():
-            result = run_loop(objective, config, seed=seed, identity=identity, observers=[observers], checkpoint=checkpoint)
+        yield
     finally:
         if has_modes_of_its_own(network):
             network.train(modes[0][1])  # adapters that were merged before training are merged again, with their new values
@@ -148,12 +162,9 @@ def fit(
             module.training = mode
         for parameter, gradient in gradients:
             parameter.grad = gradient
-    for observer in observers:
-        observer.found({"seconds": result.seconds})
-    return result
 
 
-def _check(network: nn.Module) -> None:
+def require_trainable(network: nn.Module) -> None:
     """Raises `ConfigError` if there is nothing to train, or if a parameter cannot be trained in place."""
     parameters = dict(network.named_parameters())
     if not parameters:

@@ -107,7 +107,7 @@ class GrowthObjective(Objective):
         assert self.logits.flat.grad is not None
         parts = self._parts.lend(step, self._config.parts_per_step)
         if step == 0 and self._is_unchecked:
-            check_guest(self._network, self._loss, self._executor, [self.logits], parts)
+            check_guest(self._executor, [self.logits], parts)
             self._is_unchecked = False
         pull_named(self._penalty.of).begin_gradient(self.logits.flat, self._penalty.weight, 1.0, self.logits.flat.grad)
         for weight in self._weights.values():

@@ -17,7 +17,6 @@ from maskscope.masks import (
     MaskLogits,
     Off,
     Selection,
-    call_with,
     gate,
     make_executor,
     make_kernels,
@@ -26,7 +25,6 @@ from maskscope.masks import (
 )
 from maskscope.masks.laws import check_guest
 from maskscope.masks.off import ZERO
-from maskscope.masks.parts import PartCopies
 from maskscope.masks.shards import Processes
 from maskscope.masks.shards.executor import DealtExecutor
 from maskscope.training.batches import StepParts
@@ -36,6 +34,7 @@ from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check
 from maskscope.training.mask_search import Check, MaskSearch
 from maskscope.training.memory.release import give_back_freed
 from maskscope.training.objective import Objective
+from maskscope.training.searched import Searched
 from maskscope.training.sizing import HeldOut, make_control
 from maskscope.training.sizing.behaviours import Score
 from maskscope.training.sizing.curve import CurvePoint
@@ -60,15 +59,20 @@ class MaskObjective(Objective):
         off: Off = ZERO,
         processes: Processes | None = None,
     ) -> None:
-        self._network, self._loss, self._config, self._selection = network, loss, config, selection
+        self._config, self._selection = config, selection
+        networks = [network if one.network is None else one.network for one in wanted]
         self._names = [str(one) for one in wanted]
         self._noises = [one.noise for one in wanted]
         self.steps = config.most_steps
         batches, held_out = search_and_held_out(wanted, config.size, self.steps * config.parts_per_step)
         self._parts = StepParts(batches)
-        weights = {name: weight.contiguous() for name, weight in selection.of(network).items()}
+        distinct = {id(one): one for one in networks}
+        of_network = {
+            key: {name: weight.contiguous() for name, weight in selection.of(one).items()} for key, one in distinct.items()
+        }
+        weights = of_network[id(networks[0])]
         self.device = next(iter(weights.values())).device
-        self._off = off.of(weights)
+        off_of = {key: off.of(its) for key, its in of_network.items()}
         if compute.is_lean:
             require_lean(config)
         kept = torch.bfloat16 if compute.is_lean else torch.float32
@@ -91,25 +95,29 @@ class MaskObjective(Objective):
         for leaf, gradient in zip(self._leaves, self._gradients, strict=True):
             leaf.grad = gradient
         if compute.dtype == "bfloat16":
-            check_bfloat16(network, compute, self.device)
-        copied = {name: weight.to(compute.of_copies(weight)) for name, weight in weights.items()}
+            check_bfloat16(networks[0], compute, self.device)
+        copies_of = {
+            key: {name: weight.to(compute.of_copies(weight)) for name, weight in its.items()} for key, its in of_network.items()
+        }
         self._estimator = config.made_estimator
         self._share_done = 0.0
         law = self._estimator.law()
         self._kernels = kernels = make_kernels(self.device, compute.kernels, kept)
-        dtypes = {(weight.dtype, copied[name].dtype) for name, weight in weights.items()}
+        dtypes = {(weight.dtype, compute.of_copies(weight)) for weight in weights.values()}
         if selection.units:  # of units, the passes see the sum over their weights
             dtypes.add((torch.float32, torch.float32))
         kernels.prepare(law, dtypes, say or _nobody)
-        units = gate(weights, copied, masks, kernels, law, off=self._off)
-        self._executor: Executor = make_executor(compute.executor, network, loss, units)
+        of_masks = [[given[id(one)] for one in networks] for given in (of_network, copies_of, off_of)]
+        units = gate(of_masks[0], of_masks[1], masks, kernels, law, off=of_masks[2])
+        self._executor: Executor = make_executor(compute.executor, networks, loss, units)
+        self._searched = [Searched(one, loss, logits, off_of[id(one)]) for one, logits in zip(networks, self.logits, strict=True)]
         self._processes = processes
         if processes:
             self._executor = DealtExecutor(self._executor, [mask.gradient for mask in masks], processes)
         self._ends = torch.full((len(wanted), 2), float("nan"), dtype=torch.float32, device="cpu")
         path = None
         if isinstance(config.size, BehaviourKept):
-            path = HeldOut(network, loss, score, config.size, held_out, self._weights_under, selection.unit_count)
+            path = HeldOut(self._searched, score, config.size, held_out)
         flat, crowding = [one.flat for one in self.logits], [crowding_of(one, selection, self.device) for one in wanted]
         least = config.least_stage
         self._control = make_control(config.size, self._estimator, config.steps, flat, crowding, self._ends, path, least)
@@ -185,7 +193,7 @@ class MaskObjective(Objective):
         parts = self._parts.lend(step, self._config.parts_per_step)
         if step == 0 and self._is_unchecked:
             unused = self._check == "but for unused weights"
-            check_guest(self._network, self._loss, self._executor, self.logits, parts, may_be_unused=unused)
+            check_guest(self._executor, self.logits, parts, may_be_unused=unused)
             self._is_unchecked = False
         if step == 0 and self._needs_ends:
             self._measure_ends()
@@ -197,8 +205,9 @@ class MaskObjective(Objective):
             self._control.begin_gradient(track, step, gradient)
         losses = self._executor.add_gradients(step, parts, self._config.samples)
         if step == 0:
-            whole = self._weights_under(None)
-            self._references = [self._mean_loss(whole, mine) for mine in self._parts.again()]
+            self._references = [
+                one.mean_loss(one.weights, mine) for one, mine in zip(self._searched, self._parts.again(), strict=True)
+            ]
             give_back_freed()
         self._parts.take_back()
         if self._early_end.needs_losses:
@@ -218,22 +227,22 @@ class MaskObjective(Objective):
         parts, unseen = self._parts.beyond(track, index, count)
         if not parts:
             return None
-        logits, weights = self.logits[track], self._selection.of(self._network)
-        noise = replace(self._noises[track], purpose="judgement")
+        logits, searched = self.logits[track], self._searched[track]
+        weights, noise = searched.weights, replace(self._noises[track], purpose="judgement")
 
         def kept() -> dict[str, Tensor]:
-            return self._weights_under(logits.flat > 0)
+            return searched.weights_under(logits.flat > 0)
 
         losses = []
         for place, part in enumerate(parts):
 
             def drawn(place: int = place) -> dict[str, Tensor]:
-                return masked_weights(weights, sample(logits, noise, step=0, index=place), self._off)
+                return masked_weights(weights, sample(logits, noise, step=0, index=place), searched.off)
 
             # made one after the other, so that there is one masked copy of the weights at a time
             made: list[Callable[[], dict[str, Tensor]]] = [drawn if self._estimator.draws else kept, kept]
-            whole = self._loss_under(weights, PartCopies().copied(part))
-            losses.append([whole, *(self._loss_under(make(), PartCopies().copied(part), are_own=True) for make in made)])
+            whole = searched.loss_of_copy(weights, part)
+            losses.append([whole, *(searched.loss_of_copy(make(), part, are_own=True) for make in made)])
         unmasked, sampled, masked = (sum(column) / len(parts) for column in zip(*losses, strict=True))
         undecided = logits.undecided(self._estimator.undecided_below(1.0))
         curve = self.curve(track)
@@ -250,34 +259,10 @@ class MaskObjective(Objective):
 
     def _measure_ends(self) -> None:
         """In the first step: the losses of the whole network and of the emptied one."""
-        emptied = torch.zeros_like(self.logits[0].flat, dtype=torch.bool)
-        for place, kept in enumerate((None, emptied)):
-            weights = self._weights_under(kept)
-            for track, mine in enumerate(self._parts.again()):
-                self._ends[track, place] = self._mean_loss(weights, mine)
-
-    def _mean_loss(self, weights: Mapping[str, Tensor], parts: Sequence[object]) -> float:
-        return sum(self._loss_under(weights, part) for part in parts) / len(parts)
-
-    def _weights_under(self, kept: Tensor | None) -> dict[str, Tensor]:
-        """The weights with the bits of a mask; for None, those of the whole network."""
-        weights = self._selection.of(self._network)
-        if kept is None:
-            return weights
-        return masked_weights(weights, self.logits[0].by_tensor(kept.to(self.device)), self._off)
-
-    def _loss_under(self, weights: Mapping[str, Tensor], part: object, are_own: bool = False) -> float:
-        """The loss with other weights. Gradients are recorded as in a step, because the loss may compute gradients itself.
-
-        Args:
-            weights: by dotted name.
-            part: of the data.
-            are_own: whether nobody else uses these tensors, so that they need not be copied.
-        """
-        given = {name: weight.detach() if are_own else weight.detach().clone() for name, weight in weights.items()}
-        leaves = {name: weight.requires_grad_() for name, weight in given.items()}
-        with torch.enable_grad():
-            return float(call_with(self._network, leaves, lambda guest: self._loss(guest, part)).detach())
+        for place, is_whole in enumerate((True, False)):
+            for track, (one, mine) in enumerate(zip(self._searched, self._parts.again(), strict=True)):
+                kept = None if is_whole else torch.zeros_like(one.logits.flat, dtype=torch.bool)
+                self._ends[track, place] = one.mean_loss(one.weights_under(kept), mine)
 
 
 # A mask is judged on as many parts as a step has samples, but on at least this many.

@@ -8,7 +8,7 @@ from torch import nn
 from maskscope.errors import UnknownNameError
 from maskscope.masks.executors.automatic import AutomaticExecutor, is_faster_batched
 from maskscope.masks.executors.batched import WHOLE_BYTES, BatchedExecutor, linear_weights
-from maskscope.masks.executors.executor import Executor
+from maskscope.masks.executors.executor import Executor, Networks
 from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.learned import LearnedMask, gate
 from maskscope.masks.executors.packed import PackedLSTMMode
@@ -37,8 +37,8 @@ __all__ = [
 ]
 
 
-def make_executor(name: str, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> Executor:
-    """The executor with this name, for a network, a loss and weights under masks.
+def make_executor(name: str, network: Networks, loss: Loss, units: Mapping[str, GatedWeight]) -> Executor:
+    """The executor with this name, for a network (or that of each mask), a loss and weights under masks.
 
     Raises:
         UnknownNameError: there is no such executor.

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from maskscope.errors import ConfigError
-from maskscope.masks.executors.batched import BatchedExecutor, CannotBatchError
-from maskscope.masks.executors.executor import Executor
+from maskscope.masks.executors.batched import BatchedExecutor
+from maskscope.masks.executors.executor import Executor, Networks
 from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.sequential import SequentialExecutor
+from maskscope.masks.executors.stacking import CannotBatchError
 from maskscope.masks.gradient import Loss
 from maskscope.masks.randomness import Randomness
 
@@ -37,11 +38,11 @@ class AutomaticExecutor(Executor):
     name = "auto"
     choice: Tensor
 
-    def __init__(self, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
+    def __init__(self, network: Networks, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
         super().__init__(network, loss, units)
         self._sequential = SequentialExecutor(network, loss, units)
         self._batched = BatchedExecutor(network, loss, units)
-        self.choice = torch.tensor(_UNTRIED if is_faster_batched(network) else _SEQUENTIAL)
+        self.choice = torch.tensor(_UNTRIED if is_faster_batched(self.networks[0]) else _SEQUENTIAL)
 
     def state(self) -> dict[str, Tensor]:
         """See `Executor.state`."""

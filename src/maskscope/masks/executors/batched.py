@@ -21,24 +21,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
-from torch.utils import _pytree as pytree
 
 from maskscope.errors import ConfigError, LossError, MaskscopeError
 from maskscope.masks.call import call_with
-from maskscope.masks.executors.executor import Executor
+from maskscope.masks.executors.chain import Chain
+from maskscope.masks.executors.executor import Executor, Networks
 from maskscope.masks.executors.gated import GatedWeight
+from maskscope.masks.executors.layers import Chains
 from maskscope.masks.executors.product import all_copies, masked_product
 from maskscope.masks.executors.recurrent import PLAIN, applies
+from maskscope.masks.executors.stacking import CannotBatchError, stack_parts
 from maskscope.masks.gradient import NO_PATH, BackwardPass, Loss, scalar_loss
-from maskscope.masks.parts import is_same
 
 # Up to this size, in bytes, all masked copies of a weight are made at once: a product in blocks would cost more than it saves.
 WHOLE_BYTES = 1 << 20
-_TENSOR = object()  # stands for the tensors among the leaves of a part
-
-
-class CannotBatchError(Exception):
-    """These parts cannot be run in one call, but one by one."""
 
 
 @final
@@ -47,9 +43,14 @@ class BatchedExecutor(Executor):
 
     name = "batched"
 
-    def __init__(self, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
+    def __init__(self, network: Networks, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
         super().__init__(network, loss, units)
-        self._may_stand_in = linear_weights(network) & set(units)
+        linear = linear_weights(self.networks[0])
+        self._may_stand_in = linear & set(units)
+        self._biases = {name.removesuffix("weight") + "bias" for name in linear} & set(units)
+        self._chains = Chains(self.networks[0])
+        self._constants: dict[int, dict[str, Tensor]] = {}
+        self._dtype = next(iter(units.values())).dtype
         self._memory: dict[tuple[str, int], Tensor] = {}
         self._backward = BackwardPass()
 
@@ -78,29 +79,65 @@ class BatchedExecutor(Executor):
         Raises:
             CannotBatchError: the parts differ in structure or shape; nothing was computed.
         """
+        if len(self.distinct) > 1 and any(True for _ in self.networks[0].buffers()):
+            raise CannotBatchError("the networks have buffers of their own")
         rows = [part for mine in parts for part in mine]
-        stacked, constants, structure = _stack(rows)
+        stacked, part_of = stack_parts(rows)
         stand_ins = {name: _stand_in(unit) for name, unit in self.units.items() if self._stands_in(name)}
         by_identity = {id(tensor): self.units[name] for name, tensor in stand_ins.items()}
         leaves = {name: self._leaf(name) for name in self.units if name not in stand_ins}
         anchor, before = torch.zeros((), requires_grad=True), self.takes
         sample = torch.arange(len(rows))
 
-        def one(sample: Tensor, copies: dict[str, Tensor], tensors: list[Tensor]) -> Tensor:
-            given = iter(tensors)
-            part = pytree.tree_unflatten([next(given) if leaf is _TENSOR else leaf for leaf in constants], structure)
+        # what is not masked is the same for all rows, unless the networks are several
+        constants_of_rows = self._constants_of_rows() if len(self.distinct) > 1 else {}
+
+        def one(sample: Tensor, copies: dict[str, Tensor], others: dict[str, Tensor], tensors: list[Tensor]) -> Tensor:
+            part, instead = part_of(tensors), copies | others | stand_ins
             with _StandInMode(by_identity, sample, anchor):
-                value = call_with(self.network, copies | stand_ins, lambda guest: self.loss(guest, part))
+                value = call_with(self.networks[0], instead, lambda guest: self._loss_of(guest, part, sample, anchor))
             return scalar_loss(value).reshape(())
 
         # on CPUs, fused attention cannot be vmapped; the plain form (MATH) can
         with torch.enable_grad(), self.precision(), sdpa_kernel(SDPBackend.MATH):
-            losses = torch.func.vmap(one)(sample, leaves, stacked)
+            losses = torch.func.vmap(one)(sample, leaves, constants_of_rows, stacked)
             with self._listening():
                 self._backward.run(losses.sum(), [anchor, *leaves.values()])
         if anchor.grad is None and self.takes == before:
             raise LossError(NO_PATH)
         return losses.detach().view(len(parts), -1)
+
+    def _loss_of(self, guest: nn.Module, part: Any, sample: Tensor, anchor: Tensor) -> Tensor:
+        """The loss of the current sample, inside vmap. If the network is a chain, its forward pass is that of the chain."""
+        if not self._chains.may_be:
+            return self.loss(guest, part)
+        plain = partial(type(guest).forward, guest)
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            is_plain = len(args) == 1 and not kwargs and isinstance(args[0], Tensor)
+            layers = self._chains.of(guest, args[0]) if is_plain else None
+            if layers is None:
+                return plain(*args, **kwargs)
+            return Chain(layers, self.units, self._constants_of_rows(), self._dtype).of_sample(args[0], sample, anchor)
+
+        vars(guest)["forward"] = forward
+        try:
+            return self.loss(guest, part)
+        finally:
+            vars(guest).pop("forward", None)
+
+    def _constants_of_rows(self) -> dict[str, Tensor]:
+        """What is not masked: of one network as it is; of several, ``[rows, *shape]``."""
+        samples = next(iter(self.units.values())).samples
+        if samples not in self._constants:
+            of_networks = [{name: one.detach() for name, one in its.named_parameters()} for its in self.networks]
+            if len(self.distinct) > 1:
+                of_rows = [its for its in of_networks for _ in range(samples)]
+                made = {name: torch.stack([its[name] for its in of_rows]) for name in of_networks[0] if name not in self.units}
+            else:
+                made = {name: one for name, one in of_networks[0].items() if name not in self.units}
+            self._constants[samples] = made
+        return self._constants[samples]
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
@@ -115,6 +152,8 @@ class BatchedExecutor(Executor):
 
     def _stands_in(self, name: str) -> bool:
         unit = self.units[name]
+        if self._chains.may_be:
+            return name in self._may_stand_in or name in self._biases
         return name in self._may_stand_in and unit.rows * unit.shape.numel() * unit.dtype.itemsize > WHOLE_BYTES
 
     def _leaf(self, name: str) -> Tensor:
@@ -203,26 +242,3 @@ class _StandInMode(TorchFunctionMode):
 def _stand_in(unit: GatedWeight) -> Tensor:
     nothing = torch.full((), float("nan"), dtype=unit.dtype, device=unit.device)
     return nothing.expand(unit.shape).detach().requires_grad_()
-
-
-def _stack(rows: Sequence[Any]) -> tuple[list[Tensor], list[Any], Any]:
-    """Returns the tensors of the parts, stacked; the leaves of a part, with `_TENSOR` in place of tensors; and its structure."""
-    flattened = [pytree.tree_flatten(row) for row in rows]
-    structure = flattened[0][1]
-    if any(other != structure for _, other in flattened):
-        raise CannotBatchError("the parts of a step are not all of one structure")
-    stacked: list[Tensor] = []
-    constants: list[Any] = []
-    for leaves in zip(*(leaves for leaves, _ in flattened), strict=True):
-        if isinstance(leaves[0], Tensor):
-            if any(leaf.shape != leaves[0].shape or leaf.dtype != leaves[0].dtype for leaf in leaves):
-                raise CannotBatchError("the parts of a step are not all of one shape")
-            stacked.append(torch.stack(leaves))
-            constants.append(_TENSOR)
-        elif any(type(leaf) is not type(leaves[0]) or leaf != leaves[0] or not is_same(leaf, leaves[0]) for leaf in leaves):
-            raise CannotBatchError("the parts of a step differ in something that is no tensor")
-        else:
-            constants.append(leaves[0])
-    if not stacked:
-        raise CannotBatchError("the parts hold no tensor")
-    return stacked, constants, structure

@@ -13,6 +13,9 @@ from maskscope.masks.executors.gated import GatedWeight, groups
 from maskscope.masks.gradient import Loss
 from maskscope.masks.kernels import SAMPLES_PER_GROUP
 
+# that of all masks, or that of each
+Networks = nn.Module | Sequence[nn.Module]
+
 
 class Executor(ABC):
     """A way to run the S masked networks of a step, for one mask or for several masks that are searched together.
@@ -24,15 +27,18 @@ class Executor(ABC):
     for every mask, up to rounding.
 
     Args:
-        network: the network, in the mode in which it is to run.
+        network: the network, in the mode in which it is to run; or a sequence with that of each mask: they have the same layers
+            and shapes, other weights, and perhaps other data.
         loss: ``loss(network, part)``, a scalar.
         units: its weight tensors with their masks, by dotted name.
     """
 
     name: str
 
-    def __init__(self, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
-        self.network, self.loss, self.units = network, loss, units
+    def __init__(self, network: Networks, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
+        masks = next(iter(units.values())).masks
+        self.networks = [network] * masks if isinstance(network, nn.Module) else list(network)
+        self.loss, self.units = loss, units
         self._reduced = next((unit.dtype for unit in units.values() if unit.is_reduced), None)
 
     def add_gradients(self, step: int, parts: Sequence[Sequence[Any]], samples: int) -> Float[Tensor, " masks"]:
@@ -57,6 +63,11 @@ class Executor(ABC):
                 chosen = [[mine[(first + sample) * turns + turn] for sample in range(size)] for mine in parts]
                 total += self.run(chosen).to("cpu", torch.float32).sum(1)
         return total / len(parts[0])
+
+    @property
+    def distinct(self) -> list[nn.Module]:
+        """The networks, each once."""
+        return list({id(network): network for network in self.networks}.values())
 
     @abstractmethod
     def run(self, parts: Sequence[Sequence[Any]]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from jaxtyping import Float, Float32, UInt8
@@ -13,10 +14,37 @@ from maskscope.masks.units import Layout
 
 
 @dataclass(frozen=True)
+class Values:
+    """What a gate lets through: the weights, or what they add to their off-values. Vectors in row-major order.
+
+    Args:
+        weight: in numbers.
+        compute: in the dtype of the masked copies.
+        bits: such that off XOR bits is ``compute`` plus off.
+        off: in the dtype of the masked copies; None for zeros.
+    """
+
+    weight: Float[Tensor, " n"]
+    compute: Float[Tensor, " n"]
+    bits: Tensor
+    off: Float[Tensor, " n"] | None = None
+
+    @classmethod
+    def of(cls, weight: Tensor, compute: Tensor, off: Tensor | None) -> Self:
+        """Those of a weight, of its copy in the dtype of the masked copies, and of its off-values."""
+        flat = compute.view(-1)
+        if off is None:
+            return cls(weight.view(-1), flat, flat)
+        zero = off.to(compute.dtype).view(-1)
+        return cls((weight - off).view(-1), flat - zero, difference_to(zero, flat), zero)
+
+
+@dataclass(frozen=True)
 class Slice:
     """The part of one mask that belongs to one weight tensor.
 
     Args:
+        values: of the weights; masks of one network share them.
         key: of the random stream of its units.
         logits: of its units; the other tensors of these units have the same ones.
         gradient: to which the gradient of these logits is added.
@@ -24,6 +52,7 @@ class Slice:
         wide: the gates of its weights; for single weights, these are the same.
     """
 
+    values: Values
     key: tuple[int, int]
     logits: Float[Tensor, " units"]
     gradient: Float32[Tensor, " units"]
@@ -48,6 +77,8 @@ class Workspace:
 class GatedWeight:
     """One weight tensor under the samples of all masks searched together: makes its masked copies, takes their gradients.
 
+    The masks are of one network, or of several of one shape: then it stands for the tensor of this name in each of them.
+
     The rows of copies and of gradients are the samples of the first mask, then those of the second, and so on.
 
     If its units are not single weights, gates are drawn for units and expanded where a copy is made, and the gradient of a unit
@@ -62,33 +93,31 @@ class GatedWeight:
     that the whole tensor would have there.
 
     Attributes:
+        dtype: that of the masked copies.
+        device: where the weight is.
+        is_reduced: whether the copies are of lower precision than the weight.
         law: the law of the gates. It may be replaced between steps: a temperature that changes makes it another one.
     """
 
     def __init__(
         self,
-        weight: Tensor,
-        compute: Tensor,
+        shape: torch.Size,
         slices: Sequence[Slice],
         kernels: Kernels,
         law: GateLaw,
         workspace: Workspace,
         own_gradient: Tensor | None = None,
         layout: Layout | None = None,
-        off: Tensor | None = None,
         begin: int = 0,
     ) -> None:
-        self.shape = weight.shape
+        self.shape = shape
         self._begin = begin  # the index of the first element in the whole tensor
-        self.workspace, self.off = workspace, off
-        # what a gate lets through: the weight, or what it adds to the off-value, in numbers and in bits
-        self._weight, self._compute, self._bits, self._off = weight.view(-1), compute.view(-1), compute.view(-1), None
-        if off is not None:
-            self._off = off.to(compute.dtype).view(-1)
-            self._bits = difference_to(self._off, self._compute)
-            self._weight, self._compute = (weight - off).view(-1), self._compute - self._off
+        self.workspace = workspace
+        first = slices[0].values
+        self.dtype, self.device = first.compute.dtype, first.compute.device
+        self.is_reduced = first.compute.dtype != first.weight.dtype
         self._layout = layout
-        self._ones = None if layout is None else torch.ones(layout.units, dtype=torch.float32, device=weight.device)
+        self._ones = None if layout is None else torch.ones(layout.units, dtype=torch.float32, device=self.device)
         self._own_gradient = None if own_gradient is None else own_gradient.view(-1)
         self._gated = Workspace()  # not ``workspace``, whose memory may contain the gradient that is being taken
         self._slices, self._kernels, self.law = slices, kernels, law
@@ -97,19 +126,19 @@ class GatedWeight:
         self.begin(0, 0, 1, 1.0)
 
     @property
-    def dtype(self) -> torch.dtype:
-        """The dtype of the masked copies."""
-        return self._compute.dtype
+    def masks(self) -> int:
+        """The number of masks."""
+        return len(self._slices)
+
+    def off_of(self, mask: int) -> Tensor | None:
+        """The off-values of the network of a mask, in the dtype of the masked copies; None for zeros."""
+        off = self._slices[mask].values.off
+        return None if off is None else off.view(self.shape)
 
     @property
-    def is_reduced(self) -> bool:
-        """Whether the copies are of lower precision than the weight."""
-        return self._compute.dtype != self._weight.dtype
-
-    @property
-    def device(self) -> torch.device:
-        """The device of the weight."""
-        return self._weight.device
+    def samples(self) -> int:
+        """The number of samples of the group that is being run."""
+        return self._samples
 
     @property
     def rows(self) -> int:
@@ -127,7 +156,7 @@ class GatedWeight:
             first: the first of these samples, in the group; above 0 where another process runs those before it.
         """
         self._step, self._group, self._samples, self._scale, self._first = step, group, samples, scale, first
-        self.is_drawn = False
+        self._drawn = [False for _ in self._slices]
 
     def draw(self) -> None:
         """Draws the gates of all units, if they are hard; the values of soft gates are computed where they are used."""
@@ -138,28 +167,33 @@ class GatedWeight:
                 self._kernels.open_gates(mine.logits, self._address(mine, 0), self._first + self._samples, mine.gates)
             if self._layout is not None:
                 mine.wide.copy_(self._layout.expand(mine.gates))
-        self.is_drawn = True
+        self._drawn = [True for _ in self._slices]
 
-    def copies(self, out: Tensor, start: int = 0) -> Tensor:
+    def copies(self, out: Tensor, start: int = 0, masks: range | None = None) -> Tensor:
         """Writes the masked copies of the elements from ``start`` on to ``out``, ``[rows, elements]``; draws gates if needed.
 
         A tensor that is copied in pieces must be copied in order the first time: gates are drawn piece by piece, and then reused.
+
+        Args:
+            out: the memory of the copies.
+            start: the first element.
+            masks: under these masks only; all by default.
         """
         here = slice(start, start + out.shape[1])
-        if (self._layout is not None or self._first) and not self.is_drawn:
+        if (self._layout is not None or self._first) and not all(self._drawn):
             self.draw()
-        for mask, mine in enumerate(self._slices):
-            into = out[mask * self._samples : (mask + 1) * self._samples]
+        for place, mask in enumerate(range(self.masks) if masks is None else masks):
+            mine, into = self._slices[mask], out[place * self._samples : (place + 1) * self._samples]
             at = self._address(mine, start)
-            if self.is_drawn or isinstance(self.law, SoftGate):
+            if self._drawn[mask] or isinstance(self.law, SoftGate):
                 self._copy_weight(mine, at, self._first, into)
             elif isinstance(self.law, SignGate):
                 self._kernels.open_positive(mine.logits[here], self._samples, mine.gates[here])
                 self._copy_weight(mine, at, self._first, into)
             else:
-                self._kernels.draw_masked(mine.logits[here], self._bits[here], at, mine.gates[here], into)
-                self._add_off(into, here)
-        self.is_drawn = self.is_drawn or here.stop == self._weight.numel()
+                self._kernels.draw_masked(mine.logits[here], mine.values.bits[here], at, mine.gates[here], into)
+                self._add_off(mine, into, here)
+            self._drawn[mask] = self._drawn[mask] or here.stop == self.shape.numel()
         return out
 
     def copy_sample(self, mask: int, sample: int, out: Tensor) -> None:
@@ -167,10 +201,16 @@ class GatedWeight:
         mine = self._slices[mask]
         self._copy_weight(mine, self._address(mine, 0), self._first + sample, out[None])
 
-    def take(self, gradients: Tensor, start: int = 0) -> None:
-        """Turns gradients of masked copies, ``[rows, elements]`` from ``start`` on, into gradients of the logits; adds them."""
-        for mask in range(len(self._slices)):
-            self._take(mask, gradients[mask * self._samples : (mask + 1) * self._samples], start, self._first)
+    def take(self, gradients: Tensor, start: int = 0, masks: range | None = None) -> None:
+        """Turns gradients of masked copies, ``[rows, elements]`` from ``start`` on, into gradients of the logits; adds them.
+
+        Args:
+            gradients: the gradients.
+            start: the first element.
+            masks: the masks whose samples these are; all by default.
+        """
+        for place, mask in enumerate(range(self.masks) if masks is None else masks):
+            self._take(mask, gradients[place * self._samples : (place + 1) * self._samples], start, self._first)
 
     def take_sample(self, mask: int, sample: int, gradient: Tensor) -> None:
         """The same as `take`, for the whole tensor under one sample of one mask."""
@@ -193,11 +233,11 @@ class GatedWeight:
         self.takes += 1
         mine, here = self._slices[mask], slice(start, start + gradients.shape[1])
         if self._layout is None:
-            units, weights, given, at = here, self._weight[here], gradients, self._address(mine, start)
+            units, weights, given, at = here, mine.values.weight[here], gradients, self._address(mine, start)
         else:
             assert self._ones is not None
             units, weights, at = slice(None), self._ones, self._address(mine, 0)
-            given = self._by_unit(gradients, start, self._layout)
+            given = self._by_unit(mine, gradients, start, self._layout)
         self._kernels.add_gradient(
             self.law,
             mine.logits[units],
@@ -219,10 +259,10 @@ class GatedWeight:
             self._copy(gradient, mine, self._address(mine, start), first_sample + row, gated[None])
             out.add_(gated, alpha=self._scale)
 
-    def _by_unit(self, gradients: Tensor, start: int, layout: Layout) -> Float32[Tensor, "rows units"]:
+    def _by_unit(self, mine: Slice, gradients: Tensor, start: int, layout: Layout) -> Float32[Tensor, "rows units"]:
         """The sum over the weights of each unit of weight times gradient, from the element ``start`` on."""
-        exact = torch.float64 if self._weight.dtype == torch.float64 else torch.float32
-        weights = self._weight[start : start + gradients.shape[1]].to(exact)
+        exact = torch.float64 if mine.values.weight.dtype == torch.float64 else torch.float32
+        weights = mine.values.weight[start : start + gradients.shape[1]].to(exact)
         # row by row: the product takes as much memory as a masked copy
         return torch.stack([layout.total(row.to(exact) * weights, start) for row in gradients]).to(torch.float32)
 
@@ -230,15 +270,15 @@ class GatedWeight:
         """Writes masked copies of consecutive elements, from that of the address on."""
         here = slice(at.first - self._begin, at.first - self._begin + out.shape[1])
         is_soft = isinstance(self.law, SoftGate)
-        self._copy((self._compute if is_soft else self._bits)[here], mine, at, first_sample, out)
-        self._add_off(out, here)
+        self._copy((mine.values.compute if is_soft else mine.values.bits)[here], mine, at, first_sample, out)
+        self._add_off(mine, out, here)
 
-    def _add_off(self, out: Tensor, here: slice) -> None:
-        if self._off is not None:
+    def _add_off(self, mine: Slice, out: Tensor, here: slice) -> None:
+        if mine.values.off is not None:
             if isinstance(self.law, SoftGate):
-                out.add_(self._off[here])
+                out.add_(mine.values.off[here])
             else:
-                xor_into(out, self._off[here])
+                xor_into(out, mine.values.off[here])
 
     def _copy(self, values: Tensor, mine: Slice, at: Address, first_sample: int, out: Tensor) -> None:
         """Writes copies of values under the gates of consecutive elements, from that of the address on."""

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from maskscope.masks.executors.gated import GatedWeight, Slice, Workspace
+from maskscope.masks.executors.gated import GatedWeight, Slice, Values, Workspace
 from maskscope.masks.kernels import GateLaw, Kernels
 from maskscope.masks.logits import MaskLogits
 from maskscope.masks.sample import Noise
@@ -29,20 +29,25 @@ class LearnedMask:
     noise: Noise
 
 
+# one for all masks, as they are of one network; or one for each mask
+Each = Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]]
+
+
 def gate(
-    weights: Mapping[str, Tensor],
-    compute: Mapping[str, Tensor],
+    weights: Each,
+    compute: Each,
     masks: Sequence[LearnedMask],
     kernels: Kernels,
     law: GateLaw,
     own_gradients: Mapping[str, Tensor] | None = None,
-    off: Mapping[str, Tensor] | None = None,
+    off: Each | None = None,
     begins: Mapping[str, int] | None = None,
 ) -> dict[str, GatedWeight]:
     """Combines weights and masks.
 
     Args:
-        weights: the weights, contiguous, by dotted name; frozen, unless ``own_gradients`` is given.
+        weights: the weights, contiguous, by dotted name; frozen, unless ``own_gradients`` is given. Masks of several networks:
+            those of each, in the order of the masks, of equal names, shapes and dtypes.
         compute: the same weights in the dtype of the masked copies.
         masks: at least one mask; all cover these weights.
         kernels: the kernels for the passes over the weights.
@@ -52,9 +57,15 @@ def gate(
         off: the off-values of the weights, in their shapes and dtypes; zero for those that are not named.
         begins: for weights that are one range of a larger tensor, the index of their first element in it; else 0.
     """
-    samples: dict[str, list[Slice]] = {name: [] for name in weights}
+    of_masks = [_for_each(given, len(masks)) for given in (weights, compute, off or {})]
+    first, known = of_masks[0][0], dict[int, dict[str, Values]]()  # the values of one network are made once
+    for its, copied, zero in zip(*of_masks, strict=True):
+        if id(its) not in known:
+            known[id(its)] = {name: Values.of(one, copied[name], zero.get(name)) for name, one in its.items()}
+    values = [known[id(its)] for its in of_masks[0]]
+    slices: dict[str, list[Slice]] = {name: [] for name in first}
     layouts: dict[str, Layout] = {}
-    for mask in masks:
+    for mask, its in zip(masks, values, strict=True):
         gates = torch.zeros(mask.logits.flat.shape, dtype=torch.uint8, device=mask.logits.flat.device)
         views = [mask.logits.by_unit(flat) for flat in (mask.logits.flat, mask.gradient, gates)]
         for group in mask.logits.selection.groups:
@@ -64,21 +75,22 @@ def gate(
                     wide = own[2]
                 else:
                     layouts[name], wide = layout, torch.zeros(layout.count, dtype=torch.uint8, device=gates.device)
-                samples[name].append(Slice(key, own[0], own[1], own[2], wide))
-    workspace = Workspace()
-    of_weights, instead = own_gradients or {}, off or {}
+                slices[name].append(Slice(its[name], key, own[0], own[1], own[2], wide))
+    workspace, of_weights = Workspace(), own_gradients or {}
     return {
         name: GatedWeight(
-            weight,
-            compute[name],
-            samples[name],
+            weight.shape,
+            slices[name],
             kernels,
             law,
             workspace,
             of_weights.get(name),
             layouts.get(name),
-            instead.get(name),
             (begins or {}).get(name, 0),
         )
-        for name, weight in weights.items()
+        for name, weight in first.items()
     }
+
+
+def _for_each(given: Each, masks: int) -> Sequence[Mapping[str, Tensor]]:
+    return [given] * masks if isinstance(given, Mapping) else given

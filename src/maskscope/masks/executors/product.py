@@ -1,6 +1,7 @@
 """Masked weights inside autograd: made in the forward pass, made again in the backward pass; gradients are passed on at once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -14,9 +15,26 @@ from maskscope.masks.executors.gated import GatedWeight
 CACHE_BYTES = {"cpu": 8 << 20, "cuda": 256 << 20}
 
 
+# from the inputs of all rows, and the anchor, to their results
+Work = Callable[[Tensor, Tensor], Tensor]
+
+
 def block_bytes(device: torch.device) -> int:
     """The size of one block of masked copies, in bytes."""
     return CACHE_BYTES.get(device.type, CACHE_BYTES["cuda"])
+
+
+def under_vmap(x: Tensor | None, sample: Tensor, anchor: Tensor, dtype: torch.dtype, work: Work) -> Tensor:
+    """Does some work on the rows of all samples at once, inside vmap, and returns the result of the current sample.
+
+    Args:
+        x: the input of the current sample, ``[..., in]``; None if the work takes none.
+        sample: its row; this tensor has the vmapped dimension.
+        anchor: a scalar that requires a gradient, so that the backward pass is run also if ``x`` requires none.
+        dtype: of the inputs that the work gets.
+        work: from the inputs of all samples, ``[rows, items, in]``, and the anchor to the results, ``[rows, items, out]``.
+    """
+    return apply(_UnderVmap, x, sample, anchor, dtype, work)
 
 
 def masked_product(x: Tensor, sample: Tensor, anchor: Tensor, unit: GatedWeight) -> Tensor:
@@ -24,19 +42,20 @@ def masked_product(x: Tensor, sample: Tensor, anchor: Tensor, unit: GatedWeight)
 
     Args:
         x: the input of the layer, ``[..., in]``.
-        sample: the row of the masked copies; this tensor has the vmapped dimension.
-        anchor: a scalar that requires a gradient, so that the backward pass is run also if ``x`` requires none.
+        sample: see `under_vmap`.
+        anchor: see `under_vmap`.
         unit: the weight, ``[out, in]``.
     """
-    return _apply(_UnderVmap, x, sample, anchor, unit)
+    return under_vmap(x, sample, anchor, unit.dtype, lambda rows, anchor: apply(_Product, rows, anchor, unit))
 
 
 def all_copies(sample: Tensor, anchor: Tensor, unit: GatedWeight) -> Tensor:
     """The whole masked weight of the current sample, inside vmap."""
-    return _apply(_UnderVmap, None, sample, anchor, unit)
+    return under_vmap(None, sample, anchor, unit.dtype, lambda rows, anchor: apply(_Copies, anchor, unit))
 
 
-def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
+def apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
+    """A function of autograd, applied."""
     result: Tensor = cast(Any, function).apply(*arguments)
     return result
 
@@ -45,7 +64,7 @@ class _UnderVmap(torch.autograd.Function):
     """Turns the vmapped dimension (the samples) into a normal leading dimension."""
 
     @staticmethod
-    def forward(x: Tensor | None, sample: Tensor, anchor: Tensor, unit: GatedWeight) -> Tensor:
+    def forward(x: Tensor | None, sample: Tensor, anchor: Tensor, dtype: torch.dtype, work: Work) -> Tensor:
         raise RuntimeError("called outside vmap")
 
     @staticmethod
@@ -54,16 +73,20 @@ class _UnderVmap(torch.autograd.Function):
 
     @staticmethod
     def vmap(
-        info: Any, in_dims: tuple[Any, ...], x: Tensor | None, sample: Tensor, anchor: Tensor, unit: GatedWeight
+        info: Any,
+        in_dims: tuple[Any, ...],
+        x: Tensor | None,
+        sample: Tensor,
+        anchor: Tensor,
+        dtype: torch.dtype,
+        work: Work,
     ) -> tuple[Tensor, int]:
         if x is None:
-            result = _apply(_Copies, anchor, unit)
-        else:
-            rows = x.movedim(in_dims[0], 0) if in_dims[0] is not None else x.expand(info.batch_size, *x.shape)
-            flat = rows.reshape(info.batch_size, -1, rows.shape[-1]).to(unit.dtype)
-            result = _apply(_Product, flat, anchor, unit)
-            result = result.view(*rows.shape[:-1], result.shape[-1])
-        return result, 0
+            return work(anchor.new_empty(0), anchor), 0
+        rows = x.movedim(in_dims[0], 0) if in_dims[0] is not None else x.expand(info.batch_size, *x.shape)
+        flat = rows.reshape(info.batch_size, -1, rows.shape[-1]).to(dtype)
+        result = work(flat, anchor)
+        return result.view(*rows.shape[:-1], result.shape[-1]), 0
 
 
 class _Copies(torch.autograd.Function):
@@ -94,37 +117,80 @@ class _Product(torch.autograd.Function):
     def forward(ctx: Any, x: Float[Tensor, "rows items in"], anchor: Tensor, unit: GatedWeight) -> Tensor:
         ctx.unit = unit
         ctx.save_for_backward(x)
-        y = x.new_empty(x.shape[0], unit.shape[0], x.shape[1])
-        for block, copies in _blocks(unit):
-            torch.bmm(copies, x.mT, out=y[:, block])
-        return y.mT.contiguous()  # contiguous like torch's own result, because networks may call .view on it
+        # contiguous like torch's own result, because networks may call .view on it
+        return multiply(unit, x.mT).mT.contiguous()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor, None]:
-        unit: GatedWeight = ctx.unit
         (x,) = ctx.saved_tensors
-        dx = torch.zeros_like(x.mT, memory_format=torch.contiguous_format) if ctx.needs_input_grad[0] else None
-        for block, scratch in _blocks(unit, fill=dx is not None):
-            out = dy.mT[:, block]
-            if dx is not None:
-                torch.baddbmm(dx, scratch.mT, out, out=dx)
-            if unit.listens:
-                torch.bmm(out, x, out=scratch)  # overwrites the copies, which are no longer needed
-                unit.take(scratch.view(unit.rows, -1), block.start * unit.shape[1])
+        dx = take_product(ctx.unit, x.mT, dy.mT, needs_input=ctx.needs_input_grad[0])
         return None if dx is None else dx.mT.contiguous(), torch.zeros(()), None
 
 
-def _blocks(unit: GatedWeight, *, fill: bool = True) -> Iterator[tuple[slice, Tensor]]:
-    """Yields blocks of output features, each with memory ``[rows, features, in]``, which has the masked copies if ``fill``."""
+def multiply(unit: GatedWeight, x: Float[Tensor, "rows in items"]) -> Float[Tensor, "rows out items"]:
+    """``masked_k(weight) @ x[k]`` for every row k."""
+    y = x.new_empty(x.shape[0], unit.shape[0], x.shape[2])
+    for block in _blocks(unit):
+        torch.bmm(block.memory, x[block.rows], out=y[block.rows, block.features])
+    return y
+
+
+def take_product(
+    unit: GatedWeight, x: Float[Tensor, "rows in items"], dy: Float[Tensor, "rows out items"], *, needs_input: bool
+) -> Float[Tensor, "rows in items"] | None:
+    """The backward pass of `multiply`: the unit takes the gradients of its masked weights; those of the inputs are returned.
+
+    Args:
+        unit: the weight.
+        x: the inputs of `multiply`.
+        dy: the gradients of its results.
+        needs_input: whether the gradients of the inputs are needed; else None is returned.
+    """
+    dx = torch.zeros(x.shape, dtype=x.dtype, device=x.device) if needs_input else None
+    for block in _blocks(unit, fill=needs_input):
+        out = dy[block.rows, block.features]
+        if dx is not None:
+            torch.baddbmm(dx[block.rows], block.memory.mT, out, out=dx[block.rows])
+        if unit.listens:
+            torch.bmm(out, x[block.rows].mT, out=block.memory)  # overwrites the copies, which are no longer needed
+            rows = block.memory.shape[0]
+            unit.take(block.memory.view(rows, -1), block.features.start * unit.shape[1], block.masks)
+    return dx
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The masked copies of some output features under some masks.
+
+    Args:
+        masks: which masks.
+        rows: their samples.
+        features: which output features.
+        memory: ``[rows, features, in]``, with the copies, or to be written to.
+    """
+
+    masks: range
+    rows: slice
+    features: slice
+    memory: Tensor
+
+
+def _blocks(unit: GatedWeight, *, fill: bool = True) -> Iterator[_Block]:
+    """All masked copies, in blocks that stay in the cache until they are used; without copies unless ``fill``."""
     features, inputs = unit.shape
-    at_once = max(1, block_bytes(unit.device) // (unit.rows * inputs * unit.dtype.itemsize))
-    count = -(-features // at_once)
-    size = -(-features // count)
-    memory = unit.workspace.take(unit.rows * size * inputs, unit.dtype, unit.device)
-    for start in range(0, features, size):
-        end = min(features, start + size)
-        scratch = memory[: unit.rows * (end - start) * inputs].view(unit.rows, -1)
-        if fill:
-            unit.copies(scratch, start * inputs)
-        yield slice(start, end), scratch.view(unit.rows, end - start, inputs)
+    of_feature = unit.samples * inputs * unit.dtype.itemsize
+    together = min(unit.masks, max(1, block_bytes(unit.device) // (of_feature * features)))
+    at_once = max(1, block_bytes(unit.device) // (of_feature * together))
+    size = -(-features // -(-features // at_once))
+    for first in range(0, unit.masks, together):
+        masks = range(first, min(unit.masks, first + together))
+        rows = slice(masks.start * unit.samples, masks.stop * unit.samples)
+        count = rows.stop - rows.start
+        memory = unit.workspace.take(count * size * inputs, unit.dtype, unit.device)
+        for start in range(0, features, size):
+            end = min(features, start + size)
+            scratch = memory[: count * (end - start) * inputs].view(count, -1)
+            if fill:
+                unit.copies(scratch, start * inputs, masks)
+            yield _Block(masks, rows, slice(start, end), scratch.view(count, end - start, inputs))

@@ -7,7 +7,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from maskscope.masks.executors.executor import Executor
+from maskscope.masks.executors.executor import Executor, Networks
 from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.packed import PackedLSTMMode
 from maskscope.masks.gradient import BackwardPass, Loss, loss_and_handed_gradients
@@ -23,7 +23,7 @@ class SequentialExecutor(Executor):
     name = "sequential"
     _copies: dict[str, Tensor] | None = None
 
-    def __init__(self, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
+    def __init__(self, network: Networks, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
         super().__init__(network, loss, units)
         self._backward = BackwardPass()
 
@@ -41,9 +41,9 @@ class SequentialExecutor(Executor):
                     unit.copy_sample(mask, sample, self._copies[name].view(-1))
                 takers = {name: partial(unit.take_sample, mask, sample) for name, unit in units.items()}
                 with self.precision(), PackedLSTMMode():
-                    losses.append(self._loss_of(part, takers))
+                    losses.append(self._loss_of(self.networks[mask], part, takers))
         return torch.stack([loss.to(torch.float32).reshape(()) for loss in losses]).view(len(parts), -1)
 
-    def _loss_of(self, part: Any, takers: Mapping[str, Callable[[Tensor], object]]) -> Tensor:
+    def _loss_of(self, network: nn.Module, part: Any, takers: Mapping[str, Callable[[Tensor], object]]) -> Tensor:
         assert self._copies is not None
-        return loss_and_handed_gradients(self.network, self.loss, part, self._copies, takers, self._backward)
+        return loss_and_handed_gradients(network, self.loss, part, self._copies, takers, self._backward)

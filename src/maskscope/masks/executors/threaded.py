@@ -7,6 +7,7 @@ work. Here the samples are divided instead, and each thread uses its own share o
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from functools import partial
 from threading import Barrier
 from typing import Any, final
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from maskscope.errors import ConfigError, GuestError
 from maskscope.masks.copying import copy_network
-from maskscope.masks.executors.executor import Executor
+from maskscope.masks.executors.executor import Executor, Networks
 from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.packed import PackedLSTMMode
 from maskscope.masks.gradient import BackwardPass, Loss, loss_and_reached_gradients
@@ -40,7 +41,7 @@ class ThreadedExecutor(Executor):
     _pool: ThreadPoolExecutor | None = None
     _guests: list[tuple[nn.Module, dict[str, Tensor], BackwardPass]]
 
-    def __init__(self, network: nn.Module, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
+    def __init__(self, network: Networks, loss: Loss, units: Mapping[str, GatedWeight]) -> None:
         super().__init__(network, loss, units)
         self._on_processor = all(unit.device.type == "cpu" for unit in units.values())
 
@@ -48,7 +49,7 @@ class ThreadedExecutor(Executor):
         """See `Executor.run`."""
         rows = [(mask, sample, part) for mask, mine in enumerate(parts) for sample, part in enumerate(mine)]
         if self._pool is None:
-            self._start_threads(len(rows))
+            self._start_threads([self.networks[mask] for mask, _, _ in rows])
         assert self._pool is not None
         # the compiled passes use all threads themselves, so they run before and after the calls, not inside them
         for unit in self.units.values():
@@ -56,7 +57,9 @@ class ThreadedExecutor(Executor):
         for (mask, sample, _), (_, copies, _) in zip(rows, self._guests, strict=False):
             for name, unit in self.units.items():
                 unit.copy_sample(mask, sample, copies[name].view(-1))
-        with twin_of(self.network):  # only the copies may be called
+        with ExitStack() as only_copies_may_be_called:
+            for network in self.distinct:
+                only_copies_may_be_called.enter_context(twin_of(network))
             calls = [
                 self._pool.submit(self._call, guest, copies, backward, part)
                 for (_, _, part), (guest, copies, backward) in zip(rows, self._guests, strict=False)
@@ -76,18 +79,18 @@ class ThreadedExecutor(Executor):
             self._pool.shutdown()
             self._pool = None
 
-    def _start_threads(self, rows: int) -> None:
+    def _start_threads(self, networks: Sequence[nn.Module]) -> None:
         """Makes a copy of the module and memory for masked copies for each sample, and threads that share torch's threads."""
         self._guests = [
             (
-                self._copy_of_network(),
+                self._copy_of(network),
                 {name: torch.empty(unit.shape, dtype=unit.dtype, device=unit.device) for name, unit in self.units.items()},
                 BackwardPass(),
             )
-            for _ in range(rows)
+            for network in networks
         ]
         threads = torch.get_num_threads()
-        workers = min(rows, threads) if self._on_processor else 1
+        workers = min(len(networks), threads) if self._on_processor else 1
         ready = Barrier(workers + 1)
 
         def start() -> None:
@@ -101,8 +104,8 @@ class ThreadedExecutor(Executor):
         ready.wait()
         torch.set_num_threads(threads)  # restore it: the number that a thread sets is also the default for new threads
 
-    def _copy_of_network(self) -> nn.Module:
-        network, belongings = self.network, Belongings(self.network)
+    def _copy_of(self, network: nn.Module) -> nn.Module:
+        belongings = Belongings(network)
         shared = (*network.parameters(), *network.buffers(), *belongings.tensors())  # safe to share: calls get copies of them
         common = [function for function in belongings.functions if any(isinstance(one, _MUTABLE) for one in _closure(function))]
         if common:

@@ -1,8 +1,8 @@
 """Compiles loops with numba, which needs no C compiler on the user's machine (docs/dependencies.md says why numba)."""
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ except Exception as error:  # of any type: numba reads its environment variables
 if vars(config)["DISABLE_JIT"]:
     # the loops would run in plain Python, and some of them cannot
     raise ImportError("NUMBA_DISABLE_JIT is set in the environment, so that it compiles nothing")
+
+
+_MOST_THREADS = int(vars(config)["NUMBA_NUM_THREADS"])
 
 
 class KernelCacheWarning(UserWarning):
@@ -82,12 +85,14 @@ def _warn(error: Exception) -> None:
     )
 
 
-@contextmanager
-def on_threads(count: int) -> Iterator[None]:
-    """Inside the ``with`` block, loops use ``count`` threads, or all if there are fewer; then the setting is restored."""
-    before = get_num_threads()
-    set_num_threads(max(1, min(count, int(vars(config)["NUMBA_NUM_THREADS"]))))
+def on_threads(count: int, loop: Callable[..., None], *arguments: Any) -> None:
+    """Calls a loop on ``count`` threads, or on all if there are fewer; then the setting is restored."""
+    before, count = get_num_threads(), max(1, min(count, _MOST_THREADS))
+    if before == count:  # setting it takes as long as a loop over a thousand weights
+        loop(*arguments)
+        return
+    set_num_threads(count)
     try:
-        yield
+        loop(*arguments)
     finally:
         set_num_threads(before)

@@ -1,7 +1,7 @@
 """The passes on CPUs: calls the loops of `loops.py` with tensors, on as many threads as torch uses."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, final
@@ -38,8 +38,8 @@ class CpuKernels(Kernels):
         self._on_threads = compiler.on_threads
         threads = torch.get_num_threads()
         try:
-            with compiler.on_threads(threads):  # starts numba's threads, which resets torch's number of threads to all cores
-                torch.set_num_threads(threads)
+            # starts numba's threads, which resets torch's number of threads to all cores
+            compiler.on_threads(threads, torch.set_num_threads, threads)
         except (ValueError, RuntimeError) as error:
             what = str(error).partition("\n")[0].rstrip(".")
             raise ImportError(f"{what}: see NUMBA_NUM_THREADS and NUMBA_THREADING_LAYER in the environment") from error
@@ -95,43 +95,35 @@ class CpuKernels(Kernels):
         folder = self._loops.open_gates.stats.cache_path
         return folder is not None and any(Path(folder).glob("loops.open_gates-*.nbi"))
 
+    def _run(self, loop: Callable[..., None], *arguments: Any) -> None:
+        self._on_threads(torch.get_num_threads(), loop, *arguments)
+
     def open_gates(self, logits: Float32[Tensor, " n"], at: Address, samples: int, gates: UInt8[Tensor, " n"]) -> None:
         """See `Kernels.open_gates`."""
-        with self._on_threads(torch.get_num_threads()):
-            for here, words in _pieces(logits.numel(), at):
-                self._loops.open_gates(logits[here].numpy(), _thresholds(), *words, samples, gates[here].numpy())
+        self._run(self._loops.open_gates, logits.numpy(), _thresholds(), *_words(at), samples, gates.numpy())
 
     def copy_open(self, weights: Tensor, gates: UInt8[Tensor, " n"], first_sample: int, out: Tensor) -> None:
         """See `Kernels.copy_open`."""
-        with self._on_threads(torch.get_num_threads()):
-            self._loops.copy_open(_bits(weights), gates.numpy(), first_sample, _bits(out))
+        self._run(self._loops.copy_open, _bits(weights), gates.numpy(), first_sample, *_flat(out))
 
     def draw_masked(
         self, logits: Float32[Tensor, " n"], weights: Tensor, at: Address, gates: UInt8[Tensor, " n"], out: Tensor
     ) -> None:
         """See `Kernels.draw_masked`."""
-        if out.shape[0] % 4:
-            super().draw_masked(logits, weights, at, gates, out)
-            return
-        rows, stride = out.shape[0], out.stride(0)
-        flat = _bits(out.as_strided(((rows - 1) * stride + out.shape[1],), (1,)))
-        with self._on_threads(torch.get_num_threads()):
-            for here, words in _pieces(logits.numel(), at):
-                into = (gates[here].numpy(), flat[here.start :], stride, rows)
-                self._loops.draw_masked(logits[here].numpy(), _bits(weights[here]), _thresholds(), *words, *into)
+        given = (logits.numpy(), _bits(weights), _thresholds(), *_words(at))
+        self._run(self._loops.draw_masked, *given, gates.numpy(), *_flat(out))
 
     def copy_soft(
         self, law: SoftGate, logits: Float32[Tensor, " n"], weights: Tensor, at: Address, first_sample: int, out: Tensor
     ) -> None:
-        """See `Kernels.copy_soft`; where the weights are not float32, the values are written first, and multiplied then."""
-        if out.dtype != torch.float32:
+        """See `Kernels.copy_soft`; for float64 and float16 the values are written first, and multiplied then."""
+        if out.dtype not in (torch.float32, torch.bfloat16):
             values = torch.empty(out.shape, dtype=torch.float32)
             self.copy_soft(law, logits, torch.ones_like(logits), at, first_sample, values)
             out.copy_(weight_times_value(weights, values))
             return
-        parameters = (*_soft(law), np.float32(law.low), np.float32(law.span))
-        with self._on_threads(torch.get_num_threads()):
-            self._soft.copy_soft(logits.numpy(), weights.numpy(), *parameters, *_words(at), first_sample, out.numpy())
+        parameters = (*_soft(law), np.float32(law.low), np.float32(law.span), *_words(at), first_sample)
+        self._run(self._soft.copy_soft, logits.numpy(), _numbers(weights), *parameters, _numbers(out))
 
     def add_gradient(
         self,
@@ -147,50 +139,32 @@ class CpuKernels(Kernels):
         out: Float32[Tensor, " n"],
     ) -> None:
         """See `Kernels.add_gradient`."""
-        given = (_numbers(weights), _numbers(gradients))
-        with self._on_threads(torch.get_num_threads()):
-            match law:
-                case TableSlope():
-                    tables, into = _slopes(law), (first_sample, np.float32(scale), out.numpy())
-                    self._loops.add_table_gradient(logits.numpy(), given[0], gates.numpy(), given[1], *tables, *into)
-                case LogisticSlope():
-                    for here, words in _pieces(logits.numel(), at):
-                        where = (np.float32(law.temperature), *words, first_sample, np.float32(scale), out[here].numpy())
-                        # a copy where there is more than one piece, which is rare: the loop is compiled for one layout only
-                        mine = (logits[here].numpy(), given[0][here], np.ascontiguousarray(given[1][:, here]))
-                        self._logistic.add_logistic_gradient(*mine, *where)
-                case SoftGate():
-                    factor = np.float32(scale * law.span / law.temperature)
-                    mine = (logits.numpy(), weights.to(torch.float32).numpy(), gradients.to(torch.float32).numpy())
-                    self._soft.add_soft_gradient(*mine, *_soft(law), *_words(at), first_sample, factor, out.numpy())
-                case SignGate():
-                    add_straight_gradient(weights, gradients, scale, out)
-                case _:
-                    raise TypeError(f"the CPU kernels know no gate of type {type(law).__name__}")
+        mine, into = (logits.numpy(), _numbers(weights)), (first_sample, np.float32(scale), out.numpy())
+        match law:
+            case TableSlope():
+                self._run(self._loops.add_table_gradient, *mine, gates.numpy(), _numbers(gradients), *_slopes(law), *into)
+            case LogisticSlope():
+                where = (np.float32(law.temperature), *_words(at))
+                self._run(self._logistic.add_logistic_gradient, *mine, _numbers(gradients), *where, *into)
+            case SoftGate():
+                factor, where = np.float32(scale * law.span / law.temperature), (*_soft(law), *_words(at))
+                self._run(self._soft.add_soft_gradient, *mine, _numbers(gradients), *where, first_sample, factor, out.numpy())
+            case SignGate():
+                add_straight_gradient(weights, gradients, scale, out)
+            case _:
+                raise TypeError(f"the CPU kernels know no gate of type {type(law).__name__}")
 
     def round_by_chance(self, values: Float32[Tensor, " n"], at: Address, out: BFloat16[Tensor, " n"]) -> None:
         """See `Kernels.round_by_chance`."""
         key0, key1, step0, step1, _, first = _words(at)
-        with self._on_threads(torch.get_num_threads()):
-            self._rounding.round_by_chance(
-                values.view(torch.uint32).numpy(), key0, key1, step0, step1, first, out.view(torch.uint16).numpy()
-            )
-
-
-def _pieces(elements: int, at: Address) -> Iterator[tuple[slice, tuple[Any, ...]]]:
-    """The elements in pieces in which the low word of the index does not overflow (nearly always one), with the loops' words."""
-    start = 0
-    while start < elements:
-        here = at.moved(start)
-        end = min(elements, start + (1 << 32) - (here.first & _LOW))
-        yield slice(start, end), _words(here)
-        start = end
+        words, into = values.view(torch.uint32).numpy(), out.view(torch.uint16).numpy()
+        self._run(self._rounding.round_by_chance, words, key0, key1, step0, step1, first, into)
 
 
 def _words(at: Address) -> tuple[Any, ...]:
     """The words of an address, in the order of the loops' arguments."""
     key0, key1 = at.key
-    return np.uint32(key0), np.uint32(key1), np.uint32(at.step & _LOW), np.uint32(at.step >> 32), at.group, at.first
+    return np.uint64(key0), np.uint64(key1), np.uint64(at.step & _LOW), np.uint64(at.step >> 32), at.group, at.first
 
 
 def _bits(tensor: Tensor) -> Any:
@@ -210,19 +184,22 @@ def _soft(law: SoftGate) -> tuple[Any, ...]:
     return np.float32(1 / law.temperature), law.drawn, np.float32(shut), np.float32(whole)
 
 
+def _flat(out: Tensor) -> tuple[Any, int, int]:
+    """Rows as one array of integers, the distance from one to the next, and their number."""
+    (rows, columns), stride = out.shape, out.stride(0)
+    if out.is_contiguous():
+        return _bits(out).reshape(-1), columns, rows
+    return _bits(out.as_strided(((rows - 1) * stride + columns,), (1,))), stride, rows
+
+
 @cache
 def _thresholds() -> Any:
-    table, rise = (part.numpy().astype(np.uint64) for part in threshold_table(torch.device("cpu")))
-    return table | rise << np.uint64(32)
+    return threshold_table(torch.device("cpu"))[0].numpy().astype(np.uint32)
 
 
 @cache
 def _slopes(law: TableSlope) -> tuple[Any, Any]:
-    closed, opened = (_packed(table.numpy()) for table in law.tables)
-    return closed, opened
-
-
-def _packed(table: Any) -> Any:
-    """Packs a table: the low half of each word is an entry, the high half is its rise to the next entry, divided by 512."""
-    rise = np.diff(table, append=table[-1:]) / np.float32(512)
-    return np.stack([table, rise.astype(np.float32)], axis=1).view(np.uint64)[:, 0].copy()
+    """Both tables in one, that of closed gates in front at each point; and the slope of a closed gate at the lowest position."""
+    closed, opened = (table.numpy() for table in law.tables)
+    lowest = closed[0] + (closed[1] - closed[0]) / np.float32(512)
+    return np.stack([closed, opened], axis=1).view(np.uint64)[:, 0].copy(), lowest

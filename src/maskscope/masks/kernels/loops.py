@@ -1,8 +1,8 @@
 """The passes as loops over plain arrays, compiled by numba for this CPU; `cpu.py` calls them with tensors.
 
-Why they are fast, each point measured (docs/speed.md): weights are processed in chunks of `CHUNK`, so that the results of one
-loop are still in the first-level cache for the next. Every inner loop is simple enough for the compiler to vectorise; therefore
-positions, table look-ups, draws and gates are separate loops. A table entry and its rise are one 64-bit word, read once.
+Why they are fast, each point measured (docs/speed.md): draws, thresholds and slopes are made for sixteen weights at a time
+(`vector_loops.py`), in registers. Weights are processed in chunks of `CHUNK`, so that the results of one loop are still in the
+first-level cache for the next. Every other inner loop is simple enough for the compiler to vectorise.
 
 There are no annotations: numba infers types from the arguments that `cpu.py` passes. Danger: numba stores a compiled function
 under the date of its *own* file. If you change a function here that `logistic_loops.py` uses, empty the cache (`make clean`).
@@ -14,23 +14,21 @@ from numba.extending import overload
 
 from maskscope.masks.kernels.compiler import compiled
 from maskscope.masks.kernels.counter import MULTIPLIERS, ROUNDS, WEYL
-from maskscope.masks.kernels.threshold import LIMIT
+from maskscope.masks.kernels.vector_loops import LANES, copy_sixteen, open_sixteen, slopes_of_sixteen
 
 CHUNK = 2048
 
-f32, i32, u8, u32, u64 = np.float32, np.int32, np.uint8, np.uint32, np.uint64
+f32, u32, u64 = np.float32, np.uint32, np.uint64
 _M0, _M1 = (u64(word) for word in MULTIPLIERS)
 _W0, _W1 = (u32(word) for word in WEYL)
-_FINE = f32(1 << 15)
-_LIMIT, _MIDDLE, _LAST = f32(LIMIT), i32(LIMIT << 15), i32(2 * (LIMIT << 15) - 1)
-_LOW = u64(0xFFFFFFFF)
+_LOW, _BORDER = u64(0xFFFFFFFF), u64(1 << 32)
 _ZERO = f32(0)
-_MAY_OPEN = i32((LIMIT - 23) << 15)  # the threshold is 0 up to a logit of -22.95
 
 
 @njit(inline="always")
 def philox(x0, x1, x2, x3, k0, k1):
-    """`counter.philox` for one counter."""
+    """`counter.philox` for one counter; words may be given with 64 bits."""
+    x0, x1, x2, x3, k0, k1 = u32(x0), u32(x1), u32(x2), u32(x3), u32(k0), u32(k1)
     for _ in range(ROUNDS):
         p0 = u64(x0) * _M0
         p1 = u64(x2) * _M1
@@ -38,27 +36,6 @@ def philox(x0, x1, x2, x3, k0, k1):
         k0 = u32(k0 + _W0)
         k1 = u32(k1 + _W1)
     return x0, x1, x2, x3
-
-
-@njit(inline="always")
-def _fixed(logit):
-    """`threshold.position`, before it is split into index and fraction."""
-    below = i32(np.floor(min(max(logit, -_LIMIT), _LIMIT) * _FINE)) + _MIDDLE
-    return min(below, _LAST)
-
-
-@njit(inline="always")
-def _threshold(fixed, table):
-    """`threshold.keep_threshold`; the low half of each word of ``table`` is an entry, the high half is its rise."""
-    word = table[fixed >> 8]
-    return u32((word & _LOW) + (((word >> u64(32)) * u64(2 * (fixed & 255) + 1)) >> u64(9)))
-
-
-@njit(inline="always")
-def _interpolated(fixed, table):
-    """`Position.interpolate`; the low half of each word of ``table`` is a float32 entry, the high half is its rise / 512."""
-    word = table[fixed >> 8]
-    return np.uint32(word & _LOW).view(np.float32) + np.uint32(word >> u64(32)).view(np.float32) * f32(2 * (fixed & 255) + 1)
 
 
 def real(value):
@@ -73,97 +50,59 @@ def _real_of(value):
     return lambda value: np.uint32(u32(value) << u32(16)).view(np.float32)
 
 
-@njit(inline="always")
-def _positions(logits):
-    fixed = np.empty(logits.size, np.int32)
-    for i in range(logits.size):
-        fixed[i] = _fixed(logits[i])
-    return fixed
+def rounded(value, kind):
+    """A float32 number as one of an array: as it is, or rounded to the nearest bfloat16, of which the bits are returned."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(rounded, inline="always")
+def _rounded_to(value, kind):
+    if kind.dtype == types.float32:
+        return lambda value, kind: value
+    return lambda value, kind: _nearest_bfloat16(value)
 
 
 @njit(inline="always")
-def _limits(fixed, table):
-    """The thresholds of a chunk of weights."""
-    limit = np.empty(fixed.size, np.uint32)
-    for i in range(fixed.size):
-        limit[i] = _threshold(fixed[i], table)
-    return limit
+def _nearest_bfloat16(value):
+    bits = f32(value).view(np.uint32)
+    near = (bits + u32(0x7FFF) + ((bits >> u32(16)) & u32(1))) >> u32(16)
+    is_number = bits & u32(0x7FFFFFFF) <= u32(0x7F800000)
+    return np.uint16(near if is_number else (bits >> u32(16)) | u32(0x40))  # rounding could make a number of what is none
 
 
-@njit(inline="always")
-def _few_above(fixed, least, one_in):
-    """The indices of weights with a position of at least ``least``, and True; none and False if they are 1 / ``one_in`` or more.
-
-    Late in a search most logits are so low that their gates never open. Then only the others need work; the bits are the same.
-    """
-    count = i32(0)
-    for i in range(fixed.size):
-        count += i32(fixed[i] >= least)
-    if one_in * count >= fixed.size:
-        return np.empty(0, np.int32), False
-    places, found = np.empty(fixed.size, np.int32), 0
-    for i in range(fixed.size):
-        places[found] = i
-        found += np.int64(fixed[i] >= least)
-    return places[:found], True
+@compiled(parallel=False)
+def _draw(logits, weights, table, begin, end, key0, key1, step0, step1, group, first, samples, gates, out, stride, rows):
+    """Gates and masked copies of a part of the weights, which need not be more than `LANES`."""
+    while begin < end:
+        low, high = _counter(first, begin, 2 * group)
+        stop = begin + min(end - begin, np.int64(_BORDER - low))  # counter word 0 does not overflow before
+        whole = begin + (stop - begin) // LANES * LANES
+        for i in range(begin, whole, LANES):
+            open_sixteen(logits, i, table, low + u64(i - begin), high, step0, step1, key0, key1, samples, gates)
+            for k in range(rows):
+                copy_sixteen(weights, gates, i, k, out, k * stride + i)
+        if whole < stop:
+            logit, gate = np.zeros(LANES, np.float32), np.empty(LANES, np.uint8)
+            logit[: stop - whole] = logits[whole:stop]
+            open_sixteen(logit, 0, table, low + u64(whole - begin), high, step0, step1, key0, key1, samples, gate)
+            gates[whole:stop] = gate[: stop - whole]
+            _copy_rest(weights, gates, whole, stop, 0, out, stride, rows)
+        begin = stop
 
 
 @njit(inline="always")
 def _counter(first, begin, block):
-    """Counter words 0 and 1 of an element; `cpu.py` ensures that word 0 does not overflow within a call."""
+    """Counter words 0 and 1 of an element, of 64 bits."""
     element = u64(first) + u64(begin)
-    return u32(element), u32(element >> u64(32)) | (u32(block) << u32(16))
+    return element & _LOW, (element >> u64(32)) | (u64(block) << u64(16))
 
 
-@njit(inline="always")
-def _compare(x0, x1, x2, x3, h):
-    return u32(x0 < h) | (u32(x1 < h) << u32(1)) | (u32(x2 < h) << u32(2)) | (u32(x3 < h) << u32(3))
-
-
-@njit(inline="always")
-def _add_gates(limit, low, high, step0, step1, key0, key1, keep, shift, bits):
-    """Adds the gates of one block of four samples, as 32-bit words, so that the compiler uses vectors of eight."""
-    for i in range(limit.size):
-        x0, x1, x2, x3 = philox(u32(low + u32(i)), high, step0, step1, key0, key1)
-        bits[i] |= (_compare(x0, x1, x2, x3, limit[i]) & keep) << shift
-
-
-@njit(inline="always")
-def _add_gates_of(places, limit, low, high, step0, step1, key0, key1, keep, shift, bits):
-    """The same as `_add_gates`, for some weights of the chunk only; ``limit`` and ``bits`` have one entry for each of these."""
-    for j in range(places.size):
-        x0, x1, x2, x3 = philox(u32(low + u32(places[j])), high, step0, step1, key0, key1)
-        bits[j] |= (_compare(x0, x1, x2, x3, limit[j]) & keep) << shift
-
-
-@njit(inline="always")
-def _add_gates_and_copies(limit, low, high, step0, step1, key0, key1, shift, bits, weight, row0, row1, row2, row3):
-    """The same as `_add_gates`, and also writes the four masked copies while the draws are in registers."""
-    for i in range(limit.size):
-        x0, x1, x2, x3 = philox(u32(low + u32(i)), high, step0, step1, key0, key1)
-        h, w = limit[i], weight[i]
-        bits[i] |= _compare(x0, x1, x2, x3, h) << shift
-        row0[i] = w if x0 < h else 0
-        row1[i] = w if x1 < h else 0
-        row2[i] = w if x2 < h else 0
-        row3[i] = w if x3 < h else 0
-
-
-@njit(inline="always")
-def _open_few(places, fixed, table, begin, key0, key1, step0, step1, group, first, samples, gates):
-    """Draws the gates of a chunk in which only the weights at ``places`` may open; returns the gates of these as words."""
-    mine = np.empty(places.size, np.int32)
-    for j in range(places.size):
-        mine[j] = fixed[places[j]]
-    limit, bits = _limits(mine, table), np.zeros(places.size, np.uint32)
-    for block in range((samples + 3) // 4):
-        keep = u32(15) >> u32(4 - min(samples - 4 * block, 4))
-        low, high = _counter(first, begin, 2 * group + block)
-        _add_gates_of(places, limit, low, high, step0, step1, key0, key1, keep, u32(4 * block), bits)
-    gates[:] = 0
-    for j in range(places.size):
-        gates[places[j]] = u8(bits[j])
-    return bits
+@njit
+def _copy_rest(weights, gates, begin, end, first_sample, out, stride, rows):
+    """Copies of fewer than ``LANES`` weights."""
+    for k in range(rows):
+        for i in range(begin, end):
+            out[k * stride + i] = weights[i] if (gates[i] >> (first_sample + k)) & 1 else 0
 
 
 @compiled()
@@ -171,91 +110,52 @@ def open_gates(logits, table, key0, key1, step0, step1, group, first, samples, g
     """`Kernels.open_gates`."""
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
         begin = chunk * CHUNK
-        into, fixed = gates[begin : begin + CHUNK], _positions(logits[begin : begin + CHUNK])
-        places, few = _few_above(fixed, _MAY_OPEN, 4)
-        if few:
-            _open_few(places, fixed, table, begin, key0, key1, step0, step1, group, first, samples, into)
-        else:
-            limit, bits = _limits(fixed, table), np.zeros(fixed.size, np.uint32)
-            for block in range((samples + 3) // 4):
-                keep = u32(15) >> u32(4 - min(samples - 4 * block, 4))
-                low, high = _counter(first, begin, 2 * group + block)
-                _add_gates(limit, low, high, step0, step1, key0, key1, keep, u32(4 * block), bits)
-            for i in range(bits.size):
-                into[i] = u8(bits[i])
+        end = min(begin + CHUNK, logits.size)
+        _draw(logits, gates, table, begin, end, key0, key1, step0, step1, group, first, samples, gates, gates, 0, 0)
 
 
 @compiled()
 def draw_masked(logits, weights, table, key0, key1, step0, step1, group, first, gates, out, stride, rows):
-    """`Kernels.draw_masked` for a multiple of four samples; weights and copies are passed as integers of their size.
+    """`Kernels.draw_masked`; weights and copies are passed as integers of their size.
 
     A copy begins ``stride`` after the one before it in ``out``, which has one dimension: copies that lie in a larger array are
     then of the same type as others, and the loop is compiled for one.
     """
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
         begin = chunk * CHUNK
-        end = begin + CHUNK
-        into, weight, fixed = gates[begin:end], weights[begin:end], _positions(logits[begin:end])
-        places, few = _few_above(fixed, _MAY_OPEN, 8)
-        if few:
-            bits = _open_few(places, fixed, table, begin, key0, key1, step0, step1, group, first, rows, into)
-            for k in range(rows):
-                row = out[k * stride + begin : k * stride + begin + fixed.size]
-                row[:] = 0
-                for j in range(places.size):
-                    row[places[j]] = weight[places[j]] if bits[j] & (u32(1) << u32(k)) else 0
-        else:
-            limit, bits = _limits(fixed, table), np.zeros(fixed.size, np.uint32)
-            for block in range(rows // 4):
-                k = 4 * block
-                at0 = k * stride + begin
-                at1, at2, at3 = at0 + stride, at0 + 2 * stride, at0 + 3 * stride
-                row0, row1 = out[at0 : at0 + fixed.size], out[at1 : at1 + fixed.size]
-                row2, row3 = out[at2 : at2 + fixed.size], out[at3 : at3 + fixed.size]
-                low, high = _counter(first, begin, 2 * group + block)
-                _add_gates_and_copies(limit, low, high, step0, step1, key0, key1, u32(k), bits, weight, row0, row1, row2, row3)
-            for i in range(bits.size):
-                into[i] = u8(bits[i])
+        end = min(begin + CHUNK, logits.size)
+        _draw(logits, weights, table, begin, end, key0, key1, step0, step1, group, first, rows, gates, out, stride, rows)
 
 
 @compiled()
-def copy_open(weights, gates, first_sample, out):
-    """`Kernels.copy_open`, with weights as integers. A gate's bit, shifted to the sign and back, is all ones or 0."""
-    kind = out.dtype.type
+def copy_open(weights, gates, first_sample, out, stride, rows):
+    """`Kernels.copy_open`, with weights and copies as in `draw_masked`."""
     for chunk in prange((weights.size + CHUNK - 1) // CHUNK):
         begin = chunk * CHUNK
-        weight, gate = weights[begin : begin + CHUNK], gates[begin : begin + CHUNK]
-        bits = np.empty(weight.size, out.dtype)
-        for i in range(weight.size):
-            bits[i] = kind(gate[i])
-        last = kind(8 * out.itemsize - 1)
-        for k in range(out.shape[0]):
-            row, up = out[k, begin : begin + CHUNK], kind(8 * out.itemsize - 1 - first_sample - k)
-            for i in range(weight.size):
-                row[i] = weight[i] & kind(kind(bits[i] << up) >> last)
+        end = min(begin + CHUNK, weights.size)
+        whole = begin + (end - begin) // LANES * LANES
+        for k in range(rows):
+            for i in range(begin, whole, LANES):
+                copy_sixteen(weights, gates, i, first_sample + k, out, k * stride + i)
+        _copy_rest(weights, gates, whole, end, first_sample, out, stride, rows)
 
 
 @compiled(contract=True)
-def add_table_gradient(logits, weights, gates, gradients, table_closed, table_open, first_sample, scale, out):
+def add_table_gradient(logits, weights, gates, gradients, table, lowest, first_sample, scale, out):
     """`Kernels.add_gradient` for a TableSlope."""
     for chunk in prange((logits.size + CHUNK - 1) // CHUNK):
         begin = chunk * CHUNK
         logit, weight = logits[begin : begin + CHUNK], weights[begin : begin + CHUNK]
         gate, into = gates[begin : begin + CHUNK], out[begin : begin + CHUNK]
         n = logit.size
-        fixed, closed, opened = _positions(logit), np.empty(n, np.float32), np.empty(n, np.float32)
-        places, few = _few_above(fixed, i32(1), 4)
-        if few:  # all other weights have the slope of the lowest position, and their gates are closed
-            closed[:] = _interpolated(i32(0), table_closed)
-            opened[:] = _ZERO
-            for j in range(places.size):
-                closed[places[j]] = _interpolated(fixed[places[j]], table_closed)
-                opened[places[j]] = _interpolated(fixed[places[j]], table_open)
-        else:
-            for i in range(n):
-                closed[i] = _interpolated(fixed[i], table_closed)
-            for i in range(n):
-                opened[i] = _interpolated(fixed[i], table_open)
+        whole = n // LANES * LANES
+        closed, opened = np.empty(n + LANES, np.float32), np.empty(n + LANES, np.float32)
+        for i in range(0, whole, LANES):
+            slopes_of_sixteen(logits, begin + i, table, lowest, closed, opened, i)
+        if whole < n:
+            last = np.zeros(LANES, np.float32)
+            last[: n - whole] = logit[whole:]
+            slopes_of_sixteen(last, 0, table, lowest, closed, opened, whole)
         rows, k = gradients.shape[0], 0
         while k + 4 <= rows:  # four rows at once: the sum of gradients behind open gates, and the sum behind closed ones
             g0, g1 = gradients[k, begin : begin + CHUNK], gradients[k + 1, begin : begin + CHUNK]

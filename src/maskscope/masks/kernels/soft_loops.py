@@ -1,4 +1,4 @@
-"""The passes for soft gates, whose values are computed where they are used: loops like those of `loops.py`, all in float32.
+"""The passes for soft gates, whose values are computed where they are used: loops like those of `loops.py`, in float32.
 
 Danger: numba stores a compiled function under the date of its *own* file. If you change a function here that is imported from
 `loops.py` or `logistic_loops.py`, empty the cache (`make clean`).
@@ -9,7 +9,7 @@ from numba import njit, prange
 
 from maskscope.masks.kernels.compiler import compiled
 from maskscope.masks.kernels.logistic_loops import exp, odds
-from maskscope.masks.kernels.loops import CHUNK, philox
+from maskscope.masks.kernels.loops import CHUNK, philox, real, rounded
 
 f32, i32, u32, u64 = np.float32, np.int32, np.uint32, np.uint64
 _HALF_ROOT = i32(0x3F3504F3)  # the bits of sqrt(1/2)
@@ -80,7 +80,8 @@ def copy_soft(logits, weights, inverse, drawn, shut, whole, low, span, key0, key
                     gate[i] = f32(0) if t[i] <= shut else (f32(1) if t[i] >= whole else soft)
             row = out[k, begin : begin + CHUNK]
             for i in range(n):
-                row[i] = weight[i] * gate[i] if gate[i] > f32(0) else f32(0)  # also where the weight is infinite
+                product = real(weight[i]) * gate[i] if gate[i] > f32(0) else f32(0)  # also where the weight is infinite
+                row[i] = rounded(product, out)
 
 
 @compiled(contract=True)
@@ -105,6 +106,6 @@ def add_soft_gradient(
                     slope[i] = slope[i] * soft * soft if t[i] > shut and t[i] < whole else f32(0)
             gradient = gradients[k, begin : begin + CHUNK]
             for i in range(n):
-                total[i] += gradient[i] * slope[i]
+                total[i] += real(gradient[i]) * slope[i]
         for i in range(n):
-            into[i] += weight[i] * total[i] * scale
+            into[i] += real(weight[i]) * total[i] * scale

@@ -60,7 +60,7 @@ class ShardedExecutor(Executor):
         return self._processes.add_up(found).div_(self._processes.size).view(len(parts), -1)
 
     def _loss_and_gradients(self, mask: int, sample: int, part: Any) -> Tensor:
-        with lent_shards(self.network, self._originals) as lent:
+        with lent_shards(self.networks[0], self._originals) as lent:
             with torch.no_grad():
                 for name, unit in self.units.items():
                     if unit.shape.numel():
@@ -95,7 +95,7 @@ class DealtExecutor(Executor):
     name = "dealt"
 
     def __init__(self, inner: Executor, gradients: Sequence[Tensor], processes: Processes) -> None:
-        super().__init__(inner.network, inner.loss, inner.units)
+        super().__init__(inner.networks, inner.loss, inner.units)
         self._inner, self._gradients, self._processes = inner, gradients, processes
 
     def add_gradients(self, step: int, parts: Sequence[Sequence[Any]], samples: int) -> Float[Tensor, " masks"]:

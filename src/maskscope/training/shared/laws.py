@@ -40,7 +40,7 @@ def check_sharded_guest(
     Raises:
         GuestError: a law is broken, in all processes: the losses are the means over them.
     """
-    network = type(executor.network).__name__
+    network = type(executor.networks[0]).__name__
     whole = mean_loss({}, _first(parts))
     nothing = mean_loss({name: torch.zeros_like(one) for name, one in weights.items()}, _first(parts))
     opened, again, closed = (_loss_at(logit, executor, logits, parts) for logit in (_OPEN, _OPEN, _CLOSED))

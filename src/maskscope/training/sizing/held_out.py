@@ -11,9 +11,9 @@ from scipy.stats import t as student
 from torch import Tensor, nn
 
 from maskscope.errors import ConfigError
-from maskscope.masks import Loss, call_with
 from maskscope.masks.parts import PartCopies
 from maskscope.masks.sizes import BehaviourKept
+from maskscope.training.searched import Searched
 from maskscope.training.sizing.behaviours import BEHAVIOUR_OF, NO_SCORE, Score
 from maskscope.training.sizing.control import loss_range
 
@@ -30,13 +30,10 @@ class HeldOut:
     """The held-out parts of each track, and the behaviour of the network on them.
 
     Args:
-        network: the network, in the mode of the search.
-        loss: ``loss(network, part)``.
+        searched: for each track, its network.
         score: ``score(network, part)``: a number from 0 to 1 for each item, or one share; only the behaviour ``score`` needs it.
         size: which behaviour is to be kept, and at which error.
         parts: for each track, at least two parts.
-        weights_under: gives the weights by name, for the bits of a mask by unit; for None, those of the whole network.
-        units: how many units there are.
 
     Raises:
         ConfigError: a score is to be kept, and there is none.
@@ -44,18 +41,14 @@ class HeldOut:
 
     def __init__(
         self,
-        network: nn.Module,
-        loss: Loss,
+        searched: Sequence[Searched],
         score: Score | None,
         size: BehaviourKept,
         parts: Sequence[Sequence[Any]],
-        weights_under: Callable[[Tensor | None], Mapping[str, Tensor]],
-        units: int,
     ) -> None:
         if size.of == "score" and score is None:
             raise ConfigError(NO_SCORE)
-        self._network, self._loss, self._score, self._size = network, loss, score, size
-        self._parts, self._weights_under, self._units = parts, weights_under, units
+        self._searched, self._score, self._size, self._parts = searched, score, size, parts
         self._ends: dict[tuple[int, str], tuple[Tensor, Tensor]] = {}
 
     def has_behaviour(self, track: int) -> bool:
@@ -91,28 +84,27 @@ class HeldOut:
     def _of_ends(self, track: int, of: str) -> tuple[Tensor, Tensor]:
         """The behaviour of the emptied and of the whole network: see `_behaviour`."""
         if (track, of) not in self._ends:
-            emptied = torch.zeros(self._units, dtype=torch.bool)
+            emptied = torch.zeros_like(self._searched[track].logits.flat, dtype=torch.bool)
             self._ends[track, of] = self._behaviour(track, emptied, of), self._behaviour(track, None, of)
         return self._ends[track, of]
 
     def _behaviour(self, track: int, kept: Tensor | None, of: str) -> Tensor:
         """A behaviour with these units, on each item, or on each part if it is one of parts; higher is better."""
-        weights, whole = self._weights_under(kept), self._weights_under(None)
+        mine = self._searched[track]
+        weights, whole = mine.weights_under(kept), mine.weights
         measure = BEHAVIOUR_OF[of]
 
         values = [
-            measure(partial(self._use, part, weights), partial(self._use, part, whole), self._loss, self._score)
+            measure(partial(_use, mine, part, weights), partial(_use, mine, part, whole), mine.loss, self._score)
             for part in self._parts[track]
         ]
         return torch.cat(values)
 
-    def _use(self, part: Any, weights: Mapping[str, Tensor], use: Callable[[nn.Module, Any], Any]) -> Any:
-        """Calls ``use`` with the network under some weights and a copy of a part."""
-        # gradients are recorded as in a step, because a loss may compute gradients itself
-        leaves = {name: weight.detach().clone().requires_grad_() for name, weight in weights.items()}
-        own = PartCopies().copied(part)
-        with torch.enable_grad():
-            return call_with(self._network, leaves, lambda guest: use(guest, own))
+
+def _use(mine: Searched, part: Any, weights: Mapping[str, Tensor], use: Callable[[nn.Module, Any], Any]) -> Any:
+    """Calls ``use`` with the network under some weights and a copy of a part."""
+    own = PartCopies().copied(part)
+    return mine.used({name: weight.detach().clone() for name, weight in weights.items()}, lambda guest: use(guest, own))
 
 
 def _lower_bound(values: Tensor, error: float) -> float:
