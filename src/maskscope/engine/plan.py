@@ -60,11 +60,11 @@ def _stages(job: Job, runtime: Runtime) -> list[PlannedStage]:
         for step in job.study.procedure.steps(job.study.name, job.spec, seed, runtime):
             inputs = step.inputs_from(made)
             made |= existing_outputs(step, run, inputs) if inputs is not None else {}
-            effort, of_step = (
-                (step.effort.kind, step.effort.steps, step.control),
-                (step.name, step.words, seed, step.together.key if step.together else ""),
-            )
-            stages += [PlannedStage(one.name, one.name in made, 0.0, *effort, one.kind, *of_step) for one in step.outputs]
+            effort, of_step = (step.effort.kind, step.effort.steps, step.control), (step.name, step.words, seed)
+            key = step.together.key if step.together else ""
+            stages += [
+                PlannedStage(one.name, one.name in made, 0.0, *effort, one.kind, *of_step, together=key) for one in step.outputs
+            ]
     return stages
 
 

@@ -5,13 +5,12 @@ it would be alone, to rounding.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from maskscope import training
 from maskscope.engine.artefact import Artefact
 from maskscope.engine.quantities import TRAINED
 from maskscope.engine.runtime import Runtime
@@ -24,7 +23,17 @@ from maskscope.procedure.stages import start_role
 from maskscope.procedure.starts import initial_logits, neighbours_logits
 from maskscope.procedure.subject import FoundMask, Subject
 from maskscope.procedure.work import SeedWork, compute_of
-from maskscope.training import MaskSearch, Observer, Watchdog, child_seed, discover_many, fit, watched_together
+from maskscope.training import (
+    Discovery,
+    MaskSearch,
+    Observer,
+    Watchdog,
+    child_seed,
+    discover_many,
+    fit,
+    fit_many,
+    watched_together,
+)
 
 # in one call: more than this gains nothing more, and takes memory
 _MOST_NETWORKS, _MOST_MASKS = 32, 32
@@ -78,7 +87,7 @@ def fit_networks(members: Sequence[tuple[NetworkToFit, Mapping[str, Artefact]]],
     if len(wanted) == 1:
         went = fit(networks[0], loss, batches[0], config=config, seed=seeds[0], observers=observers[0], checkpoint=checkpoint)
     else:
-        went = training.fit_many(networks, loss, batches, config=config, seeds=seeds, observers=observers, checkpoint=checkpoint)
+        went = fit_many(networks, loss, batches, config=config, seeds=seeds, observers=observers, checkpoint=checkpoint)
     written = zip(wanted, networks, went.histories, strict=True)
     return [[one.work.network_writer(network, went.seconds / len(wanted), to_json(own))] for one, network, own in written]
 
@@ -182,7 +191,7 @@ class _Guest:
     full: FoundMask | None = None
     held: tuple[str, ...] = ()
 
-    def completed(self, found: training.Discovery) -> training.Discovery:
+    def completed(self, found: Discovery) -> Discovery:
         """A mask, with what it takes over from the full one."""
         return found if self.full is None else with_held(found, self.full, self.held, self.whole)
 
@@ -213,7 +222,7 @@ def _search(
         initial = initial_logits(guest.network, task, search.function, guest.selection, spec, data, off)
     is_watched = plan.network == TRAINED and not spec.config().size.shrinks_until_it_fails
     watchdog = [Watchdog()] if is_watched else []
-    found = MaskSearch(
+    return MaskSearch(
         search.name,
         task.batches(search.function, spec.part_size, data),
         child_seed(work.seed, "masks", plan.network),
@@ -221,5 +230,5 @@ def _search(
         (*watchdog, *observers),
         initial,
         task.held_out(search.function),
+        network=guest.network,
     )
-    return replace(found, network=guest.network)
