@@ -92,3 +92,20 @@ def test_a_step_that_does_not_say_how_far_it_is_goes_on_with_the_clock(clock):
 def test_pieces_are_found_by_any_of_their_outputs(clock):
     made = Forecast([piece("a", 1.0)], clock=clock)
     assert (made.place_of("", "a"), made.place_of("", "a-too"), made.place_of("beta 1", "a")) == (0, 0, None)
+
+
+def test_pieces_of_one_call_share_its_time(clock):
+    made = Forecast([piece("a", 100.0), piece("b", 100.0), piece("c", 100.0)], clock=clock)
+    for place in (0, 1):
+        made.begin(place)
+    made.join([0, 1])
+    for step, now in ((0, 0.0), (1, 1.0), (11, 11.0)):
+        clock.now = now
+        for place in (0, 1):
+            made.at(place, step, 100)
+    # a step of both takes a second: half of the price of two
+    assert made.left == pytest.approx(89 + 50)
+    assert [making.others for making in made.running] == [1, None], "the first stands for both"
+    made.end(0)
+    made.end(1)
+    assert made.left == pytest.approx(50, rel=0.1)

@@ -167,3 +167,14 @@ def test_sizes_and_unknown_things_are_said(plan):
     assert "Measured" not in str(blind)
     assert planned._short(0.012) == "12 ms"
     assert check.available_bytes(torch.device("meta")) is None
+
+
+def test_steps_that_go_together_take_less_than_is_said():
+    stages = [
+        planned.PlannedStage(f"seed-{seed}-x", False, 60.0, "step", step=f"seed-{seed}-x", seed=seed, together="x")
+        for seed in (0, 1)
+    ]
+    two, one = (planned.Plan(tuple(some), 60.0 * len(some), 1, 1, {"step": 1.0}) for some in (stages, stages[:1]))
+    assert "by timing a few steps here and now. That is the most: steps of one kind are made in one call" in words(two)
+    assert "That is the most" not in words(one)
+    assert "That is the most" not in " ".join(two.text(workers=2).split())

@@ -94,3 +94,21 @@ def test_the_steps_of_a_sweep_are_told_apart_by_their_values(clock):
     progress.makes("seed-0-mask-add-0")
     progress.at("seed-0-mask-add-0", 5, 10)
     assert shown.file.getvalue().endswith("25 % done, less than a minute left: beta 2: searching 'add' (step 5 of 10)\n")
+
+
+def test_steps_of_one_call_have_one_line(clock):
+    plain, screen = console(), console(live=True)
+    for shown in (plain, screen):
+        with RunProgress(shown, clock).shown() as progress:
+            progress.plans(pieces(), 1)
+            for name in ("seed-0-add", "seed-0-mul", "seed-1-add", "seed-1-mul"):
+                progress.makes(name)
+            progress.together(["seed-0-add", "seed-1-add"])
+            for name in ("seed-0-add", "seed-1-add"):
+                progress.at(name, 1_000, 2_000)
+            if shown is screen:
+                screen.print(progress.drawn())
+    expected = f"network 1 of 2: {WORDS} (step 1,000 of 2,000), and 1 more at the same time"
+    assert plain.file.getvalue().splitlines()[1:] == [f"25 % done, about 15 minutes left: {expected}"]
+    assert expected.split(" (")[0] in screen.file.getvalue()
+    assert "network 2 of 2" not in screen.file.getvalue()

@@ -38,7 +38,8 @@ class RunOptions:
     first_seed: int = 0
     """Seed of the first network; the others follow."""
     workers: int = 1
-    """Processes, which share networks, masks and measurements. workers x threads should not exceed the cores."""
+    """Processes, which share networks, masks and measurements, one by one; one process makes those of small networks of several
+    seeds in one call. workers x threads should not exceed the cores."""
     engine: Literal["processes", "ray"] = "processes"
     """Who does the steps: processes of this machine, or Ray, on this machine or a cluster (docs/cluster.md; the extra `ray`)."""
     address: str = ""

@@ -10,7 +10,7 @@ itself and yet be another artefact's, put there by a copy or a sync that went wr
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,12 @@ class Stage:
 
 
 def make(
-    stage: Stage, run: Path, inputs: Mapping[str, Artefact], work: Callable[[Path, Path], None], announce: Callable[[str], None]
+    stage: Stage,
+    run: Path,
+    inputs: Mapping[str, Artefact],
+    work: Callable[[Path, Path], None],
+    announce: Callable[[str], None],
+    company: Sequence[str] = (),
 ) -> Artefact:
     """The stage's artefact: as it is if it exists, else made by ``work(folder, checkpoint)``.
 
@@ -76,6 +81,8 @@ def make(
         inputs: the artefacts that it is made from, by role.
         work: writes the files into a new folder; it may keep its state in the checkpoint file, which is removed at the end.
         announce: is told in words what happens.
+        company: names of the artefacts that other steps made in the same call. Its last bits may depend on them, so that it says
+            so; its identity does not.
 
     Raises:
         FileFormatError: it exists, and a file is missing, altered, or another artefact's.
@@ -88,6 +95,7 @@ def make(
             work(folder, checkpoint)
             files = {file.name: {"bytes": file.stat().st_size, "sha256": _file_digest(file).hex()} for file in folder.iterdir()}
             itself = {"artefact": path.name, "files": dict(sorted(files.items())), "made_at_ns": time.time_ns()}
+            itself |= {"made_with": list(company)} if company else {}
             write_json(folder / MADE, stage.description(inputs) | itself)
         remove_checkpoint(checkpoint)
     return _checked(stage, path, inputs)

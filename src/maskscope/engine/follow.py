@@ -34,6 +34,9 @@ class Follower:
             where: the machine that makes it; empty: this one.
         """
 
+    def together(self, names: Sequence[str]) -> None:
+        """Called when steps are about to be made in one call, behind `makes`, with the name of the first output of each."""
+
     def at(self, name: str, step: int, steps: int) -> None:
         """Called now and then while an output is made: how many steps of its loop are done."""
 
@@ -104,30 +107,36 @@ def hear(line: str, follower: Follower, announce: Callable[[str], None]) -> None
 
 
 class StepWatcher(Observer):
-    """Tells a follower how far the step is that is being made."""
+    """Tells a follower how far a step is that is being made."""
 
-    def __init__(self, follower: Follower, current: Callable[[], str]) -> None:
-        self._follower, self._current = follower, current
+    def __init__(self, follower: Follower, step: str) -> None:
+        self._follower, self._step = follower, step
 
     def begin(self, report: StepReport) -> None:
         """Tells it."""
-        self._follower.at(self._current(), report.step, report.steps)
+        self._follower.at(self._step, report.step, report.steps)
 
     def after_step(self, report: StepReport) -> None:
         """Tells it."""
-        self._follower.at(self._current(), report.step, report.steps)
+        self._follower.at(self._step, report.step, report.steps)
 
     def note(self, text: str) -> None:
         """Tells it."""
         self._follower.note(text)
 
 
-def watching(watch: Watch, follower: Follower | None, current: Callable[[], str]) -> Watch:
-    """The observers of a run that is followed: without bars, which would write over what the follower shows."""
+def watching(watch: Watch, follower: Follower | None, step_of: Callable[[str], str]) -> Watch:
+    """The observers of a run that is followed: without bars, which would write over what the follower shows.
+
+    Args:
+        watch: makes the others.
+        follower: is told how far each step is; None: the run is not followed.
+        step_of: from the name of a search to that of the step that it belongs to.
+    """
     if follower is None:
         return watch
 
     def found(name: str) -> Sequence[Observer]:
-        return (*(one for one in watch(name) if not isinstance(one, ProgressBar)), StepWatcher(follower, current))
+        return (*(one for one in watch(name) if not isinstance(one, ProgressBar)), StepWatcher(follower, step_of(name)))
 
     return found

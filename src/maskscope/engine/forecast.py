@@ -23,6 +23,7 @@ class Making:
         at: how many steps of its present loop are done; 0 of 0 where it does not say.
         of: how many there are.
         seconds: since it was begun.
+        others: how many others are made in the same call; None: it is one of these, and another piece stands for the call.
     """
 
     piece: Piece
@@ -30,6 +31,7 @@ class Making:
     at: int
     of: int
     seconds: float
+    others: int | None = 0
 
 
 @dataclass
@@ -37,7 +39,8 @@ class _Running:
     """A piece that is being made: since when, and how many steps of its loops are done.
 
     The rate is counted from the end of the first step, which also pays for compiling; ``counted`` is that step. Since when it is
-    made at all, and where, is for whoever looks on.
+    made at all, and where, is for whoever looks on. Of pieces that are made in one call, each is taken to need an equal share of
+    its time.
     """
 
     began: float
@@ -47,6 +50,8 @@ class _Running:
     of: int = 0
     before: int = 0
     counted: int | None = None
+    among: int = 1
+    is_first: bool = True
 
     @property
     def steps(self) -> int:
@@ -89,6 +94,11 @@ class Forecast:
         now = self.clock()
         self._running.setdefault(place, _Running(now, where, now))
 
+    def join(self, places: Sequence[int]) -> None:
+        """These pieces, which have begun, are made in one call."""
+        for number, place in enumerate(places):
+            self._running[place].among, self._running[place].is_first = len(places), not number
+
     def lose(self, place: int) -> None:
         """What made a piece is gone: it waits again."""
         self._running.pop(place, None)
@@ -119,7 +129,10 @@ class Forecast:
     def making(self, place: int) -> Making | None:
         """How a piece is being made; None if it is not."""
         one = self._running.get(place)
-        return None if one is None else Making(self.pieces[place], one.where, one.at, one.of, self.clock() - one.since)
+        if one is None:
+            return None
+        others = one.among - 1 if one.is_first else None
+        return Making(self.pieces[place], one.where, one.at, one.of, self.clock() - one.since, others)
 
     @property
     def finished(self) -> int:
@@ -158,7 +171,7 @@ class Forecast:
         if one.of:
             return one.share(piece, one.steps)
         expected = piece.seconds * factors.get(piece.kind, 1.0)
-        return min(_ALMOST, (self.clock() - one.began) / expected) if expected > 0 else 0.0
+        return min(_ALMOST, (self.clock() - one.began) / one.among / expected) if expected > 0 else 0.0
 
     def _factors(self) -> dict[str, float]:
         """By kind: how much longer the work takes than was forecast."""
@@ -174,4 +187,4 @@ class Forecast:
         if one.of and one.counted is None:
             return seconds, price
         share = one.share(piece, one.steps - (one.counted or 0)) if one.of else 1.0
-        return seconds + self.clock() - one.began, price + piece.seconds * share
+        return seconds + (self.clock() - one.began) / one.among, price + piece.seconds * share

@@ -61,7 +61,10 @@ def _stages(job: Job, runtime: Runtime) -> list[PlannedStage]:
             inputs = step.inputs_from(made)
             made |= existing_outputs(step, run, inputs) if inputs is not None else {}
             effort, of_step = (step.effort.kind, step.effort.steps, step.control), (step.name, step.words, seed)
-            stages += [PlannedStage(one.name, one.name in made, 0.0, *effort, one.kind, *of_step) for one in step.outputs]
+            key = step.together.key if step.together else ""
+            stages += [
+                PlannedStage(one.name, one.name in made, 0.0, *effort, one.kind, *of_step, together=key) for one in step.outputs
+            ]
     return stages
 
 

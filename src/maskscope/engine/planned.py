@@ -34,6 +34,7 @@ class PlannedStage:
         step: the name of the step that makes it, perhaps with others.
         words: what that step does.
         seed: of the network.
+        together: the key of that step, if it may be made in one call with others; see `maskscope.engine.step.Together`.
     """
 
     name: str
@@ -46,6 +47,7 @@ class PlannedStage:
     step: str = ""
     words: str = ""
     seed: int = 0
+    together: str = ""
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,8 @@ def _time(plan: Plan, workers: int) -> str:
     controls = plan.seconds_of_controls
     shared = f" with {workers} workers" if workers > 1 else ""
     sentences = [f"about {duration(plan.seconds / workers)}{shared}, by timing a few steps here and now."]
+    if workers == 1 and _some_go_together(plan):
+        sentences.append("That is the most: steps of one kind are made in one call, and timed were steps made one by one.")
     if controls:
         names = ", ".join(f"{name} {duration(seconds / workers)}" for name, seconds in controls.items())
         sentences += [
@@ -210,6 +214,12 @@ def _time(plan: Plan, workers: int) -> str:
             "--controls and nothing behind it, or name those to keep."
         ]
     return _entry("time", *sentences)
+
+
+def _some_go_together(plan: Plan) -> bool:
+    """Whether steps that are not done will be made in one call."""
+    left = {(stage.together, stage.seed, stage.step) for stage in plan.stages if stage.together and not stage.done}
+    return len(left) > len({key for key, *_ in left})
 
 
 def _memory(needs: Needs, peak: int, workers: int) -> list[str]:

@@ -22,7 +22,8 @@ from maskscope.engine.records.provenance import provenance
 from maskscope.engine.records.record import Record
 from maskscope.engine.runtime import threads
 from maskscope.engine.spec import to_json
-from maskscope.engine.step import make_step
+from maskscope.engine.step import Step
+from maskscope.engine.together.walk import Walk
 from maskscope.engine.workers import make_in_workers, require_found_by_workers
 from maskscope.errors import ConfigError
 from maskscope.storage import read_json, user_path, write_json
@@ -116,25 +117,39 @@ def run_here(
     """Everything that a job asks for, in a folder that is locked: its record; kind and seconds of every artefact, by name."""
     if workers > 1:
         make_in_workers(job, workers, announce, follower or Names(announce))
-    made, seconds = dict[int, dict[str, Artefact]](), dict[str, tuple[str, float]]()
     with threads(job.threads):
-        for seed in job.seeds:
-            made[seed] = make_seed(job, seed, watch, announce, follower)
-            seconds |= {artefact.path.name: _time_of(artefact) for artefact in made[seed].values()}
+        made = make_seeds(job, watch, announce, follower)
+        seconds = {one.path.name: _time_of(one) for of_seed in made.values() for one in of_seed.values()}
         return make_record(preset, job, made, seconds), seconds
 
 
-def make_seed(
-    job: Job, seed: int, watch: Watch, announce: Callable[[str], None], follower: Follower | None = None
-) -> dict[str, Artefact]:
-    """All artefacts of a seed, by name; what exists is not made again."""
-    made: dict[str, Artefact] = {}
-    follows, current = follower or Names(announce), [""]
-    runtime = job.runtime(watching(watch, follower, lambda: current[0]), announce)
-    for step in job.study.procedure.steps(job.study.name, job.spec, seed, runtime):
-        current[0] = step.name
-        made |= make_step(step, runtime.run, made, follows.makes)
-        follows.made(step.name)
+def make_seeds(
+    job: Job, watch: Watch, announce: Callable[[str], None], follower: Follower | None = None
+) -> dict[int, dict[str, Artefact]]:
+    """All artefacts of each seed, by name; what exists is not made again.
+
+    Where a study has steps that are made together, all seeds are walked at once. Else each has its turn, so that only one of them
+    has its data in memory.
+    """
+    follows, step_of = follower or Names(announce), dict[str, str]()
+    runtime = job.runtime(watching(watch, follower, lambda name: step_of.get(name, step_of[""])), announce)
+
+    def begins(steps: Sequence[Step]) -> None:
+        step_of.clear()
+        # a search within an experiment has a name of its own
+        step_of.update({"": steps[0].name} | {stage.name: step.name for step in steps for stage in step.outputs})
+
+    def steps(seed: int) -> Sequence[Step]:
+        return job.study.procedure.steps(job.study.name, job.spec, seed, runtime)
+
+    made: dict[int, dict[str, Artefact]] = {}
+    for place, seed in enumerate(job.seeds):
+        if seed in made:
+            continue
+        walked = {seed: steps(seed)}
+        if any(step.together for step in walked[seed]):
+            walked |= {other: steps(other) for other in job.seeds[place + 1 :]}
+        made |= Walk(runtime.run, walked, follows, begins).make()
     return made
 
 

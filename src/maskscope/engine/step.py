@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from maskscope.engine.artefact import Artefact, Stage, checkpoint_path, existing, make, remove_checkpoint
 
 Write = Callable[[Path], None]
 # what a step is made from, by role, and where it may keep its state; returns a function for each output that writes its files
 Work = Callable[[Mapping[str, Artefact], Path], Sequence[Write]]
+# the same for several steps: what the work knows each by, with what it is made from; returns the functions of each
+JointWork = Callable[[Sequence[tuple[Any, Mapping[str, Artefact]]], Path], Sequence[Sequence[Write]]]
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,23 @@ class Effort:
 
 
 @dataclass(frozen=True)
+class Together:
+    """That a step may be made in one call with others, of its own seed or of further ones. What it makes is equal, to rounding.
+
+    Args:
+        key: steps of a run that have the same may be made in one call.
+        member: what the work knows this step by.
+        work: makes several steps.
+        share: how much of what is made in one call this step takes, from 0 to 1: steps are added while there is room.
+    """
+
+    key: str
+    member: Any
+    work: JointWork
+    share: float
+
+
+@dataclass(frozen=True)
 class Step:
     """What is made at once, from what, and how.
 
@@ -38,6 +58,7 @@ class Step:
         effort: of each output.
         control: the control that it is for; empty: it is for the study itself.
         words: what it does, for whoever follows the run.
+        together: how it is made in one call with others; None: it is made alone.
     """
 
     outputs: tuple[Stage, ...]
@@ -47,6 +68,7 @@ class Step:
     effort: Effort = Effort()
     control: str = ""
     words: str = ""
+    together: Together | None = None
 
     @property
     def name(self) -> str:
@@ -70,6 +92,70 @@ def existing_outputs(step: Step, run: Path, inputs: Mapping[str, Artefact]) -> d
     return {name: artefact for name, artefact in found.items() if artefact is not None}
 
 
+@dataclass(frozen=True)
+class Ready:
+    """A step that can be made now.
+
+    Args:
+        step: which.
+        run: the run folder.
+        inputs: the artefacts that it is made from, by role.
+        read: those that its work reads: these, and what else it reads.
+        existing: those of its outputs that exist, by name.
+    """
+
+    step: Step
+    run: Path
+    inputs: Mapping[str, Artefact]
+    read: Mapping[str, Artefact]
+    existing: Mapping[str, Artefact]
+
+    @property
+    def missing(self) -> list[Stage]:
+        """The outputs that do not exist yet."""
+        return [stage for stage in self.step.outputs if stage.name not in self.existing]
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where it keeps its state when it is made alone."""
+        return checkpoint_path(self.step.outputs[0], self.run, self.inputs)
+
+    @property
+    def folders(self) -> list[str]:
+        """The names of the folders of its outputs."""
+        return [stage.folder(self.run, self.inputs).name for stage in self.step.outputs]
+
+    def written(self, writers: Sequence[Write], company: Sequence[str] = ()) -> dict[str, Artefact]:
+        """All outputs, by name: what exists as it is, the rest written now.
+
+        Args:
+            writers: what its work returned.
+            company: see `maskscope.engine.artefact.make`.
+        """
+        outputs, missing = dict(self.existing), self.missing
+        for stage, write in zip(self.step.outputs, writers, strict=True):
+            if stage in missing:
+                outputs[stage.name] = make(stage, self.run, self.inputs, partial(_write, write), lambda name: None, company)
+        return outputs
+
+
+def ready(step: Step, run: Path, made: Mapping[str, Artefact]) -> Ready:
+    """A step with what it is made from, and what exists of it.
+
+    Args:
+        step: what to make.
+        run: the run folder.
+        made: what earlier steps made, by name.
+
+    Raises:
+        FileFormatError: an output exists, and a file is missing, altered, or another artefact's.
+    """
+    inputs = step.inputs_from(made)
+    assert inputs is not None, f"{step.name} stands before what it is made from"
+    read = inputs | {role: made[name] for role, name in step.reads.items()}
+    return Ready(step, run, inputs, read, existing_outputs(step, run, inputs))
+
+
 def make_step(step: Step, run: Path, made: Mapping[str, Artefact], announce: Callable[[str], None]) -> dict[str, Artefact]:
     """All outputs of a step, by name: what exists as it is, the rest made now.
 
@@ -83,19 +169,21 @@ def make_step(step: Step, run: Path, made: Mapping[str, Artefact], announce: Cal
         FileFormatError: an output exists, and a file is missing, altered, or another artefact's.
         MaskscopeError: whatever the work raises.
     """
-    inputs = step.inputs_from(made)
-    assert inputs is not None, f"{step.name} stands before what it is made from"
-    outputs = existing_outputs(step, run, inputs)
-    checkpoint = checkpoint_path(step.outputs[0], run, inputs)
-    missing = [stage for stage in step.outputs if stage.name not in outputs]
-    if missing:
-        for stage in missing:
+    return make_ready(ready(step, run, made), announce)
+
+
+def make_ready(one: Ready, announce: Callable[[str], None]) -> dict[str, Artefact]:
+    """The same for a step of which it is known what exists.
+
+    Raises:
+        MaskscopeError: whatever the work raises.
+    """
+    outputs = dict(one.existing)
+    if one.missing:
+        for stage in one.missing:
             announce(stage.name)
-        writers = step.work(inputs | {role: made[name] for role, name in step.reads.items()}, checkpoint)
-        for stage, write in zip(step.outputs, writers, strict=True):
-            if stage in missing:
-                outputs[stage.name] = make(stage, run, inputs, partial(_write, write), lambda name: None)
-    remove_checkpoint(checkpoint)
+        outputs = one.written(one.step.work(one.read, one.checkpoint))
+    remove_checkpoint(one.checkpoint)
     return outputs
 
 

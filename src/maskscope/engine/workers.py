@@ -75,7 +75,7 @@ def do_share(share: Share) -> None:
     """Makes one worker's steps, each as soon as what it is made from is there."""
     job = share.job
     follower, current = ToParent(), [""]
-    runtime = job.runtime(watching(lambda name: (), follower, lambda: current[0]))
+    runtime = job.runtime(watching(lambda name: (), follower, lambda _: current[0]))
     with threads(job.threads):
         steps = {seed: job.study.procedure.steps(job.study.name, job.spec, seed, runtime) for seed in job.seeds}
         made: dict[int, dict[str, Artefact]] = {seed: {} for seed in steps}

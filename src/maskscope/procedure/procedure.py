@@ -26,6 +26,7 @@ from maskscope.procedure.stages import analysis_stage, experiment_stage
 from maskscope.procedure.steps import SeedSteps
 from maskscope.procedure.subject import Subject
 from maskscope.procedure.timing import seconds_of_steps
+from maskscope.procedure.together import go_together, masks_go_together, share_of_mask, share_of_network
 from maskscope.procedure.units import UNITS
 from maskscope.procedure.work import SeedWork, compute_of
 from maskscope.storage import Json, read_json
@@ -39,10 +40,17 @@ _FIT_BYTES = 4 * 4
 
 @dataclass(frozen=True)
 class Plans:
-    """Everything that one seed has: networks, and masks by those that are found together."""
+    """Everything that one seed has.
+
+    Args:
+        networks: all of them.
+        groups: the masks, by those that are found together on one network.
+        weights: of a network that can be masked.
+    """
 
     networks: Sequence[NetworkPlan]
     groups: Sequence[tuple[MaskPlan, ...]]
+    weights: int
 
     def searched(self, network: NetworkPlan) -> list[tuple[MaskPlan, ...]]:
         """The groups of masks of one network."""
@@ -84,7 +92,7 @@ class MaskProcedure(Procedure[Spec]):
         searches = subject.searches(spec, work.task)
         masks = mask_plans(networks, searches, repeats=spec.repeats, full_mask=subject.has_full_mask(spec))
         weights = work.selection(work.initial_network()).count
-        return Plans(networks, mask_groups(masks, together=subject.found_together(spec, weights)))
+        return Plans(networks, mask_groups(masks, together=subject.found_together(spec, weights)), weights)
 
     def steps(self, study: str, spec: Spec, seed: int, runtime: Runtime) -> list[Step]:
         """See `Procedure.steps`: the trained network and its companions, their masks, its analysis; then each control.
@@ -92,7 +100,8 @@ class MaskProcedure(Procedure[Spec]):
         Of a series, each earlier state of the network comes before it with its masks; their analyses come behind all masks.
         """
         work = SeedWork(self.subject, spec, seed, runtime)
-        plans, of_seed = self.plans(spec, work), SeedSteps(study, work)
+        plans = self.plans(spec, work)
+        of_seed = SeedSteps(study, work, plans.weights)
         companions = [plan for plan in plans.networks if plan.companion is not None]
         steps: list[Step] = []
         analyses: list[Step] = []
@@ -158,11 +167,11 @@ class MaskProcedure(Procedure[Spec]):
         plans, network = self.plans(spec, work), work.initial_network()
         selection: Selection = work.selection(network)
         weights = sum(parameter.numel() for parameter in network.parameters())
-        compute, most = compute_of(self.subject, spec, runtime), max(map(len, plans.groups))
+        compute, (fitted, most) = compute_of(self.subject, spec, runtime), self._at_once(spec, seeds, runtime, plans)
         search = search_memory(network, work.task, spec.mask, compute, selection, most)
         maskable, masks = selection.count, sum(map(len, plans.groups))
         disk = seeds * (4 * weights * (1 + len(plans.networks)) + masks * (4 * maskable + maskable // 8)) + 12 * maskable
-        fitting = 0 if self.subject.brings_networks() else _FIT_BYTES * weights
+        fitting = 0 if self.subject.brings_networks() else _FIT_BYTES * weights * fitted
         more, free = max(fitting, 4 * weights + search.bytes), available_bytes(runtime.device)
         cures = search.cures(free - 4 * weights) if free is not None and more > free else []
         return Needs(BASE_BYTES + more, disk, more, free, search.part, search.at_once, tuple(cures))
@@ -211,6 +220,18 @@ class MaskProcedure(Procedure[Spec]):
         known = {key: value for key, value in body.items() if key not in ("growths", "sought")}
         of_networks = [self.subject.from_second_format(one) if isinstance(one, dict) else one for one in networks]
         return known | {"networks": of_networks, "controls": notes, "mask_targets": body.get("sought", ())}
+
+    def _at_once(self, spec: Spec, seeds: int, runtime: Runtime, plans: Plans) -> tuple[int, int]:
+        """How many networks are fitted in one call, and how many masks found; with workers it is fewer."""
+        networks, masks = 1, max(map(len, plans.groups))
+        if not go_together(self.subject, spec, plans.weights, runtime):
+            return networks, masks
+        networks = min(seeds * sum(plan.is_fitted for plan in plans.networks), int(1 / share_of_network(plans.weights)))
+        if masks_go_together(spec):
+            null = [plan.name for plan in plans.networks if plan.is_null]
+            asked = max(seeds * len(group) * (len(null) if group[0].network in null else 1) for group in plans.groups)
+            masks = max(masks, min(asked, int(1 / share_of_mask(plans.weights, spec.mask.samples_per_step))))
+        return networks, masks
 
     def _controls(self, spec: Spec) -> list[Control]:
         """Those that are networks."""

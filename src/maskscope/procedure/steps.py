@@ -1,12 +1,14 @@
 """The steps of one seed: each network, the masks that are found together on it, and its analysis."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
-from maskscope.engine.artefact import Stage
+from maskscope.engine.artefact import Artefact, Stage
 from maskscope.engine.quantities import TRAINED
-from maskscope.engine.step import Effort, Step
+from maskscope.engine.step import Effort, JointWork, Step, Together, Write
 from maskscope.procedure.controls import Control
 from maskscope.procedure.measure import SCORING_ITEMS, SCORING_PARTS
 from maskscope.procedure.plans import (
@@ -28,7 +30,18 @@ from maskscope.procedure.stages import (
     start_role,
 )
 from maskscope.procedure.timing import FIT, MASK, SCORE
+from maskscope.procedure.together import (
+    MasksToFind,
+    NetworkToFit,
+    find_masks,
+    fit_networks,
+    go_together,
+    masks_go_together,
+    share_of_mask,
+    share_of_network,
+)
 from maskscope.procedure.work import SeedWork
+from maskscope.storage import canonical_json
 
 
 @dataclass(frozen=True)
@@ -38,10 +51,12 @@ class SeedSteps:
     Args:
         study: its name, which is part of every identity.
         work: what the steps do, with settings and seed.
+        weights: of a network that can be masked.
     """
 
     study: str
     work: SeedWork
+    weights: int
 
     def network(self, plan: NetworkPlan) -> Step:
         """The network is given, trained, only initialised, or made from the trained one."""
@@ -51,9 +66,14 @@ class SeedSteps:
             words = network_words(plan, given=False)
             return Step((stage,), {"network": trained.name}, lambda inputs, _: work.derive(plan, inputs["network"]), words=words)
         given = plan.is_of_series and work.subject.brings_networks()
-        effort = Effort(FIT, work.spec.fit.steps) if plan.is_fitted and not given else Effort()
         words = network_words(plan, given=bool(given))
-        return Step((stage,), {}, lambda inputs, checkpoint: work.fit(plan, stage.name, checkpoint), effort=effort, words=words)
+        if given or not plan.is_fitted:
+            return Step((stage,), {}, lambda inputs, _: work.begin(plan), words=words)
+        wanted, effort = NetworkToFit(work, plan, stage.name), Effort(FIT, work.spec.fit.steps)
+        together = None
+        if go_together(work.subject, work.spec, self.weights, work.runtime):
+            together = Together("fit", wanted, fit_networks, share_of_network(self.weights))
+        return Step((stage,), {}, partial(_alone, fit_networks, wanted), effort=effort, words=words, together=together)
 
     def masks(self, network: NetworkPlan, group: tuple[MaskPlan, ...]) -> Step:
         """Masks of one network are found together."""
@@ -65,10 +85,17 @@ class SeedSteps:
         if network.starts_from:
             starts = {start_role(plan): replace(plan, network=network.starts_from) for plan in group}
             inputs |= {role: self._mask_stage(plan, ()).name for role, plan in starts.items()}
-        mask = self.work.spec.mask
-        find = partial(self.work.find, group, [stage.name for stage in stages], network)
-        words = search_words(group, network, self.work.task.functions)
-        return Step(stages, inputs, find, effort=Effort(MASK, mask.config().most_steps), words=words)
+        work, mask = self.work, self.work.spec.mask
+        wanted = MasksToFind(work, network, group, [stage.name for stage in stages])
+        together = None
+        if masks_go_together(work.spec) and go_together(work.subject, work.spec, self.weights, work.runtime):
+            # masks of the networks of the null, too, of all of them
+            of = "companion" if network.companion else network.name
+            key = canonical_json(["masks", of, group[0].repeat, [asdict(plan.search) for plan in group]])
+            share = len(group) * share_of_mask(self.weights, mask.samples_per_step)
+            together = Together(key, wanted, find_masks, share)
+        words, effort = search_words(group, network, work.task.functions), Effort(MASK, mask.config().most_steps)
+        return Step(stages, inputs, partial(_alone, find_masks, wanted), effort=effort, words=words, together=together)
 
     def analysis(self, plan: NetworkPlan, networks: Sequence[NetworkPlan], masks: Sequence[MaskPlan]) -> Step:
         """A network is measured with its masks.
@@ -118,3 +145,9 @@ class SeedSteps:
     def _network_made(self, plan: NetworkPlan) -> str:
         """The name of a network's artefact: of the trained one, where that is searched itself."""
         return self._network_stage(NetworkPlan(TRAINED) if plan.uses_trained else plan).name
+
+
+def _alone(work: JointWork, wanted: Any, inputs: Mapping[str, Artefact], checkpoint: Path) -> Sequence[Write]:
+    """The joint work of one step."""
+    (writers,) = work([(wanted, inputs)], checkpoint)
+    return writers

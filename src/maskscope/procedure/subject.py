@@ -215,12 +215,11 @@ class Subject(ABC, Generic[Spec]):
         return []
 
     def found_together(self, spec: Spec, weights: int) -> bool:
-        """Whether the masks of one network and one repeat are found in one call.
+        """Whether the masks of one network and one repeat are found in one call; so many weights can be masked."""
+        return False
 
-        Args:
-            spec: the settings.
-            weights: of the network that can be masked.
-        """
+    def stacked(self, spec: Spec, weights: int) -> bool:
+        """Whether several networks are fitted in one call, and their masks found in one: alike, no dropout, no buffers."""
         return False
 
     def io_tensors(self, spec: Spec, names: Sequence[str]) -> tuple[str, ...]:

@@ -91,6 +91,12 @@ class RunProgress(Follower):
             if place is not None:
                 self._forecast.begin(place, where)
 
+    def together(self, names: Sequence[str]) -> None:
+        """See `Follower.together`."""
+        with self._lock:
+            places = [self._forecast.place_of(self._place, name) for name in names]
+            self._forecast.join([place for place in places if place is not None])
+
     def at(self, name: str, step: int, steps: int) -> None:
         """See `Follower.at`."""
         with self._lock:
@@ -98,9 +104,12 @@ class RunProgress(Follower):
             if place is None:
                 return
             self._forecast.at(place, step, steps)
+            making = self._forecast.making(place)
+            if making is None or making.others is None:
+                return
             if self._live is None and self._clock() - self._told.get(place, -math.inf) >= _BETWEEN_LINES:
                 self._told[place] = self._clock()
-                self.announce(f"{self.summary}: {self._line_of(place)}")
+                self.announce(f"{self.summary}: {_line_of(making)}")
 
     def lost(self, name: str) -> None:
         """See `Follower.lost`."""
@@ -150,12 +159,15 @@ class RunProgress(Follower):
                 whole.add_row(bar, Text(f"{self.summary}, {self.counts}"))
                 return Group(_table(running), whole)
             whole.add_row(bar, Text(self.summary))
-            return Group(*(Text(_words(one.piece, one.at, one.of), overflow="ellipsis") for one in running), whole)
+            lines = [_line_of(one) for one in running if one.others is not None]
+            return Group(*(Text(line, overflow="ellipsis") for line in lines), whole)
 
-    def _line_of(self, place: int) -> str:
-        making = self._forecast.making(place)
-        assert making is not None, "it has just said how far it is"
-        return _words(making.piece, making.at, making.of) + (f", on {making.where}" if making.where else "")
+
+def _line_of(making: Making) -> str:
+    """What is being made, how far it is, with how many others, and where."""
+    others = f", and {making.others} more at the same time" if making.others else ""
+    where = f", on {making.where}" if making.where else ""
+    return f"{_words(making.piece, making.at, making.of)}{others}{where}"
 
 
 def _table(running: Sequence[Making]) -> Table:

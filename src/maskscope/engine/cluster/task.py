@@ -150,7 +150,7 @@ def _own_folder() -> Path:
 def _prepared(text: str, seed: int, shared: bool) -> _Prepared:
     prepared = _Prepared(_job(text, shared))
     job, follower = prepared.job, ToParent(lambda *words: prepared.tell(*words))
-    runtime = job.runtime(watching(lambda name: (), follower, lambda: prepared.current))
+    runtime = job.runtime(watching(lambda name: (), follower, lambda _: prepared.current))
     steps = job.study.procedure.steps(job.study.name, job.spec, seed, runtime)
     prepared.steps = {step.name: step for step in steps}
     return prepared

@@ -48,3 +48,7 @@ class ArithmeticSubject(Subject[Spec]):
     def found_together(self, spec: Spec, weights: int) -> bool:
         """See `Subject.found_together`."""
         return weights < _TOGETHER_BELOW
+
+    def stacked(self, spec: Spec, weights: int) -> bool:
+        """See `Subject.stacked`: small networks of linear layers."""
+        return spec.network == "mlp" and self.found_together(spec, weights)
