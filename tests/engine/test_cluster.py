@@ -106,20 +106,6 @@ def test_an_address_without_a_cluster_is_refused_at_once(tmp_path, monkeypatch):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(
-    ("choice", "words"),
-    [
-        ({"address": "ray://head:10001"}, "auto, or HOST:PORT of the head node was expected"),
-        ({"address": "head"}, "auto, or HOST:PORT of the head node was expected"),
-        ({"gpus_per_step": 0.0}, "a share of a GPU, as 0.5, or a whole number"),
-        ({"gpus_per_step": 1.5}, "a share of a GPU, as 0.5, or a whole number"),
-    ],
-)
-def test_a_choice_that_ray_could_not_follow_is_refused(choice, words):
-    with pytest.raises(ConfigError, match=words):
-        Cluster(**choice)
-
-
 def test_workers_and_a_cluster_exclude_each_other(tmp_path):
     with pytest.raises(ConfigError, match="with it, workers is 1. Take --threads for the CPUs of each step"):
         run_study("smoke", job_in(tmp_path), workers=2, cluster=Cluster())

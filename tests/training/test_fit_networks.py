@@ -6,7 +6,7 @@ from torch import nn
 
 import maskscope as ms
 from maskscope.errors import ConfigError
-from maskscope.training.optimizer_state import make_optimizer
+from maskscope.training.optimizers.state import make_optimizer
 
 CONFIG = ms.FitConfig(steps=5, learning_rate=0.1)
 

@@ -136,8 +136,9 @@ class Subject(ABC, Generic[Spec]):
     """The units of the measures that only this study has."""
     network_version: ClassVar[int] = 1
     """A part of the identity of networks: raised when their last bits change."""
-    mask_version: ClassVar[int] = 3
-    """The same for masks. 2: compiled kernels and batched products; 3: small masks found together; 4: samples in threads."""
+    mask_version: ClassVar[int] = 5
+    """The same for masks. 2: compiled kernels and batched products; 3: small masks found together; 4: samples in threads; 5:
+    chains of linear layers, masks of several networks."""
     check: ClassVar[Check] = True
     """What is asked of the network before a search."""
     analysis_version: ClassVar[int] = 4

@@ -2,7 +2,8 @@
 
 from maskscope.training.batches import Batches, PartSource, SkippedPartsWarning
 from maskscope.training.checkpoint import Checkpoint, ThreadsWarning
-from maskscope.training.discover import Discovery, discover, discover_many
+from maskscope.training.discover import discover, discover_many
+from maskscope.training.discovery import Discovery
 from maskscope.training.fit import FitConfig, fit
 from maskscope.training.fit_many import fit_many
 from maskscope.training.grow import Growth, grow

@@ -21,7 +21,7 @@ from maskscope.training.fit import FitConfig, WeightObjective, in_training, requ
 from maskscope.training.loop import LoopResult, run_loop
 from maskscope.training.objective import Objective
 from maskscope.training.observers import Observer
-from maskscope.training.optimizer_state import make_optimizer
+from maskscope.training.optimizers.state import make_optimizer
 from maskscope.training.seeds import child_seed, reseed
 from maskscope.training.surroundings import usual_mode
 

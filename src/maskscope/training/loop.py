@@ -18,7 +18,7 @@ from maskscope.storage import Json
 from maskscope.training.checkpoint import STATE, Checkpoint, Keeper, load
 from maskscope.training.objective import Objective
 from maskscope.training.observers import History, Observer, StepReport
-from maskscope.training.optimizer_state import OPTIMIZERS, optimizer_tensors, restore_optimizer
+from maskscope.training.optimizers.state import OPTIMIZERS, optimizer_tensors, restore_optimizer
 from maskscope.training.saved import Saved, Structure
 from maskscope.training.seeds import child_seed, isolated_random, reseed
 

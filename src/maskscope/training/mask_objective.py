@@ -29,11 +29,11 @@ from maskscope.masks.shards import Processes
 from maskscope.masks.shards.executor import DealtExecutor
 from maskscope.training.batches import StepParts
 from maskscope.training.judgement import Judgement
-from maskscope.training.lean import LeanAdam, LeanMask
 from maskscope.training.mask_config import SCHEDULES, Compute, MaskConfig, check_bfloat16, require_lean
 from maskscope.training.mask_search import Check, MaskSearch
 from maskscope.training.memory.release import give_back_freed
 from maskscope.training.objective import Objective
+from maskscope.training.optimizers.lean import LeanAdam, LeanMask
 from maskscope.training.searched import Searched
 from maskscope.training.sizing import HeldOut, make_control
 from maskscope.training.sizing.behaviours import Score

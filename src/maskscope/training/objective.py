@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from maskscope.training.optimizer_state import make_optimizer
+from maskscope.training.optimizers.state import make_optimizer
 
 
 class Objective(ABC):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from maskscope.errors import FileFormatError
 from maskscope.storage import Json
-from maskscope.training.optimizer_state import optimizer_faults
+from maskscope.training.optimizers.state import optimizer_faults
 
 _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _ENTRIES = {"loss", "measured_at", "measures", "reference_loss"}

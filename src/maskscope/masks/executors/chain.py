@@ -59,7 +59,7 @@ class Chain:
             reached.append(x)
         return reached
 
-    def backward(self, reached: Sequence[Tensor], dy: Tensor, *, needs_input: bool) -> Tensor | None:
+    def pull_back(self, reached: Sequence[Tensor], dy: Tensor, *, needs_input: bool) -> Tensor | None:
         """Gives weight gradients to the units; returns the gradient of the input if it is needed.
 
         Args:
@@ -155,7 +155,7 @@ class _Chain(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor, None]:
-        gradient = ctx.chain.backward(ctx.saved_tensors, dy.mT.contiguous(), needs_input=ctx.needs_input_grad[0])
+        gradient = ctx.chain.pull_back(ctx.saved_tensors, dy.mT.contiguous(), needs_input=ctx.needs_input_grad[0])
         given = gradient is not None and ctx.needs_input_grad[0]
         return gradient.mT.contiguous() if given and gradient is not None else None, torch.zeros(()), None
 

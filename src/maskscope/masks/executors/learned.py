@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from maskscope.masks.executors.gated import GatedWeight, Slice, Values, Vectors, Workspace
+from maskscope.masks.executors.gated import GatedWeight
+from maskscope.masks.executors.slices import Slice, Values, Vectors, Workspace
 from maskscope.masks.kernels import GateLaw, Kernels
 from maskscope.masks.logits import MaskLogits
 from maskscope.masks.sample import Noise

@@ -20,6 +20,7 @@ _TOKEN = 10
 class ArithmeticSubject(Subject[Spec]):
     """A network that computes with digits."""
 
+    network_version: ClassVar[int] = 2  # 2: networks trained together
     lstm_steps: ClassVar[int]
     """How often an LSTM reads its input."""
 

@@ -26,7 +26,7 @@ from maskscope.studies.permuted_images.paper import CLAIMS, DIFFERENCES, PRESETS
 from maskscope.studies.permuted_images.result import GrownTask, GrowthRecord, GrowthResult
 from maskscope.studies.permuted_images.spec import FIRST_TASK, LATER_TASKS, PermutedImagesSpec
 
-_VERSION = 1
+_VERSION = 2  # 2: chains of linear layers
 _GROW = "step of a new task"
 _STEPS_TIMED = 4
 # weights, their gradient and two moments; the same for logits; a masked copy and its gradient; gates

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from maskscope.masks.maskable import is_packed, is_uninitialised
-from maskscope.training.lean import LeanAdam
-from maskscope.training.optimizers import SGD, Adam
+from maskscope.training.optimizers.lean import LeanAdam
+from maskscope.training.optimizers.without_compiler import SGD, Adam
 
 # The state of each optimizer for a parameter that has had a gradient. `step` is one number; the others have the shape of the
 # parameter.

@@ -17,7 +17,7 @@ from torch.optim.adam import adam
 
 from maskscope.masks import MaskLogits, Noise
 from maskscope.masks.kernels import Address, Kernels
-from maskscope.training.optimizers import WithoutCompiler
+from maskscope.training.optimizers.without_compiler import WithoutCompiler
 
 # logits that are updated at a time: four float32 buffers of this length are in memory beside the state
 _BLOCK = 1 << 20

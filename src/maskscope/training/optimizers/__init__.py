@@ -1,0 +1,1 @@
+"""The optimizers, and what of them is kept in a checkpoint."""
