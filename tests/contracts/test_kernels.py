@@ -107,6 +107,11 @@ def test_gradients_are_the_definitions_to_rounding(kernels, n, first, law, kind)
         REFERENCE.add_gradient(*given, first_sample=first_sample, scale=0.3, out=wanted)
         kernels.add_gradient(*given, first_sample=first_sample, scale=0.3, out=found)
         torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+        open_ = torch.stack([(gates >> (first_sample + k)) & 1 for k in range(samples)]).to(torch.float32)
+        wanted = 1 + 0.3 * (open_ * gradients.to(torch.float32)).sum(0)
+        found = torch.ones(n)
+        kernels.add_open(gates, gradients, first_sample=first_sample, scale=0.3, out=found)
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("law", SOFT)

@@ -203,6 +203,10 @@ class GatedWeight:
 
     def _add_own(self, out: Tensor, mine: Slice, gradients: Tensor, start: int, first_sample: int) -> None:
         """Adds the gradient of the weight itself: that of its copy, times the value of the gate."""
+        if not isinstance(self.law, SoftGate):
+            wide = mine.wide[start : start + gradients.shape[1]]
+            self.kernels.add_open(wide, gradients, first_sample=first_sample, scale=self._scale, out=out)
+            return
         gated = self._gated.take(gradients.shape[1], gradients.dtype, gradients.device)
         for row, gradient in enumerate(gradients):
             self._copy(gradient, mine, self.address(mine, start), first_sample + row, gated[None])

@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 import torch
-from jaxtyping import BFloat16, Float32, UInt8
+from jaxtyping import BFloat16, Float, Float32, UInt8
 from torch import Tensor
 
 from maskscope.errors import ConfigError
@@ -156,6 +156,16 @@ class CpuKernels(Kernels):
                 add_straight_gradient(weights, gradients, scale, out)
             case _:
                 raise TypeError(f"the CPU kernels know no gate of type {type(law).__name__}")
+
+    def add_open(
+        self, gates: UInt8[Tensor, " n"], gradients: Tensor, *, first_sample: int, scale: float, out: Float[Tensor, " n"]
+    ) -> None:
+        """See `Kernels.add_open`."""
+        if out.dtype != torch.float32:
+            super().add_open(gates, gradients, first_sample=first_sample, scale=scale, out=out)
+            return
+        given = (gates.numpy(), _numbers(gradients), first_sample, np.float32(scale), out.numpy())
+        self._run(self._loops.add_open, *given)
 
     def round_by_chance(self, values: Float32[Tensor, " n"], at: Address, out: BFloat16[Tensor, " n"]) -> None:
         """See `Kernels.round_by_chance`."""

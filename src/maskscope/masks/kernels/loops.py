@@ -182,3 +182,16 @@ def add_table_gradient(logits, weights, gates, gradients, table, lowest, first_s
         begin = chunk * CHUNK
         end = min(begin + CHUNK, logits.size)
         _add(logits, weights, gates, gradients, begin, end, table, lowest, first_sample, scale, out)
+
+
+@compiled(contract=True)
+def add_open(gates, gradients, first_sample, scale, out):
+    """`Kernels.add_open`."""
+    for chunk in prange((gates.size + CHUNK - 1) // CHUNK):
+        begin = chunk * CHUNK
+        gate, into = gates[begin : begin + CHUNK], out[begin : begin + CHUNK]
+        for k in range(gradients.shape[0]):
+            gradient, place = gradients[k, begin : begin + CHUNK], u32(first_sample + k)
+            for i in range(gate.size):
+                is_open = (u32(gate[i]) >> place) & u32(1)
+                into[i] += scale * real(gradient[i]) if is_open else _ZERO

@@ -128,6 +128,17 @@ class Kernels(ABC):
             out: the vector that the gradient is added to.
         """
 
+    def add_open(
+        self, gates: UInt8[Tensor, " n"], gradients: Tensor, *, first_sample: int, scale: float, out: Float[Tensor, " n"]
+    ) -> None:
+        """``out += scale * sum over the rows k of gradients[k]`` where the gate of sample ``first_sample + k`` is open.
+
+        This is the gradient of a weight that is learned too. The arguments are those of `add_gradient`.
+        """
+        for row, gradient in enumerate(gradients):
+            is_open = (gates >> (first_sample + row)).bitwise_and_(1).to(torch.bool)
+            out.add_(torch.where(is_open, gradient, gradient.new_zeros(())), alpha=scale)
+
     def round_by_chance(self, values: Float32[Tensor, " n"], at: Address, out: BFloat16[Tensor, " n"]) -> None:
         """Rounds numbers to bfloat16, each up or down with a probability that makes the mean right.
 
