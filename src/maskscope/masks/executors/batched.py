@@ -24,6 +24,7 @@ from torch.overrides import TorchFunctionMode
 
 from maskscope.errors import ConfigError, LossError, MaskscopeError
 from maskscope.masks.call import call_with
+from maskscope.masks.executors.batched_lstm import lstm
 from maskscope.masks.executors.callee import AsksForMoreError, Callee
 from maskscope.masks.executors.chain import Chain
 from maskscope.masks.executors.executor import Executor, Networks
@@ -39,11 +40,17 @@ from maskscope.masks.twin import twin_of
 
 # Up to this size, in bytes, all masked copies of a weight are made at once: a product in blocks would cost more than it saves.
 WHOLE_BYTES = 1 << 20
+# recurrent layers, which vmap cannot batch
+_INSTEAD = {**PLAIN, torch.lstm: lstm}
 
 
 @final
 class BatchedExecutor(Executor):
-    """One vmapped call for all samples of a group, of all masks that are searched together."""
+    """One vmapped call for all samples of a group, of all masks that are searched together.
+
+    Attributes:
+        only_calls: whether the network may be a chain, and the loss has asked nothing else of it than to be called.
+    """
 
     name = "batched"
 
@@ -55,7 +62,7 @@ class BatchedExecutor(Executor):
         self._wholes: dict[tuple[tuple[Layer, ...], int], Whole | None] = {}
         self._is_called = False  # whether the network was called in the present step
         self._callee = Callee(self.networks[0])
-        self._only_calls, self._has_only_called = self._chains.may_be, False
+        self.only_calls, self._has_only_called = self._chains.may_be, False
         self._memory: dict[tuple[str, int], Tensor] = {}
         self._backward = BackwardPass()
 
@@ -87,12 +94,12 @@ class BatchedExecutor(Executor):
         if len(self.distinct) > 1 and any(True for _ in self.networks[0].buffers()):
             raise CannotBatchError("the networks have buffers of their own")
         stacked, part_of = stack_parts([part for mine in parts for part in mine])
-        if self._only_calls:
+        if self.only_calls:
             start = None if self._has_only_called else Randomness(next(iter(self.units.values())).device)
             try:
                 losses = self._run(stacked, partial(self._loss_of_callee, part_of), {})
             except AsksForMoreError:
-                self._only_calls = False
+                self.only_calls = False
                 if start is not None:
                     start.put_back()  # so that the same random numbers are drawn again
             else:
@@ -236,7 +243,7 @@ class _StandInMode(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        plain = PLAIN.get(func)
+        plain = _INSTEAD.get(func)
         if plain is not None and applies(func, args):
             func = plain
         if not self._units:

@@ -36,11 +36,11 @@ def _applies(x: Tensor, sizes: Any, states: Any, weights: Any, *rest: Any) -> bo
     has_biases, layers, _, _, bidirectional = rest
     if x.dtype not in (torch.float32, torch.float64) or weights[0].dtype != x.dtype or torch.is_autocast_enabled("cpu"):
         return False
-    return not bidirectional and len(weights) == layers * (4 if has_biases else 2) and _loops() is not None
+    return not bidirectional and len(weights) == layers * (4 if has_biases else 2) and compiled_loops() is not None
 
 
 @cache
-def _loops() -> Any:
+def compiled_loops() -> Any:
     """The compiled loops, imported at first use; None without numba: then torch's own LSTM is used."""
     try:
         import_module("maskscope.masks.kernels.compiler")  # first, because it turns all errors of numba into ImportError
@@ -109,7 +109,7 @@ class _Layer(torch.autograd.Function):
         gates = x @ inputs.t() if bias is None else torch.addmm(bias, x, inputs.t())
         squashed = torch.empty(n, units, dtype=x.dtype)
         states, memories = (torch.cat([before, torch.empty_like(squashed)]) for before in (hidden, memory))
-        turned, loops = recurrent.t(), _loops()
+        turned, loops = recurrent.t(), compiled_loops()
         arrays = tuple(one.numpy() for one in (gates, memories, squashed, states))
         known = hidden
         for (earlier, first, size), gate, state in zip(
@@ -127,7 +127,7 @@ class _Layer(torch.autograd.Function):
         x, inputs, recurrent, gates, memories, squashed, states, *given = ctx.saved_tensors
         if torch.is_grad_enabled():  # the gradient itself will be differentiated, as in a gradient penalty
             return None, *_plain_gradients(ctx.steps, (x, *given[:2], inputs, recurrent, given[2]), grads)
-        steps, loops = ctx.steps, _loops()
+        steps, loops = ctx.steps, compiled_loops()
         grad, grad_state, grad_memory = grads[0].contiguous(), *(one.clone() for one in grads[1:])
         grad_gates = torch.empty_like(gates)
         arrays = tuple(one.numpy() for one in (gates, memories, squashed, grad, grad_state, grad_memory, grad_gates))
