@@ -12,9 +12,9 @@ Printed are the median and the quartiles of the steps. What else the machine doe
 Kinds of steps: *plain* is an ordinary training loop with nothing around it, in training mode. *mask* is what `discover` does, but
 for the measurements of one step in a hundred: logits at their start, where every gate has to be drawn; *settled*: 1 % alive and
 the rest far below, made so for the benchmark. *plain PyTorch* is the same with the reference kernels; *the paper's way* its
-estimator as its code has it; *grow*, a mask and free weights together (permuted MNIST). bfloat16 only where there are
-instructions for it. On a GPU, plain steps and those of the paper's way are timed a turn at a time, because their loops need not
-wait for the device after each step; a mask step waits by itself.
+estimator as its code has it; *at once*: of several masks or networks, the time of each; *grow*, a mask and free weights together
+(permuted MNIST). bfloat16 only where there are instructions for it. On a GPU, plain steps and those of the paper's way are timed
+a turn at a time, because their loops need not wait for the device after each step; a mask step waits by itself.
 """
 
 import sys
@@ -37,7 +37,18 @@ from benchmarks.paper_way import paper_step
 from benchmarks.turns import Clock, Runner, Timing, about, busy_cores, take_turns, timed, timed_together
 from maskscope.masks import MaskLogits, Noise, Penalty, evaluation_mode, has_bfloat16, select
 from maskscope.storage import write_json
-from maskscope.training import Compute, History, LoopConfig, MaskConfig, MaskObjective, MaskSearch, StepReport, run_loop
+from maskscope.training import (
+    Compute,
+    FitConfig,
+    History,
+    LoopConfig,
+    MaskConfig,
+    MaskObjective,
+    MaskSearch,
+    StepReport,
+    fit_many,
+    run_loop,
+)
 from maskscope.training.grow_objective import GrowthObjective
 from maskscope.zoo import MLP
 
@@ -125,11 +136,13 @@ def mask_steps(
     *,
     settled: bool = False,
     masks: int = 1,
+    networks: int = 1,
     clock: Clock = time.perf_counter,
 ) -> Runner:
-    """Steps of a search for one mask, or for several at once; then seconds are those of each."""
+    """Steps of a search for one mask, or for several at once, of one network or of several: seconds are those of each mask."""
     selection = select(network, exclude=case.exclude)
-    wanted = [MaskSearch("benchmark", partial(_part, case), number) for number in range(masks)]
+    of_masks = [network, *(case.make().to(case.device) for _ in range(networks - 1))]
+    wanted = [MaskSearch("benchmark", partial(_part, case), number, network=one) for one in of_masks for number in range(masks)]
 
     def make() -> _Limited:
         objective = _Limited(network, case.loss, wanted, selection, config, compute)
@@ -140,7 +153,7 @@ def mask_steps(
             flat.copy_(torch.where(alive, 3 + 2 * torch.randn(flat.shape, generator=random), -60.0))
         return objective
 
-    return _steps_of(make, network, config, masks, clock)
+    return _steps_of(make, network, config, len(wanted), clock)
 
 
 def _growing_steps(case: Case, network: torch.nn.Module, config: MaskConfig) -> Runner:
@@ -194,6 +207,20 @@ def _plain_steps(case: Case, network: torch.nn.Module, *, fused: bool) -> Runner
     return _freely(step, case.device)
 
 
+def _fits_at_once(case: Case, count: int) -> Runner:
+    """Steps in which several networks are trained together; seconds are those of each network."""
+
+    def run(steps: int) -> list[float]:
+        networks, watch = [case.make().to(case.device) for _ in range(count)], _Stopwatch(time.perf_counter)
+        batches = [partial(case.part, items=case.batch) for _ in networks]
+        config = FitConfig(steps + 1, 1e-9)
+        observers = [[watch], *([] for _ in networks[1:])]
+        fit_many(networks, case.loss, batches, config=config, seeds=[0] * count, observers=observers)
+        return [(after - before) / count for before, after in pairwise(watch.ends)]
+
+    return run
+
+
 def _freely(step: Callable[[int], object], device: str) -> Runner:
     """Steps that do not wait for the device."""
     return partial(timed_together if device == "cuda" else timed, step)
@@ -220,6 +247,9 @@ def kinds_of_steps(case: Case) -> dict[str, Runner]:
         kinds["mask, straight-through, samples in threads"] = mask(paper, Compute(executor="threads"))
     if has_bfloat16(torch.device(case.device)):
         kinds["mask, rao-blackwell, bfloat16"] = mask(config, bfloat16)
+    if case.title in (CASES["small"].title, CASES["medium"].title):
+        kinds["mask, rao-blackwell, three of each of ten networks at once, each"] = mask(config, fast, masks=3, networks=10)
+        kinds["training ten networks at once, each"] = _fits_at_once(case, 10)
     if case.title == CASES["mnist"].title:
         kinds["grow, rao-blackwell"] = _growing_steps(case, case.make().to(case.device), config)
     if isinstance(network, MLP):
