@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+import maskscope as ms
 from maskscope.masks import make_executor
 from maskscope.masks.executors import product, whole
 from maskscope.masks.executors.batched import BatchedExecutor
@@ -150,3 +151,19 @@ def test_all_functions_and_laws(estimator):
     bench = Bench(network, mean_square, samples=3, estimator=estimator)
     parts = [[torch.randn(4, 5) for _ in range(3)]]
     assert_same_step(bench.run("batched", 1, parts), bench.definition(1, parts))
+
+
+def test_what_a_loss_does_with_the_network_itself():
+    """The network without a mask may be called beside it; a part of it may not, and is noticed in the first step."""
+    network = MLP([5, 4, 3]).eval()
+    whole_network = ms.unmasked(network)
+    for loss, only_calls in (
+        (lambda net, part: (net(part) - whole_network(part)).square().mean(), True),
+        (lambda net, part: net(part).square().mean() + network.layers[0](part).mean(), False),
+        (lambda net, part: net(part).square().mean() + network.layers[0].weight.mean(), False),
+    ):
+        bench = Bench(network, loss, samples=2)
+        executor = make_executor("batched", network, loss, bench.units)
+        executor.add_gradients(0, [[torch.randn(4, 5) for _ in range(2)]], 2)
+        assert executor.only_calls == only_calls
+    assert type(network.layers[0]) is nn.Linear

@@ -31,7 +31,7 @@ from maskscope.masks.shards.call import call_unmasked_shards, call_with_shards
 from maskscope.masks.shards.mask import ShardedMask
 from maskscope.masks.shards.shard import refuse_sharded
 from maskscope.masks.tensor_state import TensorState
-from maskscope.masks.twin import twin_of
+from maskscope.masks.twin import ours, twin_of
 
 Result = TypeVar("Result")
 
@@ -111,6 +111,10 @@ class Unmasked:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The outputs of the network without a mask, without gradient."""
+        with ours():
+            return self._outputs(*args, **kwargs)
+
+    def _outputs(self, *args: Any, **kwargs: Any) -> Any:
         network = self._network
         if is_sharded(network):
             return call_unmasked_shards(network, lambda guest: guest(*args, **kwargs))

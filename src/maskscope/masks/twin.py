@@ -7,6 +7,7 @@ error; `maskscope.unmasked` does what was meant.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -14,6 +15,23 @@ import torch
 from torch import nn
 
 from maskscope.errors import GuestError
+
+_OURS: ContextVar[bool] = ContextVar("whether our own code uses a network", default=False)
+
+
+@contextmanager
+def ours() -> Iterator[None]:
+    """Inside the ``with`` block, it is our own code that uses networks, and not a loss."""
+    token = _OURS.set(True)
+    try:
+        yield
+    finally:
+        _OURS.reset(token)
+
+
+def is_ours() -> bool:
+    """Whether the code that runs is inside `ours`."""
+    return _OURS.get()
 
 
 @contextmanager

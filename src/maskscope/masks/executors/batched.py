@@ -25,7 +25,7 @@ from torch.overrides import TorchFunctionMode
 from maskscope.errors import ConfigError, LossError, MaskscopeError
 from maskscope.masks.call import call_with
 from maskscope.masks.executors.batched_lstm import lstm
-from maskscope.masks.executors.callee import AsksForMoreError, Callee
+from maskscope.masks.executors.callee import AsksForMoreError, Callee, left_alone
 from maskscope.masks.executors.chain import Chain
 from maskscope.masks.executors.executor import Executor, Networks
 from maskscope.masks.executors.gated import GatedWeight
@@ -36,7 +36,7 @@ from maskscope.masks.executors.stacking import CannotBatchError, PartOf, stack_p
 from maskscope.masks.executors.whole import Whole, whole_of
 from maskscope.masks.gradient import NO_PATH, BackwardPass, Loss, scalar_loss
 from maskscope.masks.randomness import Randomness
-from maskscope.masks.twin import twin_of
+from maskscope.masks.twin import ours, twin_of
 
 # Up to this size, in bytes, all masked copies of a weight are made at once: a product in blocks would cost more than it saves.
 WHOLE_BYTES = 1 << 20
@@ -95,19 +95,38 @@ class BatchedExecutor(Executor):
             raise CannotBatchError("the networks have buffers of their own")
         stacked, part_of = stack_parts([part for mine in parts for part in mine])
         if self.only_calls:
-            start = None if self._has_only_called else Randomness(next(iter(self.units.values())).device)
             try:
-                losses = self._run(stacked, partial(self._loss_of_callee, part_of), {})
+                return self._run_with_callee(stacked, part_of).view(len(parts), -1)
             except AsksForMoreError:
                 self.only_calls = False
-                if start is not None:
-                    start.put_back()  # so that the same random numbers are drawn again
-            else:
-                self._has_only_called = True
-                return losses.view(len(parts), -1)
         stand_ins = {name: _stand_in(unit) for name, unit in self.units.items() if self._stands_in(name)}
         leaves = {name: self._leaf(name) for name in self.units if name not in stand_ins}
         return self._run(stacked, partial(self._loss_of_network, part_of, stand_ins), leaves).view(len(parts), -1)
+
+    def _run_with_callee(self, stacked: list[Tensor], part_of: PartOf) -> Tensor:
+        """The losses of all rows, if the loss only calls its argument.
+
+        Raises:
+            AsksForMoreError: it asks for more, or the first such run failed in its forward pass; nothing was taken, and random
+                generators are as they were.
+        """
+        loss_of = partial(self._loss_of_callee, part_of)
+        if self._has_only_called:
+            with twin_of(self.networks[0]):  # the network itself cannot be called
+                return self._run(stacked, loss_of, {})
+        start, before = Randomness(next(iter(self.units.values())).device), self.takes
+        try:
+            with left_alone(self.distinct):
+                losses = self._run(stacked, loss_of, {})
+        except (MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            if self.takes != before:
+                raise
+            start.put_back()  # so that the same random numbers are drawn again
+            raise AsksForMoreError(str(error)) from error
+        self._has_only_called = True
+        return losses
 
     def _run(self, stacked: list[Tensor], loss_of: Callable[..., Tensor], leaves: dict[str, Tensor]) -> Tensor:
         """The losses of all rows in one vmapped call, and its backward pass.
@@ -120,7 +139,8 @@ class BatchedExecutor(Executor):
         anchor, before, self._is_called = torch.zeros((), requires_grad=True), self.takes, False
         rows = torch.arange(next(iter(self.units.values())).rows)
         # what is not masked is the same for all rows, unless the networks are several
-        constants = self._constants_of_rows() if len(self.distinct) > 1 else {}
+        with ours():
+            constants = self._constants_of_rows() if len(self.distinct) > 1 else {}
 
         def one(row: Tensor, copies: dict[str, Tensor], others: dict[str, Tensor], tensors: list[Tensor]) -> Tensor:
             return scalar_loss(loss_of(row, anchor, copies | others, tensors)).reshape(())
@@ -153,13 +173,13 @@ class BatchedExecutor(Executor):
         def call(*args: Any, **kwargs: Any) -> Tensor:
             if len(args) != 1 or kwargs or not isinstance(args[0], Tensor):
                 raise AsksForMoreError("other arguments than one tensor")
-            layers = self._chains.of(args[0])
-            if layers is None:
-                raise AsksForMoreError("no chain")
-            return self._chain(layers).of_sample(args[0], row, anchor)
+            with ours():
+                layers = self._chains.of(args[0])
+                if layers is None:
+                    raise AsksForMoreError("no chain")
+                return self._chain(layers).of_sample(args[0], row, anchor)
 
-        with twin_of(self.networks[0]):  # the network itself cannot be called
-            return self.loss(self._callee.that_does(call), part_of(tensors))
+        return self.loss(self._callee.that_does(call), part_of(tensors))
 
     def _chain(self, layers: tuple[Layer, ...]) -> Chain:
         """The chain for one call of the network. Its first call in a step has all weights in one piece of memory, if it can."""

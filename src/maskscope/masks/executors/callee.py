@@ -3,12 +3,20 @@
 The problem: to lend a network its masked weights, and to undo whatever a call leaves on it, takes as long as the arithmetic of a
 small network. The trick: if a loss only calls its argument, no weight has to be lent, because the call runs the chain. Whatever
 else a loss asks of it is an error, which the executor answers by lending the network, from then on.
+
+How it could fail: the loss uses the network itself, or parts of it, which it knows from elsewhere. They have the weights without
+a mask then. So in the first step that is the same error, and the executor's other way and the check of the first step say what
+is wrong. A loss that begins later is not noticed, unless it calls the network.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from torch import nn
+
+from maskscope.masks.twin import is_ours
 
 
 class AsksForMoreError(Exception):
@@ -42,6 +50,39 @@ class Callee:
         """The object, which does this when it is called, until it is to do something else."""
         self._call = call
         return self._object
+
+
+@contextmanager
+def left_alone(networks: Sequence[nn.Module]) -> Iterator[None]:
+    """Inside the ``with`` block, whatever is asked of these networks and their modules is an `AsksForMoreError`, but by us."""
+    classes: list[tuple[nn.Module, Any]] = [(module, type(module)) for network in networks for module in network.modules()]
+    try:
+        for module, its_class in classes:
+            module.__class__ = _alone(its_class)
+        yield
+    finally:
+        for module, its_class in classes:
+            object.__setattr__(module, "__class__", its_class)
+
+
+@lru_cache(256)
+def _alone(true_class: Any) -> Any:
+    """A class of the same name whose objects can be used by our own code only."""
+
+    def look(self: object, name: str) -> Any:
+        if name not in ("__class__", "__setattr__") and not is_ours():
+            raise AsksForMoreError(name)
+        return super(made, self).__getattribute__(name)
+
+    names = {
+        "__getattribute__": look,
+        "_maskscope_true_class": true_class,
+        "__module__": true_class.__module__,
+        "__qualname__": true_class.__qualname__,
+    }
+    made: Any = type(true_class.__name__, (nn.Module,), names)
+    made.__bases__ = (true_class,)
+    return made
 
 
 def _refuse(_self: object, name: str, *_value: object) -> NoReturn:

@@ -21,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 
 from maskscope.masks.call import call_with
 from maskscope.masks.guest import Belongings
+from maskscope.masks.twin import ours
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def _recorded(network: nn.Module, x: Tensor) -> tuple[Layer, ...] | None:
         return tuple(recorder.layers) if is_chain else None
 
     try:
-        return call_with(network, {}, recorded)
+        with ours():
+            return call_with(network, {}, recorded)
     except Exception:  # the user's code; if it fails, the true call fails in the same way
         return None
 
