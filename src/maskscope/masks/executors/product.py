@@ -12,7 +12,7 @@ from maskscope.masks.executors.gated import GatedWeight
 
 # Bytes of masked copies in a block. On a CPU a block must stay in the last-level cache until it is used; on an accelerator it
 # must be large enough to use all of the device.
-CACHE_BYTES = {"cpu": 8 << 20, "cuda": 256 << 20}
+CACHE_BYTES = {"cpu": 16 << 20, "cuda": 256 << 20}
 
 
 # from the inputs of all rows, and the anchor, to their results
