@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from maskscope.masks.executors import batched
+from maskscope.masks.executors.stand_ins import StandInMode
 
 
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
@@ -13,7 +13,7 @@ def test_recurrent_layers_in_plain_operations_are_torchs_own(kind, settings):
     layer = kind(3, 4, **settings)
     x = torch.randn(5, 6, 3)
     wanted = layer(x)
-    with batched._StandInMode({}, torch.zeros(()), torch.zeros(())):
+    with StandInMode({}, torch.zeros(()), torch.zeros(())):
         found = layer(x)
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
 
@@ -22,7 +22,7 @@ def test_recurrent_layers_in_plain_operations_are_torchs_own(kind, settings):
 def test_recurrent_cells_in_plain_operations_are_torchs_own(kind):
     cell = kind(3, 4)
     x = torch.randn(5, 3)
-    with batched._StandInMode({}, torch.zeros(()), torch.zeros(())):
+    with StandInMode({}, torch.zeros(()), torch.zeros(())):
         found = cell(x)
     torch.testing.assert_close(found, cell(x), rtol=1e-5, atol=1e-6)
 
@@ -31,7 +31,7 @@ def test_what_the_plain_recurrent_layers_cannot_do_is_said():
     packed = nn.utils.rnn.pack_padded_sequence(torch.randn(5, 2, 3), torch.tensor([5, 3]))
     layer = nn.LSTM(3, 4)
     wanted = layer(packed)[0].data
-    with batched._StandInMode({}, torch.zeros(()), torch.zeros(())):
+    with StandInMode({}, torch.zeros(()), torch.zeros(())):
         torch.testing.assert_close(layer(packed)[0].data, wanted)  # packed sequences stay with torch
         with pytest.raises(NotImplementedError, match="projections"):
             nn.LSTM(3, 4, proj_size=2)(torch.randn(5, 2, 3))

@@ -45,7 +45,7 @@ _canvas()
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     assert isinstance(make_kernels(torch.device("cpu")), ReferenceKernels)
-assert packed._loops() is None
+assert packed.compiled_loops() is None
 print(caught[0].message)
 """
 

@@ -1,14 +1,8 @@
 """Runs all samples of a group in one call: the network is vmapped over its masks.
 
-`torch.func.vmap` has the semantics of one call for each sample, and torch's batched operations do the work. Small weights are
-given to it as masked copies, ``[samples, *shape]``. Large weights of linear layers are replaced by stand-ins, and a
-``TorchFunctionMode`` looks at every torch function that the network calls:
-
-* a linear layer with a stand-in becomes a product that makes the masked copies block by block, each just before it is used, and
-  passes on its weight gradient block by block; so neither ever exists as a whole;
-* any other operation on a stand-in gets all masked copies at once.
-
-A stand-in is full of NaN and takes no memory: if the mode missed an operation, the loss would be NaN.
+`torch.func.vmap` has the semantics of one call for each sample, and torch's batched operations do the work. If the network is a
+chain, and the loss only calls it, its layers are run as a list (`chain.py`). Else small weights are given to it as masked copies,
+``[samples, *shape]``, and large weights of linear layers are replaced by stand-ins (`stand_ins.py`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,21 +12,17 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.overrides import TorchFunctionMode
 
 from maskscope.errors import ConfigError, LossError, MaskscopeError
 from maskscope.masks.call import call_with
-from maskscope.masks.executors.batched_lstm import lstm
 from maskscope.masks.executors.callee import AsksForMoreError, Callee, left_alone
 from maskscope.masks.executors.chain import Chain
 from maskscope.masks.executors.executor import Executor, Networks
 from maskscope.masks.executors.gated import GatedWeight
 from maskscope.masks.executors.layers import Affine, Chains, Layer
-from maskscope.masks.executors.product import all_copies, masked_product
-from maskscope.masks.executors.recurrent import PLAIN, applies
 from maskscope.masks.executors.stacking import CannotBatchError, PartOf, stack_parts
+from maskscope.masks.executors.stand_ins import StandInMode, stand_in
 from maskscope.masks.executors.whole import Whole, whole_of
 from maskscope.masks.gradient import NO_PATH, BackwardPass, Loss, scalar_loss
 from maskscope.masks.randomness import Randomness
@@ -40,8 +30,6 @@ from maskscope.masks.twin import ours, twin_of
 
 # Up to this size, in bytes, all masked copies of a weight are made at once: a product in blocks would cost more than it saves.
 WHOLE_BYTES = 1 << 20
-# recurrent layers, which vmap cannot batch
-_INSTEAD = {**PLAIN, torch.lstm: lstm}
 
 
 @final
@@ -99,7 +87,7 @@ class BatchedExecutor(Executor):
                 return self._run_with_callee(stacked, part_of).view(len(parts), -1)
             except AsksForMoreError:
                 self.only_calls = False
-        stand_ins = {name: _stand_in(unit) for name, unit in self.units.items() if self._stands_in(name)}
+        stand_ins = {name: stand_in(unit) for name, unit in self.units.items() if self._stands_in(name)}
         leaves = {name: self._leaf(name) for name in self.units if name not in stand_ins}
         return self._run(stacked, partial(self._loss_of_network, part_of, stand_ins), leaves).view(len(parts), -1)
 
@@ -159,7 +147,7 @@ class BatchedExecutor(Executor):
     ) -> Any:
         """The loss of a row, inside vmap, of the network with its masked weights."""
         by_identity = {id(tensor): self.units[name] for name, tensor in stand_ins.items()}
-        with _StandInMode(by_identity, row, anchor):
+        with StandInMode(by_identity, row, anchor):
             return call_with(self.networks[0], copies | stand_ins, lambda guest: self.loss(guest, part_of(tensors)))
 
     def _loss_of_callee(self, part_of: PartOf, row: Tensor, anchor: Tensor, copies: dict[str, Tensor], tensors: Any) -> Any:
@@ -245,64 +233,3 @@ def linear_weights(network: nn.Module) -> set[str]:
     own = nn.modules.linear.NonDynamicallyQuantizableLinear
     linear = [name for name, m in network.named_modules() if isinstance(m, nn.Linear) and not isinstance(m, own)]
     return {f"{name}.weight" if name else "weight" for name in linear}
-
-
-class _StandInMode(TorchFunctionMode):
-    """Replaces stand-ins by masked copies in every torch function, and recurrent layers by operations that can be vmapped."""
-
-    _ASKS_ONLY_FOR_SHAPE = frozenset(
-        (
-            *("size", "dim", "ndimension", "numel", "nelement", "element_size", "stride", "__len__"),
-            *("is_contiguous", "is_floating_point", "is_complex"),
-        )
-    )
-
-    def __init__(self, units: Mapping[int, GatedWeight], sample: Tensor, anchor: Tensor) -> None:
-        super().__init__()
-        self._units, self._sample, self._anchor = units, sample, anchor
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        plain = _INSTEAD.get(func)
-        if plain is not None and applies(func, args):
-            func = plain
-        if not self._units:
-            return func(*args, **kwargs)
-        if func is functional.linear:
-            return self._linear(*args, **kwargs)
-        if not self._holds(args) and not self._holds(kwargs.values()):
-            return func(*args, **kwargs)
-        name = getattr(func, "__name__", "")
-        if name in self._ASKS_ONLY_FOR_SHAPE:
-            return func(*args, **kwargs)
-        if name == "__get__":
-            found = func(*args, **kwargs)
-            if not isinstance(found, Tensor):  # .shape, .dtype, .device, .requires_grad and the like
-                return found
-        return func(*self._filled(args), **{key: self._filled([value])[0] for key, value in kwargs.items()})
-
-    def _linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        unit = self._units.get(id(weight))
-        x, bias = self._filled([x, bias])
-        if unit is None:
-            return functional.linear(x, weight, bias)
-        product = masked_product(x, self._sample, self._anchor, unit)
-        return product if bias is None else product + bias.to(product.dtype)
-
-    def _holds(self, values: Any) -> bool:
-        return any(self._holds(value) if isinstance(value, list | tuple) else id(value) in self._units for value in values)
-
-    def _filled(self, values: Any) -> Any:
-        filled = [self._fill(value) for value in values]
-        return filled if isinstance(values, list) else tuple(filled)
-
-    def _fill(self, value: Any) -> Any:
-        if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-            return self._filled(value)
-        unit = self._units.get(id(value))
-        return value if unit is None else all_copies(self._sample, self._anchor, unit)
-
-
-def _stand_in(unit: GatedWeight) -> Tensor:
-    nothing = torch.full((), float("nan"), dtype=unit.dtype, device=unit.device)
-    return nothing.expand(unit.shape).detach().requires_grad_()
