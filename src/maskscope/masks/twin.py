@@ -5,7 +5,7 @@ network itself, as in ``mse(net(x), network(x))``, it would silently get the mas
 error; `maskscope.unmasked` does what was meant.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -66,13 +66,18 @@ def _uncallable(true_class: Any) -> Any:
             "compares the two, make `whole = maskscope.unmasked(network)` before the search and call `whole`."
         )
 
-    names = {
-        "__call__": refuse,
-        "_maskscope_true_class": true_class,
-        "__module__": true_class.__module__,
-        "__qualname__": true_class.__qualname__,
-    }
+    return class_like(true_class, {"__call__": refuse, "_maskscope_true_class": true_class})
+
+
+def class_like(true_class: Any, names: Mapping[str, Any]) -> Any:
+    """A subclass of a module's class that has its name, and other attributes.
+
+    Args:
+        true_class: the class.
+        names: what its subclass has of its own.
+    """
+    own = {**names, "__module__": true_class.__module__, "__qualname__": true_class.__qualname__}
     # The base is set after the class is made, so that __init_subclass__ and the metaclass of the true class are not called.
-    made: Any = type(true_class.__name__, (nn.Module,), names)
+    made: Any = type(true_class.__name__, (nn.Module,), own)
     made.__bases__ = (true_class,)
     return made

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from torch import nn
 
-from maskscope.masks.twin import is_ours
+from maskscope.masks.twin import class_like, is_ours
 
 
 class AsksForMoreError(Exception):
@@ -32,18 +32,13 @@ class Callee:
 
     def __init__(self, network: nn.Module) -> None:
         self._call: Callable[..., Any] = _nothing
-        true_class: Any = type(network)
         names = {
             "__call__": lambda _self, *args, **kwargs: self._call(*args, **kwargs),
             "__getattribute__": _refuse,
             "__setattr__": _refuse,
             "__delattr__": _refuse,
-            "__module__": true_class.__module__,
-            "__qualname__": true_class.__qualname__,
         }
-        # The base is set after the class is made, so that __init_subclass__ and the metaclass of the true class are not called.
-        made: Any = type(true_class.__name__, (nn.Module,), names)
-        made.__bases__ = (true_class,)
+        made = class_like(type(network), names)
         self._object: nn.Module = object.__new__(made)
 
     def that_does(self, call: Callable[..., Any]) -> nn.Module:
@@ -74,14 +69,7 @@ def _alone(true_class: Any) -> Any:
             raise AsksForMoreError(name)
         return super(made, self).__getattribute__(name)
 
-    names = {
-        "__getattribute__": look,
-        "_maskscope_true_class": true_class,
-        "__module__": true_class.__module__,
-        "__qualname__": true_class.__qualname__,
-    }
-    made: Any = type(true_class.__name__, (nn.Module,), names)
-    made.__bases__ = (true_class,)
+    made = class_like(true_class, {"__getattribute__": look, "_maskscope_true_class": true_class})
     return made
 
 
