@@ -3,7 +3,7 @@
 #
 #   bash benchmarks/device.sh                      into the folder device-results
 #   OUT=results MINUTES=5 bash benchmarks/device.sh
-#   PYTHON=/opt/torch/bin/python WHEELS=wheels bash benchmarks/device.sh
+#   PYTHON=python3.12 WHEELS=wheels bash benchmarks/device.sh
 #
 # In order of value, each with a limit of time: (bits) the CUDA passes against the definition; (bandwidth) their speed over that
 # of a copy; (graphs) a mask step as a CUDA graph; (steps) all rows of what a mask step costs; and in what time is left (studies)

@@ -30,7 +30,7 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from benchmarks.cases import CASES, Case
-from benchmarks.step import ALPHA, mask_steps
+from benchmarks.kinds import ALPHA, mask_steps
 from benchmarks.turns import Runner, Timing, about, take_turns, timed_together
 from maskscope.masks import (
     Kernels,

@@ -9,7 +9,8 @@ from dataclasses import asdict, replace
 import torch
 
 from benchmarks.cases import CASES, Case
-from benchmarks.step import ALPHA, load_noted, mask_steps
+from benchmarks.kinds import ALPHA, mask_steps
+from benchmarks.step import load_noted
 from benchmarks.turns import Runner, take_turns, timed
 from maskscope.masks import ESTIMATORS, Penalty, Size, TargetDensity, evaluation_mode
 from maskscope.storage import Json

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from benchmarks.cases import CASES
+from benchmarks.kinds import mask_steps
 from benchmarks.samples.rule import FUNCTIONS, Candidate, Quality, Row, candidates, step_name
 from benchmarks.schedules import QUICK, SUBJECT, fitted
-from benchmarks.step import mask_steps
 from benchmarks.turns import Runner, about, take_turns
 from maskscope.analysis import score
 from maskscope.masks import BinaryMask, Selection, dice, select

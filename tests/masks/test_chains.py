@@ -167,3 +167,23 @@ def test_what_a_loss_does_with_the_network_itself():
         executor.add_gradients(0, [[torch.randn(4, 5) for _ in range(2)]], 2)
         assert executor.only_calls == only_calls
     assert type(network.layers[0]) is nn.Linear
+
+
+def test_a_loss_that_asks_for_more_later_is_remembered_in_the_checkpoint():
+    """The resumed run lends the network from its first step on, as the one that was stopped did."""
+    network, asks = MLP([5, 4, 3]).eval(), [False]
+
+    def loss(net, part):
+        return net(part).square().mean() + (net.layers[0].weight.square().mean() if asks[0] else 0)
+
+    bench, parts = Bench(network, loss, samples=2), [[torch.randn(4, 5) for _ in range(2)]]
+    first = make_executor("auto", network, loss, bench.units)
+    for asks[0], lends in ((False, False), (True, True), (False, True)):
+        first.add_gradients(0, parts, 2)
+        assert bool(first.state()["lends the network"]) == lends
+    resumed = make_executor("auto", network, loss, bench.units)
+    for name, saved in first.state().items():
+        resumed.state()[name].copy_(saved)
+    assert bool(resumed.state()["lends the network"])
+    resumed.add_gradients(0, parts, 2)
+    assert bool(resumed.state()["lends the network"])

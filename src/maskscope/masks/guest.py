@@ -11,7 +11,7 @@ call, put the same objects back.
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from functools import partial
 from types import FunctionType, MethodType
@@ -145,7 +145,7 @@ class Belongings:
     def is_unchanged(self) -> bool:
         """Whether all attributes and containers have the same content as before."""
         return (
-            all(_same(now.items(), then.items()) for now, then in self._dicts)
+            all(now.keys() == then.keys() and _same(now.values(), then.values()) for now, then in self._dicts)
             and all(_same(now, then) for now, then in self._sequences)
             and all(now == then for now, then in self._sets)
         )
@@ -174,11 +174,9 @@ class Belongings:
             put_back(state)
 
 
-def _same(now: Iterable[Any], then: Iterable[Any]) -> bool:
-    """Whether two collections, or the keys and values of two dictionaries, are the same objects."""
-    pairs = ([one for item in items for one in (item if isinstance(item, tuple) else (item,))] for items in (now, then))
-    mine, its = pairs
-    return len(mine) == len(its) and all(first is second for first, second in zip(mine, its, strict=True))
+def _same(now: Collection[Any], then: Collection[Any]) -> bool:
+    """Whether two collections hold the same objects in the same order."""
+    return len(now) == len(then) and all(first is second for first, second in zip(now, then, strict=True))
 
 
 def held_by(function: FunctionType | partial[Any]) -> Iterator[Any]:

@@ -46,7 +46,7 @@ class AutomaticExecutor(Executor):
 
     def state(self) -> dict[str, Tensor]:
         """See `Executor.state`."""
-        return {"executor": self.choice}
+        return {"executor": self.choice} | self._batched.state()
 
     def run(self, parts: Sequence[Sequence[Any]]) -> Tensor:
         """See `Executor.run`."""

@@ -36,8 +36,8 @@ WHOLE_BYTES = 1 << 20
 class BatchedExecutor(Executor):
     """One vmapped call for all samples of a group, of all masks that are searched together.
 
-    Attributes:
-        only_calls: whether the network may be a chain, and the loss has asked nothing else of it than to be called.
+    Whether the loss asked more of the network than to be called is saved in a run's checkpoint, so that a resumed run continues
+    in the same way.
     """
 
     name = "batched"
@@ -50,9 +50,18 @@ class BatchedExecutor(Executor):
         self._wholes: dict[tuple[tuple[Layer, ...], int], Whole | None] = {}
         self._is_called = False  # whether the network was called in the present step
         self._callee = Callee(self.networks[0])
-        self.only_calls, self._has_only_called = self._chains.may_be, False
+        self._lends, self._has_only_called = torch.tensor(not self._chains.may_be), False
         self._memory: dict[tuple[str, int], Tensor] = {}
         self._backward = BackwardPass()
+
+    @property
+    def only_calls(self) -> bool:
+        """Whether the network may be a chain, and the loss has asked nothing else of it than to be called."""
+        return not self._lends
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Executor.state`."""
+        return {"lends the network": self._lends}
 
     def run(self, parts: Sequence[Sequence[Any]]) -> Tensor:
         """See `Executor.run`.
@@ -86,7 +95,7 @@ class BatchedExecutor(Executor):
             try:
                 return self._run_with_callee(stacked, part_of).view(len(parts), -1)
             except AsksForMoreError:
-                self.only_calls = False
+                self._lends.fill_(True)
         stand_ins = {name: stand_in(unit) for name, unit in self.units.items() if self._stands_in(name)}
         leaves = {name: self._leaf(name) for name in self.units if name not in stand_ins}
         return self._run(stacked, partial(self._loss_of_network, part_of, stand_ins), leaves).view(len(parts), -1)
