@@ -159,3 +159,11 @@ def test_bad_input_of_training_is_refused():
     uneven = [[part(0)], [tuple(one[:4] for one in part(0))]]
     with pytest.raises(ConfigError, match="parts of a step are not all of one shape. Train them one by one with maskscope.fit"):
         ms.fit_many([made(0), made(1)], loss, uneven, config=FIT, seeds=[0, 1])
+    with pytest.raises(ConfigError, match="RuntimeError: vmap: .*item.*Train them one by one with maskscope.fit"):
+        ms.fit_many(
+            [made(0), made(1)],
+            lambda net, given: net(given[0]).sum() * net(given[0]).sum().item(),
+            sources(2),
+            config=FIT,
+            seeds=[0, 1],
+        )

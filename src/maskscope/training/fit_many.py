@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from maskscope.errors import ConfigError, LossError
+from maskscope.errors import ConfigError, LossError, MaskscopeError
 from maskscope.masks import BackwardPass, Loss, call_with
 from maskscope.masks.alike import require_alike
 from maskscope.masks.executors.stacking import CannotBatchError, stack_parts
@@ -107,7 +107,7 @@ class Stacked(Objective):
         """See `Objective.accumulate`.
 
         Raises:
-            CannotBatchError: the parts of the networks differ in structure or shape.
+            CannotBatchError: the parts of the networks differ in structure or shape, or `torch.func.vmap` cannot run the loss.
         """
         lent = self._parts.lend(step, 1)
         stacked, part_of = stack_parts([part for (part,) in lent])
@@ -117,7 +117,13 @@ class Stacked(Objective):
             return scalar_loss(value).reshape(())
 
         with torch.enable_grad():
-            losses = torch.func.vmap(one)(self._stacked, self._frozen, stacked)
+            try:
+                losses = torch.func.vmap(one)(self._stacked, self._frozen, stacked)
+            except (MaskscopeError, MemoryError, torch.OutOfMemoryError):
+                raise
+            except Exception as error:  # of any type: of vmap, or of the user's code
+                reason = next(iter(str(error).splitlines()), "no message")
+                raise CannotBatchError(f"{type(error).__name__}: {reason[:200]}") from error
             leaves = list(self._stacked.values())
             reached_before = [leaf.grad is not None for leaf in leaves]
             self._backward.run(losses.sum(), leaves)
